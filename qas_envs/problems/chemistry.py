@@ -1,0 +1,156 @@
+"""Molecules to qubit Hamiltonians with PySCF and OpenFermion (the ``chemistry`` extra)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.errors import must, unknown_name
+from qas_simulators import PauliSum
+
+Atom = tuple[str, tuple[float, float, float]]
+MAPPINGS = ("jordan_wigner", "parity")
+UNITS = ("angstrom", "bohr")
+
+
+@dataclass(frozen=True)
+class Molecule:
+    """What defines a molecular instance.
+
+    Attributes:
+        atoms: Element symbols and coordinates.
+        unit: ``"angstrom"`` or ``"bohr"``; there is no default, because published files mix them up.
+        basis: Gaussian basis set, as PySCF names it.
+        frozen: Doubly occupied spatial orbitals left out, by index in order of energy.
+        active: Spatial orbitals kept, by index; ``None`` keeps all that are not frozen.
+        mapping: ``"jordan_wigner"`` (spin orbitals interleaved: up, down, up, ...) or ``"parity"`` (all up, then all
+            down, the two qubits fixed by the particle numbers removed).
+    """
+
+    atoms: tuple[Atom, ...]
+    unit: str
+    basis: str
+    mapping: str
+    frozen: tuple[int, ...] = ()
+    active: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ValueError(unknown_name("unit", self.unit, UNITS))
+        if self.mapping not in MAPPINGS:
+            raise ValueError(unknown_name("mapping", self.mapping, MAPPINGS))
+
+
+@dataclass(frozen=True)
+class QubitHamiltonian:
+    """A molecule's Hamiltonian on qubits, in Hartree, with what was computed on the way."""
+
+    hamiltonian: PauliSum
+    hartree_fock_energy: float
+    num_electrons: int
+    tool_versions: dict[str, str]
+
+
+def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
+    """Run restricted Hartree-Fock and map the active space's Hamiltonian to qubits.
+
+    Orbital signs are fixed (largest coefficient positive), so that the same molecule gives the same Pauli terms.
+
+    Raises:
+        ValueError: PySCF refuses the molecule, Hartree-Fock does not converge, or orbitals are out of range.
+    """
+    from openfermion import MolecularData, get_fermion_operator, jordan_wigner
+    from openfermion.ops import InteractionOperator
+    from pyscf import ao2mo, gto, scf
+
+    atoms = [[symbol, coordinates] for symbol, coordinates in molecule.atoms]
+    try:
+        mol = gto.M(atom=atoms, unit=molecule.unit, basis=molecule.basis, verbose=0)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ValueError(f"PySCF cannot build the molecule: {error}") from None
+    mean_field = scf.RHF(mol)
+    mean_field.conv_tol = 1e-13
+    energy = float(mean_field.kernel())
+    if not mean_field.converged:
+        raise ValueError(must("atoms", "be a geometry at which Hartree-Fock converges", molecule.atoms))
+    orbitals = _fix_signs(np.asarray(mean_field.mo_coeff))
+    count = orbitals.shape[1]
+    active = [k for k in range(count) if k not in molecule.frozen] if molecule.active is None else list(molecule.active)
+    if not set(active) | set(molecule.frozen) <= set(range(count)) or set(active) & set(molecule.frozen):
+        raise ValueError(must("active", f"and `frozen` be disjoint orbitals in 0..{count - 1}", molecule.active))
+    one_body = orbitals.T @ mean_field.get_hcore() @ orbitals
+    two_body = ao2mo.restore(1, ao2mo.kernel(mol, orbitals), count)  # chemists' (pq|rs)
+    data = MolecularData(multiplicity=1, charge=0, geometry=atoms, basis=molecule.basis)
+    spin_one, spin_two, constant = _active_space(data, one_body, two_body, molecule.frozen, active)
+    constant += mol.energy_nuc()
+    fermions = get_fermion_operator(InteractionOperator(constant, spin_one, spin_two))
+    electrons = mol.nelectron - 2 * len(molecule.frozen)
+    if molecule.mapping == "jordan_wigner":
+        operator = jordan_wigner(fermions)
+        hamiltonian = _to_pauli_sum(operator, 2 * len(active))
+    else:
+        hamiltonian = _parity(fermions, 2 * len(active), electrons)
+    versions = {name: version(name) for name in ("pyscf", "openfermion")}
+    return QubitHamiltonian(hamiltonian, energy, electrons, versions)
+
+
+def _fix_signs(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:
+    largest = np.argmax(np.abs(orbitals) > np.abs(orbitals).max(axis=0) - 1e-6, axis=0)
+    return np.asarray(orbitals * np.sign(orbitals[largest, np.arange(orbitals.shape[1])]))
+
+
+def _active_space(
+    data: Any, one_body: NDArray[np.float64], two_body: NDArray[np.float64], frozen: Sequence[int], active: list[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Fold frozen orbitals into the constant and the one-body integrals; return spin-orbital integrals."""
+    from openfermion.chem.molecular_data import spinorb_from_spatial
+
+    core = list(frozen)
+    constant = sum(2.0 * one_body[i, i] for i in core)
+    constant += sum(2.0 * two_body[i, i, j, j] - two_body[i, j, j, i] for i in core for j in core)
+    effective = one_body[np.ix_(active, active)].copy()
+    for i in core:
+        effective += 2.0 * two_body[np.ix_(active, active, [i], [i])][:, :, 0, 0]
+        effective -= two_body[np.ix_(active, [i], [i], active)][:, 0, 0, :]
+    kept = two_body[np.ix_(active, active, active, active)]
+    physicists = kept.transpose(0, 2, 3, 1)  # OpenFermion: h[p, q, r, s] a+_p a+_q a_r a_s
+    spin_one, spin_two = spinorb_from_spatial(effective, physicists)
+    return spin_one, 0.5 * spin_two, float(constant)
+
+
+def _to_pauli_sum(operator: Any, num_qubits: int) -> PauliSum:
+    terms: dict[str, float] = {}
+    for factors, coefficient in operator.terms.items():
+        letters = ["I"] * num_qubits
+        for qubit, letter in factors:
+            letters[num_qubits - 1 - qubit] = letter
+        if abs(coefficient.real) > 1e-12:
+            terms["".join(letters)] = float(coefficient.real)
+    return PauliSum(terms)
+
+
+def _parity(fermions: Any, num_modes: int, num_electrons: int) -> PauliSum:
+    """Parity mapping with all up modes before all down modes; remove the qubits that hold the two conserved parities."""
+    from openfermion import binary_code_transform, reorder
+    from openfermion.transforms import parity_code
+    from openfermion.utils import up_then_down
+
+    operator = binary_code_transform(reorder(fermions, up_then_down, num_modes), parity_code(num_modes))
+    half = num_modes // 2
+    signs = {half - 1: (-1) ** (num_electrons // 2), num_modes - 1: (-1) ** num_electrons}
+    kept = [qubit for qubit in range(num_modes) if qubit not in signs]
+    full = _to_pauli_sum(operator, num_modes)
+    coefficients = full.coefficients.copy()
+    x, z = np.zeros(len(full), np.int64), np.zeros(len(full), np.int64)
+    for qubit, sign in signs.items():
+        assert not np.any(full.x >> qubit & 1), "a conserved parity is never flipped"
+        coefficients *= np.where(full.z >> qubit & 1, sign, 1)
+    for position, qubit in enumerate(kept):
+        x |= (full.x >> qubit & 1) << position
+        z |= (full.z >> qubit & 1) << position
+    return PauliSum.from_masks(len(kept), x, z, coefficients)

@@ -1,0 +1,20 @@
+"""Circuits, Pauli sums, noise and simulators for quantum architecture search."""
+
+from qas_simulators.channels import Channel
+from qas_simulators.circuit import Circuit, Operation
+from qas_simulators.noise import NoiseModel
+from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli_transfer import PauliTransferSimulator
+from qas_simulators.simulator import Simulator
+from qas_simulators.statevector import StatevectorSimulator
+
+__all__ = [
+    "Channel",
+    "Circuit",
+    "NoiseModel",
+    "Operation",
+    "PauliSum",
+    "PauliTransferSimulator",
+    "Simulator",
+    "StatevectorSimulator",
+]

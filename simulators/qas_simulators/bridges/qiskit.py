@@ -1,0 +1,55 @@
+"""Circuits and Pauli sums to and from Qiskit (the ``qiskit`` extra)."""
+
+from __future__ import annotations
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SparsePauliOp
+
+from qas_simulators.circuit import Circuit
+from qas_simulators.errors import must
+from qas_simulators.gates import GATE_INDEX
+from qas_simulators.pauli import PauliSum
+
+
+def to_qiskit(circuit: Circuit) -> QuantumCircuit:
+    """Return the same gates on the same qubit numbers; our gate names are Qiskit's method names."""
+    result = QuantumCircuit(circuit.num_qubits)
+    for name, qubits, angle in circuit:
+        getattr(result, name)(*(() if angle is None else (angle,)), *qubits)
+    return result
+
+
+def from_qiskit(circuit: QuantumCircuit) -> Circuit:
+    """Read a circuit of gates in our table with bound angles; barriers are skipped.
+
+    Raises:
+        ValueError: An instruction outside our table, or an angle that is still a symbol.
+    """
+    result = Circuit(circuit.num_qubits)
+    for instruction in circuit.data:
+        name = instruction.operation.name
+        if name == "barrier":
+            continue
+        if name not in GATE_INDEX:
+            raise ValueError(must("circuit", f"consist of the gates {sorted(GATE_INDEX)}", name))
+        qubits = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
+        try:
+            angles = [float(value) for value in instruction.operation.params]
+        except TypeError:
+            raise ValueError(must("circuit", "have bound parameters", str(instruction.operation.params))) from None
+        result.append(name, qubits, angles[0] if angles else None)
+    return result
+
+
+def pauli_sum_from_qiskit(operator: SparsePauliOp) -> PauliSum:
+    """Return the operator with its labels unchanged.
+
+    Raises:
+        ValueError: A coefficient is not real.
+    """
+    operator = operator.simplify()
+    coefficients = np.asarray(operator.coeffs, dtype=np.complex128)
+    if np.abs(coefficients.imag).max() > 1e-12:
+        raise ValueError(must("operator", "have real coefficients", coefficients[np.abs(coefficients.imag).argmax()]))
+    return PauliSum(dict(zip(operator.paulis.to_labels(), coefficients.real.tolist(), strict=True)))

@@ -1,0 +1,225 @@
+"""Circuit: a list of gates that is at the same time the flat program the kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qas_simulators.errors import must
+from qas_simulators.gates import GATE_INDEX, GATES, gate_index
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+_INITIAL_CAPACITY = 64
+_IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
+MAX_QUBITS = 30
+
+
+class Operation(NamedTuple):
+    """One gate of a circuit, readable: name, qubits, and the angle in radians (``None`` for a fixed gate)."""
+
+    name: str
+    qubits: tuple[int, ...]
+    angle: float | None
+
+
+class Circuit:
+    """A quantum circuit on ``num_qubits`` qubits that starts in ``|0...0>``.
+
+    Gate methods exist for every row of the gate table, take the angle first and then the qubits, as in Qiskit, and
+    return the circuit. Gates live in one integer table, which simulators hand to their kernels as it is.
+
+    Args:
+        num_qubits: Size of the register, 1 to 30. Qubit 0 is the least significant bit.
+
+    Raises:
+        ValueError: ``num_qubits`` is out of range; a gate's qubit is out of range or repeated; an angle is not finite.
+
+    Examples:
+        >>> circuit = Circuit(2).h(0).cx(0, 1).ry(-0.7, 1)
+        >>> circuit.depth(), circuit.count_ops(), circuit.params.tolist()
+        (3, {'h': 1, 'cx': 1, 'ry': 1}, [-0.7])
+    """
+
+    def __init__(self, num_qubits: int) -> None:
+        if not isinstance(num_qubits, int | np.integer) or not 1 <= num_qubits <= MAX_QUBITS:
+            raise ValueError(must("num_qubits", f"be an integer from 1 to {MAX_QUBITS}", num_qubits))
+        self.num_qubits = int(num_qubits)
+        self._table = np.empty((_INITIAL_CAPACITY, 4), dtype=np.int32)
+        self._angles = np.empty(_INITIAL_CAPACITY, dtype=np.float64)
+        self._moments = [0] * self.num_qubits
+        self.num_gates = 0
+        self.num_params = 0
+        self.num_two_qubit_gates = 0
+
+    # -- building ------------------------------------------------------------------------------------------------
+
+    def append(self, name: str, qubits: Sequence[int], angle: float | None = None) -> Circuit:
+        """Append one gate by name.
+
+        Args:
+            name: A name of the gate table.
+            qubits: One or two distinct qubits; ``(control, target)`` for controlled gates.
+            angle: Radians; required by rotations, refused by other gates.
+
+        Raises:
+            ValueError: Unknown gate, wrong number of qubits, qubit out of range or repeated, angle missing or not finite.
+        """
+        row = gate_index(name)
+        gate = GATES[row]
+        if len(qubits) != gate.num_qubits or len(set(qubits)) != len(qubits):
+            raise ValueError(must("qubits", f"be {gate.num_qubits} distinct qubit(s) for gate {name!r}", tuple(qubits)))
+        for qubit in qubits:
+            if not 0 <= qubit < self.num_qubits:
+                raise ValueError(must("qubits", f"lie in 0..{self.num_qubits - 1}", tuple(qubits)))
+        if (angle is None) != (gate.num_params == 0):
+            raise ValueError(must("angle", f"be {'given' if gate.num_params else 'absent'} for gate {name!r}", angle))
+        if angle is not None and not np.isfinite(angle):
+            raise ValueError(must("angle", "be finite", angle))
+        self.append_row(row, qubits[0], qubits[1] if len(qubits) == 2 else -1, angle or 0.0)
+        return self
+
+    def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
+        """Append a gate already validated: table row, qubits (second -1 if none), angle. The fast way in for catalogues."""
+        index = self.num_gates
+        if index == len(self._table):
+            self._table = np.concatenate([self._table, np.empty_like(self._table)])
+            self._angles = np.concatenate([self._angles, np.empty_like(self._angles)])
+        param = -1
+        if _IS_ROTATION[gate]:
+            param = self.num_params
+            self._angles[param] = angle
+            self.num_params = param + 1
+        self._table[index] = (gate, qubit0, qubit1, param)
+        moments = self._moments
+        if qubit1 < 0:
+            moments[qubit0] += 1
+        else:
+            moments[qubit0] = moments[qubit1] = max(moments[qubit0], moments[qubit1]) + 1
+            self.num_two_qubit_gates += 1
+        self.num_gates = index + 1
+
+    def __getattr__(self, name: str) -> Callable[..., Circuit]:
+        if name not in GATE_INDEX:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if GATES[GATE_INDEX[name]].num_params:
+            return lambda angle, *qubits: self.append(name, qubits, angle)
+        return lambda *qubits: self.append(name, qubits)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *GATE_INDEX]
+
+    def extend(self, other: Circuit) -> Circuit:
+        """Append all gates of ``other``, which must have the same number of qubits."""
+        if other.num_qubits != self.num_qubits:
+            raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
+        for name, qubits, angle in other:
+            self.append(name, qubits, angle)
+        return self
+
+    def copy(self) -> Circuit:
+        """Return an independent copy."""
+        twin = Circuit(self.num_qubits)
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    @property
+    def table(self) -> NDArray[np.int32]:
+        """Rows ``(gate, qubit0, qubit1 or -1, parameter index or -1)``, shape ``(num_gates, 4)``; a view."""
+        return self._table[: self.num_gates]
+
+    @property
+    def params(self) -> NDArray[np.float64]:
+        """All angles in radians, in the order their gates were appended, shape ``(num_params,)``; a copy."""
+        return self._angles[: self.num_params].copy()
+
+    @params.setter
+    def params(self, values: ArrayLike) -> None:
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != (self.num_params,):
+            raise ValueError(must("params", f"have shape ({self.num_params},)", array.shape))
+        if not np.isfinite(array).all():
+            raise ValueError(must("params", "be finite", array))
+        self._angles[: self.num_params] = array
+
+    def depth(self) -> int:
+        """Return the number of moments when every gate starts as soon as its qubits are free."""
+        return max(self._moments)
+
+    def count_ops(self) -> dict[str, int]:
+        """Return how often each gate occurs, most frequent first (ties: first appearance)."""
+        counts: dict[str, int] = {}
+        for row in self.table[:, 0]:
+            counts[GATES[row].name] = counts.get(GATES[row].name, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    def __len__(self) -> int:
+        return self.num_gates
+
+    def __iter__(self) -> Iterator[Operation]:
+        for gate, qubit0, qubit1, param in self.table.tolist():
+            qubits = (qubit0,) if qubit1 < 0 else (qubit0, qubit1)
+            yield Operation(GATES[gate].name, qubits, None if param < 0 else float(self._angles[param]))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Circuit):
+            return NotImplemented
+        return (
+            self.num_qubits == other.num_qubits
+            and np.array_equal(self.table, other.table)
+            and np.array_equal(self.params, other.params)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        return f"<Circuit: {self.num_qubits} qubits, {self.num_gates} gates, depth {self.depth()}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        state["_table"], state["_angles"] = self._table.copy(), self._angles.copy()
+        state["_moments"] = list(self._moments)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def draw(self) -> str:
+        """Return a text drawing, one line per qubit and one column per moment."""
+        from qas_simulators.drawing import draw_text
+
+        return draw_text(self)
+
+    # -- bridges -------------------------------------------------------------------------------------------------
+
+    def to_qiskit(self) -> QuantumCircuit:
+        """Return the same circuit as a ``qiskit.QuantumCircuit`` (needs the ``qiskit`` extra)."""
+        from qas_simulators.bridges.qiskit import to_qiskit
+
+        return to_qiskit(self)
+
+    @classmethod
+    def from_qiskit(cls, circuit: QuantumCircuit) -> Circuit:
+        """Return a Qiskit circuit of gates in our table as a ``Circuit`` (needs the ``qiskit`` extra)."""
+        from qas_simulators.bridges.qiskit import from_qiskit
+
+        return cast(Circuit, from_qiskit(circuit))
+
+    def to_qasm3(self) -> str:
+        """Return the circuit as an OpenQASM 3 program; angles keep all 17 digits."""
+        from qas_simulators.bridges.qasm3 import to_qasm3
+
+        return to_qasm3(self)
+
+    @classmethod
+    def from_qasm3(cls, text: str) -> Circuit:
+        """Return the circuit of an OpenQASM 3 program that uses one register and gates of our table."""
+        from qas_simulators.bridges.qasm3 import from_qasm3
+
+        return cast(Circuit, from_qasm3(text))

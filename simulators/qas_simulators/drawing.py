@@ -1,0 +1,49 @@
+"""Text drawing of a circuit."""
+
+from __future__ import annotations
+
+from qas_simulators.circuit import Circuit
+from qas_simulators.gates import GATES, gate_index
+
+
+def draw_text(circuit: Circuit) -> str:
+    """Return one line per qubit, gates placed left to right in the moment they can start.
+
+    Two-qubit gates occupy a column of their own so that their vertical lines never cross another gate.
+
+    Examples:
+        >>> print(draw_text(Circuit(2).h(0).cx(0, 1).ry(0.5, 1)))
+        q0: ──H──●───────────
+                 │
+        q1: ─────X──RY(0.500)
+    """
+    num_qubits = circuit.num_qubits
+    columns: list[dict[int, str]] = []
+    links: list[tuple[int, int] | None] = []
+    free = [0] * num_qubits  # first column still free on each qubit
+    for name, qubits, angle in circuit:
+        symbol = GATES[gate_index(name)].symbol
+        low, high = min(qubits), max(qubits)
+        column = max(free[low : high + 1])
+        while len(columns) <= column:
+            columns.append({})
+            links.append(None)
+        if len(qubits) == 1:
+            columns[column][low] = symbol if angle is None else f"{symbol}({angle:.3f})"
+        else:
+            first = {"swap": "x", "cx": "●", "cz": "●"}.get(name, symbol)
+            columns[column] = {**columns[column], qubits[0]: first, qubits[1]: symbol}
+            columns[column].update({q: "┼" for q in range(low + 1, high)})
+            links[column] = (low, high)
+        free[low : high + 1] = [column + 1] * (high + 1 - low)
+    margin = len(f"q{num_qubits - 1}: ")
+    wires = [f"q{q}: ".ljust(margin) for q in range(num_qubits)]
+    gaps = [" " * margin for _ in range(num_qubits)]
+    for cells, link in zip(columns, links, strict=True):
+        width = max(len(text) for text in cells.values())
+        for qubit in range(num_qubits):
+            wires[qubit] += "──" + cells.get(qubit, "").ljust(width, "─")
+            linked = link is not None and link[0] <= qubit < link[1]
+            gaps[qubit] += "  " + ("│" if linked else " ").ljust(width)
+    lines = [line for pair in zip(wires, gaps, strict=True) for line in pair][:-1]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,29 @@
+"""Wording of the errors that every room raises at its border."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
+    """Return one line that names the unknown thing, all choices and the nearest one.
+
+    Examples:
+        >>> unknown_name("optimizer", "cobila", ["cobyla", "none"])
+        "Unknown optimizer 'cobila'. Choices: cobyla, none. Did you mean 'cobyla'?"
+    """
+    names = sorted(choices)
+    message = f"Unknown {kind} {name!r}. Choices: {', '.join(names)}."
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"{message} Did you mean {near[0]!r}?" if near else message
+
+
+def must(argument: str, requirement: str, value: object) -> str:
+    """Return the message of a rejected argument.
+
+    Examples:
+        >>> must("depth", "be at least 1", 0)
+        'Argument `depth` must be at least 1, but is 0.'
+    """
+    return f"Argument `{argument}` must {requirement}, but is {value!r}."

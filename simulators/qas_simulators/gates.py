@@ -1,0 +1,107 @@
+"""The gate table: every gate's name, qubits, and either its rotation axis or its matrix.
+
+Adding a gate means adding a row here; circuits, kernels, noise models, QASM and Qiskit bridges read this table.
+
+Conventions: a rotation is ``exp(-i angle / 2 * P)`` with ``P`` a Pauli matrix. For two-qubit gates the *first* qubit
+argument is the least significant bit of the matrix index, as in Qiskit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.errors import unknown_name
+
+ComplexMatrix = NDArray[np.complex128]
+
+PAULI_MATRICES: Final[dict[str, ComplexMatrix]] = {
+    "I": np.eye(2, dtype=np.complex128),
+    "X": np.array([[0, 1], [1, 0]], dtype=np.complex128),
+    "Y": np.array([[0, -1j], [1j, 0]], dtype=np.complex128),
+    "Z": np.array([[1, 0], [0, -1]], dtype=np.complex128),
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One row of the gate table.
+
+    Attributes:
+        name: Lower-case OpenQASM 3 / Qiskit name.
+        num_qubits: 1 or 2.
+        axis: ``"X"``, ``"Y"`` or ``"Z"`` for a rotation, else ``None``.
+        fixed_matrix: Unitary ``(2**num_qubits, 2**num_qubits)`` of a gate without a parameter, else ``None``.
+        inverse: Name of the gate that undoes this one; a rotation is undone by its own negative angle.
+        symbol: What a text drawing prints in the gate's box.
+    """
+
+    name: str
+    num_qubits: int
+    axis: str | None
+    fixed_matrix: ComplexMatrix | None
+    inverse: str
+    symbol: str
+
+    @property
+    def num_params(self) -> int:
+        """Number of angles, 0 or 1."""
+        return 0 if self.axis is None else 1
+
+    def matrix(self, angle: float = 0.0) -> ComplexMatrix:
+        """Return the unitary, shape ``(2**num_qubits, 2**num_qubits)``; ``angle`` in radians for rotations."""
+        if self.axis is None:
+            assert self.fixed_matrix is not None
+            return self.fixed_matrix
+        generator = PAULI_MATRICES[self.axis]
+        return np.asarray(np.cos(angle / 2) * PAULI_MATRICES["I"] - 1j * np.sin(angle / 2) * generator)
+
+
+def _rotation(name: str, axis: str) -> Gate:
+    return Gate(name, 1, axis, None, name, name.upper())
+
+
+def _fixed(name: str, matrix: list[list[complex]] | ComplexMatrix, inverse: str = "", symbol: str = "") -> Gate:
+    array = np.array(matrix, dtype=np.complex128)
+    array.flags.writeable = False
+    return Gate(name, int(np.log2(len(array))), None, array, inverse or name, symbol or name.upper())
+
+
+_SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]]) / 2
+_T = np.exp(0.25j * np.pi)
+
+GATES: Final[tuple[Gate, ...]] = (
+    _rotation("rx", "X"),
+    _rotation("ry", "Y"),
+    _rotation("rz", "Z"),
+    _fixed("x", PAULI_MATRICES["X"]),
+    _fixed("y", PAULI_MATRICES["Y"]),
+    _fixed("z", PAULI_MATRICES["Z"]),
+    _fixed("h", np.array([[1, 1], [1, -1]]) / np.sqrt(2)),
+    _fixed("s", [[1, 0], [0, 1j]], inverse="sdg"),
+    _fixed("sdg", [[1, 0], [0, -1j]], inverse="s", symbol="S†"),
+    _fixed("t", [[1, 0], [0, _T]], inverse="tdg"),
+    _fixed("tdg", [[1, 0], [0, np.conj(_T)]], inverse="t", symbol="T†"),
+    _fixed("sx", _SX, inverse="sxdg", symbol="√X"),
+    _fixed("sxdg", _SX.conj().T, inverse="sx", symbol="√X†"),
+    _fixed("cx", [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]], symbol="X"),
+    _fixed("cz", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]], symbol="Z"),
+    _fixed("swap", [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], symbol="x"),
+)
+
+GATE_INDEX: Final[dict[str, int]] = {gate.name: index for index, gate in enumerate(GATES)}
+
+
+def gate_index(name: str) -> int:
+    """Return a gate's row in the table.
+
+    Raises:
+        ValueError: The name is not in the table; the message lists the names and the nearest one.
+    """
+    try:
+        return GATE_INDEX[name]
+    except KeyError:
+        raise ValueError(unknown_name("gate", name, GATE_INDEX)) from None

@@ -1,0 +1,55 @@
+"""The decorator that compiles kernels, and where the machine code is kept.
+
+Numba looks for stale machine code only in the file of the outermost function, so a change in a kernel that another
+kernel calls would go unnoticed. The cache folder's name therefore holds a hash of every kernel's source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import config
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def cache_directory() -> Path:
+    """Return the folder of compiled kernels.
+
+    ``NUMBA_CACHE_DIR`` and ``QAS_ENVS_CACHE_DIR`` are respected, in this order; else the user's cache folder is used.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR) / f"qas-kernels-{digest}"
+    if "QAS_ENVS_CACHE_DIR" in os.environ:
+        root = Path(os.environ["QAS_ENVS_CACHE_DIR"])
+    elif sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "qas-envs"
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "qas-envs"
+    return root / f"kernels-{digest}"
+
+
+_CACHE = str(cache_directory())
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile ``function`` with numba: no GIL, machine code kept in :func:`cache_directory`."""
+    previous = config.CACHE_DIR
+    config.CACHE_DIR = _CACHE
+    try:
+        return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(function))
+    finally:
+        config.CACHE_DIR = previous
+
+
+def inner(function: _Function) -> _Function:
+    """Compile a function that only other kernels call; it is kept inside their machine code."""
+    return cast(_Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))

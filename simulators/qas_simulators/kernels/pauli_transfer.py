@@ -1,0 +1,240 @@
+"""Pauli-transfer kernels: noisy programs on the Pauli vector ``r_P = Tr(P rho)``, and gradients by the adjoint method.
+
+The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. A gate and its noise are one
+map: rotations carry the diagonal of a Pauli channel (or a 4 x 4 block), fixed gates are 4 x 4 blocks, two-qubit gates
+signed and damped permutations of 16 entries (or 16 x 16 blocks).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.kernels.compile import inner, kernel
+
+RX, RY, RZ, BLOCK1, PERMUTATION2, BLOCK2 = range(6)
+
+
+class PauliTransferProgram(NamedTuple):
+    """Everything the kernels need to know of a circuit, its noise and an observable."""
+
+    table: NDArray[np.int32]  # (num_gates, 4)
+    kinds: NDArray[np.int64]  # (gate table,)
+    channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
+    blocks1: NDArray[np.float64]  # (rows, 4, 4): one-qubit gate with its noise; for rotations the noise alone
+    diagonal: NDArray[np.bool_]  # (rows,): whether the 4 x 4 block is diagonal
+    sources: NDArray[np.int64]  # (rows, 16): out[k] = factors[k] * in[sources[k]]
+    factors: NDArray[np.float64]  # (rows, 16)
+    blocks2: NDArray[np.float64]  # (rows, 16, 16)
+    indices: NDArray[np.int64]  # (terms,) of the observable
+    coefficients: NDArray[np.float64]  # (terms,)
+
+
+@inner
+def _prepare_zero(vector):
+    """|0...0>: 1 on every product of I and Z."""
+    for i in range(vector.size):
+        vector[i] = 1.0 if (i ^ (i >> 1)) & 0x5555555555555555 == 0 else 0.0
+
+
+@inner
+def _rotate(vector, stride, first, second, c, s):
+    """(a, b) -> (c a - s b, s a + c b) on two Pauli digits of one qubit."""
+    for base in range(0, vector.size, 4 * stride):
+        for i in range(base, base + stride):
+            a, b = vector[i + first], vector[i + second]
+            vector[i + first] = c * a - s * b
+            vector[i + second] = s * a + c * b
+
+
+@inner
+def _scale(vector, stride, f1, f2, f3):
+    for base in range(0, vector.size, 4 * stride):
+        for i in range(base + stride, base + 2 * stride):
+            vector[i] *= f1
+        for i in range(base + 2 * stride, base + 3 * stride):
+            vector[i] *= f2
+        for i in range(base + 3 * stride, base + 4 * stride):
+            vector[i] *= f3
+
+
+@inner
+def _block1(vector, stride, blocks, row, transpose):
+    for base in range(0, vector.size, 4 * stride):
+        for i in range(base, base + stride):
+            v0, v1, v2, v3 = vector[i], vector[i + stride], vector[i + 2 * stride], vector[i + 3 * stride]
+            for k in range(4):
+                if transpose:
+                    b0, b1, b2, b3 = blocks[row, 0, k], blocks[row, 1, k], blocks[row, 2, k], blocks[row, 3, k]
+                else:
+                    b0, b1, b2, b3 = blocks[row, k, 0], blocks[row, k, 1], blocks[row, k, 2], blocks[row, k, 3]
+                vector[i + k * stride] = b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+
+
+@inner
+def _base_of_pair(k, low, high):
+    """Return ``k`` with the base-4 digit 0 inserted at two digit positions, ``low < high``."""
+    i = ((k >> 2 * low) << (2 * low + 2)) | (k & ((1 << 2 * low) - 1))
+    return ((i >> 2 * high) << (2 * high + 2)) | (i & ((1 << 2 * high) - 1))
+
+
+@inner
+def _permute2(vector, qubit0, qubit1, sources, factors, row, scratch, transpose):
+    low, high = min(qubit0, qubit1), max(qubit0, qubit1)
+    for k in range(vector.size >> 4):
+        base = _base_of_pair(k, low, high)
+        for p in range(16):
+            scratch[p] = vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)]
+        for p in range(16):
+            source = sources[row, p]
+            if transpose:
+                vector[base + ((source & 3) << 2 * qubit0) + ((source >> 2) << 2 * qubit1)] = factors[row, p] * scratch[p]
+            else:
+                vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)] = factors[row, p] * scratch[source]
+
+
+@inner
+def _block2(vector, qubit0, qubit1, blocks, row, scratch, transpose):
+    low, high = min(qubit0, qubit1), max(qubit0, qubit1)
+    for k in range(vector.size >> 4):
+        base = _base_of_pair(k, low, high)
+        for p in range(16):
+            scratch[p] = vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)]
+        for p in range(16):
+            total = 0.0
+            for q in range(16):
+                total += (blocks[row, q, p] if transpose else blocks[row, p, q]) * scratch[q]
+            vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)] = total
+
+
+@inner
+def _generator_overlap(bra, vector, stride, first, second):
+    """Derivative of a rotation: <bra| J |vector> with J (a, b) = (-b, a)."""
+    total = 0.0
+    for base in range(0, vector.size, 4 * stride):
+        for i in range(base, base + stride):
+            total += bra[i + second] * vector[i + first] - bra[i + first] * vector[i + second]
+    return total
+
+
+@inner
+def _walk(vector, program, cosines, sines, start, stop, step, tape, gradient, scratch):
+    """Apply gates ``start, start + step, ...``; with ``step`` -1 pull ``vector`` back through their transposes.
+
+    Forwards the vector before each rotation is kept on ``tape`` (if it has rows), because a noisy map has no stable
+    inverse; backwards it meets the pulled-back observable in ``gradient``.
+    """
+    table, kinds, channels, blocks1 = program.table, program.kinds, program.channels, program.blocks1
+    diagonal, sources, factors, blocks2 = program.diagonal, program.sources, program.factors, program.blocks2
+    back = step < 0
+    for gate in range(start, stop, step):
+        kind = kinds[table[gate, 0]]
+        qubit0, qubit1, param = table[gate, 1], table[gate, 2], table[gate, 3]
+        row = channels[table[gate, 0], qubit0, qubit1 + 1]
+        stride = 1 << 2 * qubit0
+        if kind <= RZ:
+            if kind == RX:
+                first, second = 2 * stride, 3 * stride
+            elif kind == RY:
+                first, second = 3 * stride, stride
+            else:
+                first, second = stride, 2 * stride
+            c, s = cosines[param], sines[param]
+            if not back:
+                if tape.shape[0] > 0:
+                    tape[param, :] = vector
+                _rotate(vector, stride, first, second, c, s)
+            if diagonal[row]:
+                _scale(vector, stride, blocks1[row, 1, 1], blocks1[row, 2, 2], blocks1[row, 3, 3])
+            else:
+                _block1(vector, stride, blocks1, row, back)
+            if back:
+                _rotate(vector, stride, first, second, c, -s)
+                gradient[param] = _generator_overlap(vector, tape[param], stride, first, second)
+        elif kind == BLOCK1:
+            _block1(vector, stride, blocks1, row, back)
+        elif kind == PERMUTATION2:
+            _permute2(vector, qubit0, qubit1, sources, factors, row, scratch, back)
+        else:
+            _block2(vector, qubit0, qubit1, blocks2, row, scratch, back)
+
+
+class Workspace(NamedTuple):
+    """Scratch memory of one program, reused by every evaluation."""
+
+    vector: NDArray[np.float64]  # (4**n,)
+    tape: NDArray[np.float64]  # (num_params, 4**n)
+    no_tape: NDArray[np.float64]  # (0, 4**n)
+    cosines: NDArray[np.float64]  # (num_params,)
+    sines: NDArray[np.float64]  # (num_params,)
+    scratch: NDArray[np.float64]  # (16,)
+
+
+@inner
+def workspace(program, num_params):
+    """Return scratch memory for a program with ``num_params`` angles."""
+    size = 1 << 2 * program.channels.shape[1]
+    tape = np.empty((num_params, size))
+    return Workspace(np.empty(size), tape, tape[:0], np.empty(num_params), np.empty(num_params), np.empty(16))
+
+
+@inner
+def _angles(params, cosines, sines):
+    for k in range(params.size):
+        cosines[k] = math.cos(params[k])
+        sines[k] = math.sin(params[k])
+
+
+@inner
+def _expectation(program, vector):
+    total = 0.0
+    for k in range(program.indices.size):
+        total += program.coefficients[k] * vector[program.indices[k]]
+    return total
+
+
+@inner
+def _forward(program, params, work, tape):
+    vector = work.vector
+    _angles(params, work.cosines, work.sines)
+    _prepare_zero(vector)
+    _walk(vector, program, work.cosines, work.sines, 0, program.table.shape[0], 1, tape, params, work.scratch)
+    return _expectation(program, vector)
+
+
+@inner
+def energy(program, params, work):
+    """Return Tr(H rho)."""
+    return _forward(program, params, work, work.no_tape)
+
+
+@inner
+def energy_and_gradient(program, params, gradient, work):
+    """Return Tr(H rho) and fill ``gradient``: once forwards with the state, once backwards with the observable."""
+    value = _forward(program, params, work, work.tape)
+    bra = work.vector
+    bra[:] = 0.0
+    for k in range(program.indices.size):
+        bra[program.indices[k]] += program.coefficients[k]
+    last = program.table.shape[0] - 1
+    _walk(bra, program, work.cosines, work.sines, last, -1, -1, work.tape, gradient, work.scratch)
+    return value
+
+
+@kernel
+def run(
+    table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients, params
+):
+    """Return the Pauli vector ``(4**n,)`` of the program's final state."""
+    program = PauliTransferProgram(
+        table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients
+    )
+    vector = np.empty(1 << 2 * channels.shape[1])
+    cosines, sines, no_tape = np.empty(params.size), np.empty(params.size), np.empty((0, vector.size))
+    _angles(params, cosines, sines)
+    _prepare_zero(vector)
+    _walk(vector, program, cosines, sines, 0, table.shape[0], 1, no_tape, params, np.empty(16))
+    return vector

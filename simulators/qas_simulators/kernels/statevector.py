@@ -1,0 +1,242 @@
+"""Statevector kernels: apply a program, <H>, and its gradient by the adjoint method.
+
+A program is the integer table of a ``Circuit``: rows (gate, qubit0, qubit1, parameter). ``kinds[gate]`` says how a gate
+is applied. An observable is grouped by the bits it flips: ``(H psi)[i ^ flips[k]] += diagonals[k, i] * psi[i]``.
+
+References:
+    Jones and Gacon, "Efficient calculation of gradients in classical simulations of variational quantum algorithms",
+    arXiv:2009.02823 (the adjoint method).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.kernels.compile import inner, kernel
+
+RX, RY, RZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(8)
+
+
+class StatevectorProgram(NamedTuple):
+    """Everything the kernels need to know of a circuit and an observable."""
+
+    table: NDArray[np.int32]  # (num_gates, 4)
+    kinds: NDArray[np.int64]  # (gate table,)
+    matrices: NDArray[np.complex128]  # (gate table, 4, 4); one-qubit gates in the upper left 2 x 2
+    flips: NDArray[np.int64]  # (groups,)
+    diagonals: NDArray[np.complex128]  # (groups, 2**n)
+
+
+@inner
+def _rx(psi, stride, c, s):
+    for base in range(0, psi.size, 2 * stride):
+        for i in range(base, base + stride):
+            a, b = psi[i], psi[i + stride]
+            psi[i] = complex(c * a.real + s * b.imag, c * a.imag - s * b.real)
+            psi[i + stride] = complex(c * b.real + s * a.imag, c * b.imag - s * a.real)
+
+
+@inner
+def _ry(psi, stride, c, s):
+    for base in range(0, psi.size, 2 * stride):
+        for i in range(base, base + stride):
+            a, b = psi[i], psi[i + stride]
+            psi[i] = complex(c * a.real - s * b.real, c * a.imag - s * b.imag)
+            psi[i + stride] = complex(s * a.real + c * b.real, s * a.imag + c * b.imag)
+
+
+@inner
+def _rz(psi, stride, c, s):
+    for base in range(0, psi.size, 2 * stride):
+        for i in range(base, base + stride):
+            a, b = psi[i], psi[i + stride]
+            psi[i] = complex(c * a.real + s * a.imag, c * a.imag - s * a.real)
+            psi[i + stride] = complex(c * b.real - s * b.imag, c * b.imag + s * b.real)
+
+
+@inner
+def _matrix1(psi, stride, m00, m01, m10, m11):
+    for base in range(0, psi.size, 2 * stride):
+        for i in range(base, base + stride):
+            a, b = psi[i], psi[i + stride]
+            psi[i] = m00 * a + m01 * b
+            psi[i + stride] = m10 * a + m11 * b
+
+
+@inner
+def _without_bits(k, low, high):
+    """Return ``k`` with a 0 inserted at two bit positions, ``low < high``."""
+    i = ((k >> low) << (low + 1)) | (k & ((1 << low) - 1))
+    return ((i >> high) << (high + 1)) | (i & ((1 << high) - 1))
+
+
+@inner
+def _exchange(psi, low, high, first, second):
+    """Swap the amplitudes at two settings of the bits ``low`` and ``high``: CX and SWAP."""
+    for k in range(psi.size >> 2):
+        i = _without_bits(k, low, high)
+        psi[i | first], psi[i | second] = psi[i | second], psi[i | first]
+
+
+@inner
+def _cz(psi, low, high):
+    both = (1 << low) | (1 << high)
+    for k in range(psi.size >> 2):
+        i = _without_bits(k, low, high) | both
+        psi[i] = -psi[i]
+
+
+@inner
+def _matrix2(psi, bit0, bit1, low, high, matrices, gate, dagger):
+    for k in range(psi.size >> 2):
+        i = _without_bits(k, low, high)
+        a, b, c, d = psi[i], psi[i | bit0], psi[i | bit1], psi[i | bit0 | bit1]
+        for row in range(4):
+            if dagger:
+                m0, m1 = matrices[gate, 0, row].conjugate(), matrices[gate, 1, row].conjugate()
+                m2, m3 = matrices[gate, 2, row].conjugate(), matrices[gate, 3, row].conjugate()
+            else:
+                m0, m1 = matrices[gate, row, 0], matrices[gate, row, 1]
+                m2, m3 = matrices[gate, row, 2], matrices[gate, row, 3]
+            psi[i | (row & 1) * bit0 | (row >> 1) * bit1] = m0 * a + m1 * b + m2 * c + m3 * d
+
+
+@inner
+def _generator_overlap(pair, kind, stride):
+    """Im <bra| P |psi> for the Pauli P of a rotation; with bra = H psi it is the derivative of <H>."""
+    half = pair.size >> 1
+    total = 0.0
+    for base in range(0, half, 2 * stride):
+        for i in range(base, base + stride):
+            r0, r1, l0, l1 = pair[i], pair[i + stride], pair[half + i], pair[half + i + stride]
+            if kind == RX:
+                total += l0.real * r1.imag - l0.imag * r1.real + l1.real * r0.imag - l1.imag * r0.real
+            elif kind == RY:
+                total += l1.real * r0.real + l1.imag * r0.imag - l0.real * r1.real - l0.imag * r1.imag
+            else:
+                total += l0.real * r0.imag - l0.imag * r0.real - l1.real * r1.imag + l1.imag * r1.real
+    return total
+
+
+@inner
+def _walk(vector, table, kinds, matrices, cosines, sines, start, stop, step, gradient):
+    """Apply gates ``start, start + step, ...`` to ``vector``; with ``step`` -1 undo them and fill ``gradient``.
+
+    One loop with leaf calls: a call that passes the whole program costs more than a gate on four qubits. Backwards,
+    ``vector`` holds psi and the bra behind it: a gate acts on both as on a register with one more qubit.
+    """
+    dagger = step < 0
+    for gate in range(start, stop, step):
+        row = table[gate, 0]
+        kind = kinds[row]
+        qubit0 = table[gate, 1]
+        bit0 = 1 << qubit0
+        if kind <= RZ:
+            param = table[gate, 3]
+            c, s = cosines[param], sines[param]
+            if dagger:
+                gradient[param] = _generator_overlap(vector, kind, bit0)
+                s = -s
+            if kind == RX:
+                _rx(vector, bit0, c, s)
+            elif kind == RY:
+                _ry(vector, bit0, c, s)
+            else:
+                _rz(vector, bit0, c, s)
+        elif kind == MATRIX1:
+            m00, m01, m10, m11 = matrices[row, 0, 0], matrices[row, 0, 1], matrices[row, 1, 0], matrices[row, 1, 1]
+            if dagger:
+                m00, m01, m10, m11 = m00.conjugate(), m10.conjugate(), m01.conjugate(), m11.conjugate()
+            _matrix1(vector, bit0, m00, m01, m10, m11)
+        else:
+            qubit1 = table[gate, 2]
+            low, high, bit1 = min(qubit0, qubit1), max(qubit0, qubit1), 1 << qubit1
+            if kind == CX:
+                _exchange(vector, low, high, bit0, bit0 | bit1)
+            elif kind == CZ:
+                _cz(vector, low, high)
+            elif kind == SWAP:
+                _exchange(vector, low, high, bit0, bit1)
+            else:
+                _matrix2(vector, bit0, bit1, low, high, matrices, row, dagger)
+
+
+@inner
+def _multiply_observable(flips, diagonals, psi, out):
+    out[:] = 0.0
+    for k in range(flips.size):
+        flip = flips[k]
+        for i in range(psi.size):
+            out[i ^ flip] += diagonals[k, i] * psi[i]
+
+
+@inner
+def _real_overlap(left, right):
+    total = 0.0
+    for i in range(left.size):
+        total += left[i].real * right[i].real + left[i].imag * right[i].imag
+    return total
+
+
+class Workspace(NamedTuple):
+    """Scratch memory of one program, reused by every evaluation."""
+
+    pair: NDArray[np.complex128]  # (2 * 2**n,): psi, then the bra
+    cosines: NDArray[np.float64]  # (num_params,)
+    sines: NDArray[np.float64]  # (num_params,)
+
+
+@inner
+def workspace(program, num_params):
+    """Return scratch memory for a program with ``num_params`` angles."""
+    pair = np.empty(2 * program.diagonals.shape[1], dtype=np.complex128)
+    return Workspace(pair, np.empty(num_params), np.empty(num_params))
+
+
+@inner
+def _half_angles(params, cosines, sines):
+    for k in range(params.size):
+        cosines[k] = math.cos(0.5 * params[k])
+        sines[k] = math.sin(0.5 * params[k])
+
+
+@inner
+def energy(program, params, work):
+    """Return <H>; leaves psi and H psi in the workspace."""
+    table, pair, cosines, sines = program.table, work.pair, work.cosines, work.sines
+    half = pair.size >> 1
+    psi, bra = pair[:half], pair[half:]
+    _half_angles(params, cosines, sines)
+    psi[:] = 0.0
+    psi[0] = 1.0
+    _walk(psi, table, program.kinds, program.matrices, cosines, sines, 0, table.shape[0], 1, params)
+    _multiply_observable(program.flips, program.diagonals, psi, bra)
+    return _real_overlap(bra, psi)
+
+
+@inner
+def energy_and_gradient(program, params, gradient, work):
+    """Return <H> and fill ``gradient``, walking once forwards and once backwards."""
+    value = energy(program, params, work)
+    table = program.table
+    first = 0  # nothing before the first rotation needs undoing
+    while first < table.shape[0] and table[first, 3] < 0:
+        first += 1
+    last = table.shape[0] - 1
+    _walk(work.pair, table, program.kinds, program.matrices, work.cosines, work.sines, last, first - 1, -1, gradient)
+    return value
+
+
+@kernel
+def run(table, kinds, matrices, params, num_qubits):
+    """Return the statevector ``(2**num_qubits,)`` that the program prepares from |0...0>."""
+    psi = np.zeros(1 << num_qubits, dtype=np.complex128)
+    psi[0] = 1.0
+    cosines, sines = np.empty(params.size), np.empty(params.size)
+    _half_angles(params, cosines, sines)
+    _walk(psi, table, kinds, matrices, cosines, sines, 0, table.shape[0], 1, params)
+    return psi

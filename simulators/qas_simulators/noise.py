@@ -1,0 +1,73 @@
+"""NoiseModel: which channel follows which gate on which qubits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from qas_simulators.channels import Channel, bit_flip, depolarizing, probability
+from qas_simulators.errors import must
+from qas_simulators.gates import GATES, gate_index
+
+ONE_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 1)
+TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
+
+
+class NoiseModel:
+    """Channels applied right after their gate, on the gate's qubits; idle qubits are noiseless.
+
+    Examples:
+        >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
+        >>> noise = NoiseModel().add(bit_flip(0.3), ["h", "t"]).add(depolarizing(0.2, 2), ["cx"])
+    """
+
+    def __init__(self) -> None:
+        self._rules: list[tuple[Channel, frozenset[str], tuple[int, ...] | None]] = []
+
+    def add(self, channel: Channel, gates: Iterable[str], qubits: Sequence[int] | None = None) -> NoiseModel:
+        """Append a rule; rules that match the same gate act one after the other.
+
+        Args:
+            channel: A one-qubit channel on a two-qubit gate acts on each of its qubits.
+            gates: Names of the gate table.
+            qubits: Only gates on exactly these qubits, in this order; ``None`` for all.
+
+        Raises:
+            ValueError: Unknown gate, or a two-qubit channel on a one-qubit gate.
+        """
+        names = frozenset(gates)
+        for name in names:
+            if GATES[gate_index(name)].num_qubits < channel.num_qubits:
+                raise ValueError(must("channel", f"act on one qubit to follow gate {name!r}", channel.num_qubits))
+        self._rules.append((channel, names, None if qubits is None else tuple(qubits)))
+        return self
+
+    @classmethod
+    def depolarizing(cls, p1: float = 0.0, p2: float = 0.0) -> NoiseModel:
+        """Return depolarising noise: ``p1`` after every one-qubit gate, two-qubit ``p2`` after every two-qubit gate."""
+        probability("p1", p1)
+        probability("p2", p2)
+        model = cls()
+        if p1 > 0:
+            model.add(depolarizing(p1), ONE_QUBIT_GATES)
+        if p2 > 0:
+            model.add(depolarizing(p2, 2), TWO_QUBIT_GATES)
+        return model
+
+    @classmethod
+    def bit_flip(cls, p: float) -> NoiseModel:
+        """Return bit flips with probability ``p`` after every one-qubit gate."""
+        channel = bit_flip(probability("p", p))
+        return cls().add(channel, ONE_QUBIT_GATES) if p > 0 else cls()
+
+    @property
+    def is_noiseless(self) -> bool:
+        """True when no rule was added."""
+        return not self._rules
+
+    def channels(self, gate: str, qubits: tuple[int, ...]) -> list[Channel]:
+        """Return the channels that follow ``gate`` on ``qubits``, each on as many qubits as the gate."""
+        found = []
+        for channel, names, where in self._rules:
+            if gate in names and where in (None, qubits):
+                found.append(channel.tensor(channel) if channel.num_qubits < len(qubits) else channel)
+        return found

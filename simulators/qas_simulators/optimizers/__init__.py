@@ -1,0 +1,25 @@
+"""Angle optimisers, chosen by name or handed in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from qas_simulators.errors import unknown_name
+from qas_simulators.optimizers.cobyla import Cobyla
+from qas_simulators.optimizers.none import NoOptimizer
+from qas_simulators.optimizers.optimizer import OptimizationResult, Optimizer
+from qas_simulators.optimizers.scan_lbfgs import ScanLBFGS
+
+__all__ = ["OPTIMIZERS", "Cobyla", "NoOptimizer", "OptimizationResult", "Optimizer", "ScanLBFGS", "make_optimizer"]
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"scan_lbfgs": ScanLBFGS, "cobyla": Cobyla, "none": NoOptimizer}
+
+
+def make_optimizer(name: str, **settings: Any) -> Optimizer:
+    """Return an optimiser by name.
+
+    Raises:
+        ValueError: Unknown name or a setting out of range.
+    """
+    if name not in OPTIMIZERS:
+        raise ValueError(unknown_name("optimizer", name, OPTIMIZERS))
+    return OPTIMIZERS[name](**settings)

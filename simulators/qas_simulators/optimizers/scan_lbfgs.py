@@ -1,0 +1,51 @@
+"""Exact scan of the new angles, then L-BFGS on adjoint gradients: the default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qas_simulators.circuit import Circuit
+from qas_simulators.errors import must
+from qas_simulators.optimizers.optimizer import OptimizationResult
+from qas_simulators.pauli import PauliSum
+from qas_simulators.program import minimize
+from qas_simulators.simulator import Simulator
+
+
+@dataclass(frozen=True)
+class ScanLBFGS:
+    """Move each new angle to the exact minimum of its sinusoid, then minimise over all angles.
+
+    The scan matters because a new gate at angle 0 often sits on a stationary point, where a gradient sees nothing.
+
+    Attributes:
+        max_iterations: L-BFGS iterations.
+        gradient_tolerance: Stop when no derivative exceeds it, in energy per radian.
+        energy_tolerance: Stop when an iteration gains no more than this.
+    """
+
+    max_iterations: int = 200
+    gradient_tolerance: float = 1e-5
+    energy_tolerance: float = 1e-10
+
+    def __post_init__(self) -> None:
+        if self.max_iterations < 1:
+            raise ValueError(must("max_iterations", "be at least 1", self.max_iterations))
+        for name in ("gradient_tolerance", "energy_tolerance"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(must(name, "not be negative", getattr(self, name)))
+
+    def minimize(
+        self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
+    ) -> OptimizationResult:
+        """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
+        params = circuit.params
+        energy, evaluations, gradients = minimize(
+            simulator.program(circuit, observable),
+            params,
+            len(params) - num_new,
+            self.max_iterations,
+            self.gradient_tolerance,
+            self.energy_tolerance,
+        )
+        return OptimizationResult(energy, params, evaluations, gradients)

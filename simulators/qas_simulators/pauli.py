@@ -1,0 +1,233 @@
+"""PauliSum: a Hermitian operator as a weighted sum of Pauli strings, kept as bit masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qas_simulators.circuit import MAX_QUBITS
+from qas_simulators.errors import must
+
+if TYPE_CHECKING:
+    from qiskit.quantum_info import SparsePauliOp
+
+_DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
+
+
+class GroupedPauliSum(NamedTuple):
+    """The operator grouped by the bits its strings flip: ``(H psi)[i ^ flips[k]] += diagonals[k, i] * psi[i]``."""
+
+    flips: NDArray[np.int64]  # (groups,)
+    diagonals: NDArray[np.complex128]  # (groups, 2**n)
+
+
+class PauliSum:
+    """A real combination of Pauli strings, ``H = sum_k c_k P_k``.
+
+    A string is stored as two masks, ``x`` (bits it flips) and ``z`` (bits whose sign it reads), so that
+    ``P |j> = i**popcount(x & z) * (-1)**popcount(z & j) |j ^ x>``. Terms are unique and sorted by ``(x, z)``.
+
+    Args:
+        terms: Coefficient of each label. Labels read right to left like Qiskit's: the last letter is qubit 0.
+
+    Raises:
+        ValueError: No terms, labels of different lengths or with letters other than I, X, Y, Z, or a coefficient that is
+            not a finite real number.
+
+    Examples:
+        >>> h = PauliSum({"ZZ": -1.0, "XI": -0.5, "IX": -0.5})
+        >>> h.num_qubits, round(h.ground_energy(), 6)
+        (2, -1.414214)
+    """
+
+    def __init__(self, terms: Mapping[str, float]) -> None:
+        if not terms:
+            raise ValueError(must("terms", "hold at least one Pauli string", dict(terms)))
+        lengths = {len(label) for label in terms}
+        if len(lengths) != 1 or not 1 <= (num_qubits := lengths.pop()) <= MAX_QUBITS:
+            raise ValueError(must("terms", f"have labels of one length, 1 to {MAX_QUBITS}", list(terms)[:4]))
+        masks = []
+        for label, coefficient in terms.items():
+            if set(label) - set("IXYZ"):
+                raise ValueError(must("terms", "have labels of the letters I, X, Y, Z", label))
+            if isinstance(coefficient, complex) and coefficient.imag != 0:
+                raise ValueError(must("terms", f"have real coefficients, also at {label!r}", coefficient))
+            masks.append(_masks_of(label))
+        x, z = np.array(masks, dtype=np.int64).T
+        self._set(num_qubits, x, z, np.array([complex(c).real for c in terms.values()], dtype=np.float64))
+
+    @classmethod
+    def from_masks(cls, num_qubits: int, x: ArrayLike, z: ArrayLike, coefficients: ArrayLike) -> PauliSum:
+        """Build from bit masks ``x``, ``z`` and real coefficients, each of shape ``(num_terms,)``; equal strings add up."""
+        result = cls.__new__(cls)
+        result._set(num_qubits, np.asarray(x, np.int64), np.asarray(z, np.int64), np.asarray(coefficients, np.float64))
+        return result
+
+    def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
+        if not np.isfinite(c).all():
+            raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))
+        keys, position = np.unique((x << MAX_QUBITS) | z, return_inverse=True)
+        self.num_qubits = num_qubits
+        self.x = keys >> MAX_QUBITS
+        self.z = keys & ((1 << MAX_QUBITS) - 1)
+        self.coefficients = np.bincount(position, weights=c, minlength=len(keys))
+        self._grouped: GroupedPauliSum | None = None
+        self._indices: NDArray[np.int64] | None = None
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike, tolerance: float = 1e-12) -> PauliSum:
+        """Decompose a Hermitian matrix ``(2**n, 2**n)``; coefficients up to ``tolerance`` in magnitude are dropped.
+
+        The strings that flip the bits ``x`` live on the entries ``matrix[i ^ x, i]``; a Walsh-Hadamard transform over
+        ``i`` separates their ``z`` masks, so the cost is ``n 4**n``.
+
+        Raises:
+            ValueError: Not square of a power of two, not finite, or not Hermitian.
+        """
+        array = np.asarray(matrix, dtype=np.complex128)
+        size = array.shape[0] if array.ndim == 2 else 0
+        num_qubits = max(size, 1).bit_length() - 1
+        if array.shape != (size, size) or size < 2 or size != 1 << num_qubits:
+            raise ValueError(must("matrix", "have shape (2**n, 2**n) with n >= 1", array.shape))
+        if not np.isfinite(array).all():
+            raise ValueError(must("matrix", "be finite", "an array with NaN or infinity"))
+        if not np.allclose(array, array.conj().T, atol=1e-8):
+            raise ValueError(must("matrix", "be Hermitian", f"off by {np.abs(array - array.conj().T).max():.3g}"))
+        index = np.arange(size)
+        flips = index[:, None]
+        signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)
+        for qubit in range(num_qubits):
+            halves = signed.reshape(size, -1, 2, 1 << qubit)
+            low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
+            signed = np.stack([low, high], axis=2).reshape(size, size)
+        coefficients = (signed * (-1j) ** _popcount(flips & index) / size).real
+        x, z = np.nonzero(np.abs(coefficients) > tolerance)
+        if len(x) == 0:
+            x, z = np.array([0]), np.array([0])
+        return cls.from_masks(num_qubits, x, z, coefficients[x, z])
+
+    @classmethod
+    def from_qiskit(cls, operator: SparsePauliOp) -> PauliSum:
+        """Convert a ``qiskit.quantum_info.SparsePauliOp`` with real coefficients; labels carry over unchanged."""
+        from qas_simulators.bridges.qiskit import pauli_sum_from_qiskit
+
+        return cast(PauliSum, pauli_sum_from_qiskit(operator))
+
+    @classmethod
+    def projector(cls, statevector: ArrayLike) -> PauliSum:
+        """Return ``|psi><psi|`` as Pauli strings: its expectation in a state is the fidelity with ``psi``.
+
+        Raises:
+            ValueError: ``statevector`` is not a vector of length ``2**n`` with norm 1 (the norm is in the message).
+        """
+        vector = np.asarray(statevector, dtype=np.complex128)
+        norm = float(np.linalg.norm(vector))
+        if vector.ndim != 1 or abs(norm - 1) > 1e-9:
+            raise ValueError(must("statevector", "be a vector of norm 1", f"of shape {vector.shape} and norm {norm:.12g}"))
+        return cls.from_matrix(np.outer(vector, vector.conj()))
+
+    def __len__(self) -> int:
+        return len(self.coefficients)
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        for x, z, coefficient in zip(self.x.tolist(), self.z.tolist(), self.coefficients.tolist(), strict=True):
+            yield _label_of(x, z, self.num_qubits), coefficient
+
+    def terms(self) -> dict[str, float]:
+        """Return the coefficient of each label."""
+        return dict(self)
+
+    def __repr__(self) -> str:
+        return f"<PauliSum: {self.num_qubits} qubits, {len(self)} terms>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PauliSum):
+            return NotImplemented
+        return self.num_qubits == other.num_qubits and self.terms() == other.terms()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, other: PauliSum) -> PauliSum:
+        if other.num_qubits != self.num_qubits:
+            raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
+        x, z = np.concatenate([self.x, other.x]), np.concatenate([self.z, other.z])
+        return PauliSum.from_masks(self.num_qubits, x, z, np.concatenate([self.coefficients, other.coefficients]))
+
+    def __mul__(self, factor: float) -> PauliSum:
+        return PauliSum.from_masks(self.num_qubits, self.x, self.z, factor * self.coefficients)
+
+    __rmul__ = __mul__
+
+    def grouped(self) -> GroupedPauliSum:
+        """Return the operator grouped by flipped bits, for matrix-free products; computed once."""
+        if self._grouped is None:
+            flips, group = np.unique(self.x, return_inverse=True)
+            diagonals = np.zeros((len(flips), 1 << self.num_qubits), dtype=np.complex128)
+            index = np.arange(1 << self.num_qubits)
+            for k, x, z, coefficient in zip(group, self.x, self.z, self.coefficients, strict=True):
+                diagonals[k] += coefficient * 1j ** _popcount(x & z) * (1 - 2 * (_popcount(z & index) & 1))
+            self._grouped = GroupedPauliSum(flips, diagonals)
+        return self._grouped
+
+    def apply(self, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """Return ``H @ vector`` for a vector ``(2**n,)`` without building the matrix."""
+        out = np.zeros(1 << self.num_qubits, dtype=np.complex128)
+        index = np.arange(len(out))
+        for flip, diagonal in zip(*self.grouped(), strict=True):
+            out[index ^ flip] += diagonal * vector
+        return out
+
+    def to_matrix(self) -> NDArray[np.complex128]:
+        """Return the matrix ``(2**n, 2**n)``, qubit 0 the least significant bit of the index."""
+        matrix = np.zeros((1 << self.num_qubits, 1 << self.num_qubits), dtype=np.complex128)
+        index = np.arange(len(matrix))
+        for flip, diagonal in zip(*self.grouped(), strict=True):
+            matrix[index ^ flip, index] += diagonal
+        return matrix
+
+    def basis_energies(self) -> NDArray[np.float64]:
+        """Return the energy of every computational basis state, shape ``(2**n,)``."""
+        flips, diagonals = self.grouped()
+        at_zero = np.flatnonzero(flips == 0)
+        return diagonals[at_zero[0]].real.copy() if len(at_zero) else np.zeros(1 << self.num_qubits)
+
+    def eigenvalues(self, count: int) -> NDArray[np.float64]:
+        """Return the ``count`` lowest eigenvalues in ascending order: dense to 10 qubits, Lanczos above."""
+        if self.num_qubits <= _DENSE_LIMIT:
+            return np.linalg.eigvalsh(self.to_matrix())[:count]
+        from scipy.sparse.linalg import LinearOperator, eigsh
+
+        size = 1 << self.num_qubits
+        operator = LinearOperator((size, size), matvec=self.apply, dtype=np.complex128)
+        start = np.random.default_rng(0).normal(size=size)  # Lanczos must not start orthogonal to the ground state
+        return np.sort(eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False))
+
+    def ground_energy(self) -> float:
+        """Return the lowest eigenvalue."""
+        return float(self.eigenvalues(1)[0])
+
+    def pauli_indices(self) -> NDArray[np.int64]:
+        """Return each term's position in a Pauli vector: base-4 digits I, X, Y, Z = 0..3, qubit 0 least significant."""
+        if self._indices is None:
+            self._indices = np.zeros(len(self), dtype=np.int64)
+            for qubit in range(self.num_qubits):
+                x, z = (self.x >> qubit) & 1, (self.z >> qubit) & 1
+                self._indices |= (x ^ (3 * z)) << (2 * qubit)  # x only: 1; z only: 3; both: 2
+        return self._indices
+
+
+def _masks_of(label: str) -> tuple[int, int]:
+    x = sum(1 << qubit for qubit, letter in enumerate(reversed(label)) if letter in "XY")
+    z = sum(1 << qubit for qubit, letter in enumerate(reversed(label)) if letter in "ZY")
+    return x, z
+
+
+def _label_of(x: int, z: int, num_qubits: int) -> str:
+    return "".join("IXZY"[(x >> qubit & 1) + 2 * (z >> qubit & 1)] for qubit in reversed(range(num_qubits)))
+
+
+def _popcount(values: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
+    return np.bitwise_count(np.asarray(values, dtype=np.int64)).astype(np.int64)

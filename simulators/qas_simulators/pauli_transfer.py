@@ -1,0 +1,44 @@
+"""The noisy simulator: states as real Pauli vectors."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from qas_simulators.circuit import Circuit
+from qas_simulators.noise import NoiseModel
+from qas_simulators.pauli import PauliSum
+from qas_simulators.program import FloatArray, NoiseTables, PauliTransferProgram, Program, final_pauli_vector
+from qas_simulators.simulator import Simulator
+
+
+class PauliTransferSimulator(Simulator):
+    """Exact simulation of mixed states, ``4**n`` real numbers ``Tr(P rho)``.
+
+    Args:
+        noise: Channels that follow the gates; ``None`` for none. It is read at the first use of each register size.
+    """
+
+    def __init__(self, noise: NoiseModel | None = None) -> None:
+        self.noise = noise if noise is not None else NoiseModel()
+        self._tables: dict[int, NoiseTables] = {}
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the noise model has any rule."""
+        return not self.noise.is_noiseless
+
+    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+        return self._tables_for(circuit.num_qubits).program(circuit, observable)
+
+    def _bytes_needed(self, num_qubits: int) -> int:
+        return 16 << 2 * num_qubits
+
+    def _tables_for(self, num_qubits: int) -> NoiseTables:
+        if num_qubits not in self._tables:
+            self._tables[num_qubits] = NoiseTables(self.noise, num_qubits)
+        return self._tables[num_qubits]
+
+    def pauli_vector(self, circuit: Circuit) -> FloatArray:
+        """Return ``Tr(P rho)`` for every Pauli string, shape ``(4**n,)``; see the conventions for the order."""
+        identity = PauliSum({"I" * circuit.num_qubits: 1.0})
+        return final_pauli_vector(cast(PauliTransferProgram, self.program(circuit, identity)), circuit.params)

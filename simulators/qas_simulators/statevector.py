@@ -1,0 +1,36 @@
+"""The noiseless simulator."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.circuit import Circuit
+from qas_simulators.pauli import PauliSum
+from qas_simulators.program import Program, final_statevector, statevector_program
+from qas_simulators.simulator import Simulator
+
+
+class StatevectorSimulator(Simulator):
+    """Exact simulation of pure states, ``2**n`` amplitudes.
+
+    Examples:
+        >>> from qas_simulators import Circuit, PauliSum
+        >>> round(StatevectorSimulator().expectation(Circuit(1).ry(0.5, 0), PauliSum({"X": 1.0})), 6)
+        0.479426
+    """
+
+    @property
+    def is_noisy(self) -> bool:
+        """Never."""
+        return False
+
+    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+        return statevector_program(circuit, observable)
+
+    def _bytes_needed(self, num_qubits: int) -> int:
+        return 32 << num_qubits
+
+    def statevector(self, circuit: Circuit) -> NDArray[np.complex128]:
+        """Return the amplitudes ``(2**n,)``, qubit 0 the least significant bit of the index."""
+        return final_statevector(circuit)

@@ -1,0 +1,34 @@
+"""Helpers of all tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qas_simulators import Circuit, PauliSum
+from qas_simulators.gates import GATES
+
+
+def random_circuit(num_qubits: int, num_gates: int, seed: int, gates: tuple[str, ...] | None = None) -> Circuit:
+    """Return a seeded circuit over the whole gate table, or over ``gates``."""
+    rng = np.random.default_rng(seed)
+    rows = [gate for gate in GATES if (gates is None or gate.name in gates) and gate.num_qubits <= num_qubits]
+    circuit = Circuit(num_qubits)
+    for _ in range(num_gates):
+        gate = rows[rng.integers(len(rows))]
+        qubits = [int(q) for q in rng.choice(num_qubits, gate.num_qubits, replace=False)]
+        circuit.append(gate.name, qubits, float(rng.normal()) if gate.num_params else None)
+    return circuit
+
+
+def random_pauli_sum(num_qubits: int, num_terms: int, seed: int) -> PauliSum:
+    """Return a seeded sum of random strings, the identity and Y strings among them."""
+    rng = np.random.default_rng(seed)
+    labels = {"".join(rng.choice(list("IXYZ"), num_qubits)) for _ in range(num_terms)} | {"I" * num_qubits}
+    return PauliSum({label: float(rng.normal()) for label in sorted(labels)})
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A seeded generator."""
+    return np.random.default_rng(0)

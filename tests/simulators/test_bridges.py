@@ -1,0 +1,54 @@
+"""OpenQASM 3 and Qiskit: exact round trips, and the same physics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from tests.conftest import random_circuit, random_pauli_sum
+
+qiskit = pytest.importorskip("qiskit")
+from qiskit.quantum_info import SparsePauliOp, Statevector  # noqa: E402
+
+
+@given(st.integers(1, 5), st.integers(0, 60), st.integers(0, 10_000))
+def test_qasm3_round_trip_is_exact(num_qubits: int, num_gates: int, seed: int) -> None:
+    circuit = random_circuit(num_qubits, num_gates, seed)
+    assert Circuit.from_qasm3(circuit.to_qasm3()) == circuit
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 5), st.integers(0, 60), st.integers(0, 10_000))
+def test_qiskit_round_trip_and_statevector(num_qubits: int, num_gates: int, seed: int) -> None:
+    circuit = random_circuit(num_qubits, num_gates, seed)
+    assert Circuit.from_qiskit(circuit.to_qiskit()) == circuit
+    expected = Statevector(circuit.to_qiskit()).data
+    np.testing.assert_allclose(StatevectorSimulator().statevector(circuit), expected, atol=1e-12)
+
+
+def test_qiskit_reads_our_qasm3() -> None:
+    from qiskit import qasm3
+
+    circuit = random_circuit(4, 60, seed=7)
+    expected = Statevector(qasm3.loads(circuit.to_qasm3())).data
+    psi = StatevectorSimulator().statevector(circuit)
+    assert abs(np.vdot(psi, expected)) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_pauli_sum_from_qiskit() -> None:
+    pauli_sum = random_pauli_sum(3, 20, seed=1)
+    operator = SparsePauliOp.from_list(list(pauli_sum))
+    np.testing.assert_allclose(PauliSum.from_qiskit(operator).to_matrix(), operator.to_matrix(), atol=1e-12)
+    with pytest.raises(ValueError, match="real"):
+        PauliSum.from_qiskit(SparsePauliOp.from_list([("X", 1j)]))
+
+
+def test_qasm3_reads_pi_and_refuses_the_rest() -> None:
+    text = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\nrx(-pi/4) q[1]; // comment\ncx q[0], q[1];'
+    assert Circuit.from_qasm3(text) == Circuit(2).rx(-np.pi / 4, 1).cx(0, 1)
+    for bad in ["qubit[2] q; ccx q[0], q[1], q[2];", "rx(0.1) q[0];", "qubit[1] q; rx(__import__('os')) q[0];", ""]:
+        with pytest.raises(ValueError, match="OpenQASM"):
+            Circuit.from_qasm3(bad)

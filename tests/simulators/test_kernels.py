@@ -1,0 +1,111 @@
+"""Fast kernels against the slow reference, and gradients against central differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators import reference
+from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
+from qas_simulators.gates import GATES
+from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
+from tests.conftest import random_circuit, random_pauli_sum
+
+AMPLITUDE_DAMPING = Channel.from_kraus([[[1, 0], [0, np.sqrt(0.9)]], [[0, np.sqrt(0.1)], [0, 0]]])
+
+NOISE_MODELS = {
+    "none": NoiseModel(),
+    "depolarizing": NoiseModel.depolarizing(p1=1e-2, p2=5e-2),
+    "kanqas": NoiseModel.bit_flip(0.3).add(depolarizing(0.2, 2), ["cx"]),
+    "on_each_qubit": NoiseModel().add(depolarizing(5e-3), TWO_QUBIT_GATES),
+    "not_pauli": NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES + TWO_QUBIT_GATES),
+    "one_place": NoiseModel().add(bit_flip(0.2), ["rx", "h"], [1]).add(depolarizing(0.1, 2), ["cx"], [1, 0]),
+}
+
+
+@pytest.mark.parametrize("name", NOISE_MODELS)
+@pytest.mark.parametrize("num_qubits", [1, 2, 3, 4])
+def test_pauli_transfer_equals_density_matrix(name: str, num_qubits: int) -> None:
+    noise = NOISE_MODELS[name]
+    for seed in range(5):
+        circuit = random_circuit(num_qubits, 25, seed)
+        observable = random_pauli_sum(num_qubits, 20, seed)
+        simulator = PauliTransferSimulator(noise)
+        expected = reference.expectation(circuit, observable, noise)
+        assert simulator.expectation(circuit, observable) == pytest.approx(expected, abs=1e-12)
+        rho = reference.density_matrix(circuit, noise)
+        vector = [np.trace(pauli @ rho).real for pauli in pauli_basis(num_qubits)]
+        np.testing.assert_allclose(simulator.pauli_vector(circuit), vector, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_qubits", [1, 2, 3, 5])
+def test_statevector_equals_density_matrix(num_qubits: int) -> None:
+    for seed in range(10):
+        circuit = random_circuit(num_qubits, 40, seed)
+        observable = random_pauli_sum(num_qubits, 20, seed)
+        expected = reference.expectation(circuit, observable)
+        assert StatevectorSimulator().expectation(circuit, observable) == pytest.approx(expected, abs=1e-12)
+        psi = StatevectorSimulator().statevector(circuit)
+        np.testing.assert_allclose(np.outer(psi, psi.conj()), reference.density_matrix(circuit), atol=1e-12)
+
+
+@pytest.mark.parametrize("gate", [gate.name for gate in GATES])
+def test_every_gate_has_its_matrix(gate: str) -> None:
+    row = next(g for g in GATES if g.name == gate)
+    for start in range(2**row.num_qubits):
+        circuit = Circuit(row.num_qubits)
+        for qubit in range(row.num_qubits):
+            if start >> qubit & 1:
+                circuit.x(qubit)
+        circuit.append(gate, range(row.num_qubits), 0.7 if row.num_params else None)
+        np.testing.assert_allclose(
+            StatevectorSimulator().statevector(circuit), row.matrix(0.7)[:, start], atol=1e-15
+        )
+    inverse = next(g for g in GATES if g.name == row.inverse)
+    product = inverse.matrix(-0.7) @ row.matrix(0.7)
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-15)
+
+
+@pytest.mark.parametrize("name", NOISE_MODELS)
+def test_gradient_equals_central_differences(name: str) -> None:
+    circuit, observable = random_circuit(3, 30, seed=3), random_pauli_sum(3, 20, seed=3)
+    for simulator in [PauliTransferSimulator(NOISE_MODELS[name]), StatevectorSimulator()]:
+        energy, gradient = simulator.expectation_and_gradient(circuit, observable)
+        assert energy == pytest.approx(simulator.expectation(circuit, observable), abs=1e-13)
+        for k in range(circuit.num_params):
+            shift = np.zeros(circuit.num_params)
+            shift[k] = 1e-5
+            up, down = simulator.expectations(circuit, observable, [circuit.params + shift, circuit.params - shift])
+            assert gradient[k] == pytest.approx((up - down) / 2e-5, abs=1e-8)
+
+
+def test_gradient_equals_parameter_shift() -> None:
+    circuit, observable = random_circuit(4, 40, seed=5), random_pauli_sum(4, 40, seed=5)
+    simulator = StatevectorSimulator()
+    _, gradient = simulator.expectation_and_gradient(circuit, observable)
+    shifts = np.eye(circuit.num_params) * np.pi / 2
+    up = simulator.expectations(circuit, observable, circuit.params + shifts)
+    down = simulator.expectations(circuit, observable, circuit.params - shifts)
+    np.testing.assert_allclose(gradient, (up - down) / 2, atol=1e-13)
+
+
+def test_circuit_without_gates_or_angles() -> None:
+    observable = PauliSum({"ZI": 1.0, "IX": 1.0})
+    for simulator in [StatevectorSimulator(), PauliTransferSimulator()]:
+        assert simulator.expectation(Circuit(2), observable) == 1.0
+        energy, gradient = simulator.expectation_and_gradient(Circuit(2).x(1).h(0), observable)
+        assert energy == pytest.approx(0.0, abs=1e-15) and gradient.shape == (0,)
+
+
+def test_sizes_and_angles_are_checked_at_the_border() -> None:
+    circuit, observable = Circuit(2).rx(0.1, 0), PauliSum({"ZZ": 1.0})
+    simulator = StatevectorSimulator()
+    with pytest.raises(ValueError, match="act on 2 qubits, but is 1"):
+        simulator.expectation(circuit, PauliSum({"Z": 1.0}))
+    with pytest.raises(ValueError, match=r"shape \(1,\)"):
+        simulator.expectation(circuit, observable, params=[0.1, 0.2])
+    with pytest.raises(ValueError, match="finite"):
+        simulator.expectation(circuit, observable, params=[float("nan")])
+    with pytest.raises(ValueError, match="GiB of state"):
+        PauliTransferSimulator().expectation(Circuit(20), PauliSum({"Z" * 20: 1.0}))
