@@ -1,0 +1,126 @@
+"""ActionCatalogue: which gate each action appends, and which actions are legal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators import Circuit
+from qas_simulators.errors import must, unknown_name
+from qas_simulators.gates import GATES, gate_index
+
+
+@dataclass(frozen=True)
+class GateSet:
+    """Gates an agent may use.
+
+    Attributes:
+        two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP) are offered once per unordered pair.
+        one_qubit: One-qubit gates, offered on every qubit.
+    """
+
+    two_qubit: tuple[str, ...]
+    one_qubit: tuple[str, ...]
+
+
+GATE_SETS: Final[dict[str, GateSet]] = {
+    "crlqas": GateSet(("cx",), ("rx", "ry", "rz")),  # arXiv:2402.03500
+    "kanqas": GateSet(("cx",), ("x", "y", "z", "h", "t")),  # arXiv:2406.17630
+    "ry_cz": GateSet(("cz",), ("ry",)),  # real states; the action set of the random-search bar
+    "ibm": GateSet(("cz",), ("sx", "x", "rz")),  # arXiv:2503.11638
+}
+
+_SYMMETRIC = ("cz", "swap")
+
+
+@dataclass(frozen=True)
+class Action:
+    """One entry: the gate's name and its qubits, ``(control, target)`` for controlled gates."""
+
+    gate: str
+    qubits: tuple[int, ...]
+
+
+class ActionCatalogue:
+    """The discrete actions of one gate set on one register.
+
+    Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``; pairs
+    in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the numbering
+    of CRLQAS and KANQAS.
+
+    Args:
+        num_qubits: Size of the register.
+        gates: A gate set or the name of one.
+
+    Raises:
+        ValueError: Unknown gate set or gate, or so few actions that all could be illegal at once.
+    """
+
+    def __init__(self, num_qubits: int, gates: GateSet | str = "crlqas") -> None:
+        if isinstance(gates, str):
+            if gates not in GATE_SETS:
+                raise ValueError(unknown_name("gate set", gates, GATE_SETS))
+            gates = GATE_SETS[gates]
+        self.num_qubits = num_qubits
+        self.gates = gates
+        self.actions = tuple(_two_qubit_actions(num_qubits, gates) + _one_qubit_actions(num_qubits, gates))
+        if len(self.actions) <= num_qubits:
+            raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
+        # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
+        self._rows = [(gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions]
+        self._num_angles = [GATES[row[0]].num_params for row in self._rows]
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def append(self, circuit: Circuit, action: int) -> int:
+        """Append the action's gate with angle 0 and return how many angles it brought."""
+        gate, qubit0, qubit1 = self._rows[action]
+        circuit.append_row(gate, qubit0, qubit1)
+        return self._num_angles[action]
+
+
+def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
+    actions = []
+    for name in gates.two_qubit:
+        if name in _SYMMETRIC:
+            actions += [Action(name, pair) for pair in combinations(range(num_qubits), 2)]
+        else:
+            pairs = [(q, (q + offset) % num_qubits) for q in range(num_qubits) for offset in range(1, num_qubits)]
+            actions += [Action(name, pair) for pair in pairs]
+    return actions
+
+
+def _one_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
+    return [Action(name, (qubit,)) for qubit in range(num_qubits) for name in gates.one_qubit]
+
+
+class FrontierMask:
+    """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
+
+    Repeating such a gate merges with it or undoes it. At most one gate per qubit is on the frontier, so a legal action
+    always exists.
+    """
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        self._qubits = [action.qubits for action in catalogue.actions]
+        self._last = [-1] * catalogue.num_qubits
+        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)  # 1 = allowed
+
+    def reset(self) -> None:
+        """Allow everything."""
+        self._last = [-1] * len(self._last)
+        self.array[:] = 1
+
+    def update(self, action: int) -> None:
+        """Account for an appended action."""
+        last, array = self._last, self.array
+        for qubit in self._qubits[action]:
+            if last[qubit] >= 0:
+                array[last[qubit]] = 1
+            last[qubit] = action
+        array[action] = 0

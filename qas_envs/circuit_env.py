@@ -1,0 +1,215 @@
+"""CircuitBuildingEnv: the one environment. Everything that varies is handed in."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from qas_envs.catalogue import ActionCatalogue, FrontierMask
+from qas_envs.curricula import Curriculum
+from qas_envs.encodings import Encoding, Observation
+from qas_envs.halting import Halting
+from qas_envs.problems import Problem
+from qas_envs.rewards import Reward, Transition
+from qas_simulators import Circuit, Simulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import Optimizer
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of the game: one small object per concept. The environment copies those that keep state."""
+
+    catalogue: ActionCatalogue
+    encoding: Encoding
+    reward: Reward
+    curriculum: Curriculum
+    halting: Halting
+    simulator: Simulator
+    optimizer: Optimizer
+    max_gates: int
+
+
+class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
+    """Build a quantum circuit gate by gate; after every gate all angles are re-optimised.
+
+    ## Description
+    The register starts in ``|0...0>``. Each action appends one gate of the catalogue with angle 0, the optimiser then
+    minimises the problem's energy over all angles, warm-started from the last ones, and the energy of the new circuit is
+    read.
+
+    ## Action Space
+    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating a
+    gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes nothing.
+
+    ## Observation Space
+    The encoding's; by default the flattened one-hot tensor of moments, and the energy.
+
+    ## Rewards
+    The reward component's; it never sees anything but the transition.
+
+    ## Starting State
+    The empty circuit.
+
+    ## Episode End
+    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted, which is
+    part of the game. Truncation: random halting.
+
+    ## Information
+    ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
+    ``num_gates``, ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of
+    this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`.
+
+    ## Arguments
+    Args:
+        problem: The instance.
+        rules: The components.
+        render_mode: ``"ansi"`` or ``None``.
+
+    ## Version History
+    * v0: first version
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+
+    def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
+        if rules.max_gates < 1:
+            raise ValueError(must("max_gates", "be at least 1", rules.max_gates))
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(must("render_mode", f"be one of {self.metadata['render_modes']} or None", render_mode))
+        self.problem = problem
+        self.catalogue = rules.catalogue
+        self.max_gates = rules.max_gates
+        self.render_mode = render_mode
+        self.simulator = rules.simulator
+        self.optimizer = rules.optimizer
+        self.curriculum = copy.deepcopy(rules.curriculum)
+        self._reward = rules.reward
+        self._halting = rules.halting
+        self._encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates)
+        self._mask = FrontierMask(rules.catalogue)
+        self.action_space = spaces.Discrete(len(rules.catalogue))
+        self.observation_space = self._encoder.space
+        self.curriculum.start(problem)
+        self.circuit = Circuit(problem.num_qubits)
+        self._empty_energy = self.simulator.expectation(self.circuit, problem.hamiltonian)
+        self._energy = self._empty_energy
+        self._halt_at: int | None = None
+        self._over = True
+        self._warn_if_trivial()
+
+    def _warn_if_trivial(self) -> None:
+        error = abs(self._empty_energy - self.curriculum.reference_energy)
+        if error < self.curriculum.threshold:
+            warnings.warn(
+                f"The empty circuit already meets the success threshold of {self.problem.name}: its error is {error:.3g}, "
+                f"the threshold {self.curriculum.threshold:.3g}. Any first gate can end the episode.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def energy(self) -> float:
+        """Energy of the current circuit, in the problem's unit."""
+        return self._energy
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Return the legal actions as booleans, ``(num_actions,)``: the name sb3-contrib looks for."""
+        return self._mask.array.astype(np.bool_)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode with the empty circuit; ``seed`` seeds random halting."""
+        super().reset(seed=seed)
+        self.circuit = Circuit(self.problem.num_qubits)
+        self._energy = self._empty_energy
+        self._encoder.reset()
+        self._mask.reset()
+        self._halt_at = self._halting.sample(self.np_random)
+        self._over = False
+        return self._encoder.observe(self._energy), self._info(False, 0, 0)
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Append a gate, re-optimise all angles, read the energy.
+
+        Raises:
+            ValueError: The action is out of range or masked; the environment is unchanged.
+            ResetNeeded: The episode is over.
+        """
+        index = self._checked(action)
+        circuit = self.circuit
+        two_qubit_gates = circuit.num_two_qubit_gates
+        num_new = self.catalogue.append(circuit, index)
+        result = self.optimizer.minimize(self.simulator, circuit, self.problem.hamiltonian, num_new)
+        circuit.params = result.params
+        self._encoder.append(index)
+        self._mask.update(index)
+        previous, self._energy = self._energy, result.energy
+        self.curriculum.observe(result.energy)
+        success = abs(result.energy - self.curriculum.reference_energy) < self.curriculum.threshold
+        exhausted = circuit.num_gates == self.max_gates
+        two_qubit_gates = circuit.num_two_qubit_gates - two_qubit_gates
+        reward = self._reward(
+            Transition(
+                previous,
+                result.energy,
+                self.curriculum.reference_energy,
+                success,
+                exhausted,
+                two_qubit_gates,
+                1 - two_qubit_gates,
+            )
+        )
+        info = self._info(success, result.evaluations, result.gradients)
+        terminated = success or exhausted
+        truncated = not terminated and self._halt_at == circuit.num_gates - 1
+        if terminated or truncated:
+            self._over = True
+            self.curriculum.end_episode(success)
+        return self._encoder.observe(result.energy), reward, terminated, truncated, info
+
+    def _checked(self, action: np.int64 | int) -> int:
+        if self._over:
+            raise ResetNeeded("The episode is over (or none has begun): call reset() before step().")
+        index = int(action)
+        if index != action or not 0 <= index < len(self.catalogue):
+            raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
+        if not self._mask.array[index]:
+            raise ValueError(
+                f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last one on its qubits. "
+                'Choose an action with info["action_mask"] == 1.'
+            )
+        return index
+
+    def _info(self, success: bool, evaluations: int, gradients: int) -> dict[str, Any]:
+        circuit = self.circuit
+        return {
+            "action_mask": self._mask.array.copy(),
+            "energy": self._energy,
+            "energy_error": self._energy - self.problem.ground_energy,
+            "success": success,
+            "threshold": self.curriculum.threshold,
+            "num_gates": circuit.num_gates,
+            "num_two_qubit_gates": circuit.num_two_qubit_gates,
+            "num_params": circuit.num_params,
+            "depth": circuit.depth(),
+            "evaluations": evaluations,
+            "gradients": gradients,
+        }
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """Return the circuit's drawing with its energy in mode ``"ansi"``, else ``None``."""
+        if self.render_mode != "ansi":
+            return None
+        error = self._energy - self.problem.ground_energy
+        title = f"{self.problem.name}: energy {self._energy:.9f} {self.problem.unit}, error {error:.3e}"
+        return f"{title}\n{self.circuit.draw()}"

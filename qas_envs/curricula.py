@@ -1,0 +1,135 @@
+"""Curricula: which error counts as success, and how that changes over episodes.
+
+A curriculum is a small state machine owned by one environment: it hears every energy and every episode's end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from qas_envs.problems import Problem
+from qas_simulators.errors import must, unknown_name
+
+REFERENCES = ("ground", "lower_bound")
+
+
+class Curriculum(Protocol):
+    """Decides success; errors are ``|energy - reference_energy|``."""
+
+    reference_energy: float
+    threshold: float
+
+    def start(self, problem: Problem) -> None:
+        """Take up a problem; called once, by the environment's constructor."""
+        ...
+
+    def observe(self, energy: float) -> None:
+        """Hear the energy of one training step."""
+        ...
+
+    def end_episode(self, success: bool) -> None:
+        """Hear that an episode ended."""
+        ...
+
+
+@dataclass
+class FixedThreshold:
+    """Success below one error for ever, measured from the exact ground energy.
+
+    Attributes:
+        threshold: Largest error (excluded); ``None`` takes the problem's accuracy.
+    """
+
+    threshold: float = None  # type: ignore[assignment]  # set by start()
+    reference_energy: float = field(default=float("nan"), init=False)
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not self.threshold > 0:
+            raise ValueError(must("threshold", "be positive", self.threshold))
+
+    def start(self, problem: Problem) -> None:
+        """See :class:`Curriculum`."""
+        self.reference_energy = problem.ground_energy
+        if self.threshold is None:
+            self.threshold = problem.accuracy
+
+    def observe(self, energy: float) -> None:
+        """Nothing changes."""
+
+    def end_episode(self, success: bool) -> None:
+        """Nothing changes."""
+
+
+@dataclass
+class MovingThreshold:
+    """CRLQAS: the threshold follows the best energy found so far.
+
+    With reference ``mu`` and best energy ``E_best``: after every ``shift_time`` episodes (once more than 10 have ended) the
+    threshold becomes ``|mu - E_best| + amortisation``; after ``successes`` successes it drops by
+    ``amortisation / radius_shifts``, at most ``radius_shifts`` times between two shifts and only while
+    ``|mu - E_best| < switch``.
+
+    Attributes:
+        initial: First threshold.
+        amortisation: ``delta``, in the problem's unit.
+        shift_time: Episodes between two shifts (``G``).
+        successes: Successes per radius shift (``K``).
+        radius_shifts: ``kappa``.
+        switch: Distance of the best energy below which radius shifts are allowed; ``None`` takes ``initial``.
+        reference: ``"lower_bound"`` needs no knowledge of the ground energy; ``"ground"`` uses it.
+
+    References:
+        Patel et al., arXiv:2402.03500, with the released code's merged reset rule.
+    """
+
+    initial: float
+    amortisation: float = 5e-4
+    shift_time: int = 500
+    successes: int = 25
+    radius_shifts: int = 10
+    switch: float | None = None
+    reference: str = "lower_bound"
+    threshold: float = field(init=False)
+    reference_energy: float = field(default=float("nan"), init=False)
+    best_energy: float = field(default=float("inf"), init=False)
+
+    def __post_init__(self) -> None:
+        if not self.initial > 0:
+            raise ValueError(must("initial", "be a positive error", self.initial))
+        if not self.amortisation >= 0:
+            raise ValueError(must("amortisation", "not be negative", self.amortisation))
+        for name in ("shift_time", "successes", "radius_shifts"):
+            if getattr(self, name) < 1:
+                raise ValueError(must(name, "be at least 1", getattr(self, name)))
+        if self.reference not in REFERENCES:
+            raise ValueError(unknown_name("reference", self.reference, REFERENCES))
+        self.threshold = self.initial
+        self._success_count = self._shift_count = self._episode_count = 0
+
+    def start(self, problem: Problem) -> None:
+        """See :class:`Curriculum`."""
+        self.reference_energy = problem.ground_energy if self.reference == "ground" else problem.lower_bound
+        self.best_energy = self.reference_energy + self.initial
+
+    def observe(self, energy: float) -> None:
+        """See :class:`Curriculum`."""
+        self.best_energy = min(self.best_energy, energy)
+
+    def end_episode(self, success: bool) -> None:
+        """See :class:`Curriculum`."""
+        best_error = abs(self.reference_energy - self.best_energy)
+        if success:
+            self._success_count += 1
+            switch = self.initial if self.switch is None else self.switch
+            if self._success_count >= self.successes and self._shift_count < self.radius_shifts and switch > best_error:
+                self.threshold -= self.amortisation / self.radius_shifts
+                self._success_count = 0
+                self._shift_count += 1
+        self._episode_count += 1
+        if self._episode_count > 10 and self._episode_count % self.shift_time == 0:
+            self.threshold = best_error + self.amortisation
+            self._success_count = self._shift_count = 0
+
+
+CURRICULA: Final = {"fixed": FixedThreshold, "moving": MovingThreshold}

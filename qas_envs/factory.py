@@ -1,0 +1,103 @@
+"""From keyword arguments to an environment: names become components here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qas_envs.catalogue import ActionCatalogue, GateSet
+from qas_envs.circuit_env import CircuitBuildingEnv, Rules
+from qas_envs.curricula import CURRICULA
+from qas_envs.encodings import ENCODINGS
+from qas_envs.halting import HALTINGS
+from qas_envs.presets import PRESETS
+from qas_envs.problems import PROBLEMS, Problem
+from qas_envs.rewards import REWARDS
+from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
+from qas_simulators.errors import must, unknown_name
+from qas_simulators.optimizers import OPTIMIZERS
+
+Component = str | Mapping[str, Any] | Any
+"""A name, a mapping ``{"name": ..., **settings}``, or the object itself."""
+
+
+def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return the component that ``choice`` names, or ``choice`` itself if it is an object already.
+
+    Raises:
+        ValueError: Unknown name, or settings the component does not have; both list the choices.
+    """
+    if not isinstance(choice, str | Mapping):
+        return choice
+    settings = {} if isinstance(choice, str) else dict(choice)
+    name = choice if isinstance(choice, str) else settings.pop("name", None)
+    if name not in choices:
+        raise ValueError(unknown_name(kind, name, choices))
+    fields = getattr(choices[name], "__dataclass_fields__", {})
+    allowed = [key for key, value in fields.items() if value.init]
+    for setting in settings:
+        if setting not in allowed:
+            raise ValueError(unknown_name(f"setting of {kind} {name!r}", setting, allowed))
+    return choices[name](**settings)
+
+
+def make_env(
+    problem: Problem | str,
+    *,
+    preset: str = "default",
+    render_mode: str | None = None,
+    problem_settings: Mapping[str, Any] | None = None,
+    **overrides: Any,
+) -> CircuitBuildingEnv:
+    """Build an environment.
+
+    Args:
+        problem: A problem or the name of one.
+        preset: A set of rules; see :data:`~qas_envs.presets.PRESETS`.
+        render_mode: ``"ansi"`` or ``None``.
+        problem_settings: Arguments of a problem given by name.
+        overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``, ``halting``,
+            ``optimizer``, ``max_gates``, ``noise`` (a ``NoiseModel``), ``simulator``.
+
+    Raises:
+        ValueError: An unknown name or an impossible number; the message names the choices.
+    """
+    if preset not in PRESETS:
+        raise ValueError(unknown_name("preset", preset, PRESETS))
+    if isinstance(problem, str):
+        if problem not in PROBLEMS:
+            raise ValueError(unknown_name("problem", problem, PROBLEMS))
+        problem = PROBLEMS[problem](**(problem_settings or {}))
+    rules = {**PRESETS[preset], **overrides}
+    known = {*PRESETS["default"], "noise", "simulator"}
+    for name in rules:
+        if name not in known:
+            raise ValueError(unknown_name("environment argument", name, known))
+    gates: GateSet | str = rules["gates"]
+    max_gates = rules["max_gates"]
+    if not isinstance(max_gates, int) or isinstance(max_gates, bool):
+        raise ValueError(must("max_gates", "be an integer", max_gates))
+    return CircuitBuildingEnv(
+        problem,
+        Rules(
+            catalogue=ActionCatalogue(problem.num_qubits, gates),
+            encoding=resolve("encoding", rules["encoding"], ENCODINGS),
+            reward=resolve("reward", rules["reward"], REWARDS),
+            curriculum=resolve("curriculum", rules["curriculum"], CURRICULA),
+            halting=resolve("halting", rules["halting"], HALTINGS),
+            simulator=_simulator(rules.get("simulator"), rules.get("noise")),
+            optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
+            max_gates=max_gates,
+        ),
+        render_mode,
+    )
+
+
+def _simulator(simulator: Simulator | None, noise: NoiseModel | None) -> Simulator:
+    if noise is not None and not isinstance(noise, NoiseModel):
+        raise ValueError(must("noise", "be a NoiseModel or None", noise))
+    if simulator is not None:
+        if noise is not None:
+            raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
+        return simulator
+    return StatevectorSimulator() if noise is None or noise.is_noiseless else PauliTransferSimulator(noise)

@@ -1,0 +1,68 @@
+"""Random halting: episodes cut short at random, so that agents learn to be quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from qas_simulators.errors import must
+
+
+class Halting(Protocol):
+    """Draws the step at which an episode is cut."""
+
+    def sample(self, rng: np.random.Generator) -> int | None:
+        """Return the 0-based index of the episode's last action, or ``None`` for no cut."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoHalting:
+    """Episodes end by success or by the gate budget only."""
+
+    def sample(self, rng: np.random.Generator) -> int | None:
+        """See :class:`Halting`."""
+        return None
+
+
+@dataclass(frozen=True)
+class NegativeBinomialHalting:
+    """CRLQAS: failures before ``n`` successes of probability ``p``, clipped to ``[low, high]``.
+
+    Attributes:
+        n: Successes waited for.
+        p: Probability of one.
+        low: Earliest step.
+        high: Latest step.
+        draws: Take the most frequent of so many draws (the released noisy code uses 100), the smallest of equals.
+
+    References:
+        Patel et al., arXiv:2402.03500. Noiseless code: NegBin(70, 0.573) on [25, 70]; noisy: mode of 100 of
+        NegBin(40, 0.6) on [0, 40].
+    """
+
+    n: int = 70
+    p: float = 0.573
+    low: int = 25
+    high: int = 70
+    draws: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(must("n", "be at least 1", self.n))
+        if not 0 < self.p <= 1:
+            raise ValueError(must("p", "lie in (0, 1]", self.p))
+        if not 0 <= self.low <= self.high:
+            raise ValueError(must("low", f"lie in 0..{self.high}", self.low))
+        if self.draws < 1:
+            raise ValueError(must("draws", "be at least 1", self.draws))
+
+    def sample(self, rng: np.random.Generator) -> int | None:
+        """See :class:`Halting`."""
+        steps = np.clip(rng.negative_binomial(self.n, self.p, self.draws), self.low, self.high)
+        return int(np.bincount(steps).argmax())
+
+
+HALTINGS: Final = {"none": NoHalting, "negative_binomial": NegativeBinomialHalting}

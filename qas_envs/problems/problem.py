@@ -1,0 +1,97 @@
+"""Problem: what is minimised, and the exact values it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import ScanLBFGS
+
+CHEMICAL_ACCURACY = 1.6e-3
+"""Hartree."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One instance: an observable to minimise over circuits that start in ``|0...0>``.
+
+    State preparation is the same problem with ``hamiltonian = 1 - |psi><psi|``: its energy is the infidelity and its
+    ground energy 0.
+
+    Attributes:
+        name: Short label for tables.
+        hamiltonian: The observable, constant shift included.
+        ground_energy: Its exact lowest eigenvalue.
+        accuracy: Error below which a circuit counts as a solution unless a curriculum says otherwise.
+        unit: Unit of energies, e.g. ``"Ha"``; empty for infidelities.
+        provenance: Where the instance comes from: geometry, mapping, tool versions, hash.
+    """
+
+    name: str
+    hamiltonian: PauliSum
+    ground_energy: float
+    accuracy: float
+    unit: str
+    provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if not self.accuracy > 0:
+            raise ValueError(must("accuracy", "be positive", self.accuracy))
+
+    @property
+    def num_qubits(self) -> int:
+        """Size of the register."""
+        return self.hamiltonian.num_qubits
+
+    @cached_property
+    def lower_bound(self) -> float:
+        """Rayleigh's bound ``c_I - sum |c_k|``: a reference that needs no knowledge of the ground energy."""
+        identity = float(self.hamiltonian.terms().get("I" * self.num_qubits, 0.0))
+        return identity - (float(np.abs(self.hamiltonian.coefficients).sum()) - abs(identity))
+
+    @cached_property
+    def upper_bound(self) -> float:
+        """``c_I + sum |c_k|``: no state has a higher energy."""
+        identity = float(self.hamiltonian.terms().get("I" * self.num_qubits, 0.0))
+        return 2 * identity - self.lower_bound
+
+    @cached_property
+    def empty_energy(self) -> float:
+        """Energy of the empty circuit."""
+        return float(self.hamiltonian.basis_energies()[0])
+
+    def best_basis_state(self) -> Circuit:
+        """Return X gates that prepare the computational basis state of lowest energy (for molecules often Hartree-Fock)."""
+        best = int(np.argmin(self.hamiltonian.basis_energies()))
+        circuit = Circuit(self.num_qubits)
+        for qubit in range(self.num_qubits):
+            if best >> qubit & 1:
+                circuit.x(qubit)
+        return circuit
+
+    def best_product_state(self, starts: int = 20, seed: int = 0) -> Circuit:
+        """Return RY, RZ on every qubit with the best angles of ``starts`` random starts and the best basis state."""
+        rng = np.random.default_rng(seed)
+        circuit = Circuit(self.num_qubits)
+        for qubit in range(self.num_qubits):
+            circuit.ry(0.0, qubit).rz(0.0, qubit)
+        basis = self.best_basis_state()
+        flipped = {operation.qubits[0] for operation in basis}
+        angles = [np.array([np.pi * (k % 2 == 0 and k // 2 in flipped) for k in range(circuit.num_params)], dtype=float)]
+        angles += [rng.uniform(-np.pi, np.pi, circuit.num_params) for _ in range(starts)]
+        best_energy = np.inf
+        for start in angles:
+            trial = circuit.copy()
+            trial.params = start
+            result = ScanLBFGS().minimize(StatevectorSimulator(), trial, self.hamiltonian, num_new=trial.num_params)
+            if result.energy < best_energy:
+                best_energy, best = result.energy, result.params
+        circuit.params = best
+        return circuit

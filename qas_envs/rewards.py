@@ -1,0 +1,107 @@
+"""Rewards: small functions of one transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from qas_simulators.errors import must
+
+
+class Transition(NamedTuple):
+    """What a reward may know of a step.
+
+    Attributes:
+        previous_energy: Energy before the gate.
+        energy: Energy after the gate, angles re-optimised.
+        reference_energy: The curriculum's reference minimum.
+        success: Whether the curriculum's threshold was met.
+        exhausted: Whether the gate budget ended with this gate.
+        two_qubit_gates: Two-qubit gates this action added.
+        one_qubit_gates: One-qubit gates this action added.
+    """
+
+    previous_energy: float
+    energy: float
+    reference_energy: float
+    success: bool
+    exhausted: bool
+    two_qubit_gates: int
+    one_qubit_gates: int
+
+
+class Reward(Protocol):
+    """Maps a transition to a number."""
+
+    def __call__(self, transition: Transition) -> float:
+        """Return the reward of one step."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedEnds:
+    """CRLQAS: ``+bonus`` on success, ``-bonus`` when the budget ends, else the relative gain clipped to [-1, 1].
+
+    The relative gain is ``(E_before - E_after) / |E_before - E_reference|``. An episode cut by random halting gets the
+    gain, as in the released code.
+
+    References:
+        Patel et al., arXiv:2402.03500; Ostaszewski et al., arXiv:2103.16089.
+    """
+
+    bonus: float = 5.0
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        if transition.success:
+            return self.bonus
+        if transition.exhausted:
+            return -self.bonus
+        distance = abs(transition.previous_energy - transition.reference_energy)
+        if distance == 0.0:
+            return 0.0
+        return max(-1.0, min(1.0, (transition.previous_energy - transition.energy) / distance))
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """KANQAS: the fidelity ``F = 1 - energy`` at every step, ``bonus * F`` on success.
+
+    References:
+        Kundu et al., "KANQAS", arXiv:2406.17630.
+    """
+
+    bonus: float = 50.0
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        fidelity = 1.0 - transition.energy
+        return self.bonus * fidelity if transition.success else fidelity
+
+
+@dataclass(frozen=True)
+class PricedGates:
+    """:class:`FixedEnds` minus a price for every gate, so that of two solutions the cheaper one is worth more.
+
+    Attributes:
+        bonus: As in :class:`FixedEnds`.
+        two_qubit: Price of a two-qubit gate.
+        one_qubit: Price of a one-qubit gate.
+    """
+
+    bonus: float = 5.0
+    two_qubit: float = 0.3
+    one_qubit: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("two_qubit", "one_qubit"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(must(name, "not be negative", getattr(self, name)))
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        price = self.two_qubit * transition.two_qubit_gates + self.one_qubit * transition.one_qubit_gates
+        return FixedEnds(self.bonus)(transition) - price
+
+
+REWARDS: Final = {"crlqas": FixedEnds, "kanqas": Fidelity, "priced": PricedGates}
