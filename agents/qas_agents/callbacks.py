@@ -1,0 +1,65 @@
+"""Callbacks as Stable-Baselines3 has them: its own classes, or a function ``(locals, globals) -> bool``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class CallbackObject(Protocol):
+    """The part of ``stable_baselines3.common.callbacks.BaseCallback`` that a training loop calls."""
+
+    def init_callback(self, model: Any) -> None:
+        """Hand over the agent."""
+        ...
+
+    def on_training_start(self, locals_: dict[str, Any], globals_: dict[str, Any]) -> None:
+        """Training begins."""
+        ...
+
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """Show the loop's variables."""
+        ...
+
+    def on_step(self) -> bool:
+        """Return False to stop."""
+        ...
+
+    def on_training_end(self) -> None:
+        """Training is over."""
+        ...
+
+
+Callback = Callable[[dict[str, Any], dict[str, Any]], bool] | CallbackObject | None
+
+
+class FunctionCallback:
+    """Gives a function the shape of a callback object."""
+
+    def __init__(self, function: Callable[[dict[str, Any], dict[str, Any]], bool] | None) -> None:
+        self._function = function
+        self._locals: dict[str, Any] = {}
+
+    def init_callback(self, model: Any) -> None:
+        """Nothing to keep."""
+
+    def on_training_start(self, locals_: dict[str, Any], globals_: dict[str, Any]) -> None:
+        """Nothing to do."""
+
+    def update_locals(self, locals_: dict[str, Any]) -> None:
+        """See :class:`CallbackObject`."""
+        self._locals = locals_
+
+    def on_step(self) -> bool:
+        """See :class:`CallbackObject`."""
+        return True if self._function is None else bool(self._function(self._locals, {}))
+
+    def on_training_end(self) -> None:
+        """Nothing to do."""
+
+
+def as_callback(callback: Callback) -> CallbackObject:
+    """Return ``callback`` as an object."""
+    if callback is None or not hasattr(callback, "on_step"):
+        return FunctionCallback(callback)
+    return callback
