@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
 from qas_envs.circuit_env import CircuitBuildingEnv, Rules
+from qas_envs.components import check_settings, resolve
 from qas_envs.curricula import CURRICULA
 from qas_envs.encodings import ENCODINGS
 from qas_envs.halting import HALTINGS
@@ -15,31 +16,8 @@ from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.rewards import REWARDS
 from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
-
-Component = str | Mapping[str, Any] | Any
-"""A name, a mapping ``{"name": ..., **settings}``, or the object itself."""
-
-
-def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., Any]]) -> Any:
-    """Return the component that ``choice`` names, or ``choice`` itself if it is an object already.
-
-    Raises:
-        ValueError: Unknown name, or settings the component does not have; both list the choices.
-    """
-    if not isinstance(choice, str | Mapping):
-        return choice
-    settings = {} if isinstance(choice, str) else dict(choice)
-    name = choice if isinstance(choice, str) else settings.pop("name", None)
-    if name not in choices:
-        raise ValueError(unknown_name(kind, name, choices))
-    fields = getattr(choices[name], "__dataclass_fields__", {})
-    allowed = [key for key, value in fields.items() if value.init]
-    for setting in settings:
-        if setting not in allowed:
-            raise ValueError(unknown_name(f"setting of {kind} {name!r}", setting, allowed))
-    return choices[name](**settings)
-
 
 def make_env(
     problem: Problem | str,
@@ -57,7 +35,7 @@ def make_env(
         render_mode: ``"ansi"`` or ``None``.
         problem_settings: Arguments of a problem given by name.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``, ``halting``,
-            ``optimizer``, ``max_gates``, ``noise`` (a ``NoiseModel``), ``simulator``.
+            ``optimizer``, ``max_gates``, ``noise``, ``simulator``.
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -67,6 +45,7 @@ def make_env(
     if isinstance(problem, str):
         if problem not in PROBLEMS:
             raise ValueError(unknown_name("problem", problem, PROBLEMS))
+        check_settings(f"problem {problem!r}", PROBLEMS[problem], problem_settings or {})
         problem = PROBLEMS[problem](**(problem_settings or {}))
     rules = {**PRESETS[preset], **overrides}
     known = {*PRESETS["default"], "noise", "simulator"}
@@ -93,9 +72,10 @@ def make_env(
     )
 
 
-def _simulator(simulator: Simulator | None, noise: NoiseModel | None) -> Simulator:
+def _simulator(simulator: Simulator | None, noise: Any) -> Simulator:
+    noise = resolve("noise", noise, NOISE_MODELS)
     if noise is not None and not isinstance(noise, NoiseModel):
-        raise ValueError(must("noise", "be a NoiseModel or None", noise))
+        raise ValueError(must("noise", "be a name, a NoiseModel or None", noise))
     if simulator is not None:
         if noise is not None:
             raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))

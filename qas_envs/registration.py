@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,34 +10,32 @@ import gymnasium as gym
 
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.factory import make_env
+from qas_envs.problems import PROBLEMS
 
 
 @dataclass(frozen=True)
 class EnvironmentId:
-    """One row: the problem, the preset it starts from, and rules of its own.
-
-    ``problem_arguments`` are the keyword arguments that belong to the problem (``bond_length=``, ``num_qubits=``, ...).
-    """
+    """One row: the problem, the preset it starts from, and rules of its own."""
 
     problem: str
-    problem_arguments: tuple[str, ...] = ()
     preset: str = "default"
     rules: dict[str, Any] = field(default_factory=dict)
 
 
 ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
-    "QAS-H2-v0": EnvironmentId("h2", ("bond_length",)),
-    "QAS-LiH-v0": EnvironmentId("lih", ("bond_length",)),
-    "QAS-TFIM-v0": EnvironmentId("tfim", ("num_qubits", "field", "coupling")),
-    "QAS-Bell-v0": EnvironmentId("bell", (), "kanqas", {"max_gates": 6}),
-    "QAS-GHZ-v0": EnvironmentId("ghz", ("num_qubits",), "kanqas", {"max_gates": 12}),
+    "QAS-H2-v0": EnvironmentId("h2"),
+    "QAS-LiH-v0": EnvironmentId("lih"),
+    "QAS-TFIM-v0": EnvironmentId("tfim"),
+    "QAS-Bell-v0": EnvironmentId("bell", "kanqas", {"max_gates": 6}),
+    "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas", {"max_gates": 12}),
 }
 
 
 def make_registered(environment: str, render_mode: str | None = None, **arguments: Any) -> CircuitBuildingEnv:
     """Build the environment of an id; ``arguments`` go to the problem or override the rules."""
     row = ENVIRONMENTS[environment]
-    settings = {name: arguments.pop(name) for name in row.problem_arguments if name in arguments}
+    of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
+    settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
     preset = arguments.pop("preset", row.preset)
     rules = {**row.rules, **arguments}
     return make_env(row.problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)

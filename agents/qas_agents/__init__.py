@@ -1,5 +1,6 @@
 """Agents for circuit-building environments; they see spaces, observations and action masks only."""
 
 from qas_agents.dqn import DQNConfig, MaskedDQN
+from qas_agents.searchers import GreedySearch, RandomPolicy
 
-__all__ = ["DQNConfig", "MaskedDQN"]
+__all__ = ["DQNConfig", "GreedySearch", "MaskedDQN", "RandomPolicy"]

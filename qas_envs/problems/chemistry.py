@@ -23,6 +23,7 @@ class Molecule:
     """What defines a molecular instance.
 
     Attributes:
+        name: What tables call it.
         atoms: Element symbols and coordinates.
         unit: ``"angstrom"`` or ``"bohr"``; there is no default, because published files mix them up.
         basis: Gaussian basis set, as PySCF names it.
@@ -32,6 +33,7 @@ class Molecule:
             down, the two qubits fixed by the particle numbers removed).
     """
 
+    name: str
     atoms: tuple[Atom, ...]
     unit: str
     basis: str
@@ -66,7 +68,9 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     """
     from openfermion import MolecularData, get_fermion_operator, jordan_wigner
     from openfermion.ops import InteractionOperator
-    from pyscf import ao2mo, gto, scf
+    from pyscf import ao2mo, gto, lib, scf
+
+    lib.num_threads(1)  # sums in one order: the same digits every time
 
     atoms = [[symbol, coordinates] for symbol, coordinates in molecule.atoms]
     try:
@@ -74,7 +78,7 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     except (RuntimeError, KeyError, ValueError) as error:
         raise ValueError(f"PySCF cannot build the molecule: {error}") from None
     mean_field = scf.RHF(mol)
-    mean_field.conv_tol = 1e-13
+    mean_field.conv_tol, mean_field.conv_tol_grad = 1e-13, 1e-9
     energy = float(mean_field.kernel())
     if not mean_field.converged:
         raise ValueError(must("atoms", "be a geometry at which Hartree-Fock converges", molecule.atoms))
