@@ -1,0 +1,1 @@
+"""Training, evaluation and records of quantum architecture search."""

@@ -1,0 +1,107 @@
+"""Ten seeds of ``qas-train`` on LiH at 3.4 Å, the agent beside the random legal policy at equal energy evaluations.
+
+    python experiments/benchmarks/lih_ten_seeds.py run       # plays the missing seeds, two at a time
+    python experiments/benchmarks/lih_ten_seeds.py report    # writes results/lih_3.4_ten_seeds.{json,md}
+
+Finished seeds are kept; an interrupted one must be deleted by hand (run folders are never overwritten). Each run uses one
+thread for PyTorch and one for the kernels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import bootstrap, trim_mean
+
+SEEDS = range(10)
+RUNS = Path("runs/lih_ten_seeds")
+RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+SHOWN = ("found in training", "frozen policy, best", "frozen policy, last", "random legal policy", "greedy construction")
+
+
+def play(seed: int) -> None:
+    """Train one seed unless it is there."""
+    run = RUNS / f"seed{seed}"
+    if (run / "summary.json").exists():
+        return
+    command = [sys.executable, "-m", "qas_experiments.train", f"run={run}", f"training.seed={seed}"]
+    log = RUNS / f"seed{seed}.log"
+    with log.open("w") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=True)
+    print(f"seed {seed} done", flush=True)
+
+
+def interval(values: list[float]) -> str:
+    """Return the interquartile mean with its 95 % bootstrap interval."""
+    data = np.array(values)
+    if np.ptp(data) == 0:
+        return f"{data[0]:.3g} (all equal)"
+    iqm = lambda x, axis=-1: trim_mean(x, 0.25, axis=axis)  # noqa: E731
+    low, high = bootstrap((data,), iqm, n_resamples=10_000, rng=np.random.default_rng(0), method="percentile").confidence_interval
+    return f"{iqm(data):.3g} [{low:.3g}, {high:.3g}]"
+
+
+def first_with(account: dict[str, Any], gates: int) -> dict[str, Any] | None:
+    """Return the first solution with at most so many two-qubit gates."""
+    return next((row for row in account["improvements"] if row["two_qubit_gates"] <= gates), None)
+
+
+def report() -> None:
+    """Write the table of all finished seeds."""
+    summaries = [json.loads((RUNS / f"seed{s}" / "summary.json").read_text()) for s in SEEDS if (RUNS / f"seed{s}" / "summary.json").exists()]
+    accuracy = summaries[0]["accuracy"]
+    lines = [f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train`", ""]
+    lines += ["Interquartile means with 95 % bootstrap intervals. *Solved*: true error below 1.6e-3 Ha.", ""]
+    lines += ["| circuit | solved | CNOT | depth | rotations | true error [Ha] |", "| --- | --- | --- | --- | --- | --- |"]
+    for name in SHOWN:
+        rows = [s["rows"][name] for s in summaries]
+        solved = [row for row in rows if row["energy_error"] < accuracy]
+        cells = [interval([row[key] for row in rows]) for key in ("two_qubit_gates", "depth", "rotations", "energy_error")]
+        lines.append(f"| {name} | {len(solved)}/{len(rows)} | {' | '.join(cells)} |")
+    for name in ("empty circuit", "best basis state", "best product state"):
+        row = summaries[0]["rows"][name]
+        lines.append(f"| {name} | 0 | {row['two_qubit_gates']} | {row['depth']} | {row['rotations']} | {row['energy_error']:.3g} |")
+    lines += ["", "| first solution with at most | seeds: agent / random | agent, seconds | agent, evaluations | random, evaluations |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
+    for gates in (99, 10, 6, 5, 4, 3):
+        agent = [first_with(s["training"], gates) for s in summaries]
+        random = [first_with(s["baselines"]["random legal policy"], gates) for s in summaries]
+        seconds = [row["seconds"] for row in agent if row]
+        cells = [
+            f"{np.median(seconds):.2f}" if seconds else "-",
+            f"{np.median([row['evaluations'] for row in agent if row]):,.0f}" if seconds else "-",
+            f"{np.median([row['evaluations'] for row in random if row]):,.0f}" if any(random) else "-",
+        ]
+        label = "any CNOTs" if gates == 99 else f"{gates} CNOT"
+        found = f"{sum(r is not None for r in agent)} / {sum(r is not None for r in random)}"
+        lines.append(f"| {label} | {found} | {' | '.join(cells)} |")
+    training = [s["training"] for s in summaries]
+    lines += ["", "Medians over the seeds that got there. "]
+    lines += [f"Training: {np.median([t['seconds'] for t in training]):.0f} s (median, one thread, two runs side by side), "]
+    lines[-1] += f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
+    lines[-1] += f"of which {np.median([t['gradients'] for t in training]):,.0f} with gradient."
+    lines += ["", "Made by `python experiments/benchmarks/lih_ten_seeds.py run` and `report`.", ""]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "lih_3.4_ten_seeds.md").write_text("\n".join(lines), encoding="utf-8")
+    kept = [{k: s[k] for k in ("settings", "versions", "training", "rows", "baselines")} for s in summaries]
+    (RESULTS / "lih_3.4_ten_seeds.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    RUNS.mkdir(parents=True, exist_ok=True)
+    if sys.argv[1:] == ["run"]:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(play, SEEDS))
+    elif sys.argv[1:] == ["report"]:
+        report()
+    else:
+        sys.exit(__doc__)

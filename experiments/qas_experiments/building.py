@@ -1,0 +1,68 @@
+"""Settings to objects: environments and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+import gymnasium as gym
+
+from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
+from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
+from qas_envs.components import check_settings
+from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_simulators.errors import unknown_name
+
+
+class Agent(Protocol):
+    """What a command needs of an agent; agents that also ``predict`` and ``save`` are evaluated as policies."""
+
+    def learn(self, total_timesteps: int, callback: Any = None) -> Any:
+        """Train."""
+        ...
+
+
+def make_environment(settings: TrainSettings, *, evaluation: bool = False) -> CircuitBuildingEnv:
+    """Build the environment; for evaluation success is the problem's accuracy and episodes are not cut at random."""
+    env = settings.env
+    if env.id not in ENVIRONMENTS:
+        raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
+    arguments = {**env.problem, "noise": settings.noise, "optimizer": settings.optimizer}
+    rules: dict[str, Any] = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__}
+    for name in ("id", "problem"):
+        rules.pop(name)
+    arguments |= {name: value for name, value in rules.items() if value is not None}
+    if evaluation:
+        arguments |= {"curriculum": "fixed", "halting": "none"}
+    return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
+
+
+def _dqn(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
+    check_settings("agent 'dqn'", DQNConfig, settings)
+    if "hidden" in settings:
+        settings["hidden"] = tuple(settings["hidden"])
+    return MaskedDQN(env, DQNConfig(**settings), seed, device)
+
+
+def _random(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
+    return RandomPolicy(env, seed)
+
+
+def _greedy(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
+    return GreedySearch(env, seed)
+
+
+AGENTS: Final[dict[str, Callable[..., Agent]]] = {"dqn": _dqn, "random": _random, "greedy": _greedy}
+
+
+def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
+    """Build the agent for an environment.
+
+    Raises:
+        ValueError: Unknown name or settings.
+    """
+    given = dict(settings.agent)
+    name = given.pop("name", None)
+    if name not in AGENTS:
+        raise ValueError(unknown_name("agent", name, AGENTS))
+    return AGENTS[name](env, settings.training.seed, settings.training.device, **given)

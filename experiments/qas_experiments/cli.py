@@ -1,0 +1,102 @@
+"""Running a command under Hydra, with one-line errors that name the choices."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from qas_experiments.settings import register_schemas
+from qas_simulators.errors import unknown_name
+
+_CONF = "qas_experiments.conf"
+
+
+def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
+    """Compose ``conf/<config_name>.yaml`` with the command line's overrides and call ``function`` with the settings.
+
+    A mistake of the user ends the process with status 2 and one line on standard error.
+    """
+    register_schemas()
+    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    try:
+        check_overrides(config_name, overrides)
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        _fail(error)
+
+    def task(config: DictConfig) -> None:
+        try:
+            function(OmegaConf.to_object(config))
+        except (ValueError, OmegaConfBaseException) as error:
+            _fail(error)
+
+    hydra.main(version_base="1.3", config_path="pkg://" + _CONF, config_name=config_name)(task)()
+
+
+def _fail(error: Exception) -> NoReturn:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    sys.stderr.write(f"error: {' '.join(lines[:3])}\n")
+    raise SystemExit(2)
+
+
+def check_overrides(config_name: str, overrides: list[str]) -> None:
+    """Compose the configuration once, so that mistakes are told in our words.
+
+    Raises:
+        ValueError: An unknown group option or key; the message names the choices or the nearest.
+        HydraException, OmegaConfBaseException: Anything else that does not compose, such as a wrong type.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    groups = _groups()
+    first_choices = []
+    for override in parsed:
+        if override.key_or_group in groups and not override.is_delete():
+            options = _values(override)
+            for option in options:
+                if option not in (*groups[override.key_or_group], "null"):
+                    raise ValueError(unknown_name(override.key_or_group, option, groups[override.key_or_group]))
+            first_choices.append(f"{override.key_or_group}={options[0]}")
+    with hydra.initialize_config_module(_CONF, version_base="1.3"):
+        keys = set(_flatten(OmegaConf.to_container(hydra.compose(config_name, first_choices))))
+        for override in parsed:
+            name = override.key_or_group
+            if name not in groups and name not in keys and not name.startswith("hydra") and not override.is_add():
+                raise ValueError(unknown_name("override", name, keys | set(groups)))
+        hydra.compose(config_name, first_choices + [_unswept(o) for o in parsed if o.key_or_group not in groups])
+
+
+def _groups() -> dict[str, list[str]]:
+    folders = [entry for entry in files(_CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    return {
+        folder.name: sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+        for folder in folders
+    }
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [str(value) for value in override.sweep_string_iterator()]
+    return ["null" if override.value() is None else str(override.value())]
+
+
+def _unswept(override: Override) -> str:
+    if not override.is_sweep_override():
+        return str(override.input_line)
+    return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
+
+
+def _flatten(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    keys = []
+    for key, value in node.items():
+        keys += [prefix + key, *_flatten(value, f"{prefix}{key}.")]
+    return keys

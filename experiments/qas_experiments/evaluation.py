@@ -1,0 +1,60 @@
+"""Playing a frozen policy, and the trivial circuits every result stands beside."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from qas_envs import CircuitBuildingEnv
+from qas_experiments.recorder import Found
+from qas_simulators import Circuit
+
+
+def greedy_rollout(agent: Any, env: CircuitBuildingEnv) -> tuple[Found, int]:
+    """Play one episode with the agent's best actions; return its last circuit and the gradients spent on the way."""
+    started = time.perf_counter()
+    observation, info = env.reset()
+    evaluations = gradients = 0
+    over = False
+    while not over:
+        action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
+        observation, _, terminated, truncated, info = env.step(action)
+        evaluations += info["evaluations"]
+        gradients += info["gradients"]
+        over = terminated or truncated
+    seconds = time.perf_counter() - started
+    return Found(env.circuit.copy(), info["energy"], info["energy_error"], evaluations, seconds), gradients
+
+
+def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
+    """Return the empty circuit, the best basis state and the best product state, energies with the environment's noise."""
+    problem = env.problem
+    rows = {}
+    for name, build in {
+        "empty circuit": lambda: Circuit(problem.num_qubits),
+        "best basis state": problem.best_basis_state,
+        "best product state": problem.best_product_state,
+    }.items():
+        started = time.perf_counter()
+        circuit = build()
+        energy = env.simulator.expectation(circuit, problem.hamiltonian)
+        rows[name] = Found(circuit, energy, energy - problem.ground_energy, 1, time.perf_counter() - started)
+    return rows
+
+
+class PolicyWatcher:
+    """Plays the greedy policy now and then on an environment of its own, and keeps the best one's weights on disk."""
+
+    def __init__(self, env: CircuitBuildingEnv, path: str) -> None:
+        self._env = env
+        self._path = path
+        self.best: Found | None = None
+
+    def look(self, agent: Any) -> tuple[Found, int]:
+        """Play once; save the agent if its circuit beats all before. Return what ``greedy_rollout`` returns."""
+        found, gradients = greedy_rollout(agent, self._env)
+        accuracy = self._env.problem.accuracy
+        if self.best is None or found.rank(accuracy) < self.best.rank(accuracy):
+            self.best = found
+            agent.save(self._path)
+        return found, gradients

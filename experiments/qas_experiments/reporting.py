@@ -1,0 +1,121 @@
+"""What a person sees: the live bar, the closing table, the circuit's picture, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from qas_experiments.recorder import Found, Recorder
+from qas_simulators import Circuit
+
+_REFRESH_SECONDS = 0.2
+_LINE_SECONDS = 20.0
+
+
+class TrainingBar:
+    """A live progress line in a terminal; a plain line now and then elsewhere."""
+
+    def __init__(self, console: Console, total_steps: int, unit: str, shown: bool) -> None:
+        self._console = console
+        self._total = total_steps
+        self._unit = unit
+        self._shown = shown
+        self._next = 0.0
+        self._progress = Progress(
+            TextColumn("{task.fields[status]}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (shown and console.is_terminal),
+        )
+        self._task = self._progress.add_task("training", total=total_steps, status="starting")
+
+    def __enter__(self) -> TrainingBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def update(self, recorder: Recorder) -> None:
+        """Show the state of a recorder, at most a few times a second."""
+        now = time.perf_counter()
+        if not self._shown or now < self._next:
+            return
+        self._next = now + (_REFRESH_SECONDS if self._console.is_terminal else _LINE_SECONDS)
+        rate = recorder.steps / max(recorder.seconds, 1e-9)
+        status = f"episode {recorder.episodes}"
+        if (best := recorder.best) is not None:
+            status += f" | best error {best.energy_error:.2e} {self._unit}".rstrip()
+            status += f" with {best.circuit.num_two_qubit_gates} CNOT"
+        status += f" | {rate:,.0f} steps/s"
+        if self._console.is_terminal:
+            self._progress.update(self._task, completed=recorder.steps, status=status)
+        else:
+            left = (self._total - recorder.steps) / max(rate, 1e-9)
+            line = f"{recorder.steps:>9,} steps | {status} | {left:,.0f} s left"
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table:
+    """Return the table of circuits; a row without a circuit says that there is none."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
+    table.add_column("circuit", no_wrap=True)
+    energy = f"energy [{unit}]" if unit else "infidelity"
+    for column in (energy, "true error", "CNOT", "depth", "rotations", "evaluations", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, found in rows.items():
+        if found is None:
+            table.add_row(name, *["-"] * 7)
+            continue
+        circuit = found.circuit
+        counts = [circuit.num_two_qubit_gates, circuit.depth(), circuit.num_params, found.evaluations]
+        figures = [f"{found.energy:.9f}", f"{found.energy_error:.3e}", *(f"{c:,}" for c in counts), f"{found.seconds:.2f}"]
+        table.add_row(name, *figures)
+    return table
+
+
+def save_picture(circuit: Circuit, path: Path) -> None:
+    """Draw the circuit with Qiskit and matplotlib into a PNG file."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure = circuit.to_qiskit().draw("mpl", fold=24)
+    figure.savefig(path, dpi=150, bbox_inches="tight", metadata={"Software": None})
+    pyplot.close(figure)
+
+
+class TensorBoardWriter:
+    """Averages of the last episodes as TensorBoard scalars."""
+
+    def __init__(self, folder: Path, every: int = 50) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._every = every
+        self._recent: deque[dict[str, Any]] = deque(maxlen=every)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one episode's metrics."""
+        self._recent.append(row)
+        if row["episode"] % self._every:
+            return
+        for name in ("success", "energy_error", "gates", "two_qubit_gates", "depth", "epsilon", "loss"):
+            values = [entry[name] for entry in self._recent if entry[name] is not None]
+            if values:
+                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Flush."""
+        self._writer.close()  # type: ignore[no-untyped-call]

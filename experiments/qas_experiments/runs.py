@@ -1,0 +1,75 @@
+"""What a run leaves on disk; every file is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from qas_simulators.errors import must
+
+_PACKAGES = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "torch", "hydra-core", "qiskit")
+
+
+class RunFolder:
+    """A new folder for one run.
+
+    Raises:
+        ValueError: It exists; runs are never overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise ValueError(must("run", "name a new folder (runs are never overwritten)", str(path))) from None
+        except OSError as error:
+            raise ValueError(must("run", f"name a folder that can be made ({error.strerror})", str(path))) from None
+        self.path = path
+        self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file atomically and return its path."""
+        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        target = self.path / name
+        Path(temporary).replace(target)
+        return target
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write JSON atomically and return its path."""
+        return self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Add a line to ``metrics.jsonl``."""
+        self._metrics.write(json.dumps(row) + "\n")
+
+    def close(self) -> None:
+        """Flush the metrics."""
+        self._metrics.close()
+
+
+def default_path(environment: str, agent: str, seed: int, when: str) -> Path:
+    """Return ``runs/<environment>-<agent>-seed<seed>-<when>``, numbered if it is taken."""
+    stem = Path("runs") / f"{environment}-{agent}-seed{seed}-{when}"
+    path, number = stem, 2
+    while path.exists():
+        path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
+    return path
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    found = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
