@@ -36,7 +36,7 @@ class NegativeBinomialHalting:
         p: Probability of one.
         low: Earliest step.
         high: Latest step.
-        draws: Take the most frequent of so many draws (the released noisy code uses 100), the smallest of equals.
+        draws: Take the most frequent of so many draws (the released noisy code uses 100), the first drawn of equals.
 
     References:
         Patel et al., arXiv:2402.03500. Noiseless code: NegBin(70, 0.573) on [25, 70]; noisy: mode of 100 of
@@ -62,7 +62,8 @@ class NegativeBinomialHalting:
     def sample(self, rng: np.random.Generator) -> int | None:
         """See :class:`Halting`."""
         steps = np.clip(rng.negative_binomial(self.n, self.p, self.draws), self.low, self.high)
-        return int(np.bincount(steps).argmax())
+        counts = np.bincount(steps)
+        return int(steps[counts[steps].argmax()])
 
 
 HALTINGS: Final = {"none": NoHalting, "negative_binomial": NegativeBinomialHalting}

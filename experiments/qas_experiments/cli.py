@@ -42,8 +42,9 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
 
 
 def _fail(error: Exception) -> NoReturn:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    sys.stderr.write(f"error: {' '.join(lines[:3])}\n")
+    told = f"{error} {error.__cause__ or ''}"
+    lines = [line.strip() for line in told.splitlines() if line.strip()]
+    sys.stderr.write(f"error: {' '.join(lines[:4])}\n")
     raise SystemExit(2)
 
 
@@ -69,8 +70,16 @@ def check_overrides(config_name: str, overrides: list[str]) -> None:
         for override in parsed:
             name = override.key_or_group
             if name not in groups and name not in keys and not name.startswith("hydra") and not override.is_add():
-                raise ValueError(unknown_name("override", name, keys | set(groups)))
+                raise ValueError(unknown_name("override", name, _near(name, keys | set(groups))))
         hydra.compose(config_name, first_choices + [_unswept(o) for o in parsed if o.key_or_group not in groups])
+
+
+def _near(name: str, keys: set[str]) -> set[str]:
+    """Return the keys of the same section if there is one, else the sections."""
+    section = name.split(".")[0]
+    if section in keys and "." in name:
+        return {key for key in keys if key.startswith(f"{section}.")}
+    return {key for key in keys if "." not in key}
 
 
 def _groups() -> dict[str, list[str]]:

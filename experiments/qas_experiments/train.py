@@ -6,6 +6,7 @@ import dataclasses
 import math
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.table import Table
 
 from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
@@ -28,6 +30,8 @@ from qas_experiments.reporting import TensorBoardWriter, TrainingBar, closing_ta
 from qas_experiments.runs import RunFolder, default_path, versions
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
+
+_WIDTH = 110  # of the closing table, and of everything where there is no terminal
 
 
 def main() -> None:
@@ -76,7 +80,13 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         raise ValueError(must("training.seed", "not be negative", training.seed))
     torch.set_num_threads(training.threads)
     console = Console()
-    env, judge = make_environment(settings), make_environment(settings, evaluation=True)
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        env, judge = make_environment(settings), make_environment(settings, evaluation=True)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        console.print(f"warning: {message}", highlight=False, soft_wrap=True)
     agent = make_agent(settings, env)
     when = datetime.now().strftime("%Y%m%d-%H%M%S")
     path = Path(settings.run) if settings.run else default_path(settings.env.id, settings.agent["name"], training.seed, when)
@@ -97,10 +107,11 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     _write_best(folder, recorder.best)
     title = f"{env.problem.name}: exact {env.problem.ground_energy:.9f} {env.problem.unit}, solved below {env.problem.accuracy:g}"
     table = closing_table(title, env.problem.unit, rows)
-    console.print(table, soft_wrap=True)
-    _write_table(folder, table)
+    text = _as_text(table)
+    folder.write_text("summary.txt", text)
+    console.print(text, highlight=False, soft_wrap=True)
     if recorder.best is not None:
-        console.print(recorder.best.circuit.draw(), highlight=False)
+        console.print(recorder.best.circuit.draw(), highlight=False, soft_wrap=True)
     console.print(f"everything is in {path}", highlight=False)
     return summary
 
@@ -228,10 +239,10 @@ def _write_best(folder: RunFolder, best: Found | None) -> None:
     save_picture(best.circuit, folder.path / "best.png")
 
 
-def _write_table(folder: RunFolder, table: Any) -> None:
-    console = Console(width=140, file=StringIO())
-    console.print(table)
-    folder.write_text("summary.txt", console.file.getvalue())  # type: ignore[attr-defined]
+def _as_text(table: Table) -> str:
+    buffer = StringIO()
+    Console(width=_WIDTH, file=buffer).print(table)
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

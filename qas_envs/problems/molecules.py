@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def _problem(record: dict[str, Any]) -> Problem:
         ground_energy=record["energies"]["ground"],
         accuracy=CHEMICAL_ACCURACY,
         unit="Ha",
-        provenance=MappingProxyType({key: value for key, value in record.items() if key != "terms"}),
+        provenance={key: value for key, value in record.items() if key != "terms"},
     )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from qas_simulators.circuit import Circuit
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, NoiseTables, PauliTransferProgram, Program, final_pauli_vector
+from qas_simulators.program import FloatArray, NoiseTables, Program, final_state
 from qas_simulators.simulator import Simulator
 
 
@@ -41,4 +39,4 @@ class PauliTransferSimulator(Simulator):
     def pauli_vector(self, circuit: Circuit) -> FloatArray:
         """Return ``Tr(P rho)`` for every Pauli string, shape ``(4**n,)``; see the conventions for the order."""
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        return final_pauli_vector(cast(PauliTransferProgram, self.program(circuit, identity)), circuit.params)
+        return final_state(self.program(circuit, identity), circuit.params)

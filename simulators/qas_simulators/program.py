@@ -5,7 +5,6 @@ A circuit is flat already; here it meets the gate table's matrices, the noise an
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import permutations
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import minimize as minimize_kernels
+from qas_simulators.kernels import entries
 from qas_simulators.kernels import pauli_transfer, statevector
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
@@ -100,8 +99,18 @@ class NoiseTables:
         )
 
 
-def _kernel_of(program: Program, for_statevector: Callable[..., Any], for_pauli_transfer: Callable[..., Any]) -> Any:
-    return for_statevector if isinstance(program, StatevectorProgram) else for_pauli_transfer
+def _solve(program: Program, *arguments: Any) -> tuple[FloatArray, int, int]:
+    statevector_program = isinstance(program, StatevectorProgram)
+    kernel = entries.solve_statevector if statevector_program else entries.solve_pauli_transfer
+    result: tuple[FloatArray, int, int] = kernel(*program, *arguments)
+    return result
+
+
+_NO_STATEVECTOR, _NO_PAULI_VECTOR = np.empty(0, dtype=np.complex128), np.empty(0, dtype=np.float64)
+
+
+def _no_state(program: Program) -> NDArray[Any]:
+    return _NO_STATEVECTOR if isinstance(program, StatevectorProgram) else _NO_PAULI_VECTOR
 
 
 def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray) -> FloatArray:
@@ -109,9 +118,7 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray) 
 
     ``gradients`` is filled if its shape is ``(B, num_params)`` and left alone if it is ``(0, num_params)``.
     """
-    function = _kernel_of(program, minimize_kernels.evaluate_statevector, minimize_kernels.evaluate_pauli_transfer)
-    energies: FloatArray = function(*program, params_batch, gradients)
-    return energies
+    return _solve(program, params_batch, gradients, _no_state(program), 0, 0, 0.0, 0.0)[0]
 
 
 def minimize(
@@ -127,22 +134,19 @@ def minimize(
     Returns:
         Energy, number of evaluations (energies and gradients), number of gradients among them.
     """
-    function = _kernel_of(program, minimize_kernels.minimize_statevector, minimize_kernels.minimize_pauli_transfer)
-    result: tuple[float, int, int] = function(
-        *program, params, first, max_iterations, gradient_tolerance, energy_tolerance
+    batch = params[None, :]
+    energies, evaluations, gradients = _solve(
+        program, batch, batch[:0], _no_state(program), first, max_iterations, gradient_tolerance, energy_tolerance
     )
-    return result
+    return float(energies[0]), evaluations, gradients
 
 
-def final_statevector(circuit: Circuit) -> NDArray[np.complex128]:
-    """Return the statevector ``(2**n,)`` the circuit prepares."""
-    psi: NDArray[np.complex128] = statevector.run(
-        circuit.table, STATEVECTOR_KINDS, STATEVECTOR_MATRICES, circuit.params, circuit.num_qubits
-    )
-    return psi
-
-
-def final_pauli_vector(program: PauliTransferProgram, params: FloatArray) -> FloatArray:
-    """Return the Pauli vector ``(4**n,)`` of the program's final state."""
-    vector: FloatArray = pauli_transfer.run(*program, params)
-    return vector
+def final_state(program: Program, params: FloatArray) -> NDArray[Any]:
+    """Return the statevector ``(2**n,)`` or the Pauli vector ``(4**n,)`` the program prepares."""
+    if isinstance(program, StatevectorProgram):
+        state: NDArray[Any] = np.empty(program.diagonals.shape[1], dtype=np.complex128)
+    else:
+        state = np.empty(4 ** program.channels.shape[1], dtype=np.float64)
+    batch = params[None, :]
+    _solve(program, batch, batch[:0], state, 0, 0, 0.0, 0.0)
+    return state

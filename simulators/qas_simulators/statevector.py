@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import Program, final_statevector, statevector_program
+from qas_simulators.program import Program, final_state, statevector_program
 from qas_simulators.simulator import Simulator
 
 
@@ -33,4 +33,5 @@ class StatevectorSimulator(Simulator):
 
     def statevector(self, circuit: Circuit) -> NDArray[np.complex128]:
         """Return the amplitudes ``(2**n,)``, qubit 0 the least significant bit of the index."""
-        return final_statevector(circuit)
+        identity = PauliSum({"I" * circuit.num_qubits: 1.0})
+        return final_state(self.program(circuit, identity), circuit.params)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.kernels.compile import inner, kernel
+from qas_simulators.kernels.compile import inner
 
 RX, RY, RZ, BLOCK1, PERMUTATION2, BLOCK2 = range(6)
 
@@ -167,7 +167,6 @@ class Workspace(NamedTuple):
 
     vector: NDArray[np.float64]  # (4**n,)
     tape: NDArray[np.float64]  # (num_params, 4**n)
-    no_tape: NDArray[np.float64]  # (0, 4**n)
     cosines: NDArray[np.float64]  # (num_params,)
     sines: NDArray[np.float64]  # (num_params,)
     scratch: NDArray[np.float64]  # (16,)
@@ -178,7 +177,7 @@ def workspace(program, num_params):
     """Return scratch memory for a program with ``num_params`` angles."""
     size = 1 << 2 * program.channels.shape[1]
     tape = np.empty((num_params, size))
-    return Workspace(np.empty(size), tape, tape[:0], np.empty(num_params), np.empty(num_params), np.empty(16))
+    return Workspace(np.empty(size), tape, np.empty(num_params), np.empty(num_params), np.empty(16))
 
 
 @inner
@@ -197,44 +196,26 @@ def _expectation(program, vector):
 
 
 @inner
-def _forward(program, params, work, tape):
-    vector = work.vector
-    _angles(params, work.cosines, work.sines)
+def evaluate(program, params, gradient, work):
+    """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
+
+    Once forwards with the state, once backwards with the observable.
+    """
+    table, vector, cosines, sines = program.table, work.vector, work.cosines, work.sines
+    _angles(params, cosines, sines)
     _prepare_zero(vector)
-    _walk(vector, program, work.cosines, work.sines, 0, program.table.shape[0], 1, tape, params, work.scratch)
-    return _expectation(program, vector)
-
-
-@inner
-def energy(program, params, work):
-    """Return Tr(H rho)."""
-    return _forward(program, params, work, work.no_tape)
-
-
-@inner
-def energy_and_gradient(program, params, gradient, work):
-    """Return Tr(H rho) and fill ``gradient``: once forwards with the state, once backwards with the observable."""
-    value = _forward(program, params, work, work.tape)
-    bra = work.vector
-    bra[:] = 0.0
-    for k in range(program.indices.size):
-        bra[program.indices[k]] += program.coefficients[k]
-    last = program.table.shape[0] - 1
-    _walk(bra, program, work.cosines, work.sines, last, -1, -1, work.tape, gradient, work.scratch)
+    tape = work.tape[: gradient.size]
+    _walk(vector, program, cosines, sines, 0, table.shape[0], 1, tape, gradient, work.scratch)
+    value = _expectation(program, vector)
+    if gradient.size > 0:
+        vector[:] = 0.0
+        for k in range(program.indices.size):
+            vector[program.indices[k]] += program.coefficients[k]
+        _walk(vector, program, cosines, sines, table.shape[0] - 1, -1, -1, tape, gradient, work.scratch)
     return value
 
 
-@kernel
-def run(
-    table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients, params
-):
-    """Return the Pauli vector ``(4**n,)`` of the program's final state."""
-    program = PauliTransferProgram(
-        table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients
-    )
-    vector = np.empty(1 << 2 * channels.shape[1])
-    cosines, sines, no_tape = np.empty(params.size), np.empty(params.size), np.empty((0, vector.size))
-    _angles(params, cosines, sines)
-    _prepare_zero(vector)
-    _walk(vector, program, cosines, sines, 0, table.shape[0], 1, no_tape, params, np.empty(16))
-    return vector
+@inner
+def final_state(work):
+    """Return a view of the Pauli vector ``(4**n,)`` that an evaluation without gradient left."""
+    return work.vector

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.kernels.compile import inner, kernel
+from qas_simulators.kernels.compile import inner
 
 RX, RY, RZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(8)
 
@@ -205,38 +205,26 @@ def _half_angles(params, cosines, sines):
 
 
 @inner
-def energy(program, params, work):
-    """Return <H>; leaves psi and H psi in the workspace."""
+def evaluate(program, params, gradient, work):
+    """Return <H>; fill ``gradient`` if it has one entry per angle and not none, walking once back."""
     table, pair, cosines, sines = program.table, work.pair, work.cosines, work.sines
     half = pair.size >> 1
     psi, bra = pair[:half], pair[half:]
     _half_angles(params, cosines, sines)
     psi[:] = 0.0
     psi[0] = 1.0
-    _walk(psi, table, program.kinds, program.matrices, cosines, sines, 0, table.shape[0], 1, params)
+    _walk(psi, table, program.kinds, program.matrices, cosines, sines, 0, table.shape[0], 1, gradient)
     _multiply_observable(program.flips, program.diagonals, psi, bra)
-    return _real_overlap(bra, psi)
-
-
-@inner
-def energy_and_gradient(program, params, gradient, work):
-    """Return <H> and fill ``gradient``, walking once forwards and once backwards."""
-    value = energy(program, params, work)
-    table = program.table
-    first = 0  # nothing before the first rotation needs undoing
-    while first < table.shape[0] and table[first, 3] < 0:
-        first += 1
-    last = table.shape[0] - 1
-    _walk(work.pair, table, program.kinds, program.matrices, work.cosines, work.sines, last, first - 1, -1, gradient)
+    value = _real_overlap(bra, psi)
+    if gradient.size > 0:
+        first = 0  # nothing before the first rotation needs undoing
+        while table[first, 3] < 0:
+            first += 1
+        _walk(pair, table, program.kinds, program.matrices, cosines, sines, table.shape[0] - 1, first - 1, -1, gradient)
     return value
 
 
-@kernel
-def run(table, kinds, matrices, params, num_qubits):
-    """Return the statevector ``(2**num_qubits,)`` that the program prepares from |0...0>."""
-    psi = np.zeros(1 << num_qubits, dtype=np.complex128)
-    psi[0] = 1.0
-    cosines, sines = np.empty(params.size), np.empty(params.size)
-    _half_angles(params, cosines, sines)
-    _walk(psi, table, kinds, matrices, cosines, sines, 0, table.shape[0], 1, params)
-    return psi
+@inner
+def final_state(work):
+    """Return a view of the statevector ``(2**n,)`` that an evaluation without gradient left."""
+    return work.pair[: work.pair.size >> 1]

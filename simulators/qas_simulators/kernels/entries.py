@@ -25,11 +25,7 @@ ARMIJO = 1e-4
 MAX_BACKTRACKS = 12
 
 
-def _energy(program, params, work):
-    raise NotImplementedError
-
-
-def _energy_and_gradient(program, params, gradient, work):
+def _evaluate(program, params, gradient, work):
     raise NotImplementedError
 
 
@@ -37,19 +33,17 @@ def _workspace(program, num_params):
     raise NotImplementedError
 
 
+def _final_state(program, work):
+    raise NotImplementedError
+
+
 def _module_of(program):
     return {StatevectorProgram: statevector, PauliTransferProgram: pauli_transfer}[program.instance_class]
 
 
-@overload(_energy)
-def _typed_energy(program, params, work):
-    function = _module_of(program).energy
-    return lambda program, params, work: function(program, params, work)
-
-
-@overload(_energy_and_gradient)
-def _typed_energy_and_gradient(program, params, gradient, work):
-    function = _module_of(program).energy_and_gradient
+@overload(_evaluate)
+def _typed_evaluate(program, params, gradient, work):
+    function = _module_of(program).evaluate
     return lambda program, params, gradient, work: function(program, params, gradient, work)
 
 
@@ -59,18 +53,24 @@ def _typed_workspace(program, num_params):
     return lambda program, num_params: function(program, num_params)
 
 
+@overload(_final_state)
+def _typed_final_state(program, work):
+    function = _module_of(program).final_state
+    return lambda program, work: function(work)
+
+
 @inner
 def _scan(program, params, first, work):
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid; return the energy evaluations."""
+    no_gradient = params[:0]
+    energies = np.empty(3)
     for k in range(first, params.size):
         origin = params[k]
-        here = _energy(program, params, work)
-        params[k] = origin + 0.5 * math.pi
-        up = _energy(program, params, work)
-        params[k] = origin - 0.5 * math.pi
-        down = _energy(program, params, work)
-        sine = 0.5 * (up - down)
-        cosine = here - 0.5 * (up + down)
+        for shift in range(3):
+            params[k] = origin + 0.5 * math.pi * (shift - 1)
+            energies[shift] = _evaluate(program, params, no_gradient, work)
+        sine = 0.5 * (energies[2] - energies[0])
+        cosine = energies[1] - 0.5 * (energies[0] + energies[2])
         params[k] = origin
         if sine * sine + cosine * cosine > 1e-24:
             params[k] = origin + math.atan2(-sine, -cosine)
@@ -125,7 +125,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
     size = params.size
     gradient, trial, trial_gradient, direction = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     steps, changes, products = np.empty((MEMORY, size)), np.empty((MEMORY, size)), np.empty(MEMORY)
-    value = _energy_and_gradient(program, params, gradient, work)
+    value = _evaluate(program, params, gradient, work)
     evaluations, pairs = 1, 0
     for _ in range(max_iterations):
         if _largest(gradient) <= gradient_tolerance:
@@ -146,7 +146,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
         for _ in range(MAX_BACKTRACKS):
             for i in range(size):
                 trial[i] = params[i] + length * direction[i]
-            trial_value = _energy_and_gradient(program, trial, trial_gradient, work)
+            trial_value = _evaluate(program, trial, trial_gradient, work)
             evaluations += 1
             if trial_value <= value + ARMIJO * length * slope:
                 accepted = True
@@ -174,55 +174,56 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
 
 
 @inner
-def _minimize(program, params, first, max_iterations, gradient_tolerance, energy_tolerance):
-    work = _workspace(program, params.size)
-    if params.size == 0:
-        return _energy(program, params, work), 1, 0
-    scans = _scan(program, params, first, work)
-    value, gradients = _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance, work)
-    return value, scans + gradients, gradients
-
-
-@inner
-def _evaluate(program, params_batch, gradients):
-    work = _workspace(program, params_batch.shape[1])
+def _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance):
+    num_params = params_batch.shape[1]
+    work = _workspace(program, num_params)
     energies = np.empty(params_batch.shape[0])
+    evaluations, gradient_evaluations = energies.size, gradients.shape[0]
+    if max_iterations > 0 and num_params > 0:
+        params = params_batch[0]
+        evaluations = _scan(program, params, first, work)
+        energies[0], gradient_evaluations = _lbfgs(
+            program, params, max_iterations, gradient_tolerance, energy_tolerance, work
+        )
+        return energies, evaluations + gradient_evaluations, gradient_evaluations
     for b in range(energies.size):
-        if gradients.shape[0] > 0:
-            energies[b] = _energy_and_gradient(program, params_batch[b], gradients[b], work)
-        else:
-            energies[b] = _energy(program, params_batch[b], work)
-    return energies
+        gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
+        energies[b] = _evaluate(program, params_batch[b], gradient, work)
+    if state.size > 0:
+        state[:] = _final_state(program, work)
+    return energies, evaluations, gradient_evaluations
 
 
 @kernel
-def evaluate_statevector(table, kinds, matrices, flips, diagonals, params_batch, gradients):
-    """Return the energies of a batch; fill ``gradients`` unless it has no rows."""
-    return _evaluate(StatevectorProgram(table, kinds, matrices, flips, diagonals), params_batch, gradients)
-
-
-@kernel
-def evaluate_pauli_transfer(
-    table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients, params_batch, gradients
+def solve_statevector(
+    table,
+    kinds,
+    matrices,
+    flips,
+    diagonals,
+    params_batch,
+    gradients,
+    state,
+    first,
+    max_iterations,
+    gradient_tolerance,
+    energy_tolerance,
 ):
-    """Return the energies of a batch; fill ``gradients`` unless it has no rows."""
-    program = PauliTransferProgram(
-        table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients
-    )
-    return _evaluate(program, params_batch, gradients)
+    """With ``max_iterations`` 0: energies of a batch, gradients unless that array has no rows, and the last row's final
+    ``state`` unless that array is empty (then without gradients).
 
+    Otherwise: scan the angles of the first row from index ``first`` on and minimise over all, in place. One entry for
+    everything, because every entry compiles all that it calls anew.
 
-@kernel
-def minimize_statevector(
-    table, kinds, matrices, flips, diagonals, params, first, max_iterations, gradient_tolerance, energy_tolerance
-):
-    """Scan the angles from index ``first`` on, then minimise all in place; return energy, evaluations, gradients."""
+    Returns:
+        Energies, number of evaluations, number of gradients among them.
+    """
     program = StatevectorProgram(table, kinds, matrices, flips, diagonals)
-    return _minimize(program, params, first, max_iterations, gradient_tolerance, energy_tolerance)
+    return _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance)
 
 
 @kernel
-def minimize_pauli_transfer(
+def solve_pauli_transfer(
     table,
     kinds,
     channels,
@@ -233,14 +234,16 @@ def minimize_pauli_transfer(
     blocks2,
     indices,
     coefficients,
-    params,
+    params_batch,
+    gradients,
+    state,
     first,
     max_iterations,
     gradient_tolerance,
     energy_tolerance,
 ):
-    """Scan the angles from index ``first`` on, then minimise all in place; return energy, evaluations, gradients."""
+    """Do the same for a noisy program; see :func:`solve_statevector`."""
     program = PauliTransferProgram(
         table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients
     )
-    return _minimize(program, params, first, max_iterations, gradient_tolerance, energy_tolerance)
+    return _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance)
