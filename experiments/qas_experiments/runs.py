@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import sys
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -35,12 +33,9 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file atomically and return its path."""
-        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        target = self.path / name
-        Path(temporary).replace(target)
-        return target
+        temporary, target = self.path / f".{name}.part", self.path / name
+        temporary.write_text(text, encoding="utf-8")
+        return temporary.replace(target)
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON atomically and return its path."""

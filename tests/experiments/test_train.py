@@ -1,0 +1,240 @@
+"""``qas-train``: what it writes, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.resources import files
+from pathlib import Path
+
+import hydra
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from qas_experiments.building import AGENTS, make_agent, make_environment
+from qas_experiments.cli import check_overrides
+from qas_experiments.recorder import Recorder
+from qas_experiments.settings import TrainSettings, register_schemas
+from qas_experiments.train import train
+from qas_simulators import Circuit
+from qas_simulators.noise_presets import NOISE_MODELS
+from qas_simulators.optimizers import OPTIMIZERS
+
+QUICK = [
+    "training.total_timesteps=600",
+    "agent.learning_starts=200",
+    "agent.hidden=[16]",
+    "agent.batch_size=32",
+    "training.progress=false",
+    "training.evaluate_every=2",
+    "training.baselines=false",
+]
+FILES = {
+    "best.png",
+    "best.qasm",
+    "best.txt",
+    "config.yaml",
+    "metrics.jsonl",
+    "policy_best.safetensors",
+    "policy_last.safetensors",
+    "summary.json",
+    "summary.txt",
+    "tensorboard",
+    "versions.json",
+}
+
+
+def compose(*overrides: str) -> TrainSettings:
+    register_schemas()
+    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
+        settings = OmegaConf.to_object(hydra.compose("train", list(overrides)))
+    assert isinstance(settings, TrainSettings)
+    return settings
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qas_experiments.train", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def conf(group: str) -> list[str]:
+    names = [entry.name for entry in files("qas_experiments.conf").joinpath(group).iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small run with baselines."""
+    path = tmp_path_factory.mktemp("runs") / "first"
+    train(compose(*QUICK, "training.baselines=true", "env=tfim", "env.problem.num_qubits=2", f"run={path}"))
+    return path
+
+
+def test_run_folder(run: Path) -> None:
+    assert {entry.name for entry in run.iterdir()} == FILES
+    config = OmegaConf.load(run / "config.yaml")
+    assert (config.env.id, config.training.total_timesteps) == ("QAS-TFIM-v0", 600)
+    assert json.loads((run / "versions.json").read_text())["numpy"] == np.__version__
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["episode"] for row in rows] == list(range(1, len(rows) + 1))
+    assert (run / "best.png").read_bytes().startswith(b"\x89PNG")
+    assert any((run / "tensorboard").iterdir())
+
+
+def test_summary_holds_every_row_and_adds_up(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert list(summary["rows"]) == [
+        "found in training",
+        "frozen policy, best",
+        "frozen policy, last",
+        "empty circuit",
+        "best basis state",
+        "best product state",
+        "random legal policy",
+        "greedy construction",
+    ]
+    for name, row in summary["rows"].items():
+        assert row["energy_error"] == pytest.approx(row["energy"] - summary["ground_energy"], abs=1e-12)
+        assert name in (run / "summary.txt").read_text()
+    assert summary["rows"]["best product state"]["energy"] == pytest.approx(-2.0, abs=1e-7)
+    random = summary["baselines"]["random legal policy"]
+    budget = summary["training"]["evaluations"]
+    assert budget <= random["evaluations"] < budget + 1000, "the baseline gets the same evaluations"
+
+
+def test_qasm_file_has_the_printed_energy_by_qiskit(run: Path) -> None:
+    from qiskit import qasm3
+    from qiskit.quantum_info import SparsePauliOp, Statevector
+
+    summary = json.loads((run / "summary.json").read_text())
+    state = Statevector(qasm3.loads((run / "best.qasm").read_text()))
+    hamiltonian = make_environment(compose("env=tfim", "env.problem.num_qubits=2")).problem.hamiltonian
+    energy = state.expectation_value(SparsePauliOp.from_list(list(hamiltonian))).real
+    assert energy == pytest.approx(summary["rows"]["found in training"]["energy"], abs=1e-9)
+    circuit = Circuit.from_qasm3((run / "best.qasm").read_text())
+    assert circuit.num_two_qubit_gates == summary["rows"]["found in training"]["two_qubit_gates"]
+
+
+def test_same_seed_same_bits(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        train(compose(*QUICK, "training.seed=5", f"run={tmp_path / name}"))
+    for file in ("best.qasm", "metrics.jsonl", "policy_best.safetensors", "policy_last.safetensors"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+    train(compose(*QUICK, "training.seed=6", f"run={tmp_path / 'c'}"))
+    assert (tmp_path / "c" / "metrics.jsonl").read_bytes() != (tmp_path / "a" / "metrics.jsonl").read_bytes()
+
+
+def test_a_run_is_never_overwritten(run: Path) -> None:
+    before = (run / "summary.json").read_bytes()
+    with pytest.raises(ValueError, match="never overwritten"):
+        train(compose(*QUICK, f"run={run}"))
+    assert (run / "summary.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("experiment", conf("experiment"))
+def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
+    settings = compose(f"experiment={experiment}")
+    env = make_environment(settings)
+    agent = make_agent(settings, env)
+    recorder = Recorder(env, lambda row: None, lambda: False)
+    agent.learn(1, callback=recorder)
+    assert recorder.steps == 1 and recorder.evaluations >= 1
+
+
+def test_every_option_has_its_component() -> None:
+    for group, table in [("optimizer", OPTIMIZERS), ("noise", NOISE_MODELS), ("agent", AGENTS)]:
+        names = {compose(f"{group}={option}").__dict__[group]["name"] for option in conf(group)}
+        assert names == set(table), group
+
+
+def test_noise_and_optimizer_reach_the_environment() -> None:
+    settings = compose("env=bell", "noise=kanqas", "optimizer=none")
+    env = make_environment(settings)
+    env.reset()
+    env.step(5)
+    assert env.step(0)[4]["energy"] == pytest.approx(0.15, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["env=lihh"], "Unknown env 'lihh'. Choices: bell, ghz, h2, lih, tfim. Did you mean 'lih'?"),
+        (["agent=dnq"], "Did you mean 'dqn'"),
+        (["optimizer=cobila"], "Did you mean 'cobyla'"),
+        (["noise=depolarising"], "Did you mean 'depolarizing'"),
+        (["env.max_gate=3"], "Did you mean 'env.max_gates'"),
+        (["trainig.seed=3"], "Did you mean 'training'"),
+        (["agent=random", "agent.hidden=[3]"], "Unknown override 'agent.hidden'"),
+    ],
+)
+def test_unknown_names(overrides: list[str], message: str) -> None:
+    register_schemas()
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        check_overrides("train", overrides)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_sweeps_pass_the_check() -> None:
+    register_schemas()
+    check_overrides("train", ["training.seed=0,1,2", "env=h2,lih", "agent.hidden=[8],[16]"])
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["training.total_timesteps=0"],
+        ["training.seed=-1"],
+        ["env.max_gates=0"],
+        ["noise=depolarizing", "noise.p1=-0.1"],
+        ["env=tfim", "env.problem.num_qubits=0"],
+        ["agent.batch_size=0"],
+    ],
+)
+def test_impossible_numbers_leave_no_run_folder(overrides: list[str], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="must"):
+        train(compose(*overrides, f"run={tmp_path / 'run'}"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_command_line_fails_in_one_line(tmp_path: Path) -> None:
+    for arguments in (["env=lihh"], ["training.seed=x"], ["env.max_gates=0"], ["foo"]):
+        result = command(*arguments, cwd=tmp_path)
+        assert result.returncode == 2, arguments
+        assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_command_line_warns_of_a_trivial_threshold(tmp_path: Path) -> None:
+    result = command(*QUICK, "env=tfim", "env.problem.field=0.001", "run=trivial", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "warning: The empty circuit already meets the success threshold" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
+    arguments = ["training.total_timesteps=100000000", "run=cut", "agent.hidden=[16]", "agent.batch_size=32"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qas_experiments.train", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    deadline = time.monotonic() + 120
+    metrics = tmp_path / "cut" / "metrics.jsonl"
+    while time.monotonic() < deadline and not (metrics.exists() and metrics.stat().st_size > 10_000):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output and "was not played" in output
+    assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES
+    summary = json.loads((tmp_path / "cut" / "summary.json").read_text())
+    assert summary["interrupted"] and summary["rows"]["found in training"]["energy_error"] > -1e-9
