@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index
@@ -48,9 +47,9 @@ class Action:
 class ActionCatalogue:
     """The discrete actions of one gate set on one register.
 
-    Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``; pairs
-    in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the numbering
-    of CRLQAS and KANQAS.
+    Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``;
+    pairs in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the
+    numbering of CRLQAS and KANQAS.
 
     Args:
         num_qubits: Size of the register.
@@ -71,7 +70,9 @@ class ActionCatalogue:
         if len(self.actions) <= num_qubits:
             raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
-        self._rows = [(gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions]
+        self._rows = [
+            (gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions
+        ]
         self._num_angles = [GATES[row[0]].num_params for row in self._rows]
 
     def __len__(self) -> int:

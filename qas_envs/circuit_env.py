@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import warnings
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
+from qas_simulators import Circuit, Simulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import Optimizer
 
 from qas_envs.catalogue import ActionCatalogue, FrontierMask
 from qas_envs.curricula import Curriculum
@@ -19,9 +22,6 @@ from qas_envs.encodings import Encoding, Observation
 from qas_envs.halting import Halting
 from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
-from qas_simulators import Circuit, Simulator
-from qas_simulators.errors import must
-from qas_simulators.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     ## Description
     The register starts in ``|0...0>``. Each action appends one gate of the catalogue with angle 0, the optimiser then
-    minimises the problem's energy over all angles, warm-started from the last ones, and the energy of the new circuit is
-    read.
+    minimises the problem's energy over all angles, warm-started from the last ones, and the energy of the new circuit
+    is read.
 
     ## Action Space
-    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating a
-    gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes nothing.
+    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating
+    a gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes
+    nothing.
 
     ## Observation Space
     The encoding's; by default the flattened one-hot tensor of moments, and the energy.
@@ -60,13 +61,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     The empty circuit.
 
     ## Episode End
-    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted, which is
-    part of the game. Truncation: random halting.
+    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted,
+    which is part of the game. Truncation: random halting.
 
     ## Information
     ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
-    ``num_gates``, ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of
-    this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`.
+    ``num_gates``, ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients``
+    of this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`.
 
     ## Arguments
     Args:
@@ -78,7 +79,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     * v0: first version
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"]}
 
     def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
         if rules.max_gates < 1:
@@ -110,8 +111,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         error = abs(self._empty_energy - self.curriculum.reference_energy)
         if error < self.curriculum.threshold:
             warnings.warn(
-                f"The empty circuit already meets the success threshold of {self.problem.name}: its error is {error:.3g}, "
-                f"the threshold {self.curriculum.threshold:.3g}. Any first gate can end the episode.",
+                f"The empty circuit already meets the success threshold of {self.problem.name}: its error is "
+                f"{error:.3g}, the threshold {self.curriculum.threshold:.3g}. Any first gate can end the episode.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -185,7 +186,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
         if not self._mask.array[index]:
             raise ValueError(
-                f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last one on its qubits. "
+                f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last on its qubits. "
                 'Choose an action with info["action_mask"] == 1.'
             )
         return index
@@ -206,7 +207,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             "gradients": gradients,
         }
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the circuit's drawing with its energy in mode ``"ansi"``, else ``None``."""
         if self.render_mode != "ansi":
             return None

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from qas_envs.problems import Problem
 from qas_simulators.errors import must, unknown_name
+
+from qas_envs.problems import Problem
 
 REFERENCES = ("ground", "lower_bound")
 
@@ -65,8 +66,8 @@ class FixedThreshold:
 class MovingThreshold:
     """CRLQAS: the threshold follows the best energy found so far.
 
-    With reference ``mu`` and best energy ``E_best``: after every ``shift_time`` episodes (once more than 10 have ended) the
-    threshold becomes ``|mu - E_best| + amortisation``; after ``successes`` successes it drops by
+    With reference ``mu`` and best energy ``E_best``: after every ``shift_time`` episodes (once more than 10 have
+    ended) the threshold becomes ``|mu - E_best| + amortisation``; after ``successes`` successes it drops by
     ``amortisation / radius_shifts``, at most ``radius_shifts`` times between two shifts and only while
     ``|mu - E_best| < switch``.
 

@@ -21,7 +21,10 @@ Observation = NDArray[np.float32]
 class Encoder(Protocol):
     """Follows one circuit gate by gate."""
 
-    space: spaces.Box
+    @property
+    def space(self) -> spaces.Space[Observation]:
+        """What :meth:`observe` returns."""
+        ...
 
     def reset(self) -> None:
         """Forget all gates."""
@@ -86,7 +89,7 @@ class _TensorEncoder:
         if energy:
             low[-1] = np.nextafter(np.float32(problem.lower_bound), np.float32(-np.inf))
             high[-1] = np.nextafter(np.float32(problem.upper_bound), np.float32(np.inf))
-        self.space = spaces.Box(low, high, dtype=np.float32)
+        self.space: spaces.Space[Observation] = spaces.Box(low, high, dtype=np.float32)
 
     def reset(self) -> None:
         self._flat[:] = 0.0

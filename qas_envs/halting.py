@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
-
 from qas_simulators.errors import must
 
 

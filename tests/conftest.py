@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.gates import GATES
 

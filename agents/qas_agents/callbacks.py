@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
+@runtime_checkable
 class CallbackObject(Protocol):
     """The part of ``stable_baselines3.common.callbacks.BaseCallback`` that a training loop calls."""
 
@@ -60,6 +61,6 @@ class FunctionCallback:
 
 def as_callback(callback: Callback) -> CallbackObject:
     """Return ``callback`` as an object."""
-    if callback is None or not hasattr(callback, "on_step"):
+    if callback is None or not isinstance(callback, CallbackObject):
         return FunctionCallback(callback)
     return callback

@@ -3,8 +3,8 @@
     python experiments/benchmarks/lih_ten_seeds.py run       # plays the missing seeds, two at a time
     python experiments/benchmarks/lih_ten_seeds.py report    # writes results/lih_3.4_ten_seeds.{json,md}
 
-Finished seeds are kept; an interrupted one must be deleted by hand (run folders are never overwritten). Each run uses one
-thread for PyTorch and one for the kernels.
+Finished seeds are kept; an interrupted one must be deleted by hand (run folders are never overwritten). Each run uses
+one thread for PyTorch and one for the kernels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from scipy.stats import bootstrap, trim_mean
 SEEDS = range(10)
 RUNS = Path("runs/lih_ten_seeds")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
-SHOWN = ("found in training", "frozen policy, best", "frozen policy, last", "random legal policy", "greedy construction")
+SHOWN = (
+    "found in training",
+    "frozen policy, best",
+    "frozen policy, last",
+    "random legal policy",
+    "greedy construction",
+)
 
 
 def play(seed: int) -> None:
@@ -44,8 +50,13 @@ def interval(values: list[float]) -> str:
     data = np.array(values)
     if np.ptp(data) == 0:
         return f"{data[0]:.3g} (all equal)"
-    iqm = lambda x, axis=-1: trim_mean(x, 0.25, axis=axis)  # noqa: E731
-    low, high = bootstrap((data,), iqm, n_resamples=10_000, rng=np.random.default_rng(0), method="percentile").confidence_interval
+
+    def iqm(sample: Any, axis: int = -1) -> Any:
+        return trim_mean(sample, 0.25, axis=axis)
+
+    low, high = bootstrap(
+        (data,), iqm, n_resamples=10_000, rng=np.random.default_rng(0), method="percentile"
+    ).confidence_interval
     return f"{iqm(data):.3g} [{low:.3g}, {high:.3g}]"
 
 
@@ -56,20 +67,36 @@ def first_with(account: dict[str, Any], gates: int) -> dict[str, Any] | None:
 
 def report() -> None:
     """Write the table of all finished seeds."""
-    summaries = [json.loads((RUNS / f"seed{s}" / "summary.json").read_text()) for s in SEEDS if (RUNS / f"seed{s}" / "summary.json").exists()]
+    summaries = [
+        json.loads((RUNS / f"seed{s}" / "summary.json").read_text())
+        for s in SEEDS
+        if (RUNS / f"seed{s}" / "summary.json").exists()
+    ]
     accuracy = summaries[0]["accuracy"]
     lines = [f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train`", ""]
     lines += ["Interquartile means with 95 % bootstrap intervals. *Solved*: true error below 1.6e-3 Ha.", ""]
-    lines += ["| circuit | solved | CNOT | depth | rotations | true error [Ha] |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [
+        "| circuit | solved | CNOT | depth | rotations | true error [Ha] |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name in SHOWN:
         rows = [s["rows"][name] for s in summaries]
         solved = [row for row in rows if row["energy_error"] < accuracy]
-        cells = [interval([row[key] for row in rows]) for key in ("two_qubit_gates", "depth", "rotations", "energy_error")]
+        cells = [
+            interval([row[key] for row in rows]) for key in ("two_qubit_gates", "depth", "rotations", "energy_error")
+        ]
         lines.append(f"| {name} | {len(solved)}/{len(rows)} | {' | '.join(cells)} |")
     for name in ("empty circuit", "best basis state", "best product state"):
         row = summaries[0]["rows"][name]
-        lines.append(f"| {name} | 0 | {row['two_qubit_gates']} | {row['depth']} | {row['rotations']} | {row['energy_error']:.3g} |")
-    lines += ["", "| first solution with at most | seeds: agent / random | agent, seconds | agent, evaluations | random, evaluations |"]
+        lines.append(
+            f"| {name} | 0 | {row['two_qubit_gates']} | {row['depth']} | {row['rotations']} "
+            f"| {row['energy_error']:.3g} |"
+        )
+    lines += [
+        "",
+        "| first solution with at most | seeds: agent / random | agent, seconds | agent, evaluations "
+        "| random, evaluations |",
+    ]
     lines += ["| --- | --- | --- | --- | --- |"]
     for gates in (99, 10, 6, 5, 4, 3):
         agent = [first_with(s["training"], gates) for s in summaries]
@@ -85,8 +112,12 @@ def report() -> None:
         lines.append(f"| {label} | {found} | {' | '.join(cells)} |")
     training = [s["training"] for s in summaries]
     lines += ["", "Medians over the seeds that got there. "]
-    lines += [f"Training: {np.median([t['seconds'] for t in training]):.0f} s (median, one thread, two runs side by side), "]
-    lines[-1] += f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
+    lines += [
+        f"Training: {np.median([t['seconds'] for t in training]):.0f} s (median, one thread, two runs side by side), "
+    ]
+    lines[-1] += (
+        f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
+    )
     lines[-1] += f"of which {np.median([t['gradients'] for t in training]):,.0f} with gradient."
     lines += ["", "Made by `python experiments/benchmarks/lih_ten_seeds.py run` and `report`.", ""]
     RESULTS.mkdir(exist_ok=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from qas_simulators import Circuit
+
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.recorder import Found
-from qas_simulators import Circuit
 
 
 def greedy_rollout(agent: Any, env: CircuitBuildingEnv) -> tuple[Found, int]:
@@ -27,7 +28,7 @@ def greedy_rollout(agent: Any, env: CircuitBuildingEnv) -> tuple[Found, int]:
 
 
 def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
-    """Return the empty circuit, the best basis state and the best product state, energies with the environment's noise."""
+    """Return the empty circuit, best basis state and best product state; energies with the environment's noise."""
     problem = env.problem
     rows = {}
     for name, build in {

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from qas_envs import CircuitBuildingEnv
 from qas_simulators import Circuit
+
+from qas_envs import CircuitBuildingEnv
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from qas_simulators import Circuit
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qas_experiments.recorder import Found, Recorder
-from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 20.0
@@ -43,7 +43,9 @@ class TrainingBar:
         self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._progress.stop()
 
     def update(self, recorder: Recorder) -> None:
@@ -79,7 +81,12 @@ def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table
             continue
         circuit = found.circuit
         counts = [circuit.num_two_qubit_gates, circuit.depth(), circuit.num_params, found.evaluations]
-        figures = [f"{found.energy:.9f}", f"{found.energy_error:.3e}", *(f"{c:,}" for c in counts), f"{found.seconds:.2f}"]
+        figures = [
+            f"{found.energy:.9f}",
+            f"{found.energy_error:.3e}",
+            *(f"{c:,}" for c in counts),
+            f"{found.seconds:.2f}",
+        ]
         table.add_row(name, *figures)
     return table
 
@@ -102,7 +109,7 @@ class TensorBoardWriter:
     def __init__(self, folder: Path, every: int = 50) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder))
         self._every = every
         self._recent: deque[dict[str, Any]] = deque(maxlen=every)
 
@@ -114,8 +121,8 @@ class TensorBoardWriter:
         for name in ("success", "energy_error", "gates", "two_qubit_gates", "depth", "epsilon", "loss"):
             values = [entry[name] for entry in self._recent if entry[name] is not None]
             if values:
-                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])  # type: ignore[no-untyped-call]
+                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])
 
     def close(self) -> None:
         """Flush."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
+from qas_agents import GreedySearch, RandomPolicy
+from qas_simulators.errors import must
 from rich.console import Console
 from rich.table import Table
 
-from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import run_command
@@ -29,7 +30,6 @@ from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TensorBoardWriter, TrainingBar, closing_table, save_picture
 from qas_experiments.runs import RunFolder, default_path, versions
 from qas_experiments.settings import TrainSettings
-from qas_simulators.errors import must
 
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
 
@@ -89,11 +89,17 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         console.print(f"warning: {message}", highlight=False, soft_wrap=True)
     agent = make_agent(settings, env)
     when = datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = Path(settings.run) if settings.run else default_path(settings.env.id, settings.agent["name"], training.seed, when)
+    path = (
+        Path(settings.run)
+        if settings.run
+        else default_path(settings.env.id, settings.agent["name"], training.seed, when)
+    )
     folder = RunFolder(path)
     folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
     folder.write_json("versions.json", versions())
-    console.print(f"[bold]{env.problem.name}[/]: {env.problem.num_qubits} qubits, {len(env.catalogue)} actions, run {path}")
+    console.print(
+        f"[bold]{env.problem.name}[/]: {env.problem.num_qubits} qubits, {len(env.catalogue)} actions, run {path}"
+    )
     compile_seconds = _compile(judge)
     console.print(f"kernels ready after {compile_seconds:.1f} s", highlight=False)
     with interrupt_requests() as interrupt:
@@ -105,8 +111,9 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     summary = _summary(settings, env, recorder, rows, others, compile_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
-    title = f"{env.problem.name}: exact {env.problem.ground_energy:.9f} {env.problem.unit}, solved below {env.problem.accuracy:g}"
-    table = closing_table(title, env.problem.unit, rows)
+    problem = env.problem
+    title = f"{problem.name}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    table = closing_table(title, problem.unit, rows)
     text = _as_text(table)
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
@@ -143,7 +150,10 @@ def _learn(
         if is_policy and row["episode"] % training.evaluate_every == 0:
             found, gradients = watcher.look(agent)
             recorder.spend(found.evaluations, gradients)
-            row |= {"policy_energy_error": found.energy_error, "policy_two_qubit_gates": found.circuit.num_two_qubit_gates}
+            row |= {
+                "policy_energy_error": found.energy_error,
+                "policy_two_qubit_gates": found.circuit.num_two_qubit_gates,
+            }
         folder.append_metrics({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
         board.add(row)
 

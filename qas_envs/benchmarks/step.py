@@ -4,8 +4,8 @@
 
 Uniformly random legal episodes of up to 40 gates on LiH (4 qubits, 3.4 Å). The first column of numbers is
 ``CircuitBuildingEnv.step``, everything included. The others replay the same actions and time only the optimisation: our
-optimisers, and SciPy's COBYLA (at most 1000 evaluations) on Qulacs, warm-started alike. The answers are compared: the mean
-energy after the step.
+optimisers, and SciPy's COBYLA (at most 1000 evaluations) on Qulacs, warm-started alike. The answers are compared: the
+mean energy after the step.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
+from qas_simulators import Circuit
+from qas_simulators.optimizers import Cobyla, ScanLBFGS
 
 import qas_envs  # noqa: F401  registers the ids
 from qas_envs import CircuitBuildingEnv
-from qas_simulators import Circuit
-from qas_simulators.optimizers import Cobyla, ScanLBFGS
 
 REPETITIONS = 5
 STEPS = 8_000
@@ -107,8 +107,10 @@ def main() -> None:
     play(env, 100, seed=99)  # compiles
     runs = [play(env, STEPS, seed) for seed in range(REPETITIONS)]
     rates = [STEPS / seconds for seconds, _ in runs]
-    print(f"environment step: {statistics.median(rates):,.0f} steps/s on one core (median of {REPETITIONS} x {STEPS:,} steps,")
-    print(f"  {min(rates):,.0f} to {max(rates):,.0f}; {sum(n for _, n in runs) / (REPETITIONS * STEPS):.1f} evaluations a step)")
+    evaluations = sum(count for _, count in runs) / (REPETITIONS * STEPS)
+    print(f"environment step: {statistics.median(rates):,.0f} steps/s on one core")
+    print(f"  (median of {REPETITIONS} x {STEPS:,} steps, {min(rates):,.0f} to {max(rates):,.0f};", end=" ")
+    print(f"{evaluations:.1f} evaluations a step)")
 
     rows = [row for episode in episodes(env, REPLAYED_EPISODES) for row in episode]
     simulator, hamiltonian = env.simulator, env.problem.hamiltonian
@@ -117,14 +119,18 @@ def main() -> None:
         "COBYLA 1000, nlopt on our kernels": lambda c, new: Cobyla().minimize(simulator, c, hamiltonian, new).energy,
         "COBYLA 1000, SciPy on Qulacs": qulacs_cobyla(env),
     }
-    print(f"\nthe optimisation alone, {len(rows)} steps of {REPLAYED_EPISODES} random episodes, median of {REPETITIONS}:")
+    print(
+        f"\nthe optimisation alone, {len(rows)} steps of {REPLAYED_EPISODES} random episodes, median of {REPETITIONS}:"
+    )
     base = None
     for name, optimise in contestants.items():
         repetitions = REPETITIONS if "SciPy" not in name else 3
         timed = [time_each(rows, optimise) for _ in range(repetitions)]
         seconds = statistics.median(t for t, _ in timed)
         base = seconds if base is None else base
-        print(f"  {name:36s} {seconds * 1e6:12,.0f} us/step   {seconds / base:8,.1f} x   mean energy {timed[0][1]:.6f} Ha")
+        print(
+            f"  {name:36s} {seconds * 1e6:12,.0f} us/step   {seconds / base:8,.1f} x   mean energy {timed[0][1]:.6f} Ha"
+        )
 
 
 if __name__ == "__main__":

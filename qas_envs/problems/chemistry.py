@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from qas_simulators.errors import must, unknown_name
 from qas_simulators import PauliSum
+from qas_simulators.errors import must, unknown_name
 
 Atom = tuple[str, tuple[float, float, float]]
 MAPPINGS = ("jordan_wigner", "parity")
@@ -139,7 +138,7 @@ def _to_pauli_sum(operator: Any, num_qubits: int) -> PauliSum:
 
 
 def _parity(fermions: Any, num_modes: int, num_electrons: int) -> PauliSum:
-    """Parity mapping with all up modes before all down modes; remove the qubits that hold the two conserved parities."""
+    """Map by parities, all up modes before all down modes, without the qubits of the two conserved parities."""
     from openfermion import binary_code_transform, reorder
     from openfermion.transforms import parity_code
     from openfermion.utils import up_then_down

@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from qas_simulators import PauliSum, StatevectorSimulator
+from qas_simulators.errors import must
 
 from qas_envs.problems.chemistry import Molecule, molecular_hamiltonian
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
-from qas_simulators import PauliSum, StatevectorSimulator
-from qas_simulators.errors import must
 
 H2_BOND_LENGTHS = (0.7414,)
 LIH_BOND_LENGTHS = (1.2, 2.2, 3.4)
@@ -100,13 +100,13 @@ def h2_molecule(bond_length: float) -> Molecule:
 
 
 def lih_molecule(bond_length: float) -> Molecule:
-    """Define LiH: STO-3G, two electrons in three sigma orbitals, parity mapping, 4 qubits; ``bond_length`` in ångström."""
+    """Define LiH: STO-3G, (2e, 3o) in the sigma orbitals, parity mapping, 4 qubits; ``bond_length`` in ångström."""
     atoms = (("Li", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, bond_length)))
     return Molecule(f"LiH ({bond_length} Å)", atoms, "angstrom", "sto-3g", "parity", frozen=(0,), active=(1, 2, 5))
 
 
 def h2(bond_length: float = 0.7414) -> Problem:
-    """H2, STO-3G, Jordan-Wigner, 4 qubits; ``bond_length`` in ångström, other than 0.7414 with the ``chemistry`` extra."""
+    """H2, STO-3G, Jordan-Wigner, 4 qubits; ``bond_length`` in ångström, 0.7414 is shipped."""
     return _at_bond_length(h2_molecule, "h2_4_jordan_wigner", float(bond_length), H2_BOND_LENGTHS)
 
 

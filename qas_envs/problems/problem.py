@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
 from qas_simulators.optimizers import ScanLBFGS
@@ -67,7 +66,7 @@ class Problem:
         return float(self.hamiltonian.basis_energies()[0])
 
     def best_basis_state(self) -> Circuit:
-        """Return X gates that prepare the computational basis state of lowest energy (for molecules often Hartree-Fock)."""
+        """Return X gates that prepare the basis state of lowest energy (for molecules often Hartree-Fock)."""
         best = int(np.argmin(self.hamiltonian.basis_energies()))
         circuit = Circuit(self.num_qubits)
         for qubit in range(self.num_qubits):
@@ -83,7 +82,9 @@ class Problem:
             circuit.ry(0.0, qubit).rz(0.0, qubit)
         basis = self.best_basis_state()
         flipped = {operation.qubits[0] for operation in basis}
-        angles = [np.array([np.pi * (k % 2 == 0 and k // 2 in flipped) for k in range(circuit.num_params)], dtype=float)]
+        angles = [
+            np.array([np.pi * (k % 2 == 0 and k // 2 in flipped) for k in range(circuit.num_params)], dtype=float)
+        ]
         angles += [rng.uniform(-np.pi, np.pi, circuit.num_params) for _ in range(starts)]
         best_energy = np.inf
         for start in angles:

@@ -1,6 +1,6 @@
 """Time to compile every kernel on a bare machine, and to load them from the cache afterwards.
 
-    python simulators/benchmarks/compile_time.py
+python simulators/benchmarks/compile_time.py
 """
 
 from __future__ import annotations
@@ -32,5 +32,7 @@ if __name__ == "__main__":
         environment = {**os.environ, "QAS_ENVS_CACHE_DIR": folder}
         environment.pop("NUMBA_CACHE_DIR", None)
         for name in ("bare  ", "cached"):
-            result = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
+            result = subprocess.run(
+                [sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True
+            )
             print(name, result.stdout.strip())

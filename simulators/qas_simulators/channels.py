@@ -16,10 +16,13 @@ from qas_simulators.gates import PAULI_MATRICES, ComplexMatrix
 
 
 def pauli_basis(num_qubits: int) -> list[ComplexMatrix]:
-    """Return the ``4**num_qubits`` Pauli matrices, ordered by base-4 digits I, X, Y, Z with qubit 0 least significant."""
+    """Return the ``4**num_qubits`` Pauli matrices by base-4 digits I, X, Y, Z, qubit 0 least significant."""
     basis: list[ComplexMatrix] = [np.ones((1, 1), dtype=np.complex128)]
     for _ in range(num_qubits):
-        basis = [np.kron(letter, rest) for letter, rest in product(PAULI_MATRICES.values(), basis)]
+        basis = [
+            np.asarray(np.kron(letter, rest), dtype=np.complex128)
+            for letter, rest in product(PAULI_MATRICES.values(), basis)
+        ]
     return basis
 
 
@@ -69,7 +72,7 @@ class Channel:
 
     def tensor(self, other: Channel) -> Channel:
         """Return the two-qubit channel with ``self`` on the first qubit and ``other`` on the second."""
-        return Channel(tuple(np.kron(b, a) for a in self.kraus for b in other.kraus))
+        return Channel.from_kraus([np.kron(b, a) for a in self.kraus for b in other.kraus])
 
 
 def probability(name: str, value: float, largest: float = 1.0) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,7 +67,8 @@ class Circuit:
             angle: Radians; required by rotations, refused by other gates.
 
         Raises:
-            ValueError: Unknown gate, wrong number of qubits, qubit out of range or repeated, angle missing or not finite.
+            ValueError: Unknown gate, wrong number of qubits, qubit out of range or repeated, angle missing or not
+                finite.
         """
         row = gate_index(name)
         gate = GATES[row]
@@ -84,7 +85,7 @@ class Circuit:
         return self
 
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
-        """Append a gate already validated: table row, qubits (second -1 if none), angle. The fast way in for catalogues."""
+        """Append a gate validated before: table row, qubits (second -1 if none), angle; the fast way in."""
         index = self.num_gates
         if index == len(self._table):
             self._table = np.concatenate([self._table, np.empty_like(self._table)])
@@ -209,7 +210,7 @@ class Circuit:
         """Return a Qiskit circuit of gates in our table as a ``Circuit`` (needs the ``qiskit`` extra)."""
         from qas_simulators.bridges.qiskit import from_qiskit
 
-        return cast(Circuit, from_qiskit(circuit))
+        return from_qiskit(circuit)
 
     def to_qasm3(self) -> str:
         """Return the circuit as an OpenQASM 3 program; angles keep all 17 digits."""
@@ -222,4 +223,4 @@ class Circuit:
         """Return the circuit of an OpenQASM 3 program that uses one register and gates of our table."""
         from qas_simulators.bridges.qasm3 import from_qasm3
 
-        return cast(Circuit, from_qasm3(text))
+        return from_qasm3(text)

@@ -33,7 +33,7 @@ def draw_text(circuit: Circuit) -> str:
         else:
             first = {"swap": "x", "cx": "●", "cz": "●"}.get(name, symbol)
             columns[column] = {**columns[column], qubits[0]: first, qubits[1]: symbol}
-            columns[column].update({q: "┼" for q in range(low + 1, high)})
+            columns[column].update(dict.fromkeys(range(low + 1, high), "┼"))
             links[column] = (low, high)
         free[low : high + 1] = [column + 1] * (high + 1 - low)
     margin = len(f"q{num_qubits - 1}: ")

@@ -70,7 +70,8 @@ def _fixed(name: str, matrix: list[list[complex]] | ComplexMatrix, inverse: str 
     return Gate(name, int(np.log2(len(array))), None, array, inverse or name, symbol or name.upper())
 
 
-_SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]]) / 2
+_R = float(np.sqrt(0.5))
+_SX: ComplexMatrix = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]], dtype=np.complex128) / 2
 _T = np.exp(0.25j * np.pi)
 
 GATES: Final[tuple[Gate, ...]] = (
@@ -80,13 +81,13 @@ GATES: Final[tuple[Gate, ...]] = (
     _fixed("x", PAULI_MATRICES["X"]),
     _fixed("y", PAULI_MATRICES["Y"]),
     _fixed("z", PAULI_MATRICES["Z"]),
-    _fixed("h", np.array([[1, 1], [1, -1]]) / np.sqrt(2)),
+    _fixed("h", [[_R, _R], [_R, -_R]]),
     _fixed("s", [[1, 0], [0, 1j]], inverse="sdg"),
     _fixed("sdg", [[1, 0], [0, -1j]], inverse="s", symbol="S†"),
     _fixed("t", [[1, 0], [0, _T]], inverse="tdg"),
     _fixed("tdg", [[1, 0], [0, np.conj(_T)]], inverse="t", symbol="T†"),
     _fixed("sx", _SX, inverse="sxdg", symbol="√X"),
-    _fixed("sxdg", _SX.conj().T, inverse="sx", symbol="√X†"),
+    _fixed("sxdg", _SX.conj().T.copy(), inverse="sx", symbol="√X†"),
     _fixed("cx", [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]], symbol="X"),
     _fixed("cz", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]], symbol="Z"),
     _fixed("swap", [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], symbol="x"),

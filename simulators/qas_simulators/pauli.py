@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +34,8 @@ class PauliSum:
         terms: Coefficient of each label. Labels read right to left like Qiskit's: the last letter is qubit 0.
 
     Raises:
-        ValueError: No terms, labels of different lengths or with letters other than I, X, Y, Z, or a coefficient that is
+        ValueError: No terms, labels of different lengths or with letters other than I, X, Y, Z, or a coefficient that
+            is
             not a finite real number.
 
     Examples:
@@ -61,7 +62,7 @@ class PauliSum:
 
     @classmethod
     def from_masks(cls, num_qubits: int, x: ArrayLike, z: ArrayLike, coefficients: ArrayLike) -> PauliSum:
-        """Build from bit masks ``x``, ``z`` and real coefficients, each of shape ``(num_terms,)``; equal strings add up."""
+        """Build from bit masks ``x``, ``z`` and coefficients, shapes ``(num_terms,)``; equal strings add up."""
         result = cls.__new__(cls)
         result._set(num_qubits, np.asarray(x, np.int64), np.asarray(z, np.int64), np.asarray(coefficients, np.float64))
         return result
@@ -73,7 +74,9 @@ class PauliSum:
         self.num_qubits = num_qubits
         self.x = keys >> MAX_QUBITS
         self.z = keys & ((1 << MAX_QUBITS) - 1)
-        self.coefficients = np.bincount(position, weights=c, minlength=len(keys))
+        self.coefficients: NDArray[np.float64] = np.bincount(position, weights=c, minlength=len(keys)).astype(
+            np.float64
+        )
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
 
@@ -114,7 +117,7 @@ class PauliSum:
         """Convert a ``qiskit.quantum_info.SparsePauliOp`` with real coefficients; labels carry over unchanged."""
         from qas_simulators.bridges.qiskit import pauli_sum_from_qiskit
 
-        return cast(PauliSum, pauli_sum_from_qiskit(operator))
+        return pauli_sum_from_qiskit(operator)
 
     @classmethod
     def projector(cls, statevector: ArrayLike) -> PauliSum:
@@ -126,7 +129,9 @@ class PauliSum:
         vector = np.asarray(statevector, dtype=np.complex128)
         norm = float(np.linalg.norm(vector))
         if vector.ndim != 1 or abs(norm - 1) > 1e-9:
-            raise ValueError(must("statevector", "be a vector of norm 1", f"of shape {vector.shape} and norm {norm:.12g}"))
+            raise ValueError(
+                must("statevector", "be a vector of norm 1", f"of shape {vector.shape} and norm {norm:.12g}")
+            )
         return cls.from_matrix(np.outer(vector, vector.conj()))
 
     def __len__(self) -> int:
@@ -197,13 +202,16 @@ class PauliSum:
     def eigenvalues(self, count: int) -> NDArray[np.float64]:
         """Return the ``count`` lowest eigenvalues in ascending order: dense to 10 qubits, Lanczos above."""
         if self.num_qubits <= _DENSE_LIMIT:
-            return np.linalg.eigvalsh(self.to_matrix())[:count]
+            return np.asarray(np.linalg.eigvalsh(self.to_matrix())[:count], dtype=np.float64)
         from scipy.sparse.linalg import LinearOperator, eigsh
 
         size = 1 << self.num_qubits
         operator = LinearOperator((size, size), matvec=self.apply, dtype=np.complex128)
         start = np.random.default_rng(0).normal(size=size)  # Lanczos must not start orthogonal to the ground state
-        return np.sort(eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False))
+        lowest: NDArray[np.float64] = np.sort(
+            eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False)
+        )
+        return lowest
 
     def ground_energy(self) -> float:
         """Return the lowest eigenvalue."""

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import entries
-from qas_simulators.kernels import pauli_transfer, statevector
+from qas_simulators.kernels import entries, pauli_transfer, statevector
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 from qas_simulators.noise import NoiseModel
@@ -81,7 +80,8 @@ class NoiseTables:
             if gate.num_qubits == 2:
                 self.kinds[row] = pauli_transfer.PERMUTATION2 if is_permutation else pauli_transfer.BLOCK2
         self.sources = np.argmax(np.abs(self.blocks2), axis=2).astype(np.int64)
-        self.factors = np.take_along_axis(self.blocks2, self.sources[:, :, None], axis=2)[:, :, 0].copy()
+        factors = np.take_along_axis(self.blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
+        self.factors: FloatArray = np.ascontiguousarray(factors, dtype=np.float64)
 
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
         """Join a circuit, this noise and an observable."""

@@ -15,7 +15,7 @@ from qas_simulators.pauli import PauliSum
 
 
 def embed(matrix: ComplexMatrix, qubits: tuple[int, ...], num_qubits: int) -> ComplexMatrix:
-    """Return the matrix of a gate on ``qubits`` as it acts on the whole register; ``qubits[0]`` is the gate's low bit."""
+    """Return a gate's matrix as it acts on the whole register; ``qubits[0]`` is the gate's low bit."""
     size = 1 << num_qubits
     full = np.zeros((size, size), dtype=np.complex128)
     for column in range(size):

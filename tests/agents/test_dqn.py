@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-
 from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
 from qas_agents.dqn.losses import double_q_target, masked
 from qas_agents.dqn.replay import NStepCollector, ReplayBuffer, Transition
@@ -23,7 +22,8 @@ class Corridor(gym.Env[Any, Any]):
     """Cells 0..3 in a row, one-hot; action 0 steps right for -1, action 1 ends the episode with the cell's number.
 
     Ending is masked in cell 2. With gamma = 0.5: Q(3, end) = 3, and Q(3, right) ends too and pays 10;
-    Q(2, right) = -1 + 0.5 * 10 = 4; Q(1, right) = -1 + 0.5 * 4 = 1; Q(1, end) = 1; Q(0, right) = -1 + 0.5 * 1 = -0.5; Q(0, end) = 0.
+    Q(2, right) = -1 + 0.5 * 10 = 4; Q(1, right) = -1 + 0.5 * 4 = 1; Q(1, end) = 1; Q(0, right) = -1 + 0.5 * 1 = -0.5;
+    Q(0, end) = 0.
     """
 
     observation_space = spaces.Box(0, 1, (4,), np.float32)
@@ -153,7 +153,15 @@ def test_solves_bell() -> None:
     import qas_envs  # noqa: F401
 
     env = gym.make("QAS-Bell-v0").unwrapped
-    config = DQNConfig(hidden=(64,), gamma=0.8, n_step=1, learning_starts=500, train_frequency=2, epsilon_decay=0.997, learning_rate=1e-3)
+    config = DQNConfig(
+        hidden=(64,),
+        gamma=0.8,
+        n_step=1,
+        learning_starts=500,
+        train_frequency=2,
+        epsilon_decay=0.997,
+        learning_rate=1e-3,
+    )
     agent = MaskedDQN(env, config, seed=1).learn(5000)
     observation, info = env.reset()
     for _ in range(2):
@@ -211,7 +219,9 @@ def test_save_and_load(tmp_path: Path) -> None:
     agent = MaskedDQN(Corridor(), CONFIG, seed=0).learn(300)
     agent.save(tmp_path / "policy.safetensors")
     twin = MaskedDQN.load(tmp_path / "policy.safetensors", Corridor())
-    np.testing.assert_array_equal(twin.q_values(np.eye(4, dtype=np.float32)), agent.q_values(np.eye(4, dtype=np.float32)))
+    np.testing.assert_array_equal(
+        twin.q_values(np.eye(4, dtype=np.float32)), agent.q_values(np.eye(4, dtype=np.float32))
+    )
     assert (twin.config, twin.num_timesteps, twin.epsilon) == (agent.config, 300, agent.epsilon)
     (tmp_path / "text").write_text("not a policy")
     with pytest.raises(ValueError, match=r"written by MaskedDQN.save"):
@@ -272,7 +282,7 @@ def test_random_policy_obeys_the_mask_and_its_seed() -> None:
     runs = []
     for _ in range(2):
         seen: list[float] = []
-        RandomPolicy(Corridor(), seed=3).learn(200, callback=lambda l, _, s=seen: s.append(l["rewards"][0]) or True)  # type: ignore[misc, func-returns-value]
+        RandomPolicy(Corridor(), seed=3).learn(200, callback=lambda now, _, s=seen: s.append(now["rewards"][0]) or True)  # type: ignore[misc, func-returns-value]
         runs.append(seen)
     assert runs[0] == runs[1] and len(runs[0]) == 200
 
@@ -282,5 +292,5 @@ def test_greedy_search_finds_the_two_qubit_ising_state() -> None:
 
     env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
     energies: list[float] = []
-    GreedySearch(env).learn(10_000, callback=lambda l, _: energies.append(l["infos"][0]["energy"]) or True)  # type: ignore[func-returns-value]
+    GreedySearch(env).learn(10_000, callback=lambda seen, _: energies.append(seen["infos"][0]["energy"]) or True)  # type: ignore[func-returns-value]
     assert min(energies) == pytest.approx(-np.sqrt(5), abs=1e-3)

@@ -15,7 +15,6 @@ import hydra
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
-
 from qas_experiments.building import AGENTS, make_agent, make_environment
 from qas_experiments.cli import check_overrides
 from qas_experiments.recorder import Recorder
@@ -59,7 +58,11 @@ def compose(*overrides: str) -> TrainSettings:
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "qas_experiments.train", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "qas_experiments.train", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -15,14 +15,13 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qas_simulators import NoiseModel, StatevectorSimulator, reference
 
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.catalogue import GATE_SETS, ActionCatalogue, FrontierMask
 from qas_envs.problems import lih
 from qas_envs.problems.molecules import load_molecule
 from qas_envs.rewards import FixedEnds, PricedGates, Transition
-from qas_simulators import NoiseModel, StatevectorSimulator
-from qas_simulators import reference
 
 
 def build(environment: str, **settings: object) -> CircuitBuildingEnv:
@@ -124,7 +123,12 @@ def test_illegal_action_changes_nothing() -> None:
     env.step(12)
     before = pickle.dumps(env.__getstate__() if hasattr(env, "__getstate__") else env.__dict__)
     circuit, energy = env.circuit.copy(), env.energy
-    for action, message in [(12, "Action 12 .* is masked"), (24, "0..23, but is 24"), (-1, "but is -1"), (1.5, "integer")]:
+    for action, message in [
+        (12, "Action 12 .* is masked"),
+        (24, "0..23, but is 24"),
+        (-1, "but is -1"),
+        (1.5, "integer"),
+    ]:
         with pytest.raises(ValueError, match=message):
             env.step(action)  # type: ignore[arg-type]
     assert env.circuit == circuit and env.energy == energy
@@ -169,7 +173,9 @@ def test_rewards_of_edge_cases() -> None:
 
 
 def test_moving_threshold_lives_across_episodes() -> None:
-    env = build("QAS-TFIM-v0", num_qubits=2, max_gates=2, curriculum={"name": "moving", "initial": 1.5, "shift_time": 15})
+    env = build(
+        "QAS-TFIM-v0", num_qubits=2, max_gates=2, curriculum={"name": "moving", "initial": 1.5, "shift_time": 15}
+    )
     assert env.curriculum.reference_energy == pytest.approx(-3.0)
     for _ in range(15):
         env.reset()
@@ -217,7 +223,7 @@ def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_zero_qubits() -> None:
-    with pytest.raises(ValueError, match="lie in 2..20, but is 0"):
+    with pytest.raises(ValueError, match=r"lie in 2\.\.20, but is 0"):
         gym.make("QAS-TFIM-v0", num_qubits=0)
 
 
@@ -232,7 +238,9 @@ def test_noise_reaches_the_energy() -> None:
     env.reset(seed=0)
     for action in (13, 0, 16):
         info = env.step(action)[4]
-    assert info["energy"] == pytest.approx(reference.expectation(env.circuit, env.problem.hamiltonian, noise), abs=1e-10)
+    assert info["energy"] == pytest.approx(
+        reference.expectation(env.circuit, env.problem.hamiltonian, noise), abs=1e-10
+    )
     noiseless = StatevectorSimulator().expectation(env.circuit, env.problem.hamiltonian)
     assert abs(info["energy"] - noiseless) > 1e-3
 

@@ -7,6 +7,11 @@ from itertools import product
 import gymnasium as gym
 import numpy as np
 import pytest
+from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators.channels import depolarizing
+from qas_simulators.gates import GATES, gate_index
+from qas_simulators.noise_presets import kanqas, product_depolarizing
+from qas_simulators.reference import embed
 
 import qas_envs
 from qas_envs import CircuitBuildingEnv, make_env
@@ -15,11 +20,6 @@ from qas_envs.curricula import MovingThreshold
 from qas_envs.halting import NegativeBinomialHalting
 from qas_envs.problems import bell, h2, lih, tfim
 from qas_envs.rewards import FixedEnds, Transition
-from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
-from qas_simulators.channels import depolarizing
-from qas_simulators.gates import GATES, gate_index
-from qas_simulators.noise_presets import kanqas, product_depolarizing
-from qas_simulators.reference import embed
 
 
 def build(problem: str, **settings: object) -> CircuitBuildingEnv:
@@ -247,7 +247,8 @@ def test_bell_masks() -> None:
 def test_number_of_sequences_that_reach_bell() -> None:
     """All 12**L sequences up to L = 6, counted over reachable states."""
     unitaries = [
-        embed(GATES[gate_index(action.gate)].matrix(), action.qubits, 2) for action in ActionCatalogue(2, "kanqas").actions
+        embed(GATES[gate_index(action.gate)].matrix(), action.qubits, 2)
+        for action in ActionCatalogue(2, "kanqas").actions
     ]
     target = np.array([1, 0, 0, 1]) / np.sqrt(2)
     states = {b"start": (np.array([1, 0, 0, 0], dtype=complex), 1)}
@@ -282,7 +283,9 @@ def test_best_noisy_bell_fidelity() -> None:
 def test_two_qubit_noise_of_kanqas_is_a_two_qubit_channel() -> None:
     circuit = Circuit(2).h(0).cx(0, 1)
     product_noise = NoiseModel().add(depolarizing(0.2), ["cx"])
-    energies = [PauliTransferSimulator(n).expectation(circuit, bell().hamiltonian) for n in (kanqas(0.0), product_noise)]
+    energies = [
+        PauliTransferSimulator(n).expectation(circuit, bell().hamiltonian) for n in (kanqas(0.0), product_noise)
+    ]
     assert energies[0] == pytest.approx(0.15, abs=1e-12) and energies[1] != pytest.approx(0.15, abs=1e-3)
 
 

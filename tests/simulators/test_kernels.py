@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
-from qas_simulators import reference
+from qas_simulators import (
+    Channel,
+    Circuit,
+    NoiseModel,
+    PauliSum,
+    PauliTransferSimulator,
+    StatevectorSimulator,
+    reference,
+)
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 from qas_simulators.gates import GATES
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
+
 from tests.conftest import random_circuit, random_pauli_sum
 
 AMPLITUDE_DAMPING = Channel.from_kraus([[[1, 0], [0, np.sqrt(0.9)]], [[0, np.sqrt(0.1)], [0, 0]]])
@@ -59,9 +66,7 @@ def test_every_gate_has_its_matrix(gate: str) -> None:
             if start >> qubit & 1:
                 circuit.x(qubit)
         circuit.append(gate, range(row.num_qubits), 0.7 if row.num_params else None)
-        np.testing.assert_allclose(
-            StatevectorSimulator().statevector(circuit), row.matrix(0.7)[:, start], atol=1e-15
-        )
+        np.testing.assert_allclose(StatevectorSimulator().statevector(circuit), row.matrix(0.7)[:, start], atol=1e-15)
     inverse = next(g for g in GATES if g.name == row.inverse)
     product = inverse.matrix(-0.7) @ row.matrix(0.7)
     np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-15)

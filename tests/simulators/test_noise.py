@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from qas_simulators import Channel, NoiseModel
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 
 
-@pytest.mark.parametrize("channel", [depolarizing(0.1), depolarizing(0.2, 2), bit_flip(0.3), bit_flip(0.1).tensor(depolarizing(0.2))])
+@pytest.mark.parametrize(
+    "channel", [depolarizing(0.1), depolarizing(0.2, 2), bit_flip(0.3), bit_flip(0.1).tensor(depolarizing(0.2))]
+)
 def test_channels_are_cptp(channel: Channel) -> None:
     size = 4**channel.num_qubits
     np.testing.assert_allclose(channel.ptm[0], np.eye(size)[0], atol=1e-12)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from qas_simulators.errors import must
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -19,7 +22,6 @@ from qas_agents.dqn.config import DQNConfig
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import mlp
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
-from qas_simulators.errors import must
 
 Mask = NDArray[np.int8]
 FORMAT = 1
@@ -150,7 +152,7 @@ class MaskedDQN:
         observation, info = env.reset(seed=self.seed if self.num_timesteps == 0 else None)
         mask = self._mask_of(info)
         listener.on_training_start(locals(), globals())
-        with _bar(total_timesteps, progress_bar) as advance:
+        with progress_of(total_timesteps, progress_bar) as advance:
             for _ in range(total_timesteps):
                 action = self._explore(observation, mask)
                 next_observation, reward, terminated, truncated, info = env.step(action)
@@ -162,7 +164,9 @@ class MaskedDQN:
                 self.num_timesteps += 1
                 if self._is_time_to_learn():
                     self.loss = self._gradient_step(self._replay.sample(config.batch_size, self._rng))
-                listener.update_locals({"self": self, "infos": [info], "rewards": [reward], "dones": [terminated or truncated]})
+                listener.update_locals(
+                    {"self": self, "infos": [info], "rewards": [reward], "dones": [terminated or truncated]}
+                )
                 advance()
                 if not listener.on_step():
                     break
@@ -247,19 +251,11 @@ class MaskedDQN:
         return agent
 
 
-class _bar:
-    """A rich progress bar of environment steps, or nothing."""
+@contextmanager
+def progress_of(total: int, shown: bool) -> Iterator[Callable[[], None]]:
+    """Show a rich progress bar of so many steps, or nothing; yields what advances it."""
+    from rich.progress import Progress
 
-    def __init__(self, total: int, shown: bool) -> None:
-        from rich.progress import Progress
-
-        self._progress = Progress(disable=not shown)
-        self._total = total
-
-    def __enter__(self) -> Any:
-        self._progress.start()
-        task = self._progress.add_task("steps", total=self._total)
-        return (lambda: None) if self._progress.disable else (lambda: self._progress.advance(task))
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+    with Progress(disable=not shown) as progress:
+        task = progress.add_task("steps", total=total)
+        yield (lambda: progress.advance(task)) if shown else (lambda: None)

@@ -34,8 +34,8 @@ class Transition(NamedTuple):
 class NStepCollector:
     """Turns a stream of steps into n-step transitions that never cross an episode's end.
 
-    A transition that starts k steps before the end sums k rewards; its discount is 0 if the episode terminated there and
-    ``gamma**k`` if it was truncated, because a truncated episode would have gone on.
+    A transition that starts k steps before the end sums k rewards; its discount is 0 if the episode terminated there
+    and ``gamma**k`` if it was truncated, because a truncated episode would have gone on.
     """
 
     def __init__(self, n_step: int, gamma: float) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config
+from numba.core import config as _config
 
+config: Any = _config  # numba fills it at run time
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

@@ -209,7 +209,9 @@ def solve_statevector(
     gradient_tolerance,
     energy_tolerance,
 ):
-    """With ``max_iterations`` 0: energies of a batch, gradients unless that array has no rows, and the last row's final
+    """Evaluate or minimise.
+
+    With ``max_iterations`` 0: energies of a batch, gradients unless that array has no rows, and the last row's final
     ``state`` unless that array is empty (then without gradients).
 
     Otherwise: scan the angles of the first row from index ``first`` on and minimise over all, in place. One entry for

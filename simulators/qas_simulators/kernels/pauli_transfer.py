@@ -1,8 +1,8 @@
 """Pauli-transfer kernels: noisy programs on the Pauli vector ``r_P = Tr(P rho)``, and gradients by the adjoint method.
 
-The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. A gate and its noise are one
-map: rotations carry the diagonal of a Pauli channel (or a 4 x 4 block), fixed gates are 4 x 4 blocks, two-qubit gates
-signed and damped permutations of 16 entries (or 16 x 16 blocks).
+The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. A gate and its noise are
+one map: rotations carry the diagonal of a Pauli channel (or a 4 x 4 block), fixed gates are 4 x 4 blocks, two-qubit
+gates signed and damped permutations of 16 entries (or 16 x 16 blocks).
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ def _permute2(vector, qubit0, qubit1, sources, factors, row, scratch, transpose)
         for p in range(16):
             source = sources[row, p]
             if transpose:
-                vector[base + ((source & 3) << 2 * qubit0) + ((source >> 2) << 2 * qubit1)] = factors[row, p] * scratch[p]
+                vector[base + ((source & 3) << 2 * qubit0) + ((source >> 2) << 2 * qubit1)] = (
+                    factors[row, p] * scratch[p]
+                )
             else:
                 vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)] = factors[row, p] * scratch[source]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,8 +66,6 @@ class Cobyla:
         search.set_initial_step(self.initial_step)
         search.set_xtol_abs(self.tolerance)
         search.set_maxeval(self.max_evaluations)
-        try:
+        with suppress(nlopt.RoundoffLimited):  # the best point seen is still the answer
             search.optimize(start)
-        except nlopt.RoundoffLimited:
-            pass  # the best point seen is still the answer
         return OptimizationResult(best_energy, best_params, evaluations, 0)

@@ -14,8 +14,8 @@ class OptimizationResult(NamedTuple):
     """Where an optimiser ended and what it cost.
 
     ``evaluations`` counts runs of the simulator: an energy is one, an energy with its gradient is one too (the adjoint
-    method makes it about two to three times as expensive). ``gradients`` says how many of them were gradients; on hardware
-    each of those would be two energies per angle.
+    method makes it about two to three times as expensive). ``gradients`` says how many of them were gradients; on
+    hardware each of those would be two energies per angle.
     """
 
     energy: float
