@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -81,27 +82,41 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class PricedGates:
-    """:class:`FixedEnds` minus a price for every gate, so that of two solutions the cheaper one is worth more.
+    """Progress in orders of magnitude minus a price for every gate, so that the cheapest solution is worth most.
+
+    ``progress * log10(error_before / error_after) - price of the gate``, plus ``bonus`` on success, minus ``bonus`` when the
+    budget ends. The logarithms of an episode add up to the same sum however slowly the error falls; the relative gains of
+    :class:`FixedEnds` add up to more for circuits that waste gates. Errors are against the curriculum's reference and count
+    as at least ``floor``.
 
     Attributes:
         bonus: As in :class:`FixedEnds`.
         two_qubit: Price of a two-qubit gate.
         one_qubit: Price of a one-qubit gate.
+        progress: Worth of one order of magnitude.
+        floor: Smallest error that counts, in the problem's unit.
     """
 
     bonus: float = 5.0
     two_qubit: float = 0.3
     one_qubit: float = 0.05
+    progress: float = 1.0
+    floor: float = 1e-8
 
     def __post_init__(self) -> None:
-        for name in ("two_qubit", "one_qubit"):
+        for name in ("two_qubit", "one_qubit", "progress"):
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
+        if not self.floor > 0:
+            raise ValueError(must("floor", "be positive", self.floor))
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
+        before = max(abs(transition.previous_energy - transition.reference_energy), self.floor)
+        after = max(abs(transition.energy - transition.reference_energy), self.floor)
         price = self.two_qubit * transition.two_qubit_gates + self.one_qubit * transition.one_qubit_gates
-        return FixedEnds(self.bonus)(transition) - price
+        ending = self.bonus * (transition.success - (transition.exhausted and not transition.success))
+        return ending + self.progress * math.log10(before / after) - price
 
 
 REWARDS: Final = {"crlqas": FixedEnds, "kanqas": Fidelity, "priced": PricedGates}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from importlib.resources import files
@@ -15,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from qas_simulators.errors import unknown_name
 
-from qas_experiments.settings import register_schemas
+from qas_experiments.settings import COMPONENTS, register_schemas
 
 _CONF = "qas_experiments.conf"
 
@@ -26,6 +27,7 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     A mistake of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
+    sys.argv[1:] = [_open_component(argument) for argument in sys.argv[1:]]
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         check_overrides(config_name, overrides)
@@ -39,6 +41,11 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
             _fail(error)
 
     hydra.main(version_base="1.3", config_path="pkg://" + _CONF, config_name=config_name)(task)()
+
+
+def _open_component(argument: str) -> str:
+    """Let ``env.reward.two_qubit=0.5`` add a setting that the YAML file does not list; the component checks it later."""
+    return f"++{argument}" if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument) else argument
 
 
 def _fail(error: Exception) -> NoReturn:
@@ -69,7 +76,12 @@ def check_overrides(config_name: str, overrides: list[str]) -> None:
         keys = set(_flatten(OmegaConf.to_container(hydra.compose(config_name, first_choices))))
         for override in parsed:
             name = override.key_or_group
-            if name not in groups and name not in keys and not name.startswith("hydra") and not override.is_add():
+            if (
+                name not in groups
+                and name not in keys
+                and not name.startswith("hydra")
+                and not (override.is_add() or override.is_force_add())
+            ):
                 raise ValueError(unknown_name("override", name, _near(name, keys | set(groups))))
         hydra.compose(config_name, first_choices + [_unswept(o) for o in parsed if o.key_or_group not in groups])
 

@@ -8,6 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+COMPONENTS = ("encoding", "reward", "curriculum", "halting")
+
 
 @dataclass
 class EnvSettings:
@@ -35,7 +37,7 @@ class TrainingSettings:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of PyTorch; more than one changes the last bits
-    evaluate_every: int = 25  # training episodes between two rollouts of the greedy policy
+    evaluate_every: int = 10  # training episodes between two rollouts of the greedy policy
     baselines: bool = True  # play the random legal policy and the greedy construction too
     progress: bool = True
 

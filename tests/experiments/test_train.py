@@ -183,6 +183,11 @@ def test_unknown_names(overrides: list[str], message: str) -> None:
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_settings_of_a_component_can_be_given(tmp_path: Path) -> None:
+    result = command("env.reward.two_qubit=-1", "env.curriculum={name: fixed, threshold: 0.1}", cwd=tmp_path)
+    assert result.stderr == "error: Argument `two_qubit` must not be negative, but is -1.\n"
+
+
 def test_sweeps_pass_the_check() -> None:
     register_schemas()
     check_overrides("train", ["training.seed=0,1,2", "env=h2,lih", "agent.hidden=[8],[16]"])

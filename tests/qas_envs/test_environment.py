@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import gymnasium as gym
@@ -167,9 +168,20 @@ def test_rewards_of_edge_cases() -> None:
     assert FixedEnds()(Transition(-3.0, -3.0, -3.0, False, False, 0, 1)) == 0.0
     assert FixedEnds()(Transition(-1.0, 5.0, -3.0, False, False, 0, 1)) == -1.0
     assert FixedEnds()(Transition(-1.0, -2.0, -3.0, True, True, 0, 1)) == 5.0
-    priced = PricedGates(two_qubit=0.3, one_qubit=0.05)
-    assert priced(Transition(-1.0, -2.0, -3.0, False, False, 1, 0)) == pytest.approx(0.5 - 0.3)
-    assert priced(Transition(-1.0, -2.0, -3.0, True, False, 0, 1)) == pytest.approx(5 - 0.05)
+    priced = PricedGates(bonus=5, two_qubit=0.3, one_qubit=0.05, progress=2, floor=1e-3)
+    assert priced(Transition(-2.0, -2.9, -3.0, False, False, 1, 0)) == pytest.approx(2 * 1 - 0.3)
+    assert priced(Transition(-2.0, -3.0, -3.0, True, True, 0, 1)) == pytest.approx(5 + 2 * 3 - 0.05)
+    assert priced(Transition(-2.9, -2.0, -3.0, False, True, 0, 1)) == pytest.approx(-5 - 2 * 1 - 0.05)
+
+
+def test_priced_gates_do_not_pay_for_detours() -> None:
+    """Any path from one error to another earns the same before prices; relative gains earn more in small steps."""
+    energies = [-2.0, -2.7, -2.5, -2.95, -2.99]
+    steps = [Transition(a, b, -3.0, False, False, 0, 1) for a, b in pairwise(energies)]
+    direct = Transition(energies[0], energies[-1], -3.0, False, False, 0, 1)
+    free = PricedGates(one_qubit=0)
+    assert sum(map(free, steps)) == pytest.approx(free(direct))
+    assert sum(map(FixedEnds(), [steps[0], steps[2], steps[3]])) > FixedEnds()(direct)
 
 
 def test_moving_threshold_lives_across_episodes() -> None:
