@@ -84,10 +84,10 @@ class Fidelity:
 class PricedGates:
     """Progress in orders of magnitude minus a price for every gate, so that the cheapest solution is worth most.
 
-    ``progress * log10(error_before / error_after) - price of the gate``, plus ``bonus`` on success, minus ``bonus`` when the
-    budget ends. The logarithms of an episode add up to the same sum however slowly the error falls; the relative gains of
-    :class:`FixedEnds` add up to more for circuits that waste gates. Errors are against the curriculum's reference and count
-    as at least ``floor``.
+    ``progress * log10(error_before / error_after) - price of the gate``, plus ``bonus`` on success, minus ``bonus``
+    when the budget ends. The logarithms of an episode add up to the same sum however slowly the error falls; the
+    relative gains of :class:`FixedEnds` add up to more for circuits that waste gates. Errors are against the
+    curriculum's reference and count as at least ``floor``.
 
     Attributes:
         bonus: As in :class:`FixedEnds`.

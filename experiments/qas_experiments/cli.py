@@ -44,7 +44,7 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
 
 
 def _open_component(argument: str) -> str:
-    """Let ``env.reward.two_qubit=0.5`` add a setting that the YAML file does not list; the component checks it later."""
+    """Let ``env.reward.two_qubit=0.5`` add a setting that no YAML file lists; the component checks it later."""
     return f"++{argument}" if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument) else argument
 
 

@@ -23,6 +23,7 @@ from qas_simulators.kernels.statevector import StatevectorProgram
 MEMORY = 12  # pairs that L-BFGS keeps
 ARMIJO = 1e-4
 MAX_BACKTRACKS = 12
+MAX_STEP = 1.0  # radians; energies are periodic, so longer steps only look far away
 
 
 def _evaluate(program, params, gradient, work):
@@ -126,7 +127,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
     gradient, trial, trial_gradient, direction = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     steps, changes, products = np.empty((MEMORY, size)), np.empty((MEMORY, size)), np.empty(MEMORY)
     value = _evaluate(program, params, gradient, work)
-    evaluations, pairs = 1, 0
+    evaluations, pairs = np.int64(1), np.int64(0)  # typed: a literal 0 would compile _two_loop once more
     for _ in range(max_iterations):
         if _largest(gradient) <= gradient_tolerance:
             break
@@ -135,12 +136,13 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
         for i in range(size):
             slope += gradient[i] * direction[i]
         if slope >= 0.0:  # lost positive definiteness to rounding: start again from steepest descent
-            pairs = 0
+            pairs = np.int64(0)
             slope = 0.0
             for i in range(size):
                 direction[i] = -gradient[i]
                 slope -= gradient[i] * gradient[i]
         length = 1.0 if pairs > 0 else min(1.0, 0.5 / math.sqrt(-slope))
+        length = min(length, MAX_STEP / _largest(direction))
         accepted = False
         trial_value = value
         for _ in range(MAX_BACKTRACKS):
@@ -185,6 +187,8 @@ def _solve(program, params_batch, gradients, state, first, max_iterations, gradi
         energies[0], gradient_evaluations = _lbfgs(
             program, params, max_iterations, gradient_tolerance, energy_tolerance, work
         )
+        for k in range(num_params):  # a turn more or less is a global phase
+            params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
         return energies, evaluations + gradient_evaluations, gradient_evaluations
     for b in range(energies.size):
         gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]

@@ -123,16 +123,17 @@ def _generator_overlap(bra, vector, stride, first, second):
 
 
 @inner
-def _walk(vector, program, cosines, sines, start, stop, step, tape, gradient, scratch):
-    """Apply gates ``start, start + step, ...``; with ``step`` -1 pull ``vector`` back through their transposes.
+def _walk(vector, program, cosines, sines, back, tape, gradient, scratch):
+    """Apply all gates; with ``back`` pull ``vector`` back through their transposes, last gate first.
 
     Forwards the vector before each rotation is kept on ``tape`` (if it has rows), because a noisy map has no stable
     inverse; backwards it meets the pulled-back observable in ``gradient``.
     """
     table, kinds, channels, blocks1 = program.table, program.kinds, program.channels, program.blocks1
     diagonal, sources, factors, blocks2 = program.diagonal, program.sources, program.factors, program.blocks2
-    back = step < 0
-    for gate in range(start, stop, step):
+    last = table.shape[0] - 1
+    for step in range(last + 1):
+        gate = last - step if back else step
         kind = kinds[table[gate, 0]]
         qubit0, qubit1, param = table[gate, 1], table[gate, 2], table[gate, 3]
         row = channels[table[gate, 0], qubit0, qubit1 + 1]
@@ -203,17 +204,20 @@ def evaluate(program, params, gradient, work):
 
     Once forwards with the state, once backwards with the observable.
     """
-    table, vector, cosines, sines = program.table, work.vector, work.cosines, work.sines
+    vector, cosines, sines = work.vector, work.cosines, work.sines
     _angles(params, cosines, sines)
     _prepare_zero(vector)
     tape = work.tape[: gradient.size]
-    _walk(vector, program, cosines, sines, 0, table.shape[0], 1, tape, gradient, work.scratch)
-    value = _expectation(program, vector)
-    if gradient.size > 0:
-        vector[:] = 0.0
-        for k in range(program.indices.size):
-            vector[program.indices[k]] += program.coefficients[k]
-        _walk(vector, program, cosines, sines, table.shape[0] - 1, -1, -1, tape, gradient, work.scratch)
+    value = 0.0
+    for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
+        _walk(vector, program, cosines, sines, back, tape, gradient, work.scratch)
+        if back:
+            continue
+        value = _expectation(program, vector)
+        if gradient.size > 0:
+            vector[:] = 0.0
+            for k in range(program.indices.size):
+                vector[program.indices[k]] += program.coefficients[k]
     return value
 
 

@@ -123,14 +123,15 @@ def _generator_overlap(pair, kind, stride):
 
 
 @inner
-def _walk(vector, table, kinds, matrices, cosines, sines, start, stop, step, gradient):
-    """Apply gates ``start, start + step, ...`` to ``vector``; with ``step`` -1 undo them and fill ``gradient``.
+def _walk(vector, table, kinds, matrices, cosines, sines, first, back, gradient):
+    """Apply the gates from number ``first`` on; with ``back`` undo them in reverse order and fill ``gradient``.
 
     One loop with leaf calls: a call that passes the whole program costs more than a gate on four qubits. Backwards,
     ``vector`` holds psi and the bra behind it: a gate acts on both as on a register with one more qubit.
     """
-    dagger = step < 0
-    for gate in range(start, stop, step):
+    last = table.shape[0] - 1
+    for step in range(last + 1 - first):
+        gate = last - step if back else first + step
         row = table[gate, 0]
         kind = kinds[row]
         qubit0 = table[gate, 1]
@@ -138,7 +139,7 @@ def _walk(vector, table, kinds, matrices, cosines, sines, start, stop, step, gra
         if kind <= RZ:
             param = table[gate, 3]
             c, s = cosines[param], sines[param]
-            if dagger:
+            if back:
                 gradient[param] = _generator_overlap(vector, kind, bit0)
                 s = -s
             if kind == RX:
@@ -149,7 +150,7 @@ def _walk(vector, table, kinds, matrices, cosines, sines, start, stop, step, gra
                 _rz(vector, bit0, c, s)
         elif kind == MATRIX1:
             m00, m01, m10, m11 = matrices[row, 0, 0], matrices[row, 0, 1], matrices[row, 1, 0], matrices[row, 1, 1]
-            if dagger:
+            if back:
                 m00, m01, m10, m11 = m00.conjugate(), m10.conjugate(), m01.conjugate(), m11.conjugate()
             _matrix1(vector, bit0, m00, m01, m10, m11)
         else:
@@ -162,7 +163,7 @@ def _walk(vector, table, kinds, matrices, cosines, sines, start, stop, step, gra
             elif kind == SWAP:
                 _exchange(vector, low, high, bit0, bit1)
             else:
-                _matrix2(vector, bit0, bit1, low, high, matrices, row, dagger)
+                _matrix2(vector, bit0, bit1, low, high, matrices, row, back)
 
 
 @inner
@@ -213,14 +214,16 @@ def evaluate(program, params, gradient, work):
     _half_angles(params, cosines, sines)
     psi[:] = 0.0
     psi[0] = 1.0
-    _walk(psi, table, program.kinds, program.matrices, cosines, sines, 0, table.shape[0], 1, gradient)
-    _multiply_observable(program.flips, program.diagonals, psi, bra)
-    value = _real_overlap(bra, psi)
-    if gradient.size > 0:
-        first = 0  # nothing before the first rotation needs undoing
-        while table[first, 3] < 0:
-            first += 1
-        _walk(pair, table, program.kinds, program.matrices, cosines, sines, table.shape[0] - 1, first - 1, -1, gradient)
+    value = 0.0
+    first = 0
+    for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
+        vector = pair if back else psi
+        _walk(vector, table, program.kinds, program.matrices, cosines, sines, first, back, gradient)
+        if not back:
+            _multiply_observable(program.flips, program.diagonals, psi, bra)
+            value = _real_overlap(bra, psi)
+            while first < table.shape[0] and table[first, 3] < 0:  # nothing before the first rotation needs undoing
+                first += 1
     return value
 
 
