@@ -54,3 +54,10 @@ def kernel(function: _Function) -> _Function:
 def inner(function: _Function) -> _Function:
     """Compile a function that only other kernels call; it is kept inside their machine code."""
     return cast(_Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """Paste a function into its only caller, so that it is optimised once and not once per level of calls."""
+    return cast(
+        _Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")(function)
+    )

@@ -11,12 +11,12 @@ References:
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 from numba.extending import overload
 
-from qas_simulators.kernels import pauli_transfer, statevector
-from qas_simulators.kernels.compile import inner, kernel
+from qas_simulators.kernels.compile import inlined, inner, kernel
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 
@@ -34,33 +34,31 @@ def _workspace(program, num_params):
     raise NotImplementedError
 
 
-def _final_state(program, work):
+def _final_state(work):
     raise NotImplementedError
 
 
-def _module_of(program):
-    return {StatevectorProgram: statevector, PauliTransferProgram: pauli_transfer}[program.instance_class]
+def _module_of(value):
+    """Return the kernel module that defines the type of a program or workspace."""
+    return sys.modules[value.instance_class.__module__]
 
 
 @overload(_evaluate)
 def _typed_evaluate(program, params, gradient, work):
-    function = _module_of(program).evaluate
-    return lambda program, params, gradient, work: function(program, params, gradient, work)
+    return _module_of(program).evaluate
 
 
 @overload(_workspace)
 def _typed_workspace(program, num_params):
-    function = _module_of(program).workspace
-    return lambda program, num_params: function(program, num_params)
+    return _module_of(program).workspace
 
 
 @overload(_final_state)
-def _typed_final_state(program, work):
-    function = _module_of(program).final_state
-    return lambda program, work: function(work)
+def _typed_final_state(work):
+    return _module_of(work).final_state
 
 
-@inner
+@inlined
 def _scan(program, params, first, work):
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid; return the energy evaluations."""
     no_gradient = params[:0]
@@ -78,7 +76,7 @@ def _scan(program, params, first, work):
     return 3 * (params.size - first)
 
 
-@inner
+@inlined
 def _two_loop(gradient, steps, changes, products, count, direction):
     """Fill ``direction`` with minus the L-BFGS inverse Hessian times the gradient; ``count`` pairs were ever stored."""
     size, rows = gradient.size, steps.shape[0]
@@ -120,7 +118,7 @@ def _largest(vector):
     return largest
 
 
-@inner
+@inlined
 def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance, work):
     """Minimise in place; return the energy and the number of energy-and-gradient evaluations."""
     size = params.size
@@ -175,7 +173,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
     return value, evaluations
 
 
-@inner
+@inlined
 def _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance):
     num_params = params_batch.shape[1]
     work = _workspace(program, num_params)
@@ -194,7 +192,9 @@ def _solve(program, params_batch, gradients, state, first, max_iterations, gradi
         gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
         energies[b] = _evaluate(program, params_batch[b], gradient, work)
     if state.size > 0:
-        state[:] = _final_state(program, work)
+        view = _final_state(work)
+        for i in range(view.size):
+            state[i] = view[i]
     return energies, evaluations, gradient_evaluations
 
 

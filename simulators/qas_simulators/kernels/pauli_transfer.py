@@ -148,7 +148,8 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, scratch):
             c, s = cosines[param], sines[param]
             if not back:
                 if tape.shape[0] > 0:
-                    tape[param, :] = vector
+                    for i in range(vector.size):
+                        tape[param, i] = vector[i]
                 _rotate(vector, stride, first, second, c, s)
             if diagonal[row]:
                 _scale(vector, stride, blocks1[row, 1, 1], blocks1[row, 2, 2], blocks1[row, 3, 3])
@@ -175,7 +176,6 @@ class Workspace(NamedTuple):
     scratch: NDArray[np.float64]  # (16,)
 
 
-@inner
 def workspace(program, num_params):
     """Return scratch memory for a program with ``num_params`` angles."""
     size = 1 << 2 * program.channels.shape[1]
@@ -198,7 +198,6 @@ def _expectation(program, vector):
     return total
 
 
-@inner
 def evaluate(program, params, gradient, work):
     """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
 
@@ -215,13 +214,13 @@ def evaluate(program, params, gradient, work):
             continue
         value = _expectation(program, vector)
         if gradient.size > 0:
-            vector[:] = 0.0
+            for k in range(vector.size):
+                vector[k] = 0.0
             for k in range(program.indices.size):
                 vector[program.indices[k]] += program.coefficients[k]
     return value
 
 
-@inner
 def final_state(work):
     """Return a view of the Pauli vector ``(4**n,)`` that an evaluation without gradient left."""
     return work.vector

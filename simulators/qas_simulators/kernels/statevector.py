@@ -191,7 +191,6 @@ class Workspace(NamedTuple):
     sines: NDArray[np.float64]  # (num_params,)
 
 
-@inner
 def workspace(program, num_params):
     """Return scratch memory for a program with ``num_params`` angles."""
     pair = np.empty(2 * program.diagonals.shape[1], dtype=np.complex128)
@@ -205,7 +204,6 @@ def _half_angles(params, cosines, sines):
         sines[k] = math.sin(0.5 * params[k])
 
 
-@inner
 def evaluate(program, params, gradient, work):
     """Return <H>; fill ``gradient`` if it has one entry per angle and not none, walking once back."""
     table, pair, cosines, sines = program.table, work.pair, work.cosines, work.sines
@@ -215,7 +213,7 @@ def evaluate(program, params, gradient, work):
     psi[:] = 0.0
     psi[0] = 1.0
     value = 0.0
-    first = 0
+    first = np.int64(0)
     for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
         vector = pair if back else psi
         _walk(vector, table, program.kinds, program.matrices, cosines, sines, first, back, gradient)
@@ -227,7 +225,6 @@ def evaluate(program, params, gradient, work):
     return value
 
 
-@inner
 def final_state(work):
     """Return a view of the statevector ``(2**n,)`` that an evaluation without gradient left."""
     return work.pair[: work.pair.size >> 1]
