@@ -22,8 +22,8 @@ def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., An
 
     Examples:
         >>> from qas_envs.rewards import REWARDS
-        >>> resolve("reward", {"name": "priced", "two_qubit": 0.1}, REWARDS)
-        PricedGates(bonus=5.0, two_qubit=0.1, one_qubit=0.05)
+        >>> resolve("reward", {"name": "crlqas", "bonus": 10}, REWARDS)
+        FixedEnds(bonus=10)
     """
     if not isinstance(choice, str | Mapping):
         return choice

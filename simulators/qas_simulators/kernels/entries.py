@@ -1,6 +1,6 @@
 """Angle optimisation inside compiled code: exact scans of single angles, then L-BFGS on adjoint gradients.
 
-One text serves both simulators: ``energy`` and ``energy_and_gradient`` resolve by the program's type when compiled.
+One text serves both simulators: ``_evaluate`` and its siblings resolve by the program's type when compiled.
 
 References:
     Nakanishi, Fujii and Todo, "Sequential minimal optimization for quantum-classical hybrid algorithms",
