@@ -79,7 +79,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     * v0: first version
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"]}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
 
     def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
         if rules.max_gates < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,8 +55,11 @@ class Interrupt:
 
 @contextmanager
 def interrupt_requests() -> Iterator[Interrupt]:
-    """Turn Ctrl-C into a request that training loops look at."""
+    """Turn Ctrl-C into a request that training loops look at; outside the main thread nothing is caught."""
     interrupt = Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt
+        return
     previous = signal.signal(signal.SIGINT, interrupt)
     try:
         yield interrupt

@@ -60,6 +60,29 @@ class Channel:
         """Build from anything numpy reads as a list of matrices."""
         return cls(tuple(np.asarray(operator, dtype=np.complex128) for operator in kraus))
 
+    @classmethod
+    def from_ptm(cls, ptm: ArrayLike) -> Channel:
+        """Build from a real Pauli transfer matrix ``(4, 4)`` or ``(16, 16)``, by way of its Choi matrix.
+
+        Raises:
+            ValueError: Wrong shape, first row not ``(1, 0, ..., 0)``, or a negative eigenvalue of the Choi matrix.
+        """
+        matrix = np.asarray(ptm, dtype=np.float64)
+        if matrix.shape not in ((4, 4), (16, 16)) or not np.isfinite(matrix).all():
+            raise ValueError(must("ptm", "be finite with shape (4, 4) or (16, 16)", matrix.shape))
+        size = int(np.sqrt(len(matrix)))
+        if np.abs(matrix[0] - np.eye(len(matrix))[0]).max() > 1e-9:
+            raise ValueError(must("ptm", "preserve the trace (first row 1, 0, ..., 0)", matrix[0].tolist()))
+        basis = pauli_basis(int(np.log2(size)))
+        choi = sum(matrix[i, j] * np.kron(basis[j].T, basis[i]) for i, j in np.argwhere(matrix)) / size
+        weights, vectors = np.linalg.eigh(choi)
+        if weights[0] < -1e-9:
+            raise ValueError(must("ptm", "be completely positive", f"of a Choi eigenvalue {weights[0]:.3g}"))
+        kept = weights > 1e-15
+        return cls.from_kraus(
+            [sqrt(w) * v.reshape(size, size).T for w, v in zip(weights[kept], vectors.T[kept], strict=True)]
+        )
+
     @property
     def num_qubits(self) -> int:
         """1 or 2."""
@@ -67,8 +90,9 @@ class Channel:
 
     @cached_property
     def ptm(self) -> NDArray[np.float64]:
-        """Pauli transfer matrix, ``(4**n, 4**n)``."""
-        return ptm_of_kraus(self.kraus)
+        """Pauli transfer matrix, ``(4**n, 4**n)``; entries below 1e-15 are rounding and become 0."""
+        matrix = ptm_of_kraus(self.kraus)
+        return np.where(np.abs(matrix) < 1e-15, 0.0, matrix)
 
     def tensor(self, other: Channel) -> Channel:
         """Return the two-qubit channel with ``self`` on the first qubit and ``other`` on the second."""
@@ -93,6 +117,61 @@ def depolarizing(p: float, num_qubits: int = 1) -> Channel:
     share = p / len(basis)
     weights = [1 - p + share] + [share] * (len(basis) - 1)
     return Channel(tuple(sqrt(weight) * pauli for weight, pauli in zip(weights, basis, strict=True)))
+
+
+def pauli_channel(px: float, py: float, pz: float) -> Channel:
+    """Return X, Y, Z with these probabilities, else nothing; their sum is at most 1."""
+    for name, value in (("px", px), ("py", py), ("pz", pz)):
+        probability(name, value)
+    probability("px + py + pz", px + py + pz, 1 + 1e-12)
+    weights = (max(0.0, 1 - px - py - pz), px, py, pz)
+    return Channel(tuple(sqrt(w) * pauli for w, pauli in zip(weights, PAULI_MATRICES.values(), strict=True)))
+
+
+def phase_flip(p: float) -> Channel:
+    """Return ``rho -> (1 - p) rho + p Z rho Z``, ``0 <= p <= 1``."""
+    return pauli_channel(0.0, 0.0, probability("p", p))
+
+
+def phase_damping(p: float) -> Channel:
+    """Return the channel that scales coherences by ``sqrt(1 - p)``, ``0 <= p <= 1``."""
+    return phase_flip((1 - sqrt(1 - probability("p", p))) / 2)
+
+
+def amplitude_damping(p: float, excited_population: float = 0.0) -> Channel:
+    """Return decay with probability ``p`` towards ``|0>`` or a thermal state (generalised amplitude damping)."""
+    probability("p", p)
+    down, up = 1 - probability("excited_population", excited_population), excited_population
+    decay = [[[1, 0], [0, sqrt(1 - p)]], [[0, sqrt(p)], [0, 0]]]
+    excitation = [[[sqrt(1 - p), 0], [0, 1]], [[0, 0], [sqrt(p), 0]]]
+    kraus = [sqrt(down) * np.array(k) for k in decay] + [sqrt(up) * np.array(k) for k in excitation if up > 0]
+    return Channel.from_kraus(kraus)
+
+
+def thermal_relaxation(t1: float, t2: float, time: float, excited_population: float = 0.0) -> Channel:
+    """Return relaxation for ``time``: coherences decay with ``t2``, populations with ``t1`` to the thermal state.
+
+    Args:
+        t1: Relaxation time, in the unit of ``time``.
+        t2: Dephasing time, at most ``2 * t1``.
+        time: Duration, not negative.
+        excited_population: Equilibrium population of ``|1>``.
+
+    Raises:
+        ValueError: A time that is not positive, or ``t2 > 2 * t1``.
+    """
+    for name, value in (("t1", t1), ("t2", t2)):
+        if not value > 0:
+            raise ValueError(must(name, "be positive", value))
+    if not time >= 0:
+        raise ValueError(must("time", "not be negative", time))
+    if t2 > 2 * t1 * (1 + 1e-12):
+        raise ValueError(must("t2", f"be at most 2 * t1 = {2 * t1:g}", t2))
+    probability("excited_population", excited_population)
+    keep, coherence = np.exp(-time / t1), np.exp(-time / t2)
+    ptm = np.diag([1.0, coherence, coherence, keep])
+    ptm[3, 0] = (1 - keep) * (1 - 2 * excited_population)
+    return Channel.from_ptm(ptm)
 
 
 def bit_flip(p: float) -> Channel:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
+from qas_simulators.pauli import PauliSum
 
 ONE_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 1)
 TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
 
 
 class NoiseModel:
-    """Channels applied right after their gate, on the gate's qubits; idle qubits are noiseless.
+    """Channels applied right after their gate, on the gate's qubits, and readout errors; idle qubits are noiseless.
 
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
@@ -22,6 +25,7 @@ class NoiseModel:
 
     def __init__(self) -> None:
         self._rules: list[tuple[Channel, frozenset[str], tuple[int, ...] | None]] = []
+        self._readout: list[tuple[float, float, frozenset[int] | None]] = []
 
     def add(self, channel: Channel, gates: Iterable[str], qubits: Sequence[int] | None = None) -> NoiseModel:
         """Append a rule; rules that match the same gate act one after the other.
@@ -39,6 +43,18 @@ class NoiseModel:
             if GATES[gate_index(name)].num_qubits < channel.num_qubits:
                 raise ValueError(must("channel", f"act on one qubit to follow gate {name!r}", channel.num_qubits))
         self._rules.append((channel, names, None if qubits is None else tuple(qubits)))
+        return self
+
+    def add_readout(self, p01: float, p10: float | None = None, qubits: Sequence[int] | None = None) -> NoiseModel:
+        """Append a readout error: read 1 where 0 was with ``p01``, 0 where 1 was with ``p10`` (default ``p01``).
+
+        It acts on each measured Pauli term after its change of basis, so X and Y terms feel it like Z terms.
+
+        Raises:
+            ValueError: A probability outside [0, 1].
+        """
+        flips = (probability("p01", p01), probability("p10", p01 if p10 is None else p10))
+        self._readout.append((*flips, None if qubits is None else frozenset(qubits)))
         return self
 
     @classmethod
@@ -62,7 +78,7 @@ class NoiseModel:
     @property
     def is_noiseless(self) -> bool:
         """True when no rule was added."""
-        return not self._rules
+        return not self._rules and not self._readout
 
     def channels(self, gate: str, qubits: tuple[int, ...]) -> list[Channel]:
         """Return the channels that follow ``gate`` on ``qubits``, each on as many qubits as the gate."""
@@ -71,3 +87,21 @@ class NoiseModel:
             if gate in names and where in (None, qubits):
                 found.append(channel.tensor(channel) if channel.num_qubits < len(qubits) else channel)
         return found
+
+    def measured(self, observable: PauliSum) -> PauliSum:
+        """Return the observable whose exact expectation is what misread terms average to.
+
+        A letter ``P`` on a qubit with confusions ``p01``, ``p10`` reads ``(1 - p01 - p10) P + (p10 - p01)``.
+        """
+        x, z, coefficients = observable.x, observable.z, observable.coefficients
+        for p01, p10, where in self._readout:
+            for qubit in range(observable.num_qubits) if where is None else sorted(where):
+                bit = np.int64(1 << qubit)
+                touched = ((x | z) & bit) != 0
+                scaled = np.where(touched, (1 - p01 - p10) * coefficients, coefficients)
+                if p01 == p10:
+                    coefficients = scaled
+                    continue
+                x, z = np.concatenate([x, x[touched] & ~bit]), np.concatenate([z, z[touched] & ~bit])
+                coefficients = np.concatenate([scaled, (p10 - p01) * coefficients[touched]])
+        return PauliSum.from_masks(observable.num_qubits, x, z, coefficients)

@@ -19,6 +19,7 @@ class PauliTransferSimulator(Simulator):
     def __init__(self, noise: NoiseModel | None = None) -> None:
         self.noise = noise if noise is not None else NoiseModel()
         self._tables: dict[int, NoiseTables] = {}
+        self._measured: tuple[PauliSum, PauliSum] | None = None  # the last observable, without and with readout errors
 
     @property
     def is_noisy(self) -> bool:
@@ -26,7 +27,9 @@ class PauliTransferSimulator(Simulator):
         return not self.noise.is_noiseless
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
-        return self._tables_for(circuit.num_qubits).program(circuit, observable)
+        if self._measured is None or self._measured[0] is not observable:
+            self._measured = (observable, self.noise.measured(observable))
+        return self._tables_for(circuit.num_qubits).program(circuit, self._measured[1])
 
     def _bytes_needed(self, num_qubits: int) -> int:
         return 16 << 2 * num_qubits

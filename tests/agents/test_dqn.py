@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
 from qas_agents.dqn.losses import double_q_target, masked
+from qas_agents.dqn.networks import mlp
 from qas_agents.dqn.replay import NStepCollector, ReplayBuffer, Transition
 
 S = [np.array([float(k)], dtype=np.float32) for k in range(6)]
@@ -198,6 +199,11 @@ def test_epsilon_decays_per_gradient_step_to_its_floor() -> None:
     assert agent.epsilon == pytest.approx(0.99**10)
     agent.learn(500)
     assert agent.epsilon == 0.1
+
+
+def test_parameter_counts_of_kanqas() -> None:
+    for inputs, actions, count in [(84, 12, 4_782), (288, 21, 11_181)]:
+        assert sum(p.numel() for p in mlp(inputs, actions, (30, 30, 30)).parameters()) == count
 
 
 # -- interface -------------------------------------------------------------------------------------------------------

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qas_simulators import Channel, NoiseModel
-from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
-
-
-@pytest.mark.parametrize(
-    "channel", [depolarizing(0.1), depolarizing(0.2, 2), bit_flip(0.3), bit_flip(0.1).tensor(depolarizing(0.2))]
+from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator
+from qas_simulators.channels import (
+    amplitude_damping,
+    bit_flip,
+    depolarizing,
+    pauli_basis,
+    pauli_channel,
+    phase_damping,
+    phase_flip,
+    ptm_of_kraus,
+    thermal_relaxation,
 )
+from qas_simulators.gates import GATES
+
+CHANNELS = [
+    depolarizing(0.1),
+    depolarizing(0.2, 2),
+    bit_flip(0.3),
+    phase_flip(0.2),
+    pauli_channel(0.1, 0.2, 0.3),
+    phase_damping(0.4),
+    amplitude_damping(0.3),
+    amplitude_damping(0.3, excited_population=0.1),
+    thermal_relaxation(t1=100.0, t2=80.0, time=5.0, excited_population=0.07),
+    thermal_relaxation(t1=100.0, t2=200.0, time=5.0),
+    bit_flip(0.1).tensor(depolarizing(0.2)),
+    amplitude_damping(0.1).tensor(phase_damping(0.2)),
+]
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
 def test_channels_are_cptp(channel: Channel) -> None:
     size = 4**channel.num_qubits
     np.testing.assert_allclose(channel.ptm[0], np.eye(size)[0], atol=1e-12)
@@ -19,7 +43,51 @@ def test_channels_are_cptp(channel: Channel) -> None:
     assert np.linalg.eigvalsh(choi).min() > -1e-12
 
 
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_ptm_round_trip(channel: Channel) -> None:
+    np.testing.assert_allclose(Channel.from_ptm(channel.ptm).ptm, channel.ptm, atol=1e-14)
+
+
+def test_ptm_of_a_product_is_the_product() -> None:
+    first, second = depolarizing(0.1).tensor(amplitude_damping(0.2)), depolarizing(0.3, 2)
+    kraus = [b @ a for a in first.kraus for b in second.kraus]
+    np.testing.assert_allclose(ptm_of_kraus(kraus), second.ptm @ first.ptm, atol=1e-14)
+    cx = next(gate for gate in GATES if gate.name == "cx").matrix()
+    np.testing.assert_allclose(ptm_of_kraus([cx @ cx]), np.eye(16), atol=1e-14)
+
+
+def test_relaxation_reaches_its_equilibrium() -> None:
+    late = thermal_relaxation(t1=10.0, t2=5.0, time=1000.0, excited_population=0.0758).ptm
+    np.testing.assert_allclose(late[:, 0], [1, 0, 0, 1 - 2 * 0.0758], atol=1e-12)
+    np.testing.assert_allclose(late[:, 1:], 0, atol=1e-12)
+    halves = thermal_relaxation(10.0, 8.0, 1.0, 0.1).ptm
+    np.testing.assert_allclose(halves @ halves, thermal_relaxation(10.0, 8.0, 2.0, 0.1).ptm, atol=1e-14)
+
+
+def test_readout_errors_reach_every_letter() -> None:
+    circuit = Circuit(2).h(0).x(1)  # <X_0> = 1, <Z_1> = -1
+    noise = NoiseModel().add_readout(0.1, 0.3)
+    values = {"IX": 0.6 + 0.2, "ZI": -0.6 + 0.2, "ZX": 0.8 * -0.4, "II": 1.0}
+    for label, expected in values.items():
+        value = PauliTransferSimulator(noise).expectation(circuit, PauliSum({label: 1.0}))
+        assert value == pytest.approx(expected, abs=1e-14), label
+    only_one = NoiseModel().add_readout(0.1, qubits=[1])
+    assert PauliTransferSimulator(only_one).expectation(circuit, PauliSum({"ZX": 1.0})) == pytest.approx(-0.8)
+
+
+def test_readout_error_equals_counting_misread_bits() -> None:
+    """Average over all misreadings of a Bell state measured in the ZZ basis."""
+    p01, p10 = 0.05, 0.2
+    confusion = np.array([[1 - p01, p10], [p01, 1 - p10]])  # [read, true]
+    probabilities = np.array([0.5, 0, 0, 0.5])
+    read = np.kron(confusion, confusion) @ probabilities
+    expected = read @ np.array([1, -1, -1, 1])
+    simulator = PauliTransferSimulator(NoiseModel().add_readout(p01, p10))
+    assert simulator.expectation(Circuit(2).h(0).cx(0, 1), PauliSum({"ZZ": 1.0})) == pytest.approx(expected, abs=1e-14)
+
+
 def test_closed_forms() -> None:
+    np.testing.assert_allclose(phase_damping(0.36).ptm, np.diag([1, 0.8, 0.8, 1]), atol=1e-14)
     np.testing.assert_allclose(depolarizing(0.1).ptm, np.diag([1, 0.9, 0.9, 0.9]), atol=1e-14)
     np.testing.assert_allclose(depolarizing(0.2, 2).ptm, np.diag([1] + [0.8] * 15), atol=1e-14)
     np.testing.assert_allclose(bit_flip(0.3).ptm, np.diag([1, 1, 0.4, 0.4]), atol=1e-14)
@@ -34,6 +102,13 @@ def test_closed_forms() -> None:
         (lambda: NoiseModel().add(depolarizing(0.1, 2), ["rx"]), "one qubit"),
         (lambda: NoiseModel().add(bit_flip(0.1), ["cnot"]), "Unknown gate"),
         (lambda: Channel.from_kraus([[[1, 0], [0, 0.5]]]), "trace"),
+        (lambda: Channel.from_ptm(np.diag([1.0, 1.0, -1.0, 1.0])), "completely positive"),
+        (lambda: Channel.from_ptm(np.diag([0.9, 0.9, 0.9, 0.9])), "trace"),
+        (lambda: Channel.from_ptm(np.eye(3)), "shape"),
+        (lambda: thermal_relaxation(10.0, 30.0, 1.0), "at most 2"),
+        (lambda: thermal_relaxation(0.0, 30.0, 1.0), "positive"),
+        (lambda: pauli_channel(0.5, 0.5, 0.5), "but is 1.5"),
+        (lambda: NoiseModel().add_readout(1.2), "`p01`"),
     ],
 )
 def test_bad_noise(build: object, message: str) -> None:
