@@ -90,7 +90,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.catalogue = rules.catalogue
         self.max_gates = rules.max_gates
         self.render_mode = render_mode
-        self.simulator = rules.simulator
+        self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
         self.optimizer = rules.optimizer
         self.curriculum = copy.deepcopy(rules.curriculum)
         self._reward = rules.reward
@@ -129,8 +129,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode with the empty circuit; ``seed`` seeds random halting."""
+        """Start an episode with the empty circuit; ``seed`` seeds random halting and shot noise."""
         super().reset(seed=seed)
+        if seed is not None:
+            self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
         self.circuit = Circuit(self.problem.num_qubits)
         self._energy = self._empty_energy
         self._encoder.reset()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
-from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli import PauliSum, pauli_indices
 
 ONE_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 1)
 TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
@@ -89,19 +90,34 @@ class NoiseModel:
         return found
 
     def measured(self, observable: PauliSum) -> PauliSum:
-        """Return the observable whose exact expectation is what misread terms average to.
+        """Return the observable whose exact expectation is what misread terms average to."""
+        x, z, factors, source = self._misread(observable)
+        return PauliSum.from_masks(observable.num_qubits, x, z, factors * observable.coefficients[source])
+
+    def term_means(self, observable: PauliSum, pauli_vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each term of the observable averages to when read with errors, ``(num_terms,)``."""
+        x, z, factors, source = self._misread(observable)
+        values = factors * pauli_vector[pauli_indices(x, z, observable.num_qubits)]
+        return np.bincount(source, weights=values, minlength=len(observable)).astype(np.float64)
+
+    def _misread(
+        self, observable: PauliSum
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Expand every term by its misreadings: masks, factors, and which term each comes from.
 
         A letter ``P`` on a qubit with confusions ``p01``, ``p10`` reads ``(1 - p01 - p10) P + (p10 - p01)``.
         """
-        x, z, coefficients = observable.x, observable.z, observable.coefficients
+        x, z, factors = observable.x, observable.z, np.ones(len(observable))
+        source = np.arange(len(observable))
         for p01, p10, where in self._readout:
             for qubit in range(observable.num_qubits) if where is None else sorted(where):
                 bit = np.int64(1 << qubit)
                 touched = ((x | z) & bit) != 0
-                scaled = np.where(touched, (1 - p01 - p10) * coefficients, coefficients)
+                scaled = np.where(touched, (1 - p01 - p10) * factors, factors)
                 if p01 == p10:
-                    coefficients = scaled
+                    factors = scaled
                     continue
                 x, z = np.concatenate([x, x[touched] & ~bit]), np.concatenate([z, z[touched] & ~bit])
-                coefficients = np.concatenate([scaled, (p10 - p01) * coefficients[touched]])
-        return PauliSum.from_masks(observable.num_qubits, x, z, coefficients)
+                factors = np.concatenate([scaled, (p10 - p01) * factors[touched]])
+                source = np.concatenate([source, source[touched]])
+        return x, z, factors, source

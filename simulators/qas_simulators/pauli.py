@@ -102,10 +102,7 @@ class PauliSum:
         index = np.arange(size)
         flips = index[:, None]
         signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)
-        for qubit in range(num_qubits):
-            halves = signed.reshape(size, -1, 2, 1 << qubit)
-            low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
-            signed = np.stack([low, high], axis=2).reshape(size, size)
+        signed = walsh_hadamard(signed, num_qubits)
         coefficients = (signed * (-1j) ** _popcount(flips & index) / size).real
         x, z = np.nonzero(np.abs(coefficients) > tolerance)
         if len(x) == 0:
@@ -220,11 +217,37 @@ class PauliSum:
     def pauli_indices(self) -> NDArray[np.int64]:
         """Return each term's position in a Pauli vector: base-4 digits I, X, Y, Z = 0..3, qubit 0 least significant."""
         if self._indices is None:
-            self._indices = np.zeros(len(self), dtype=np.int64)
-            for qubit in range(self.num_qubits):
-                x, z = (self.x >> qubit) & 1, (self.z >> qubit) & 1
-                self._indices |= (x ^ (3 * z)) << (2 * qubit)  # x only: 1; z only: 3; both: 2
+            self._indices = pauli_indices(self.x, self.z, self.num_qubits)
         return self._indices
+
+    def term_means(self, statevector: NDArray[np.complex128]) -> NDArray[np.float64]:
+        """Return ``<psi|P|psi>`` of every term, ``(num_terms,)``.
+
+        All strings that flip the same bits ``x`` come out of one Walsh-Hadamard transform of ``psi*[i ^ x] psi[i]``.
+        """
+        index = np.arange(1 << self.num_qubits)
+        flips, group = np.unique(self.x, return_inverse=True)
+        products = statevector.conj()[index ^ flips[:, None]] * statevector
+        signed = walsh_hadamard(products, self.num_qubits)[group, self.z]
+        return np.asarray((signed * 1j ** _popcount(self.x & self.z)).real)
+
+
+def pauli_indices(x: NDArray[np.int64], z: NDArray[np.int64], num_qubits: int) -> NDArray[np.int64]:
+    """Return the positions of strings, given as masks, in a Pauli vector."""
+    indices = np.zeros(len(x), dtype=np.int64)
+    for qubit in range(num_qubits):
+        indices |= (((x >> qubit) & 1) ^ (3 * ((z >> qubit) & 1))) << (2 * qubit)  # x only: 1; z only: 3; both: 2
+    return indices
+
+
+def walsh_hadamard(rows: NDArray[np.complex128], num_qubits: int) -> NDArray[np.complex128]:
+    """Return ``out[:, z] = sum_i (-1)**popcount(z & i) rows[:, i]``, shape ``(rows, 2**num_qubits)``."""
+    count = len(rows)
+    for qubit in range(num_qubits):
+        halves = rows.reshape(count, -1, 2, 1 << qubit)
+        low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
+        rows = np.stack([low, high], axis=2).reshape(count, -1)
+    return rows
 
 
 def _masks_of(label: str) -> tuple[int, int]:

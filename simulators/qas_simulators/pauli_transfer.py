@@ -10,13 +10,16 @@ from qas_simulators.simulator import Simulator
 
 
 class PauliTransferSimulator(Simulator):
-    """Exact simulation of mixed states, ``4**n`` real numbers ``Tr(P rho)``.
+    """Simulation of mixed states, ``4**n`` real numbers ``Tr(P rho)``.
 
     Args:
-        noise: Channels that follow the gates; ``None`` for none. It is read at the first use of each register size.
+        noise: Channels that follow the gates, and readout errors; ``None`` for none. Read at first use.
+        shots: As in :class:`Simulator`.
+        seed: As in :class:`Simulator`.
     """
 
-    def __init__(self, noise: NoiseModel | None = None) -> None:
+    def __init__(self, noise: NoiseModel | None = None, shots: int | None = None, seed: int | None = None) -> None:
+        super().__init__(shots, seed)
         self.noise = noise if noise is not None else NoiseModel()
         self._tables: dict[int, NoiseTables] = {}
         self._measured: tuple[PauliSum, PauliSum] | None = None  # the last observable, without and with readout errors
@@ -33,6 +36,11 @@ class PauliTransferSimulator(Simulator):
 
     def _bytes_needed(self, num_qubits: int) -> int:
         return 16 << 2 * num_qubits
+
+    def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
+        identity = PauliSum({"I" * circuit.num_qubits: 1.0})
+        vector = final_state(self._tables_for(circuit.num_qubits).program(circuit, identity), params)
+        return self.noise.term_means(observable, vector)
 
     def _tables_for(self, num_qubits: int) -> NoiseTables:
         if num_qubits not in self._tables:

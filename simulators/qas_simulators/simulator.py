@@ -17,21 +17,39 @@ _MEMORY_LIMIT: Final = 8 * 2**30
 
 
 class Simulator(ABC):
-    """Expectation values of a ``PauliSum`` after a ``Circuit``, exact, with gradients.
+    """Expectation values of a ``PauliSum`` after a ``Circuit``: exact with gradients, or with shot noise.
 
     ``params`` replaces the circuit's own angles (radians, in the order of the gates); the circuit is never changed.
+
+    Args:
+        shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal with the exact variance
+            of each term's mean, ``(1 - <P>**2) / shots``.
+        seed: Seeds ``rng``, the source of shot noise and of optimisers that draw random directions.
+
+    Raises:
+        ValueError: ``shots`` is less than 1.
     """
+
+    def __init__(self, shots: int | None = None, seed: int | None = None) -> None:
+        if shots is not None and (isinstance(shots, bool) or not isinstance(shots, int | np.integer) or shots < 1):
+            raise ValueError(must("shots", "be an integer of at least 1, or None", shots))
+        self.shots = shots
+        self.rng = np.random.default_rng(seed)
 
     @property
     @abstractmethod
     def is_noisy(self) -> bool:
-        """Whether gates are followed by channels."""
+        """Whether gates or readout are noisy."""
 
     @abstractmethod
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program: ...
 
     @abstractmethod
     def _bytes_needed(self, num_qubits: int) -> int: ...
+
+    @abstractmethod
+    def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
+        """Return what each term of the observable averages to, readout errors included, ``(num_terms,)``."""
 
     def program(self, circuit: Circuit, observable: PauliSum) -> Program:
         """Return the flat program that optimisers hand to the kernels.
@@ -48,29 +66,41 @@ class Simulator(ABC):
             )
         return self._program(circuit, observable)
 
+    def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
+        """Return the energy as a function of the angles, for optimisers that ask for one batch after the other."""
+        return Objective(self, circuit, observable)
+
     def expectation(self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None) -> float:
         """Return the expectation value, in the observable's unit."""
-        batch = self._params(circuit, params)[None, :]
-        return float(evaluate(self.program(circuit, observable), batch, batch[:0])[0])
-
-    def expectation_and_gradient(
-        self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None
-    ) -> tuple[float, FloatArray]:
-        """Return the expectation value and its derivative by every angle, shape ``(num_params,)``.
-
-        The adjoint method: the cost is a small multiple of one evaluation, however many angles there are.
-        """
-        batch = self._params(circuit, params)[None, :]
-        gradients = np.empty_like(batch)
-        energies = evaluate(self.program(circuit, observable), batch, gradients)
-        return float(energies[0]), gradients[0]
+        return float(self.objective(circuit, observable).energies(self._params(circuit, params)[None, :])[0])
 
     def expectations(self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike) -> FloatArray:
         """Return the expectation values ``(B,)`` at ``params_batch`` ``(B, num_params)``."""
         batch = np.ascontiguousarray(params_batch, dtype=np.float64)
         if batch.ndim != 2 or batch.shape[1] != circuit.num_params or not np.isfinite(batch).all():
             raise ValueError(must("params_batch", f"be finite with shape (B, {circuit.num_params})", batch.shape))
-        return evaluate(self.program(circuit, observable), batch, batch[:0])
+        return self.objective(circuit, observable).energies(batch)
+
+    def expectation_and_gradient(
+        self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None
+    ) -> tuple[float, FloatArray]:
+        """Return the exact expectation value and its derivative by every angle, shape ``(num_params,)``.
+
+        The adjoint method: the cost is a small multiple of one evaluation, however many angles there are.
+
+        Raises:
+            ValueError: The simulator has shot noise; a device gives no such gradients.
+        """
+        self.require_exact("expectation_and_gradient")
+        batch = self._params(circuit, params)[None, :]
+        gradients = np.empty_like(batch)
+        energies = evaluate(self.program(circuit, observable), batch, gradients)
+        return float(energies[0]), gradients[0]
+
+    def require_exact(self, who: str) -> None:
+        """Raise ``ValueError`` if there is shot noise, which ``who`` cannot work with."""
+        if self.shots is not None:
+            raise ValueError(must("shots", f"be None for {who}, which needs exact values", self.shots))
 
     @staticmethod
     def _params(circuit: Circuit, params: ArrayLike | None) -> FloatArray:
@@ -80,3 +110,28 @@ class Simulator(ABC):
         if values.shape != (circuit.num_params,) or not np.isfinite(values).all():
             raise ValueError(must("params", f"be finite with shape ({circuit.num_params},)", values.tolist()))
         return values
+
+
+class Objective:
+    """The energy of one circuit as a function of its angles, as the simulator would measure it."""
+
+    def __init__(self, simulator: Simulator, circuit: Circuit, observable: PauliSum) -> None:
+        self._simulator = simulator
+        self._circuit = circuit
+        self._observable = observable
+        self._program = simulator.program(circuit, observable)
+
+    def energies(self, params_batch: FloatArray, shots: int | None = None) -> FloatArray:
+        """Return the energies ``(B,)`` of trusted angles ``(B, num_params)``; ``shots`` replaces the simulator's."""
+        exact = evaluate(self._program, params_batch, params_batch[:0])
+        shots = self._simulator.shots if shots is None else shots
+        if shots is None:
+            return exact
+        deviations = np.array([self._deviation(params) for params in params_batch])
+        noisy: FloatArray = exact + deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(exact))
+        return noisy
+
+    def _deviation(self, params: FloatArray) -> float:
+        """Standard deviation of the energy with one shot per term."""
+        means = self._simulator._term_means(self._circuit, self._observable, params)
+        return float(np.sqrt(np.sum(self._observable.coefficients**2 * np.clip(1.0 - means**2, 0.0, None))))

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import Program, final_state, statevector_program
+from qas_simulators.program import FloatArray, Program, final_state, statevector_program
 from qas_simulators.simulator import Simulator
 
 
 class StatevectorSimulator(Simulator):
-    """Exact simulation of pure states, ``2**n`` amplitudes.
+    """Simulation of pure states, ``2**n`` amplitudes; arguments as in :class:`Simulator`.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum
@@ -30,6 +30,9 @@ class StatevectorSimulator(Simulator):
 
     def _bytes_needed(self, num_qubits: int) -> int:
         return 32 << num_qubits
+
+    def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
+        return observable.term_means(final_state(self._program(circuit, observable), params))
 
     def statevector(self, circuit: Circuit) -> NDArray[np.complex128]:
         """Return the amplitudes ``(2**n,)``, qubit 0 the least significant bit of the index."""

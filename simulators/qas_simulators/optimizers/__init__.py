@@ -4,14 +4,32 @@ from collections.abc import Callable
 from typing import Any
 
 from qas_simulators.errors import unknown_name
+from qas_simulators.optimizers.adam_spsa import AdamSPSA
 from qas_simulators.optimizers.cobyla import Cobyla
 from qas_simulators.optimizers.none import NoOptimizer
 from qas_simulators.optimizers.optimizer import OptimizationResult, Optimizer
+from qas_simulators.optimizers.rotosolve import Rotosolve
 from qas_simulators.optimizers.scan_lbfgs import ScanLBFGS
 
-__all__ = ["OPTIMIZERS", "Cobyla", "NoOptimizer", "OptimizationResult", "Optimizer", "ScanLBFGS", "make_optimizer"]
+__all__ = [
+    "OPTIMIZERS",
+    "AdamSPSA",
+    "Cobyla",
+    "NoOptimizer",
+    "OptimizationResult",
+    "Optimizer",
+    "Rotosolve",
+    "ScanLBFGS",
+    "make_optimizer",
+]
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"scan_lbfgs": ScanLBFGS, "cobyla": Cobyla, "none": NoOptimizer}
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "scan_lbfgs": ScanLBFGS,
+    "rotosolve": Rotosolve,
+    "cobyla": Cobyla,
+    "adam_spsa": AdamSPSA,
+    "none": NoOptimizer,
+}
 
 
 def make_optimizer(name: str, **settings: Any) -> Optimizer:

@@ -11,7 +11,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.optimizers.optimizer import OptimizationResult
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, evaluate
+from qas_simulators.program import FloatArray
 from qas_simulators.simulator import Simulator
 
 
@@ -42,11 +42,10 @@ class Cobyla:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`; new angles get no treatment of their own."""
         import nlopt
 
-        program, start = simulator.program(circuit, observable), circuit.params
-        no_gradients = np.empty((0, len(start)))
+        measured, start = simulator.objective(circuit, observable), circuit.params
 
         def energy_at(params: FloatArray) -> float:
-            return float(evaluate(program, params[None, :], no_gradients)[0])
+            return float(measured.energies(params[None, :])[0])
 
         if len(start) == 0:
             return OptimizationResult(energy_at(start), start, 1, 0)

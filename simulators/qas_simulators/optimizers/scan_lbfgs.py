@@ -39,6 +39,7 @@ class ScanLBFGS:
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
+        simulator.require_exact("scan_lbfgs")
         params = circuit.params
         energy, evaluations, gradients = minimize(
             simulator.program(circuit, observable),
