@@ -73,14 +73,14 @@ class NoiseTables:
         self.diagonal = np.array([np.count_nonzero(b - np.diag(np.diag(b))) == 0 for b in self.blocks1])
         self.blocks2 = np.array(list(blocks2.values())).reshape(-1, 16, 16)
         self.blocks2[np.abs(self.blocks2) < 1e-15] = 0.0  # rounding of exact zeros would hide a permutation
-        one_per_row = bool((np.count_nonzero(self.blocks2, axis=2) <= 1).all())
-        one_per_column = bool((np.count_nonzero(self.blocks2, axis=1) <= 1).all())
-        is_permutation = one_per_row and one_per_column and not (self.blocks2 == 0).all(axis=2).any()
-        for row, gate in enumerate(GATES):
-            if gate.num_qubits == 2:
-                self.kinds[row] = pauli_transfer.PERMUTATION2 if is_permutation else pauli_transfer.BLOCK2
         self.sources = np.argmax(np.abs(self.blocks2), axis=2).astype(np.int64)
         factors = np.take_along_axis(self.blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
+        identity = np.tile(np.arange(16), (len(self.blocks2), 1))
+        alone = (np.count_nonzero(self.blocks2, axis=2) == 1).all()  # one entry a row
+        is_exchange = alone and (np.take_along_axis(self.sources, self.sources, axis=1) == identity).all()
+        for row, gate in enumerate(GATES):
+            if gate.num_qubits == 2:
+                self.kinds[row] = pauli_transfer.EXCHANGE2 if is_exchange else pauli_transfer.BLOCK2
         self.factors: FloatArray = np.ascontiguousarray(factors, dtype=np.float64)
 
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:

@@ -2,7 +2,7 @@
 
 The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. A gate and its noise are
 one map: rotations carry the diagonal of a Pauli channel (or a 4 x 4 block), fixed gates are 4 x 4 blocks, two-qubit
-gates signed and damped permutations of 16 entries (or 16 x 16 blocks).
+gates signed and damped exchanges of 16 entries (or 16 x 16 blocks).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qas_simulators.kernels.compile import inner
 
-RX, RY, RZ, BLOCK1, PERMUTATION2, BLOCK2 = range(6)
+RX, RY, RZ, BLOCK1, EXCHANGE2, BLOCK2 = range(6)
 
 
 class PauliTransferProgram(NamedTuple):
@@ -41,37 +41,71 @@ def _prepare_zero(vector):
 
 
 @inner
-def _rotate(vector, stride, first, second, c, s):
-    """(a, b) -> (c a - s b, s a + c b) on two Pauli digits of one qubit."""
+def _turn(vector, stride, first, second, third, m00, m01, m10, m11, f3):
+    """(a, b) -> (m00 a + m01 b, m10 a + m11 b) on two Pauli digits of one qubit, and c -> f3 c on the third."""
+    if stride == 1:  # no inner loop for the lowest qubit
+        for i in range(0, vector.size, 4):
+            a, b = vector[i + first], vector[i + second]
+            vector[i + first] = m00 * a + m01 * b
+            vector[i + second] = m10 * a + m11 * b
+            vector[i + third] *= f3
+        return
     for base in range(0, vector.size, 4 * stride):
         for i in range(base, base + stride):
             a, b = vector[i + first], vector[i + second]
-            vector[i + first] = c * a - s * b
-            vector[i + second] = s * a + c * b
-
-
-@inner
-def _scale(vector, stride, f1, f2, f3):
-    for base in range(0, vector.size, 4 * stride):
-        for i in range(base + stride, base + 2 * stride):
-            vector[i] *= f1
-        for i in range(base + 2 * stride, base + 3 * stride):
-            vector[i] *= f2
-        for i in range(base + 3 * stride, base + 4 * stride):
-            vector[i] *= f3
+            vector[i + first] = m00 * a + m01 * b
+            vector[i + second] = m10 * a + m11 * b
+            vector[i + third] *= f3
 
 
 @inner
 def _block1(vector, stride, blocks, row, transpose):
+    across, down = (4, 1) if transpose else (1, 4)
+    m = blocks[row].ravel()
     for base in range(0, vector.size, 4 * stride):
         for i in range(base, base + stride):
             v0, v1, v2, v3 = vector[i], vector[i + stride], vector[i + 2 * stride], vector[i + 3 * stride]
             for k in range(4):
-                if transpose:
-                    b0, b1, b2, b3 = blocks[row, 0, k], blocks[row, 1, k], blocks[row, 2, k], blocks[row, 3, k]
-                else:
-                    b0, b1, b2, b3 = blocks[row, k, 0], blocks[row, k, 1], blocks[row, k, 2], blocks[row, k, 3]
-                vector[i + k * stride] = b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+                d = k * down
+                total = m[d] * v0 + m[d + across] * v1 + m[d + 2 * across] * v2 + m[d + 3 * across] * v3
+                vector[i + k * stride] = total
+
+
+@inner
+def _digits(p, qubit0, qubit1):
+    """Offset in the Pauli vector of entry ``p`` of 16 on two qubits."""
+    return ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
+
+
+@inner
+def _exchange2(vector, qubit0, qubit1, sources, factors, row, transpose, offsets, weights):
+    """Damped and signed exchange of the 16 entries of two qubits: ``out[p] = factors[p] * in[sources[p]]``.
+
+    ``sources`` is its own inverse, as for CX, CZ and SWAP, so entries stand still or change places in pairs.
+    """
+    count = 0
+    for p in range(16):
+        source = sources[row, p]
+        here, there = factors[row, p], factors[row, source]
+        if source < p or (source == p and here == 1.0):
+            continue
+        offsets[count], offsets[count + 16] = _digits(p, qubit0, qubit1), _digits(source, qubit0, qubit1)
+        weights[count], weights[count + 16] = (there, here) if transpose else (here, there)
+        count += 1
+    low, high = min(qubit0, qubit1), max(qubit0, qubit1)
+    run, inner_block, outer_block = 1 << 2 * low, 4 << 2 * low, 1 << 2 * high
+    for outer in range(0, vector.size, 4 * outer_block):
+        if run == 1:  # the lowest qubit: entries outside, so that the innermost loop is long
+            for k in range(count):
+                p, q, fp, fq = offsets[k], offsets[k + 16], weights[k], weights[k + 16]
+                for i in range(outer, outer + outer_block, inner_block):
+                    vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
+            continue
+        for middle in range(outer, outer + outer_block, inner_block):
+            for k in range(count):
+                p, q, fp, fq = offsets[k], offsets[k + 16], weights[k], weights[k + 16]
+                for i in range(middle, middle + run):
+                    vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
 
 
 @inner
@@ -82,34 +116,17 @@ def _base_of_pair(k, low, high):
 
 
 @inner
-def _permute2(vector, qubit0, qubit1, sources, factors, row, scratch, transpose):
-    low, high = min(qubit0, qubit1), max(qubit0, qubit1)
-    for k in range(vector.size >> 4):
-        base = _base_of_pair(k, low, high)
-        for p in range(16):
-            scratch[p] = vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)]
-        for p in range(16):
-            source = sources[row, p]
-            if transpose:
-                vector[base + ((source & 3) << 2 * qubit0) + ((source >> 2) << 2 * qubit1)] = (
-                    factors[row, p] * scratch[p]
-                )
-            else:
-                vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)] = factors[row, p] * scratch[source]
-
-
-@inner
 def _block2(vector, qubit0, qubit1, blocks, row, scratch, transpose):
     low, high = min(qubit0, qubit1), max(qubit0, qubit1)
     for k in range(vector.size >> 4):
         base = _base_of_pair(k, low, high)
         for p in range(16):
-            scratch[p] = vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)]
+            scratch[p] = vector[base + _digits(p, qubit0, qubit1)]
         for p in range(16):
             total = 0.0
             for q in range(16):
                 total += (blocks[row, q, p] if transpose else blocks[row, p, q]) * scratch[q]
-            vector[base + ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)] = total
+            vector[base + _digits(p, qubit0, qubit1)] = total
 
 
 @inner
@@ -123,7 +140,7 @@ def _generator_overlap(bra, vector, stride, first, second):
 
 
 @inner
-def _walk(vector, program, cosines, sines, back, tape, gradient, scratch):
+def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratch):
     """Apply all gates; with ``back`` pull ``vector`` back through their transposes, last gate first.
 
     Forwards the vector before each rotation is kept on ``tape`` (if it has rows), because a noisy map has no stable
@@ -139,29 +156,36 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, scratch):
         row = channels[table[gate, 0], qubit0, qubit1 + 1]
         stride = 1 << 2 * qubit0
         if kind <= RZ:
-            if kind == RX:
-                first, second = 2 * stride, 3 * stride
-            elif kind == RY:
-                first, second = 3 * stride, stride
-            else:
-                first, second = stride, 2 * stride
+            first = ((kind + 1) % 3 + 1) * stride  # RX mixes Y, Z; RY mixes Z, X; RZ mixes X, Y
+            second = ((kind + 2) % 3 + 1) * stride
+            third = (kind + 1) * stride
             c, s = cosines[param], sines[param]
-            if not back:
-                if tape.shape[0] > 0:
-                    for i in range(vector.size):
-                        tape[param, i] = vector[i]
-                _rotate(vector, stride, first, second, c, s)
-            if diagonal[row]:
-                _scale(vector, stride, blocks1[row, 1, 1], blocks1[row, 2, 2], blocks1[row, 3, 3])
+            if not back and tape.shape[0] > 0:
+                for i in range(vector.size):
+                    tape[param, i] = vector[i]
+            if diagonal[row]:  # rotation and Pauli channel in one pass; backwards their transpose
+                f1, f2 = (
+                    blocks1[row, first // stride, first // stride],
+                    blocks1[row, second // stride, second // stride],
+                )
+                f3 = blocks1[row, kind + 1, kind + 1]
+                if back:
+                    _turn(vector, stride, first, second, third, c * f1, s * f2, -s * f1, c * f2, f3)
+                else:
+                    _turn(vector, stride, first, second, third, c * f1, -s * f1, s * f2, c * f2, f3)
             else:
-                _block1(vector, stride, blocks1, row, back)
+                for part in range(2):  # the rotation first; backwards last
+                    if part == back:
+                        sine = -s if back else s
+                        _turn(vector, stride, first, second, third, c, -sine, sine, c, 1.0)
+                    else:
+                        _block1(vector, stride, blocks1, row, back)
             if back:
-                _rotate(vector, stride, first, second, c, -s)
                 gradient[param] = _generator_overlap(vector, tape[param], stride, first, second)
         elif kind == BLOCK1:
             _block1(vector, stride, blocks1, row, back)
-        elif kind == PERMUTATION2:
-            _permute2(vector, qubit0, qubit1, sources, factors, row, scratch, back)
+        elif kind == EXCHANGE2:
+            _exchange2(vector, qubit0, qubit1, sources, factors, row, back, offsets, scratch)
         else:
             _block2(vector, qubit0, qubit1, blocks2, row, scratch, back)
 
@@ -173,14 +197,17 @@ class Workspace(NamedTuple):
     tape: NDArray[np.float64]  # (num_params, 4**n)
     cosines: NDArray[np.float64]  # (num_params,)
     sines: NDArray[np.float64]  # (num_params,)
-    scratch: NDArray[np.float64]  # (16,)
+    offsets: NDArray[np.int64]  # (32,)
+    scratch: NDArray[np.float64]  # (32,)
 
 
 def workspace(program, num_params):
     """Return scratch memory for a program with ``num_params`` angles."""
     size = 1 << 2 * program.channels.shape[1]
     tape = np.empty((num_params, size))
-    return Workspace(np.empty(size), tape, np.empty(num_params), np.empty(num_params), np.empty(16))
+    return Workspace(
+        np.empty(size), tape, np.empty(num_params), np.empty(num_params), np.empty(32, np.int64), np.empty(32)
+    )
 
 
 @inner
@@ -209,7 +236,7 @@ def evaluate(program, params, gradient, work):
     tape = work.tape[: gradient.size]
     value = 0.0
     for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
-        _walk(vector, program, cosines, sines, back, tape, gradient, work.scratch)
+        _walk(vector, program, cosines, sines, back, tape, gradient, work.offsets, work.scratch)
         if back:
             continue
         value = _expectation(program, vector)
