@@ -41,7 +41,7 @@ def main() -> None:
 
 
 class Interrupt:
-    """Set by the first Ctrl-C; a second one stops at once."""
+    """Set by the first Ctrl-C or SIGTERM; a second one stops at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -60,11 +60,12 @@ def interrupt_requests() -> Iterator[Interrupt]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    previous = signal.signal(signal.SIGINT, interrupt)
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def train(settings: TrainSettings) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
+    started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         env, judge = make_environment(settings), make_environment(settings, evaluation=True)
@@ -93,26 +95,25 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         console.print(f"warning: {message}", highlight=False, soft_wrap=True)
     agent = make_agent(settings, env)
     when = datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = (
-        Path(settings.run)
-        if settings.run
-        else default_path(settings.env.id, settings.agent["name"], training.seed, when)
-    )
-    folder = RunFolder(path)
+    default = default_path(settings.env.id, settings.agent["name"], training.seed, when)
+    folder = RunFolder(Path(settings.run) if settings.run else default)
+    path = folder.path
     folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
     folder.write_json("versions.json", versions())
     console.print(
         f"[bold]{env.problem.name}[/]: {env.problem.num_qubits} qubits, {len(env.catalogue)} actions, run {path}"
     )
-    compile_seconds = _compile(judge)
-    console.print(f"kernels ready after {compile_seconds:.1f} s", highlight=False)
+    judge.reset()
+    judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
+    ready_seconds = time.perf_counter() - started
+    console.print(f"environment and kernels ready after {ready_seconds:.1f} s", highlight=False)
     with interrupt_requests() as interrupt:
         recorder, policies = _learn(settings, agent, env, judge, folder, console, interrupt)
         rows: dict[str, Found | None] = {"found in training": recorder.best, **policies, **trivial_circuits(judge)}
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     folder.close()
-    summary = _summary(settings, env, recorder, rows, others, compile_seconds, interrupt.requested)
+    summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
     problem = env.problem
@@ -125,14 +126,6 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         console.print(recorder.best.circuit.draw(), highlight=False, soft_wrap=True)
     console.print(f"everything is in {path}", highlight=False)
     return summary
-
-
-def _compile(env: CircuitBuildingEnv) -> float:
-    """Run one step so that kernel compilation is not counted as training."""
-    started = time.perf_counter()
-    env.reset()
-    env.step(0)
-    return time.perf_counter() - started
 
 
 def _learn(
@@ -192,7 +185,9 @@ def _play_baselines(
         if interrupt.requested:
             console.print(f"interrupted: {name} was not played", highlight=False)
             continue
-        env = make_environment(settings, evaluation=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # said before training
+            env = make_environment(settings, evaluation=True)
 
         def should_stop() -> bool:
             bar.update(other)  # noqa: B023  called within this iteration only
@@ -212,7 +207,7 @@ def _summary(
     recorder: Recorder,
     rows: dict[str, Found | None],
     others: dict[str, Recorder],
-    compile_seconds: float,
+    ready_seconds: float,
     interrupted: bool,
 ) -> dict[str, Any]:
     problem = env.problem
@@ -225,7 +220,7 @@ def _summary(
         "settings": dataclasses.asdict(settings),
         "versions": versions(),
         "interrupted": interrupted,
-        "compile_seconds": compile_seconds,
+        "ready_seconds": ready_seconds,
         "training": _account(recorder),
         "rows": {name: None if found is None else found.numbers() for name, found in rows.items()},
         "baselines": {name: _account(other) for name, other in others.items()},
