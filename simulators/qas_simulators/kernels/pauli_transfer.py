@@ -130,12 +130,25 @@ def _block2(vector, qubit0, qubit1, blocks, row, scratch, transpose):
 
 
 @inner
-def _generator_overlap(bra, vector, stride, first, second):
-    """Derivative of a rotation: <bra| J |vector> with J (a, b) = (-b, a)."""
-    total = 0.0
+def _keep(vector, stride, first, second, tape, param):
+    """Copy the two Pauli digits that a rotation mixes, half of the vector, to its row of the tape."""
+    k = 0
     for base in range(0, vector.size, 4 * stride):
-        for i in range(base, base + stride):
-            total += bra[i + second] * vector[i + first] - bra[i + first] * vector[i + second]
+        for i in range(stride):
+            tape[param, k + i] = vector[base + first + i]
+            tape[param, k + stride + i] = vector[base + second + i]
+        k += 2 * stride
+
+
+@inner
+def _generator_overlap(bra, stride, first, second, tape, param):
+    """Derivative of a rotation: <bra| J |vector> with J (a, b) = (-b, a), the vector from the tape."""
+    total = 0.0
+    k = 0
+    for base in range(0, bra.size, 4 * stride):
+        for i in range(stride):
+            total += bra[base + second + i] * tape[param, k + i] - bra[base + first + i] * tape[param, k + stride + i]
+        k += 2 * stride
     return total
 
 
@@ -143,8 +156,8 @@ def _generator_overlap(bra, vector, stride, first, second):
 def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratch):
     """Apply all gates; with ``back`` pull ``vector`` back through their transposes, last gate first.
 
-    Forwards the vector before each rotation is kept on ``tape`` (if it has rows), because a noisy map has no stable
-    inverse; backwards it meets the pulled-back observable in ``gradient``.
+    Forwards the digits that each rotation mixes are kept on ``tape`` (if it has rows), because a noisy map has no
+    stable inverse; backwards it meets the pulled-back observable in ``gradient``.
     """
     table, kinds, channels, blocks1 = program.table, program.kinds, program.channels, program.blocks1
     diagonal, sources, factors, blocks2 = program.diagonal, program.sources, program.factors, program.blocks2
@@ -161,8 +174,7 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
             third = (kind + 1) * stride
             c, s = cosines[param], sines[param]
             if not back and tape.shape[0] > 0:
-                for i in range(vector.size):
-                    tape[param, i] = vector[i]
+                _keep(vector, stride, first, second, tape, param)
             if diagonal[row]:  # rotation and Pauli channel in one pass; backwards their transpose
                 f1, f2 = (
                     blocks1[row, first // stride, first // stride],
@@ -181,7 +193,7 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
                     else:
                         _block1(vector, stride, blocks1, row, back)
             if back:
-                gradient[param] = _generator_overlap(vector, tape[param], stride, first, second)
+                gradient[param] = _generator_overlap(vector, stride, first, second, tape, param)
         elif kind == BLOCK1:
             _block1(vector, stride, blocks1, row, back)
         elif kind == EXCHANGE2:
@@ -194,7 +206,7 @@ class Workspace(NamedTuple):
     """Scratch memory of one program, reused by every evaluation."""
 
     vector: NDArray[np.float64]  # (4**n,)
-    tape: NDArray[np.float64]  # (num_params, 4**n)
+    tape: NDArray[np.float64]  # (num_params, 4**n / 2)
     cosines: NDArray[np.float64]  # (num_params,)
     sines: NDArray[np.float64]  # (num_params,)
     offsets: NDArray[np.int64]  # (32,)
@@ -204,7 +216,7 @@ class Workspace(NamedTuple):
 def workspace(program, num_params):
     """Return scratch memory for a program with ``num_params`` angles."""
     size = 1 << 2 * program.channels.shape[1]
-    tape = np.empty((num_params, size))
+    tape = np.empty((num_params, size >> 1))
     return Workspace(
         np.empty(size), tape, np.empty(num_params), np.empty(num_params), np.empty(32, np.int64), np.empty(32)
     )
