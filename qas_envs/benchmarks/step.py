@@ -116,6 +116,9 @@ def main() -> None:
     simulator, hamiltonian = env.simulator, env.problem.hamiltonian
     contestants: dict[str, Callable[[Circuit, int], float]] = {
         "scan + L-BFGS (ours)": lambda c, new: ScanLBFGS().minimize(simulator, c, hamiltonian, new).energy,
+        "the same, all angles scanned": lambda c, new: (
+            ScanLBFGS(scan_all=True).minimize(simulator, c, hamiltonian, new).energy
+        ),
         "COBYLA 1000, nlopt on our kernels": lambda c, new: Cobyla().minimize(simulator, c, hamiltonian, new).energy,
         "COBYLA 1000, SciPy on Qulacs": qulacs_cobyla(env),
     }

@@ -22,11 +22,13 @@ class ScanLBFGS:
         max_iterations: L-BFGS iterations.
         gradient_tolerance: Stop when no derivative exceeds it, in energy per radian.
         energy_tolerance: Stop when an iteration gains no more than this.
+        scan_all: Scan every angle first, not only the new ones: about twice the time, and fewer poor local minima.
     """
 
     max_iterations: int = 200
     gradient_tolerance: float = 1e-5
     energy_tolerance: float = 1e-10
+    scan_all: bool = False
 
     def __post_init__(self) -> None:
         if self.max_iterations < 1:
@@ -44,7 +46,7 @@ class ScanLBFGS:
         energy, evaluations, gradients = minimize(
             simulator.program(circuit, observable),
             params,
-            len(params) - num_new,
+            0 if self.scan_all else len(params) - num_new,
             self.max_iterations,
             self.gradient_tolerance,
             self.energy_tolerance,
