@@ -18,6 +18,7 @@ from qas_experiments.recorder import Found, Recorder
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 20.0
+_FIRST_LINE_SECONDS = 3.0
 
 
 class TrainingBar:
@@ -28,7 +29,7 @@ class TrainingBar:
         self._total = total_steps
         self._unit = unit
         self._shown = shown
-        self._next = 0.0
+        self._next = time.perf_counter() + (0.0 if console.is_terminal else _FIRST_LINE_SECONDS)
         self._progress = Progress(
             TextColumn("{task.fields[status]}"),
             BarColumn(),
