@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qas_simulators.kernels.compile import inner
 
 RX, RY, RZ, BLOCK1, EXCHANGE2, BLOCK2 = range(6)
+LONG_RUN = 16  # contiguous entries from which slices pay
 
 
 class PauliTransferProgram(NamedTuple):
@@ -42,33 +43,50 @@ def _prepare_zero(vector):
 
 @inner
 def _turn(vector, stride, first, second, third, m00, m01, m10, m11, f3):
-    """(a, b) -> (m00 a + m01 b, m10 a + m11 b) on two Pauli digits of one qubit, and c -> f3 c on the third."""
-    if stride == 1:  # no inner loop for the lowest qubit
-        for i in range(0, vector.size, 4):
-            a, b = vector[i + first], vector[i + second]
-            vector[i + first] = m00 * a + m01 * b
-            vector[i + second] = m10 * a + m11 * b
-            vector[i + third] *= f3
+    """(a, b) -> (m00 a + m01 b, m10 a + m11 b) on two Pauli digits of one qubit, and c -> f3 c on the third.
+
+    Indices that numba knows to be positive (unsigned, or local to a slice) are what lets LLVM use vector instructions;
+    slices cost a few nanoseconds, so short runs go without.
+    """
+    if stride < LONG_RUN:
+        run, x, y, z = np.uint64(stride), np.uint64(first), np.uint64(second), np.uint64(third)
+        for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
+            for j in range(run):
+                i = base + j
+                a, b = vector[i + x], vector[i + y]
+                vector[i + x] = m00 * a + m01 * b
+                vector[i + y] = m10 * a + m11 * b
+                vector[i + z] *= f3
         return
     for base in range(0, vector.size, 4 * stride):
-        for i in range(base, base + stride):
-            a, b = vector[i + first], vector[i + second]
-            vector[i + first] = m00 * a + m01 * b
-            vector[i + second] = m10 * a + m11 * b
-            vector[i + third] *= f3
+        left = vector[base + first : base + first + stride]
+        right = vector[base + second : base + second + stride]
+        rest = vector[base + third : base + third + stride]
+        for i in range(stride):
+            a, b = left[i], right[i]
+            left[i] = m00 * a + m01 * b
+            right[i] = m10 * a + m11 * b
+            rest[i] *= f3
 
 
 @inner
 def _block1(vector, stride, blocks, row, transpose):
     across, down = (4, 1) if transpose else (1, 4)
     m = blocks[row].ravel()
-    for base in range(0, vector.size, 4 * stride):
-        for i in range(base, base + stride):
-            v0, v1, v2, v3 = vector[i], vector[i + stride], vector[i + 2 * stride], vector[i + 3 * stride]
-            for k in range(4):
-                d = k * down
-                total = m[d] * v0 + m[d + across] * v1 + m[d + 2 * across] * v2 + m[d + 3 * across] * v3
-                vector[i + k * stride] = total
+    m00, m01, m02, m03 = m[0], m[across], m[2 * across], m[3 * across]
+    m10, m11, m12, m13 = m[down], m[down + across], m[down + 2 * across], m[down + 3 * across]
+    m20, m21, m22, m23 = m[2 * down], m[2 * down + across], m[2 * down + 2 * across], m[2 * down + 3 * across]
+    m30, m31, m32, m33 = m[3 * down], m[3 * down + across], m[3 * down + 2 * across], m[3 * down + 3 * across]
+    run = np.uint64(stride)
+    for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
+        for j in range(run):
+            i0 = base + j
+            i1, i2, i3 = i0 + run, i0 + np.uint64(2) * run, i0 + np.uint64(3) * run
+            v0, v1, v2, v3 = vector[i0], vector[i1], vector[i2], vector[i3]
+            vector[i0] = m00 * v0 + m01 * v1 + m02 * v2 + m03 * v3
+            vector[i1] = m10 * v0 + m11 * v1 + m12 * v2 + m13 * v3
+            vector[i2] = m20 * v0 + m21 * v1 + m22 * v2 + m23 * v3
+            vector[i3] = m30 * v0 + m31 * v1 + m32 * v2 + m33 * v3
 
 
 @inner
@@ -103,9 +121,14 @@ def _exchange2(vector, qubit0, qubit1, sources, factors, row, transpose, offsets
             continue
         for middle in range(outer, outer + outer_block, inner_block):
             for k in range(count):
-                p, q, fp, fq = offsets[k], offsets[k + 16], weights[k], weights[k + 16]
-                for i in range(middle, middle + run):
-                    vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
+                p, q, fp, fq = middle + offsets[k], middle + offsets[k + 16], weights[k], weights[k + 16]
+                if run < LONG_RUN:
+                    for i in range(run):
+                        vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
+                    continue
+                left, right = vector[p : p + run], vector[q : q + run]
+                for i in range(run):
+                    left[i], right[i] = fp * right[i], fq * left[i]
 
 
 @inner
