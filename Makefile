@@ -38,9 +38,10 @@ lint: $(VENV)/.dev
 type: $(VENV)/.dev
 	$(BIN)/mypy
 
-bench: $(VENV)/.bench  ## environment step, against SciPy's COBYLA on Qulacs; kernel compilation time
+bench: $(VENV)/.bench  ## environment step, kernel compilation, noisy energies, beside other libraries
 	OMP_NUM_THREADS=1 $(BIN)/python qas_envs/benchmarks/step.py
 	$(BIN)/python simulators/benchmarks/compile_time.py
+	OMP_NUM_THREADS=1 $(BIN)/python simulators/benchmarks/noisy_energy.py
 
 docs: $(VENV)/.dev  ## every example in the docs is run
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator
 from qas_simulators.channels import thermal_relaxation
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
@@ -72,7 +71,9 @@ def aer(circuit: Circuit, observable: PauliSum, kind: str) -> Callable[[np.ndarr
     backend = AerSimulator(method="density_matrix", noise_model=noise, max_parallel_threads=1)
 
     def energies(batch: np.ndarray) -> list[float]:
-        result = backend.run([twin], parameter_binds=[{p: list(batch[:, k]) for k, p in enumerate(parameters)}]).result()
+        result = backend.run(
+            [twin], parameter_binds=[{p: list(batch[:, k]) for k, p in enumerate(parameters)}]
+        ).result()
         return [result.data(k)["expectation_value"] for k in range(len(batch))]
 
     return energies
@@ -120,7 +121,9 @@ def seconds_per_energy(function: Callable[[np.ndarray], object], batch: np.ndarr
 
 def main() -> None:
     """Print one row per noise and size."""
-    print(f"{'noise':13s} {'qubits':>6s} {'ours [us]':>10s} {'Aer, batch':>11s} {'Aer, call':>10s} {'Qulacs':>8s} {'gradient':>9s}")
+    print(
+        f"{'noise':13s} {'qubits':>6s} {'ours [us]':>10s} {'Aer, batch':>11s} {'Aer, call':>10s} {'Qulacs':>8s} {'gradient':>9s}"
+    )
     for kind in ("depolarizing", "thermal"):
         for num_qubits, size in BATCH.items():
             circuit, observable = random_problem(num_qubits)

@@ -81,12 +81,16 @@ class NoiseModel:
         """True when no rule was added."""
         return not self._rules and not self._readout
 
-    def channels(self, gate: str, qubits: tuple[int, ...]) -> list[Channel]:
-        """Return the channels that follow ``gate`` on ``qubits``, each on as many qubits as the gate."""
-        found = []
+    def channels(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:
+        """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on."""
+        found: list[tuple[Channel, tuple[int, ...]]] = []
         for channel, names, where in self._rules:
-            if gate in names and where in (None, qubits):
-                found.append(channel.tensor(channel) if channel.num_qubits < len(qubits) else channel)
+            if gate not in names or where not in (None, qubits):
+                continue
+            if channel.num_qubits == len(qubits):
+                found.append((channel, qubits))
+            else:
+                found += [(channel, (qubit,)) for qubit in qubits]
         return found
 
     def measured(self, observable: PauliSum) -> PauliSum:

@@ -50,38 +50,65 @@ def statevector_program(circuit: Circuit, observable: PauliSum) -> StatevectorPr
 
 
 class NoiseTables:
-    """Every gate of the table on every choice of qubits, fused with its noise, for one register size."""
+    """Every gate of the table on every choice of qubits, with its noise, for one register size.
+
+    One-qubit gates are fused with their noise; so are two-qubit gates where the result still exchanges entries in pairs.
+    Otherwise one-qubit channels after a two-qubit gate stay blocks of their own (``after``), and a two-qubit channel makes
+    a 16 x 16 block.
+    """
 
     def __init__(self, noise: NoiseModel, num_qubits: int) -> None:
         self.kinds = np.empty(len(GATES), dtype=np.int64)
         self.channels = np.zeros((len(GATES), num_qubits, num_qubits + 1), dtype=np.int64)
-        blocks1: dict[bytes, FloatArray] = {}
-        blocks2: dict[bytes, FloatArray] = {}
+        self.after = np.full((len(GATES), num_qubits, num_qubits + 1, 2), -1, dtype=np.int64)
+        self._rows1: dict[bytes, int] = {}
+        self._rows2: dict[bytes, int] = {}
         for row, gate in enumerate(GATES):
-            bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
-            store = blocks1 if gate.num_qubits == 1 else blocks2
-            for qubits in permutations(range(num_qubits), gate.num_qubits):
-                block = bare
-                for channel in noise.channels(gate.name, qubits):
-                    block = channel.ptm @ block
-                key = block.tobytes()
-                store.setdefault(key, block)
-                second = qubits[1] + 1 if len(qubits) == 2 else 0
-                self.channels[row, qubits[0], second] = list(store).index(key)
-            self.kinds[row] = pauli_transfer.BLOCK1 if gate.axis is None else _ROTATIONS[gate.axis]
-        self.blocks1 = np.array(list(blocks1.values()))
-        self.diagonal = np.array([np.count_nonzero(b - np.diag(np.diag(b))) == 0 for b in self.blocks1])
-        self.blocks2 = np.array(list(blocks2.values())).reshape(-1, 16, 16)
-        self.blocks2[np.abs(self.blocks2) < 1e-15] = 0.0  # rounding of exact zeros would hide a permutation
+            (self._add_one_qubit_gate if gate.num_qubits == 1 else self._add_two_qubit_gate)(row, noise, num_qubits)
+        self.blocks1 = np.frombuffer(b"".join(self._rows1)).reshape(-1, 4, 4).copy()
+        self.forms = np.array([_form(block) for block in self.blocks1], dtype=np.int64)
+        self.blocks2 = np.frombuffer(b"".join(self._rows2)).reshape(-1, 16, 16).copy()
         self.sources = np.argmax(np.abs(self.blocks2), axis=2).astype(np.int64)
         factors = np.take_along_axis(self.blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
-        identity = np.tile(np.arange(16), (len(self.blocks2), 1))
-        alone = (np.count_nonzero(self.blocks2, axis=2) == 1).all()  # one entry a row
-        is_exchange = alone and (np.take_along_axis(self.sources, self.sources, axis=1) == identity).all()
-        for row, gate in enumerate(GATES):
-            if gate.num_qubits == 2:
-                self.kinds[row] = pauli_transfer.EXCHANGE2 if is_exchange else pauli_transfer.BLOCK2
         self.factors: FloatArray = np.ascontiguousarray(factors, dtype=np.float64)
+
+    def _add_one_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
+        gate = GATES[row]
+        self.kinds[row] = pauli_transfer.BLOCK1 if gate.axis is None else _ROTATIONS[gate.axis]
+        bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
+        for qubit in range(num_qubits):
+            block = bare
+            for channel, _ in noise.channels(gate.name, (qubit,)):
+                block = channel.ptm @ block
+            self.channels[row, qubit, 0] = _row_of(block, self._rows1)
+
+    def _add_two_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
+        gate = GATES[row]
+        bare = ptm_of_kraus([gate.matrix()])
+        bare[np.abs(bare) < 1e-15] = 0.0
+        pairs = list(permutations(range(num_qubits), 2))
+        local, fused = {}, {}  # noise on each qubit where all of it is local; gate and noise as one block
+        for pair in pairs:
+            own, block, is_local = [np.eye(4), np.eye(4)], bare, True
+            for channel, where in noise.channels(gate.name, pair):
+                if len(where) == 2:
+                    block, is_local = channel.ptm @ block, False
+                    continue
+                position = pair.index(where[0])
+                own[position] = channel.ptm @ own[position]
+                wide = np.kron(np.eye(4), channel.ptm) if position == 0 else np.kron(channel.ptm, np.eye(4))
+                block = wide @ block
+            local[pair], fused[pair] = own if is_local else None, block
+        apart = not all(map(_is_exchange, fused.values())) and all(own is not None for own in local.values())
+        apart = apart and _is_exchange(bare)
+        exchanges = apart or all(map(_is_exchange, fused.values()))
+        self.kinds[row] = pauli_transfer.EXCHANGE2 if exchanges else pauli_transfer.BLOCK2
+        for pair in pairs:
+            place = row, pair[0], pair[1] + 1
+            self.channels[place] = _row_of(bare if apart else fused[pair], self._rows2)
+            own_blocks = local[pair]
+            if apart and own_blocks is not None:
+                self.after[place] = [_row_of(block, self._rows1) for block in own_blocks]
 
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
         """Join a circuit, this noise and an observable."""
@@ -90,13 +117,32 @@ class NoiseTables:
             self.kinds,
             self.channels,
             self.blocks1,
-            self.diagonal,
+            self.forms,
+            self.after,
             self.sources,
             self.factors,
             self.blocks2,
             observable.pauli_indices(),
             observable.coefficients,
         )
+
+
+def _row_of(block: FloatArray, rows: dict[bytes, int]) -> int:
+    """Return the row of a block among the distinct ones, adding it if it is new."""
+    return rows.setdefault(np.ascontiguousarray(block + 0.0).tobytes(), len(rows))
+
+
+def _form(block: FloatArray) -> int:
+    """Tell the cheapest way to apply a 4 x 4 block."""
+    rest = block - np.diag(np.diag(block))
+    rest[3, 0] = 0.0
+    return pauli_transfer.RELAXING if block[0, 0] == 1.0 and not rest.any() else pauli_transfer.GENERAL
+
+
+def _is_exchange(block: FloatArray) -> bool:
+    """Tell whether each entry goes to one place and what is there comes back."""
+    sources = np.argmax(np.abs(block), axis=1)
+    return bool((np.count_nonzero(block, axis=1) == 1).all() and (sources[sources] == np.arange(len(block))).all())
 
 
 def _solve(program: Program, *arguments: Any) -> tuple[FloatArray, int, int]:

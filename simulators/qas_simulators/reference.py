@@ -38,8 +38,8 @@ def density_matrix(circuit: Circuit, noise: NoiseModel | None = None, params: Ar
     for name, qubits, angle in circuit:
         unitary = embed(GATES[gate_index(name)].matrix(angle or 0.0), qubits, num_qubits)
         rho = unitary @ rho @ unitary.conj().T
-        for channel in noise.channels(name, qubits) if noise is not None else []:
-            operators = [embed(kraus, qubits, num_qubits) for kraus in channel.kraus]
+        for channel, where in noise.channels(name, qubits) if noise is not None else []:
+            operators = [embed(kraus, where, num_qubits) for kraus in channel.kraus]
             rho = np.sum([operator @ rho @ operator.conj().T for operator in operators], axis=0)
     return rho
 

@@ -234,7 +234,8 @@ def solve_pauli_transfer(
     kinds,
     channels,
     blocks1,
-    diagonal,
+    forms,
+    after,
     sources,
     factors,
     blocks2,
@@ -250,6 +251,6 @@ def solve_pauli_transfer(
 ):
     """Do the same for a noisy program; see :func:`solve_statevector`."""
     program = PauliTransferProgram(
-        table, kinds, channels, blocks1, diagonal, sources, factors, blocks2, indices, coefficients
+        table, kinds, channels, blocks1, forms, after, sources, factors, blocks2, indices, coefficients
     )
     return _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance)

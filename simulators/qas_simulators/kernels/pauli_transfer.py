@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qas_simulators.kernels.compile import inner
 
 RX, RY, RZ, BLOCK1, EXCHANGE2, BLOCK2 = range(6)
+RELAXING, GENERAL = range(2)  # diagonal but for I -> Z (Pauli channels, damping, relaxation); any 4 x 4 block
 LONG_RUN = 16  # contiguous entries from which slices pay
 
 
@@ -26,7 +27,8 @@ class PauliTransferProgram(NamedTuple):
     kinds: NDArray[np.int64]  # (gate table,)
     channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
     blocks1: NDArray[np.float64]  # (rows, 4, 4): one-qubit gate with its noise; for rotations the noise alone
-    diagonal: NDArray[np.bool_]  # (rows,): whether the 4 x 4 block is diagonal
+    forms: NDArray[np.int64]  # (rows,): RELAXING or GENERAL
+    after: NDArray[np.int64]  # (gate table, n, n + 1, 2): blocks that follow a two-qubit gate, or -1
     sources: NDArray[np.int64]  # (rows, 16): out[k] = factors[k] * in[sources[k]]
     factors: NDArray[np.float64]  # (rows, 16)
     blocks2: NDArray[np.float64]  # (rows, 16, 16)
@@ -67,6 +69,34 @@ def _turn(vector, stride, first, second, third, m00, m01, m10, m11, f3):
             left[i] = m00 * a + m01 * b
             right[i] = m10 * a + m11 * b
             rest[i] *= f3
+
+
+@inner
+def _relax(vector, stride, f1, f2, f3, shift, transpose):
+    """(I, X, Y, Z) -> (I, f1 X, f2 Y, f3 Z + shift I), or its transpose."""
+    run = np.uint64(stride)
+    for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
+        for j in range(run):
+            i0 = base + j
+            i1, i2, i3 = i0 + run, i0 + np.uint64(2) * run, i0 + np.uint64(3) * run
+            v0, v3 = vector[i0], vector[i3]
+            vector[i1] *= f1
+            vector[i2] *= f2
+            if transpose:
+                vector[i0] = v0 + shift * v3
+                vector[i3] = f3 * v3
+            else:
+                vector[i3] = f3 * v3 + shift * v0
+
+
+@inner
+def _channel1(vector, qubit, blocks, row, forms, transpose):
+    """Apply a one-qubit channel the cheapest way."""
+    if forms[row] == RELAXING:
+        f1, f2, f3 = blocks[row, 1, 1], blocks[row, 2, 2], blocks[row, 3, 3]
+        _relax(vector, 1 << 2 * qubit, f1, f2, f3, blocks[row, 3, 0], transpose)
+    else:
+        _block1(vector, 1 << 2 * qubit, blocks, row, transpose)
 
 
 @inner
@@ -183,7 +213,8 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
     stable inverse; backwards it meets the pulled-back observable in ``gradient``.
     """
     table, kinds, channels, blocks1 = program.table, program.kinds, program.channels, program.blocks1
-    diagonal, sources, factors, blocks2 = program.diagonal, program.sources, program.factors, program.blocks2
+    forms, after, sources = program.forms, program.after, program.sources
+    factors, blocks2 = program.factors, program.blocks2
     last = table.shape[0] - 1
     for step in range(last + 1):
         gate = last - step if back else step
@@ -198,7 +229,9 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
             c, s = cosines[param], sines[param]
             if not back and tape.shape[0] > 0:
                 _keep(vector, stride, first, second, tape, param)
-            if diagonal[row]:  # rotation and Pauli channel in one pass; backwards their transpose
+            if (
+                forms[row] == RELAXING and blocks1[row, 3, 0] == 0.0
+            ):  # rotation and Pauli channel in one pass; backwards their transpose
                 f1, f2 = (
                     blocks1[row, first // stride, first // stride],
                     blocks1[row, second // stride, second // stride],
@@ -214,15 +247,21 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
                         sine = -s if back else s
                         _turn(vector, stride, first, second, third, c, -sine, sine, c, 1.0)
                     else:
-                        _block1(vector, stride, blocks1, row, back)
+                        _channel1(vector, qubit0, blocks1, row, forms, back)
             if back:
                 gradient[param] = _generator_overlap(vector, stride, first, second, tape, param)
         elif kind == BLOCK1:
             _block1(vector, stride, blocks1, row, back)
-        elif kind == EXCHANGE2:
-            _exchange2(vector, qubit0, qubit1, sources, factors, row, back, offsets, scratch)
-        else:
+        elif kind == BLOCK2:
             _block2(vector, qubit0, qubit1, blocks2, row, scratch, back)
+        else:
+            for part in range(2):  # the gate first; backwards last
+                if part == back:
+                    _exchange2(vector, qubit0, qubit1, sources, factors, row, back, offsets, scratch)
+                elif after[table[gate, 0], qubit0, qubit1 + 1, 0] >= 0:
+                    for k in range(2):
+                        noise = after[table[gate, 0], qubit0, qubit1 + 1, k]
+                        _channel1(vector, qubit1 if k else qubit0, blocks1, noise, forms, back)
 
 
 class Workspace(NamedTuple):
