@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python simulators/benchmarks/noisy_energy.py
 
-40 random gates {RX, RY, RZ, CX}, 100 random Pauli terms. "Aer, batch" is one call with many parameter bindings, Aer at its
-best; "Aer, call" one energy per call, as VQE loops do; Qulacs is its density matrix with the circuit prebuilt. Medians.
+40 random gates {RX, RY, RZ, CX}, 100 random Pauli terms. "Aer, batch" is one call with many parameter bindings, Aer at
+its best; "Aer, call" one energy per call, as VQE loops do; Qulacs is its density matrix with the circuit prebuilt. Medians.
 """
 
 from __future__ import annotations
@@ -121,9 +121,7 @@ def seconds_per_energy(function: Callable[[np.ndarray], object], batch: np.ndarr
 
 def main() -> None:
     """Print one row per noise and size."""
-    print(
-        f"{'noise':13s} {'qubits':>6s} {'ours [us]':>10s} {'Aer, batch':>11s} {'Aer, call':>10s} {'Qulacs':>8s} {'gradient':>9s}"
-    )
+    print("noise         qubits  ours [us]  Aer, batch  Aer, call   Qulacs  gradient")
     for kind in ("depolarizing", "thermal"):
         for num_qubits, size in BATCH.items():
             circuit, observable = random_problem(num_qubits)

@@ -52,9 +52,9 @@ def statevector_program(circuit: Circuit, observable: PauliSum) -> StatevectorPr
 class NoiseTables:
     """Every gate of the table on every choice of qubits, with its noise, for one register size.
 
-    One-qubit gates are fused with their noise; so are two-qubit gates where the result still exchanges entries in pairs.
-    Otherwise one-qubit channels after a two-qubit gate stay blocks of their own (``after``), and a two-qubit channel makes
-    a 16 x 16 block.
+    One-qubit gates are fused with their noise; so are two-qubit gates where the result still exchanges entries.
+    Otherwise one-qubit channels after a two-qubit gate stay blocks of their own (``after``), and a two-qubit channel
+    makes a 16 x 16 block.
     """
 
     def __init__(self, noise: NoiseModel, num_qubits: int) -> None:
