@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python simulators/benchmarks/noisy_energy.py
 
 40 random gates {RX, RY, RZ, CX}, 100 random Pauli terms. "Aer, batch" is one call with many parameter bindings, Aer at
-its best; "Aer, call" one energy per call, as VQE loops do; Qulacs is its density matrix with the circuit prebuilt. Medians.
+its best; "Aer, call" one energy per call, as VQE loops do; Qulacs is its density matrix with the circuit prebuilt.
+Medians.
 """
 
 from __future__ import annotations
