@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.gates import GATES
+
+settings.register_profile("here", deadline=None)  # machines differ in speed, and kernels compile at first use
+settings.load_profile("here")
 
 
 def random_circuit(num_qubits: int, num_gates: int, seed: int, gates: tuple[str, ...] | None = None) -> Circuit:

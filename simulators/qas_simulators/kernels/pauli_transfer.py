@@ -229,14 +229,10 @@ def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratc
             c, s = cosines[param], sines[param]
             if not back and tape.shape[0] > 0:
                 _keep(vector, stride, first, second, tape, param)
-            if (
-                forms[row] == RELAXING and blocks1[row, 3, 0] == 0.0
-            ):  # rotation and Pauli channel in one pass; backwards their transpose
-                f1, f2 = (
-                    blocks1[row, first // stride, first // stride],
-                    blocks1[row, second // stride, second // stride],
-                )
-                f3 = blocks1[row, kind + 1, kind + 1]
+            is_pauli_channel = forms[row] == RELAXING and blocks1[row, 3, 0] == 0.0
+            if is_pauli_channel:  # in one pass with the rotation; backwards their transpose
+                d1, d2, d3 = first // stride, second // stride, kind + 1
+                f1, f2, f3 = blocks1[row, d1, d1], blocks1[row, d2, d2], blocks1[row, d3, d3]
                 if back:
                     _turn(vector, stride, first, second, third, c * f1, s * f2, -s * f1, c * f2, f3)
                 else:
