@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index

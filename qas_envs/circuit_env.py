@@ -12,9 +12,6 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
-from qas_simulators import Circuit, Simulator
-from qas_simulators.errors import must
-from qas_simulators.optimizers import Optimizer
 
 from qas_envs.catalogue import ActionCatalogue, FrontierMask
 from qas_envs.curricula import Curriculum
@@ -22,6 +19,9 @@ from qas_envs.encodings import Encoding, Observation
 from qas_envs.halting import Halting
 from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
+from qas_simulators import Circuit, Simulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import Optimizer
 
 
 @dataclass(frozen=True)

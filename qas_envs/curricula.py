@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from qas_simulators.errors import must, unknown_name
-
 from qas_envs.problems import Problem
+from qas_simulators.errors import must, unknown_name
 
 REFERENCES = ("ground", "lower_bound")
 

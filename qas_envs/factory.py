@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
-from qas_simulators.errors import must, unknown_name
-from qas_simulators.noise_presets import NOISE_MODELS
-from qas_simulators.optimizers import OPTIMIZERS
-
 from qas_envs.catalogue import ActionCatalogue, GateSet
 from qas_envs.circuit_env import CircuitBuildingEnv, Rules
 from qas_envs.components import check_settings, resolve
@@ -19,6 +14,10 @@ from qas_envs.halting import HALTINGS
 from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.rewards import REWARDS
+from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
+from qas_simulators.errors import must, unknown_name
+from qas_simulators.noise_presets import NOISE_MODELS
+from qas_simulators.optimizers import OPTIMIZERS
 
 
 def make_env(

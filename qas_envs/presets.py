@@ -17,7 +17,7 @@ _DEFAULT: Final[dict[str, Any]] = {
 PRESETS: Final[dict[str, dict[str, Any]]] = {
     "default": _DEFAULT,
     # Patel et al., arXiv:2402.03500, LiH on 4 qubits. Deviations from the released code: the new gate is optimised
-    # before its energy is read, and masks are right (docs/conventions.md).
+    # before its energy is read, and masks are right (docs/environments.md).
     "crlqas": {
         **_DEFAULT,
         "curriculum": {"name": "moving", "initial": 2.45, "switch": 4.0},

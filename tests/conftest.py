@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import settings
+
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.gates import GATES
 

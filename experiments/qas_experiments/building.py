@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
-from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
-from qas_simulators.errors import unknown_name
 
+from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
 from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_simulators.errors import unknown_name
 
 
 class Agent(Protocol):

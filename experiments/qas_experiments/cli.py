@@ -14,9 +14,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from qas_simulators.errors import unknown_name
 
 from qas_experiments.settings import COMPONENTS, register_schemas
+from qas_simulators.errors import unknown_name
 
 _CONF = "qas_experiments.conf"
 

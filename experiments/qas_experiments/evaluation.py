@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from qas_simulators import Circuit
-
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.recorder import Found
+from qas_simulators import Circuit
 
 
 def greedy_rollout(agent: Any, env: CircuitBuildingEnv) -> tuple[Found, int]:

@@ -7,9 +7,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qas_envs import CircuitBuildingEnv
 from qas_simulators import Circuit
 
-from qas_envs import CircuitBuildingEnv
+
+def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: int) -> tuple[float, ...]:
+    """Return a key that is smaller for better circuits: solved first, then two-qubit gates, gates, error."""
+    if energy_error < accuracy:
+        return (0, two_qubit_gates, gates, energy_error)
+    return (1, energy_error, two_qubit_gates, gates)
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,8 @@ class Found:
     seconds: float
 
     def rank(self, accuracy: float) -> tuple[float, ...]:
-        """Return a key that is smaller for better circuits: solved first, then CNOTs, gates, error."""
-        if self.energy_error < accuracy:
-            return (0, self.circuit.num_two_qubit_gates, self.circuit.num_gates, self.energy_error)
-        return (1, self.energy_error, self.circuit.num_two_qubit_gates, self.circuit.num_gates)
+        """Return :func:`rank_of` this circuit."""
+        return rank_of(accuracy, self.energy_error, self.circuit.num_two_qubit_gates, self.circuit.num_gates)
 
     def numbers(self) -> dict[str, Any]:
         """Return the figures without the circuit."""
@@ -71,6 +75,7 @@ class Recorder:
         self._started = time.perf_counter()
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
         self.best: Found | None = None
+        self._best_rank: tuple[float, ...] = (2,)  # worse than any
         self.first_solved: Found | None = None
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
@@ -89,23 +94,15 @@ class Recorder:
         info = locals_["infos"][0]
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
-        if self._is_better(info):
+        rank = rank_of(self._accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
+        if rank < self._best_rank:
+            self._best_rank = rank
             self._keep(info)
         if locals_["dones"][0]:
             self.episodes += 1
             self.successes += bool(info["success"])
             self._on_episode(self._metrics(locals_, info))
         return not self._should_stop()
-
-    def _is_better(self, info: dict[str, Any]) -> bool:
-        best = self.best
-        if best is None:
-            return True
-        solved, error = info["energy_error"] < self._accuracy, info["energy_error"]
-        if not solved:
-            return bool(error < best.energy_error and best.energy_error >= self._accuracy)
-        rank = (0, info["num_two_qubit_gates"], info["num_gates"], error)
-        return rank < best.rank(self._accuracy)
 
     def _keep(self, info: dict[str, Any]) -> None:
         found = Found(self._env.circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)

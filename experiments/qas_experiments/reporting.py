@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from qas_simulators import Circuit
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qas_experiments.recorder import Found, Recorder
+from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 20.0

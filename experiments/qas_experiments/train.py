@@ -18,11 +18,10 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from qas_agents import GreedySearch, RandomPolicy
-from qas_simulators.errors import must
 from rich.console import Console
 from rich.table import Table
 
+from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import run_command
@@ -31,6 +30,7 @@ from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TensorBoardWriter, TrainingBar, closing_table, save_picture
 from qas_experiments.runs import RunFolder, default_path, versions
 from qas_experiments.settings import TrainSettings
+from qas_simulators.errors import must
 
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
 

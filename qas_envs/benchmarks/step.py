@@ -17,11 +17,11 @@ from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
-from qas_simulators import Circuit
-from qas_simulators.optimizers import Cobyla, ScanLBFGS
 
 import qas_envs  # noqa: F401  registers the ids
 from qas_envs import CircuitBuildingEnv
+from qas_simulators import Circuit
+from qas_simulators.optimizers import Cobyla, ScanLBFGS
 
 REPETITIONS = 5
 STEPS = 8_000

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from qas_simulators import PauliSum
 from qas_simulators.errors import must, unknown_name
 

@@ -10,11 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from qas_simulators import PauliSum, StatevectorSimulator
-from qas_simulators.errors import must
 
 from qas_envs.problems.chemistry import Molecule, molecular_hamiltonian
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
+from qas_simulators import PauliSum, StatevectorSimulator
+from qas_simulators.errors import must
 
 H2_BOND_LENGTHS = (0.7414,)
 LIH_BOND_LENGTHS = (1.2, 2.2, 3.4)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
 from qas_simulators.optimizers import ScanLBFGS

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
+from qas_envs.problems.problem import Problem
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
-
-from qas_envs.problems.problem import Problem
 
 
 def tfim(num_qubits: int = 4, field: float = 1.0, coupling: float = 1.0) -> Problem:

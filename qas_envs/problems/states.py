@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from qas_simulators import PauliSum
-from qas_simulators.errors import must
 
 from qas_envs.problems.problem import Problem
+from qas_simulators import PauliSum
+from qas_simulators.errors import must
 
 STATE_ACCURACY = 0.02
 """Infidelity: a fidelity of 0.98, as in KANQAS (arXiv:2406.17630)."""

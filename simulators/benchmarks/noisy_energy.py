@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator
 from qas_simulators.channels import thermal_relaxation
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+
 from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
 from qas_agents.dqn.losses import double_q_target, masked
 from qas_agents.dqn.networks import mlp

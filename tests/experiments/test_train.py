@@ -15,6 +15,7 @@ import hydra
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
+
 from qas_experiments.building import AGENTS, make_agent, make_environment
 from qas_experiments.cli import check_overrides
 from qas_experiments.recorder import Recorder

@@ -16,13 +16,13 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qas_simulators import NoiseModel, StatevectorSimulator, reference
 
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.catalogue import GATE_SETS, ActionCatalogue, FrontierMask
 from qas_envs.problems import lih
 from qas_envs.problems.molecules import load_molecule
 from qas_envs.rewards import FixedEnds, PricedGates, Transition
+from qas_simulators import NoiseModel, StatevectorSimulator, reference
 
 
 def build(environment: str, **settings: object) -> CircuitBuildingEnv:
@@ -122,7 +122,7 @@ def test_illegal_action_changes_nothing() -> None:
     env = build("QAS-LiH-v0")
     env.reset(seed=0)
     env.step(12)
-    before = pickle.dumps(env.__getstate__() if hasattr(env, "__getstate__") else env.__dict__)
+    before = pickle.dumps(env.__dict__)
     circuit, energy = env.circuit.copy(), env.energy
     for action, message in [
         (12, "Action 12 .* is masked"),
@@ -133,7 +133,7 @@ def test_illegal_action_changes_nothing() -> None:
         with pytest.raises(ValueError, match=message):
             env.step(action)  # type: ignore[arg-type]
     assert env.circuit == circuit and env.energy == energy
-    assert pickle.dumps(env.__getstate__() if hasattr(env, "__getstate__") else env.__dict__) == before
+    assert pickle.dumps(env.__dict__) == before
 
 
 def test_step_outside_an_episode() -> None:

@@ -7,11 +7,6 @@ from itertools import product
 import gymnasium as gym
 import numpy as np
 import pytest
-from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
-from qas_simulators.channels import depolarizing
-from qas_simulators.gates import GATES, gate_index
-from qas_simulators.noise_presets import kanqas, product_depolarizing
-from qas_simulators.reference import embed
 
 import qas_envs
 from qas_envs import CircuitBuildingEnv, make_env
@@ -20,6 +15,11 @@ from qas_envs.curricula import MovingThreshold
 from qas_envs.halting import NegativeBinomialHalting
 from qas_envs.problems import bell, h2, lih, tfim
 from qas_envs.rewards import FixedEnds, Transition
+from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators.channels import depolarizing
+from qas_simulators.gates import GATES, gate_index
+from qas_simulators.noise_presets import kanqas, product_depolarizing
+from qas_simulators.reference import embed
 
 
 def build(problem: str, **settings: object) -> CircuitBuildingEnv:
@@ -266,10 +266,10 @@ def test_number_of_sequences_that_reach_bell() -> None:
 
 
 def test_best_noisy_bell_fidelity() -> None:
-    """Exhaustive to three gates: 0.45, 0.85, 0.85, and two sequences reach the best each time beyond one gate."""
+    """Exhaustive to four gates: the best fidelity and how many sequences reach it."""
     simulator, problem = PauliTransferSimulator(kanqas()), bell()
     catalogue = ActionCatalogue(2, "kanqas")
-    for length, best, number in [(1, 0.45, 2), (2, 0.85, 2), (3, 0.85, 2)]:
+    for length, best, number in [(1, 0.45, 2), (2, 0.85, 2), (3, 0.85, 2), (4, 0.85, 10)]:
         fidelities = []
         for actions in product(range(12), repeat=length):
             circuit = Circuit(2)
@@ -278,6 +278,49 @@ def test_best_noisy_bell_fidelity() -> None:
             fidelities.append(1 - simulator.expectation(circuit, problem.hamiltonian))
         assert max(fidelities) == pytest.approx(best, abs=1e-12)
         assert np.sum(np.array(fidelities) > best - 1e-9) == number
+
+
+def bell_success_probability(masked: bool) -> float:
+    """Exact for the uniformly random policy within six gates, over reachable states and frontiers."""
+    actions = ActionCatalogue(2, "kanqas").actions
+    unitaries = [embed(GATES[gate_index(action.gate)].matrix(), action.qubits, 2) for action in actions]
+    target = np.array([1, 0, 0, 1]) / np.sqrt(2)
+    start = np.array([1, 0, 0, 0], dtype=complex)
+    reached = {(start.tobytes(), (-1, -1)): (start, 1.0)}
+    success = 0.0
+    for _ in range(6):
+        following: dict[tuple[bytes, tuple[int, ...]], tuple[np.ndarray, float]] = {}
+        for (_, last), (state, probability) in reached.items():
+            repeats = {a for a, action in enumerate(actions) if all(last[q] == a for q in action.qubits)}
+            legal = [a for a in range(12) if not (masked and a in repeats)]
+            for a in legal:
+                image = unitaries[a] @ state
+                share = probability / len(legal)
+                if abs(target @ image) ** 2 >= 0.98:
+                    success += share
+                    continue
+                image = image * np.exp(-1j * np.angle(image[np.flatnonzero(np.abs(image) > 1e-9)[0]]))  # global phase
+                frontier = tuple(a if q in actions[a].qubits else last[q] for q in (0, 1))
+                key = ((np.round(image, 9) + 0.0).tobytes(), frontier)
+                following[key] = (image, following.get(key, (image, 0.0))[1] + share)
+        reached = following
+    return success
+
+
+def test_random_policy_on_bell_and_ghz() -> None:
+    """6.8391 % with the mask and 5.9777 % without; the environments play the same game; GHZ-3 about 1.70 %."""
+    assert bell_success_probability(masked=True) == pytest.approx(0.068391, abs=5e-7)
+    assert bell_success_probability(masked=False) == pytest.approx(0.059777, abs=5e-7)
+    for environment, episodes, rate in [("QAS-Bell-v0", 6000, 0.068391), ("QAS-GHZ-v0", 5000, 0.0170)]:
+        env, rng = build(environment), np.random.default_rng(0)
+        successes = 0
+        for _ in range(episodes):
+            _, info = env.reset()
+            over = False
+            while not over:
+                _, _, over, _, info = env.step(rng.choice(np.flatnonzero(info["action_mask"])))
+            successes += info["success"]
+        assert successes / episodes == pytest.approx(rate, abs=4 * np.sqrt(rate / episodes))
 
 
 def test_two_qubit_noise_of_kanqas_is_a_two_qubit_channel() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from tests.conftest import random_circuit, random_pauli_sum
 
 qiskit = pytest.importorskip("qiskit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from qas_simulators import (
     Channel,
     Circuit,
@@ -11,12 +12,14 @@ from qas_simulators import (
     PauliSum,
     PauliTransferSimulator,
     StatevectorSimulator,
+    program,
     reference,
 )
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 from qas_simulators.gates import GATES
+from qas_simulators.kernels import pauli_transfer
+from qas_simulators.kernels import statevector as kernels
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
-
 from tests.conftest import random_circuit, random_pauli_sum
 
 AMPLITUDE_DAMPING = Channel.from_kraus([[[1, 0], [0, np.sqrt(0.9)]], [[0, np.sqrt(0.1)], [0, 0]]])
@@ -26,6 +29,8 @@ NOISE_MODELS = {
     "depolarizing": NoiseModel.depolarizing(p1=1e-2, p2=5e-2),
     "kanqas": NoiseModel.bit_flip(0.3).add(depolarizing(0.2, 2), ["cx"]),
     "on_each_qubit": NoiseModel().add(depolarizing(5e-3), TWO_QUBIT_GATES),
+    "not_local": NoiseModel().add(AMPLITUDE_DAMPING.tensor(bit_flip(0.1)), TWO_QUBIT_GATES),
+    "mixed": NoiseModel().add(AMPLITUDE_DAMPING, ["cx", "ry", "h"]).add(depolarizing(0.1, 2), ["cz"]),
     "not_pauli": NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES + TWO_QUBIT_GATES),
     "one_place": NoiseModel().add(bit_flip(0.2), ["rx", "h"], [1]).add(depolarizing(0.1, 2), ["cx"], [1, 0]),
 }
@@ -55,6 +60,26 @@ def test_statevector_equals_density_matrix(num_qubits: int) -> None:
         assert StatevectorSimulator().expectation(circuit, observable) == pytest.approx(expected, abs=1e-12)
         psi = StatevectorSimulator().statevector(circuit)
         np.testing.assert_allclose(np.outer(psi, psi.conj()), reference.density_matrix(circuit), atol=1e-12)
+
+
+def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CX, CZ and SWAP through their matrices, as a gate without a kernel of its own would go; backwards too."""
+    circuit, observable = random_circuit(4, 60, seed=9), random_pauli_sum(4, 40, seed=9)
+    energy, gradient = StatevectorSimulator().expectation_and_gradient(circuit, observable)
+    two_qubit = np.array([gate.num_qubits == 2 for gate in GATES])
+    general = np.where(two_qubit, kernels.MATRIX2, program.STATEVECTOR_KINDS)
+    assert (general != program.STATEVECTOR_KINDS).sum() == 3
+    monkeypatch.setattr(program, "STATEVECTOR_KINDS", general)
+    again, gradient_again = StatevectorSimulator().expectation_and_gradient(circuit, observable)
+    assert again == pytest.approx(energy, abs=1e-12)
+    np.testing.assert_allclose(gradient_again, gradient, atol=1e-12)
+
+
+def test_noise_takes_the_cheapest_kernel_that_is_right() -> None:
+    kinds = {name: program.NoiseTables(noise, 3).kinds[-3:].tolist() for name, noise in NOISE_MODELS.items()}
+    exchange, block = pauli_transfer.EXCHANGE2, pauli_transfer.BLOCK2
+    assert kinds["not_local"] == [block] * 3
+    assert all(kinds[name] == [exchange] * 3 for name in kinds if name != "not_local")
 
 
 @pytest.mark.parametrize("gate", [gate.name for gate in GATES])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator
 from qas_simulators.channels import (
     amplitude_damping,

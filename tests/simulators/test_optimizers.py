@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.optimizers import (
     OPTIMIZERS,
@@ -16,7 +17,6 @@ from qas_simulators.optimizers import (
     make_optimizer,
 )
 from qas_simulators.simulator import Objective, Simulator
-
 from tests.conftest import random_circuit, random_pauli_sum
 
 TFIM_2 = PauliSum({"ZZ": -1.0, "XI": -1.0, "IX": -1.0})

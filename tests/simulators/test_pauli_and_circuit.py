@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.gates import PAULI_MATRICES
-
 from tests.conftest import random_circuit, random_pauli_sum
 
 

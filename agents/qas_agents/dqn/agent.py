@@ -13,7 +13,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from qas_simulators.errors import must
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -22,6 +21,7 @@ from qas_agents.dqn.config import DQNConfig
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import mlp
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
+from qas_simulators.errors import must
 
 Mask = NDArray[np.int8]
 FORMAT = 1

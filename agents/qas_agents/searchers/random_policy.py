@@ -7,9 +7,9 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
-from qas_simulators.errors import must
 
 from qas_agents.callbacks import Callback, as_callback
+from qas_simulators.errors import must
 
 
 class RandomPolicy:
