@@ -44,10 +44,10 @@ class PauliTransferSimulator(Simulator):
 
     def _tables_for(self, num_qubits: int) -> NoiseTables:
         if num_qubits not in self._tables:
-            self._tables[num_qubits] = NoiseTables(self.noise, num_qubits)
+            self._tables[num_qubits] = NoiseTables(self.noise, max(num_qubits, 2))
         return self._tables[num_qubits]
 
     def pauli_vector(self, circuit: Circuit) -> FloatArray:
         """Return ``Tr(P rho)`` for every Pauli string, shape ``(4**n,)``; see the conventions for the order."""
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        return final_state(self.program(circuit, identity), circuit.params)
+        return final_state(self.program(circuit, identity), circuit.params)[: 4**circuit.num_qubits]

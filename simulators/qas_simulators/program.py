@@ -5,6 +5,7 @@ A circuit is flat already; here it meets the gate table's matrices, the noise an
 
 from __future__ import annotations
 
+import threading
 from itertools import permutations
 from typing import Any, Final
 
@@ -52,7 +53,7 @@ def statevector_program(circuit: Circuit, observable: PauliSum) -> StatevectorPr
 class NoiseTables:
     """Every gate of the table on every choice of qubits, with its noise, for one register size.
 
-    One-qubit gates are fused with their noise; so are two-qubit gates where the result still exchanges entries.
+    One-qubit gates come with their noise; so are two-qubit gates where the result still exchanges entries.
     Otherwise one-qubit channels after a two-qubit gate stay blocks of their own (``after``), and a two-qubit channel
     makes a 16 x 16 block.
     """
@@ -65,16 +66,20 @@ class NoiseTables:
         self._rows2: dict[bytes, int] = {}
         for row, gate in enumerate(GATES):
             (self._add_one_qubit_gate if gate.num_qubits == 1 else self._add_two_qubit_gate)(row, noise, num_qubits)
-        self.blocks1 = np.frombuffer(b"".join(self._rows1)).reshape(-1, 4, 4).copy()
-        self.forms = np.array([_form(block) for block in self.blocks1], dtype=np.int64)
-        self.blocks2 = np.frombuffer(b"".join(self._rows2)).reshape(-1, 16, 16).copy()
-        self.sources = np.argmax(np.abs(self.blocks2), axis=2).astype(np.int64)
-        factors = np.take_along_axis(self.blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
+        blocks1 = np.frombuffer(b"".join(self._rows1)).reshape(-1, 4, 4)
+        blocks2 = np.frombuffer(b"".join(self._rows2)).reshape(-1, 16, 16)
+        self.growth1, inverses1 = _inverses(blocks1)
+        self.growth2, inverses2 = _inverses(blocks2)
+        self.blocks1 = np.stack([blocks1, inverses1.swapaxes(1, 2)], axis=1)
+        ways = [blocks2, blocks2.swapaxes(1, 2), inverses2.swapaxes(1, 2), inverses2]
+        self.blocks2 = np.stack(ways, axis=1).reshape(-1, 2, 2, 16, 16)
+        self.sources = np.argmax(np.abs(blocks2), axis=2).astype(np.int64)
+        factors = np.take_along_axis(blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
         self.factors: FloatArray = np.ascontiguousarray(factors, dtype=np.float64)
 
     def _add_one_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
-        self.kinds[row] = pauli_transfer.BLOCK1 if gate.axis is None else _ROTATIONS[gate.axis]
+        self.kinds[row] = pauli_transfer.FIXED1 if gate.axis is None else _ROTATIONS[gate.axis]
         bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
         for qubit in range(num_qubits):
             block = bare
@@ -116,12 +121,13 @@ class NoiseTables:
             circuit.table,
             self.kinds,
             self.channels,
-            self.blocks1,
-            self.forms,
             self.after,
+            self.blocks1,
             self.sources,
             self.factors,
             self.blocks2,
+            self.growth1,
+            self.growth2,
             observable.pauli_indices(),
             observable.coefficients,
         )
@@ -132,11 +138,13 @@ def _row_of(block: FloatArray, rows: dict[bytes, int]) -> int:
     return rows.setdefault(np.ascontiguousarray(block + 0.0).tobytes(), len(rows))
 
 
-def _form(block: FloatArray) -> int:
-    """Tell the cheapest way to apply a 4 x 4 block."""
-    rest = block - np.diag(np.diag(block))
-    rest[3, 0] = 0.0
-    return pauli_transfer.RELAXING if block[0, 0] == 1.0 and not rest.any() else pauli_transfer.GENERAL
+def _inverses(blocks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the logarithms of the inverses' norms, infinite where there is none, and the inverses or zeros."""
+    left, values, right = np.linalg.svd(blocks)
+    with np.errstate(divide="ignore"):
+        growth = np.maximum(0.0, -np.log(values[:, -1]))
+    reciprocals = np.where(np.isfinite(growth)[:, None], 1.0 / np.maximum(values, 1e-300), 0.0)
+    return growth, np.einsum("rji,rj,rkj->rik", right, reciprocals, left)
 
 
 def _is_exchange(block: FloatArray) -> bool:
@@ -145,18 +153,33 @@ def _is_exchange(block: FloatArray) -> bool:
     return bool((np.count_nonzero(block, axis=1) == 1).all() and (sources[sources] == np.arange(len(block))).all())
 
 
-def _solve(program: Program, *arguments: Any) -> tuple[FloatArray, int, int]:
-    statevector_program = isinstance(program, StatevectorProgram)
-    kernel = entries.solve_statevector if statevector_program else entries.solve_pauli_transfer
-    result: tuple[FloatArray, int, int] = kernel(*program, *arguments)
-    return result
+class _Memory(threading.local):
+    """The working memory of this thread's last program, because fresh pages cost more than a small simulation."""
+
+    def __init__(self) -> None:
+        self.bytes = np.empty(0, dtype=np.uint8)
+
+    def array(self, dtype: type, size: int) -> NDArray[Any]:
+        """Return ``size`` entries that the next call may overwrite."""
+        needed = size * np.dtype(dtype).itemsize
+        if needed > _KEPT:
+            return np.empty(size, dtype=dtype)
+        if needed > self.bytes.size:
+            self.bytes = np.empty(needed, dtype=np.uint8)
+        return self.bytes[:needed].view(dtype)
 
 
-_NO_STATEVECTOR, _NO_PAULI_VECTOR = np.empty(0, dtype=np.complex128), np.empty(0, dtype=np.float64)
+_KEPT: Final = 2**26  # bytes
+_MEMORY = _Memory()
 
 
-def _no_state(program: Program) -> NDArray[Any]:
-    return _NO_STATEVECTOR if isinstance(program, StatevectorProgram) else _NO_PAULI_VECTOR
+def _solve(program: Program, vectors: int, *arguments: Any) -> tuple[NDArray[Any], tuple[FloatArray, int, int]]:
+    """Run a kernel with memory for so many state vectors; return that memory too."""
+    if isinstance(program, StatevectorProgram):
+        memory = _MEMORY.array(np.complex128, max(vectors, 2) * program.diagonals.shape[1])
+        return memory, entries.solve_statevector(*program, memory, *arguments)
+    memory = _MEMORY.array(np.float64, min(vectors, 2) << 2 * program.channels.shape[1])
+    return memory, entries.solve_pauli_transfer(*program, memory, *arguments)
 
 
 def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray) -> FloatArray:
@@ -164,7 +187,7 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray) 
 
     ``gradients`` is filled if its shape is ``(B, num_params)`` and left alone if it is ``(0, num_params)``.
     """
-    return _solve(program, params_batch, gradients, _no_state(program), 0, 0, 0.0, 0.0)[0]
+    return _solve(program, 2 if len(gradients) else 1, params_batch, gradients, 0, 0, 0.0, 0.0)[1][0]
 
 
 def minimize(
@@ -181,18 +204,15 @@ def minimize(
         Energy, number of evaluations (energies and gradients), number of gradients among them.
     """
     batch = params[None, :]
-    energies, evaluations, gradients = _solve(
-        program, batch, batch[:0], _no_state(program), first, max_iterations, gradient_tolerance, energy_tolerance
-    )
+    tolerances = gradient_tolerance, energy_tolerance
+    _, (energies, evaluations, gradients) = _solve(program, 3, batch, batch[:0], first, max_iterations, *tolerances)
     return float(energies[0]), evaluations, gradients
 
 
 def final_state(program: Program, params: FloatArray) -> NDArray[Any]:
     """Return the statevector ``(2**n,)`` or the Pauli vector ``(4**n,)`` the program prepares."""
-    if isinstance(program, StatevectorProgram):
-        state: NDArray[Any] = np.empty(program.diagonals.shape[1], dtype=np.complex128)
-    else:
-        state = np.empty(4 ** program.channels.shape[1], dtype=np.float64)
     batch = params[None, :]
-    _solve(program, batch, batch[:0], state, 0, 0, 0.0, 0.0)
-    return state
+    memory, _ = _solve(program, 1, batch, batch[:0], 0, 0, 0.0, 0.0)
+    if isinstance(program, StatevectorProgram):
+        return memory[: program.diagonals.shape[1]].copy()
+    return memory.copy()

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba.core import config as _config
@@ -51,13 +51,17 @@ def kernel(function: _Function) -> _Function:
         config.CACHE_DIR = previous
 
 
+INNER: Final = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
+
+
 def inner(function: _Function) -> _Function:
-    """Compile a function that only other kernels call; it is kept inside their machine code."""
-    return cast(_Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
+    """Compile a function that only other kernels call; it is kept inside their machine code.
+
+    It allocates and returns no arrays, so it needs no reference counts: these cost more than a small simulation.
+    """
+    return cast(_Function, numba.njit(**INNER)(function))
 
 
 def inlined(function: _Function) -> _Function:
     """Paste a function into its only caller, so that it is optimised once and not once per level of calls."""
-    return cast(
-        _Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")(function)
-    )
+    return cast(_Function, numba.njit(**INNER, inline="always")(function))

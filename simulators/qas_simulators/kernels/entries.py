@@ -16,7 +16,7 @@ import sys
 import numpy as np
 from numba.extending import overload
 
-from qas_simulators.kernels.compile import inlined, inner, kernel
+from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 
@@ -30,11 +30,11 @@ def _evaluate(program, params, gradient, work):
     raise NotImplementedError
 
 
-def _workspace(program, num_params):
+def _scan(program, params, first, work):
     raise NotImplementedError
 
 
-def _final_state(work):
+def _workspace(program, num_params, memory):
     raise NotImplementedError
 
 
@@ -43,37 +43,19 @@ def _module_of(value):
     return sys.modules[value.instance_class.__module__]
 
 
-@overload(_evaluate)
+@overload(_evaluate, jit_options=INNER)
 def _typed_evaluate(program, params, gradient, work):
     return _module_of(program).evaluate
 
 
+@overload(_scan, jit_options=INNER)
+def _typed_scan(program, params, first, work):
+    return _module_of(program).scan
+
+
 @overload(_workspace)
-def _typed_workspace(program, num_params):
+def _typed_workspace(program, num_params, memory):
     return _module_of(program).workspace
-
-
-@overload(_final_state)
-def _typed_final_state(work):
-    return _module_of(work).final_state
-
-
-@inlined
-def _scan(program, params, first, work):
-    """Move each angle from index ``first`` on to the exact minimum of its sinusoid; return the energy evaluations."""
-    no_gradient = params[:0]
-    energies = np.empty(3)
-    for k in range(first, params.size):
-        origin = params[k]
-        for shift in range(3):
-            params[k] = origin + 0.5 * math.pi * (shift - 1)
-            energies[shift] = _evaluate(program, params, no_gradient, work)
-        sine = 0.5 * (energies[2] - energies[0])
-        cosine = energies[1] - 0.5 * (energies[0] + energies[2])
-        params[k] = origin
-        if sine * sine + cosine * cosine > 1e-24:
-            params[k] = origin + math.atan2(-sine, -cosine)
-    return 3 * (params.size - first)
 
 
 @inlined
@@ -174,14 +156,15 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
 
 
 @inlined
-def _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance):
+def _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance):
     num_params = params_batch.shape[1]
-    work = _workspace(program, num_params)
+    work = _workspace(program, num_params, memory)
     energies = np.empty(params_batch.shape[0])
     evaluations, gradient_evaluations = energies.size, gradients.shape[0]
     if max_iterations > 0 and num_params > 0:
         params = params_batch[0]
-        evaluations = _scan(program, params, first, work)
+        _scan(program, params, first, work)
+        evaluations = 3 * (num_params - first)  # what a device would need
         energies[0], gradient_evaluations = _lbfgs(
             program, params, max_iterations, gradient_tolerance, energy_tolerance, work
         )
@@ -191,10 +174,6 @@ def _solve(program, params_batch, gradients, state, first, max_iterations, gradi
     for b in range(energies.size):
         gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
         energies[b] = _evaluate(program, params_batch[b], gradient, work)
-    if state.size > 0:
-        view = _final_state(work)
-        for i in range(view.size):
-            state[i] = view[i]
     return energies, evaluations, gradient_evaluations
 
 
@@ -205,9 +184,9 @@ def solve_statevector(
     matrices,
     flips,
     diagonals,
+    memory,
     params_batch,
     gradients,
-    state,
     first,
     max_iterations,
     gradient_tolerance,
@@ -215,8 +194,8 @@ def solve_statevector(
 ):
     """Evaluate or minimise.
 
-    With ``max_iterations`` 0: energies of a batch, gradients unless that array has no rows, and the last row's final
-    ``state`` unless that array is empty (then without gradients).
+    With ``max_iterations`` 0: energies of a batch, and gradients unless that array has no rows. The state is left at
+    the beginning of ``memory``, which is longer where there are gradients.
 
     Otherwise: scan the angles of the first row from index ``first`` on and minimise over all, in place. One entry for
     everything, because every entry compiles all that it calls anew.
@@ -225,7 +204,7 @@ def solve_statevector(
         Energies, number of evaluations, number of gradients among them.
     """
     program = StatevectorProgram(table, kinds, matrices, flips, diagonals)
-    return _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance)
+    return _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance)
 
 
 @kernel
@@ -233,17 +212,18 @@ def solve_pauli_transfer(
     table,
     kinds,
     channels,
-    blocks1,
-    forms,
     after,
+    blocks1,
     sources,
     factors,
     blocks2,
+    growth1,
+    growth2,
     indices,
     coefficients,
+    memory,
     params_batch,
     gradients,
-    state,
     first,
     max_iterations,
     gradient_tolerance,
@@ -251,6 +231,17 @@ def solve_pauli_transfer(
 ):
     """Do the same for a noisy program; see :func:`solve_statevector`."""
     program = PauliTransferProgram(
-        table, kinds, channels, blocks1, forms, after, sources, factors, blocks2, indices, coefficients
+        table,
+        kinds,
+        channels,
+        after,
+        blocks1,
+        sources,
+        factors,
+        blocks2,
+        growth1,
+        growth2,
+        indices,
+        coefficients,
     )
-    return _solve(program, params_batch, gradients, state, first, max_iterations, gradient_tolerance, energy_tolerance)
+    return _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance)

@@ -1,8 +1,13 @@
 """Pauli-transfer kernels: noisy programs on the Pauli vector ``r_P = Tr(P rho)``, and gradients by the adjoint method.
 
-The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. A gate and its noise are
-one map: rotations carry the diagonal of a Pauli channel (or a 4 x 4 block), fixed gates are 4 x 4 blocks, two-qubit
-gates signed and damped exchanges of 16 entries (or 16 x 16 blocks).
+The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. All one-qubit gates and
+channels between two two-qubit gates on a qubit are one run: a single 4 x 4 block, one pass over the vector. Two-qubit
+gates are signed and damped exchanges of 16 entries, or 16 x 16 blocks. Large vectors are worked on in chunks that stay
+in the cache for several steps.
+
+Backwards, the observable is pulled back by transposes while the state returns by inverses. Where the noise is too
+strong for stable inverses the states before the runs are kept instead. Both meet in one 4 x 4 correlation per run, from
+which follow the derivatives of all its angles, and the exact sinusoid of each.
 """
 
 from __future__ import annotations
@@ -13,11 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.kernels.compile import inner
+from qas_simulators.kernels import lanes
+from qas_simulators.kernels.compile import inlined, inner
 
-RX, RY, RZ, BLOCK1, EXCHANGE2, BLOCK2 = range(6)
-RELAXING, GENERAL = range(2)  # diagonal but for I -> Z (Pauli channels, damping, relaxation); any 4 x 4 block
-LONG_RUN = 16  # contiguous entries from which slices pay
+RX, RY, RZ, FIXED1, EXCHANGE2, BLOCK2, RUN = range(7)
+FORWARD, BACK, PULL, TUNE = range(4)  # ways through the steps
+CHUNK = 8  # qubits of a chunk
+CHUNK_LOW = 3  # of these, the lowest of the register: contiguous runs of 4**3 entries
+MAX_GROWTH = math.log(1e4)  # of rounding errors by inverses
 
 
 class PauliTransferProgram(NamedTuple):
@@ -26,97 +34,203 @@ class PauliTransferProgram(NamedTuple):
     table: NDArray[np.int32]  # (num_gates, 4)
     kinds: NDArray[np.int64]  # (gate table,)
     channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
-    blocks1: NDArray[np.float64]  # (rows, 4, 4): one-qubit gate with its noise; for rotations the noise alone
-    forms: NDArray[np.int64]  # (rows,): RELAXING or GENERAL
-    after: NDArray[np.int64]  # (gate table, n, n + 1, 2): blocks that follow a two-qubit gate, or -1
+    after: NDArray[np.int64]  # (gate table, n, n + 1, 2): rows of blocks1 that follow a two-qubit gate, or -1
+    blocks1: NDArray[np.float64]  # (rows, 2, 4, 4): one-qubit gate and noise (rotations: noise); inverse, transposed
     sources: NDArray[np.int64]  # (rows, 16): out[k] = factors[k] * in[sources[k]]
     factors: NDArray[np.float64]  # (rows, 16)
-    blocks2: NDArray[np.float64]  # (rows, 16, 16)
+    blocks2: NDArray[np.float64]  # (rows, 2, 2, 16, 16): gate and noise or inverse, transposed; each also transposed
+    growth1: NDArray[np.float64]  # (rows,): logarithm of the norm of the inverse
+    growth2: NDArray[np.float64]  # (rows,)
     indices: NDArray[np.int64]  # (terms,) of the observable
     coefficients: NDArray[np.float64]  # (terms,)
 
 
-@inner
-def _prepare_zero(vector):
-    """|0...0>: 1 on every product of I and Z."""
-    for i in range(vector.size):
-        vector[i] = 1.0 if (i ^ (i >> 1)) & 0x5555555555555555 == 0 else 0.0
+class Workspace(NamedTuple):
+    """The plan of a program, and scratch memory that all its evaluations reuse.
 
-
-@inner
-def _turn(vector, stride, first, second, third, m00, m01, m10, m11, f3):
-    """(a, b) -> (m00 a + m01 b, m10 a + m11 b) on two Pauli digits of one qubit, and c -> f3 c on the third.
-
-    Indices that numba knows to be positive (unsigned, or local to a slice) are what lets LLVM use vector instructions;
-    slices cost a few nanoseconds, so short runs go without.
+    Items are one-qubit gates and channels in the order of the circuit, steps runs of them and two-qubit gates. The
+    steps ``order[starts[g]:starts[g + 1]]`` make group ``g``, done chunk by chunk: qubit ``q`` is number
+    ``places[g, q]`` of the chunk, or -1 if it is not there.
     """
-    if stride < LONG_RUN:
-        run, x, y, z = np.uint64(stride), np.uint64(first), np.uint64(second), np.uint64(third)
-        for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
-            for j in range(run):
-                i = base + j
-                a, b = vector[i + x], vector[i + y]
-                vector[i + x] = m00 * a + m01 * b
-                vector[i + y] = m10 * a + m11 * b
-                vector[i + z] *= f3
-        return
-    for base in range(0, vector.size, 4 * stride):
-        left = vector[base + first : base + first + stride]
-        right = vector[base + second : base + second + stride]
-        rest = vector[base + third : base + third + stride]
-        for i in range(stride):
-            a, b = left[i], right[i]
-            left[i] = m00 * a + m01 * b
-            right[i] = m10 * a + m11 * b
-            rest[i] *= f3
+
+    items: NDArray[np.int64]  # (num_items, 4): kind, row of blocks1, parameter, run
+    steps: NDArray[np.int64]  # (num_steps, 4): kind, qubit0, qubit1, row or run
+    order: NDArray[np.int64]  # (num_steps,)
+    starts: NDArray[np.int64]  # (num_groups + 1,)
+    places: NDArray[np.int64]  # (num_groups, n)
+    is_stable: bool
+    ket: NDArray[np.float64]  # (4**n,): the state
+    bra: NDArray[np.float64]  # (4**n,): the observable
+    chunks: NDArray[np.float64]  # (2, 4**CHUNK) or empty
+    tape: NDArray[np.float64]  # (num_runs, 4**n) or empty
+    blocks: NDArray[np.float64]  # (num_runs, 2, 4, 4): every run, and the transpose of its inverse
+    before: NDArray[np.float64]  # (num_items, 4, 4): product of the items before this one in its run
+    pulled: NDArray[np.float64]  # (num_runs, 4, 4): correlation of bra after and ket before a run
+    rotations: NDArray[np.float64]  # (num_params, 2): cosine, sine
+    everywhere: NDArray[np.int64]  # (n,): places of the qubits in the whole vector
+    offsets: NDArray[np.int64]  # (16,)
+    sums: NDArray[np.float64]  # (96,)
+    partial: NDArray[np.float64]  # (1, 4, 4)
 
 
 @inner
-def _relax(vector, stride, f1, f2, f3, shift, transpose):
-    """(I, X, Y, Z) -> (I, f1 X, f2 Y, f3 Z + shift I), or its transpose."""
-    run = np.uint64(stride)
-    for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
-        for j in range(run):
-            i0 = base + j
-            i1, i2, i3 = i0 + run, i0 + np.uint64(2) * run, i0 + np.uint64(3) * run
-            v0, v3 = vector[i0], vector[i3]
-            vector[i1] *= f1
-            vector[i2] *= f2
-            if transpose:
-                vector[i0] = v0 + shift * v3
-                vector[i3] = f3 * v3
-            else:
-                vector[i3] = f3 * v3 + shift * v0
+def _plan(program, items, steps, open_runs):
+    """Fill ``items`` and ``steps``; return how many runs and steps there are and how much inverses amplify errors."""
+    table, kinds, channels, after = program.table, program.kinds, program.channels, program.after
+    num_qubits = channels.shape[1]
+    for qubit in range(num_qubits):
+        open_runs[qubit] = -1
+    num_items, num_runs, num_steps, growth = 0, 0, 0, 0.0
+    for gate in range(table.shape[0] + 1):
+        name, qubit0, qubit1, kind, row = 0, 0, 0, RUN, 0
+        if gate < table.shape[0]:
+            name, qubit0, qubit1 = table[gate, 0], table[gate, 1], table[gate, 2]
+            kind, row = kinds[name], channels[name, qubit0, qubit1 + 1]
+        is_two_qubit = kind == EXCHANGE2 or kind == BLOCK2
+        if kind > FIXED1:  # a two-qubit gate ends the runs on its qubits, the end of the circuit all
+            for qubit in range(num_qubits):
+                run = open_runs[qubit]
+                if run >= 0 and (kind == RUN or qubit == qubit0 or qubit == qubit1):
+                    steps[num_steps, 0], steps[num_steps, 1] = RUN, qubit
+                    steps[num_steps, 2], steps[num_steps, 3] = -1, run
+                    open_runs[qubit] = -1
+                    num_steps += 1
+        if is_two_qubit:
+            steps[num_steps, 0], steps[num_steps, 1] = kind, qubit0
+            steps[num_steps, 2], steps[num_steps, 3] = qubit1, row
+            num_steps += 1
+            growth += program.growth2[row]
+        for k in range(0 if kind == RUN else 2 if is_two_qubit else 1):
+            own = after[name, qubit0, qubit1 + 1, k] if is_two_qubit else row
+            if own < 0:
+                continue
+            qubit = qubit1 if k == 1 else qubit0
+            if open_runs[qubit] < 0:
+                open_runs[qubit] = num_runs
+                num_runs += 1
+            items[num_items, 0], items[num_items, 1] = min(kind, FIXED1), own
+            items[num_items, 2], items[num_items, 3] = table[gate, 3], open_runs[qubit]
+            num_items += 1
+            growth += program.growth1[own]
+    return num_items, num_runs, num_steps, growth
 
 
 @inner
-def _channel1(vector, qubit, blocks, row, forms, transpose):
-    """Apply a one-qubit channel the cheapest way."""
-    if forms[row] == RELAXING:
-        f1, f2, f3 = blocks[row, 1, 1], blocks[row, 2, 2], blocks[row, 3, 3]
-        _relax(vector, 1 << 2 * qubit, f1, f2, f3, blocks[row, 3, 0], transpose)
-    else:
-        _block1(vector, 1 << 2 * qubit, blocks, row, transpose)
+def _group(steps, num_qubits, is_chunked, order, starts, places, is_done, is_blocked):
+    """Order the steps in groups that touch at most ``CHUNK`` qubits, the lowest ones always; return how many."""
+    largest = CHUNK if is_chunked else num_qubits
+    num_steps = steps.shape[0]
+    num_groups, done = 0, 0
+    for step in range(num_steps):
+        is_done[step] = 0
+    while done < num_steps or num_groups == 0:
+        starts[num_groups] = done
+        size = CHUNK_LOW if is_chunked else num_qubits
+        for qubit in range(num_qubits):
+            places[num_groups, qubit] = qubit if qubit < size else -1
+            is_blocked[qubit] = 0
+        for step in range(num_steps):
+            if is_done[step]:
+                continue
+            qubit0, qubit1 = steps[step, 1], steps[step, 2]
+            second = qubit1 if qubit1 >= 0 else qubit0
+            needed = (places[num_groups, qubit0] < 0) + (qubit1 >= 0 and places[num_groups, second] < 0)
+            if is_blocked[qubit0] or is_blocked[second] or size + needed > largest:
+                is_blocked[qubit0] = is_blocked[second] = 1  # later steps on these qubits must wait
+                continue
+            for qubit in (qubit0, second):
+                if places[num_groups, qubit] < 0:
+                    places[num_groups, qubit] = size
+                    size += 1
+            order[done] = step
+            is_done[step] = 1
+            done += 1
+        num_groups += 1
+    starts[num_groups] = done
+    return num_groups
+
+
+def workspace(program, num_params, memory):
+    """Return the plan of a program with ``num_params`` angles; ``memory`` has ``4**n`` entries, or twice as many for gradients."""
+    num_qubits = program.channels.shape[1]
+    everywhere = np.empty(num_qubits, np.int64)
+    items = np.empty((2 * program.table.shape[0], 4), np.int64)
+    steps = np.empty((3 * program.table.shape[0] + num_qubits, 4), np.int64)
+    num_items, num_runs, num_steps, growth = _plan(program, items, steps, everywhere)
+    is_stable = growth <= MAX_GROWTH
+    size = 1 << 2 * num_qubits
+    with_bra = memory.size >= 2 * size
+    num_tape = 0 if is_stable or not with_bra else num_runs
+    is_chunked = num_qubits > CHUNK and num_tape == 0
+    chunk = 1 << 2 * CHUNK if is_chunked else 0
+    order, starts = np.empty(num_steps, np.int64), np.empty(num_steps + 2, np.int64)
+    places = np.empty((num_steps + 1, num_qubits), np.int64)
+    num_groups = _group(
+        steps[:num_steps], num_qubits, is_chunked, order, starts, places, np.empty(num_steps, np.int64), everywhere
+    )
+    for qubit in range(num_qubits):
+        everywhere[qubit] = qubit
+    return Workspace(
+        items[:num_items],
+        steps[:num_steps],
+        order,
+        starts[: num_groups + 1],
+        places,
+        is_stable,
+        memory[:size],
+        memory[size : 2 * size],
+        np.empty((2, chunk)),
+        np.empty((num_tape, size)),
+        np.empty((num_runs, 2, 4, 4)),
+        np.empty((num_items, 4, 4)),
+        np.empty((num_runs, 4, 4)),
+        np.empty((num_params, 2)),
+        everywhere,
+        np.empty(16, np.int64),
+        np.empty(96),
+        np.empty((1, 4, 4)),
+    )
 
 
 @inner
-def _block1(vector, stride, blocks, row, transpose):
-    across, down = (4, 1) if transpose else (1, 4)
-    m = blocks[row].ravel()
-    m00, m01, m02, m03 = m[0], m[across], m[2 * across], m[3 * across]
-    m10, m11, m12, m13 = m[down], m[down + across], m[down + 2 * across], m[down + 3 * across]
-    m20, m21, m22, m23 = m[2 * down], m[2 * down + across], m[2 * down + 2 * across], m[2 * down + 3 * across]
-    m30, m31, m32, m33 = m[3 * down], m[3 * down + across], m[3 * down + 2 * across], m[3 * down + 3 * across]
-    run = np.uint64(stride)
-    for base in range(np.uint64(0), np.uint64(vector.size), np.uint64(4) * run):
-        for j in range(run):
-            i0 = base + j
-            i1, i2, i3 = i0 + run, i0 + np.uint64(2) * run, i0 + np.uint64(3) * run
-            v0, v1, v2, v3 = vector[i0], vector[i1], vector[i2], vector[i3]
-            vector[i0] = m00 * v0 + m01 * v1 + m02 * v2 + m03 * v3
-            vector[i1] = m10 * v0 + m11 * v1 + m12 * v2 + m13 * v3
-            vector[i2] = m20 * v0 + m21 * v1 + m22 * v2 + m23 * v3
-            vector[i3] = m30 * v0 + m31 * v1 + m32 * v2 + m33 * v3
+def _mixed_rows(kind):
+    """Return the Pauli digits that a rotation mixes: RX Y and Z, RY Z and X, RZ X and Y."""
+    return (kind + 1) % 3 + 1, (kind + 2) % 3 + 1
+
+
+@inner
+def _rotate_rows(block, kind, c, s):
+    """Multiply a 4 x 4 block by a rotation from the left."""
+    first, second = _mixed_rows(kind)
+    for q in range(4):
+        a, b = block[first, q], block[second, q]
+        block[first, q], block[second, q] = c * a - s * b, s * a + c * b
+
+
+@inlined
+def _fuse(program, work, params, with_inverses):
+    """Multiply every run's gates and noise, ``blocks[run, 0]``, and the transposes of their inverses."""
+    items, rotations, blocks, before, blocks1 = work.items, work.rotations, work.blocks, work.before, program.blocks1
+    for k in range(params.size):
+        rotations[k, 0], rotations[k, 1] = math.cos(params[k]), math.sin(params[k])
+    for inverse in range(2 if with_inverses else 1):
+        for run in range(blocks.shape[0]):
+            for p in range(4):
+                for q in range(4):
+                    blocks[run, inverse, p, q] = 1.0 if p == q else 0.0
+        for k in range(items.shape[0]):
+            kind, row, param, run = items[k, 0], items[k, 1], items[k, 2], items[k, 3]
+            block = 32 * run + 16 * inverse
+            if not inverse:
+                lanes.copy4(blocks, block, before, 16 * k)
+            if kind <= RZ:
+                c, s = rotations[param, 0], rotations[param, 1]
+                first, second = _mixed_rows(kind)
+                for q in range(4):
+                    a, b = blocks[run, inverse, first, q], blocks[run, inverse, second, q]
+                    blocks[run, inverse, first, q] = c * a - s * b
+                    blocks[run, inverse, second, q] = s * a + c * b
+            lanes.multiply4(blocks1, 32 * row + 16 * inverse, blocks, block, kind < 0)
 
 
 @inner
@@ -125,174 +239,256 @@ def _digits(p, qubit0, qubit1):
     return ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
 
 
-@inner
-def _exchange2(vector, qubit0, qubit1, sources, factors, row, transpose, offsets, weights):
+@inlined
+def _exchange(vector, qubit0, qubit1, sources, factors, row, back, is_inverse):
     """Damped and signed exchange of the 16 entries of two qubits: ``out[p] = factors[p] * in[sources[p]]``.
 
     ``sources`` is its own inverse, as for CX, CZ and SWAP, so entries stand still or change places in pairs.
     """
-    count = 0
-    for p in range(16):
-        source = sources[row, p]
-        here, there = factors[row, p], factors[row, source]
-        if source < p or (source == p and here == 1.0):
-            continue
-        offsets[count], offsets[count + 16] = _digits(p, qubit0, qubit1), _digits(source, qubit0, qubit1)
-        weights[count], weights[count + 16] = (there, here) if transpose else (here, there)
-        count += 1
     low, high = min(qubit0, qubit1), max(qubit0, qubit1)
     run, inner_block, outer_block = 1 << 2 * low, 4 << 2 * low, 1 << 2 * high
-    for outer in range(0, vector.size, 4 * outer_block):
-        if run == 1:  # the lowest qubit: entries outside, so that the innermost loop is long
-            for k in range(count):
-                p, q, fp, fq = offsets[k], offsets[k + 16], weights[k], weights[k + 16]
-                for i in range(outer, outer + outer_block, inner_block):
-                    vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
+    for p in range(16):
+        q = sources[row, p]
+        to_p, to_q = factors[row, p], factors[row, q]
+        if q < p or (q == p and to_p == 1.0):
             continue
-        for middle in range(outer, outer + outer_block, inner_block):
-            for k in range(count):
-                p, q, fp, fq = middle + offsets[k], middle + offsets[k + 16], weights[k], weights[k + 16]
-                if run < LONG_RUN:
-                    for i in range(run):
-                        vector[i + p], vector[i + q] = fp * vector[i + q], fq * vector[i + p]
-                    continue
-                left, right = vector[p : p + run], vector[q : q + run]
-                for i in range(run):
-                    left[i], right[i] = fp * right[i], fq * left[i]
-
-
-@inner
-def _base_of_pair(k, low, high):
-    """Return ``k`` with the base-4 digit 0 inserted at two digit positions, ``low < high``."""
-    i = ((k >> 2 * low) << (2 * low + 2)) | (k & ((1 << 2 * low) - 1))
-    return ((i >> 2 * high) << (2 * high + 2)) | (i & ((1 << 2 * high) - 1))
-
-
-@inner
-def _block2(vector, qubit0, qubit1, blocks, row, scratch, transpose):
-    low, high = min(qubit0, qubit1), max(qubit0, qubit1)
-    for k in range(vector.size >> 4):
-        base = _base_of_pair(k, low, high)
-        for p in range(16):
-            scratch[p] = vector[base + _digits(p, qubit0, qubit1)]
-        for p in range(16):
-            total = 0.0
-            for q in range(16):
-                total += (blocks[row, q, p] if transpose else blocks[row, p, q]) * scratch[q]
-            vector[base + _digits(p, qubit0, qubit1)] = total
-
-
-@inner
-def _keep(vector, stride, first, second, tape, param):
-    """Copy the two Pauli digits that a rotation mixes, half of the vector, to its row of the tape."""
-    k = 0
-    for base in range(0, vector.size, 4 * stride):
-        for i in range(stride):
-            tape[param, k + i] = vector[base + first + i]
-            tape[param, k + stride + i] = vector[base + second + i]
-        k += 2 * stride
-
-
-@inner
-def _generator_overlap(bra, stride, first, second, tape, param):
-    """Derivative of a rotation: <bra| J |vector> with J (a, b) = (-b, a), the vector from the tape."""
-    total = 0.0
-    k = 0
-    for base in range(0, bra.size, 4 * stride):
-        for i in range(stride):
-            total += bra[base + second + i] * tape[param, k + i] - bra[base + first + i] * tape[param, k + stride + i]
-        k += 2 * stride
-    return total
-
-
-@inner
-def _walk(vector, program, cosines, sines, back, tape, gradient, offsets, scratch):
-    """Apply all gates; with ``back`` pull ``vector`` back through their transposes, last gate first.
-
-    Forwards the digits that each rotation mixes are kept on ``tape`` (if it has rows), because a noisy map has no
-    stable inverse; backwards it meets the pulled-back observable in ``gradient``.
-    """
-    table, kinds, channels, blocks1 = program.table, program.kinds, program.channels, program.blocks1
-    forms, after, sources = program.forms, program.after, program.sources
-    factors, blocks2 = program.factors, program.blocks2
-    last = table.shape[0] - 1
-    for step in range(last + 1):
-        gate = last - step if back else step
-        kind = kinds[table[gate, 0]]
-        qubit0, qubit1, param = table[gate, 1], table[gate, 2], table[gate, 3]
-        row = channels[table[gate, 0], qubit0, qubit1 + 1]
-        stride = 1 << 2 * qubit0
-        if kind <= RZ:
-            first = ((kind + 1) % 3 + 1) * stride  # RX mixes Y, Z; RY mixes Z, X; RZ mixes X, Y
-            second = ((kind + 2) % 3 + 1) * stride
-            third = (kind + 1) * stride
-            c, s = cosines[param], sines[param]
-            if not back and tape.shape[0] > 0:
-                _keep(vector, stride, first, second, tape, param)
-            is_pauli_channel = forms[row] == RELAXING and blocks1[row, 3, 0] == 0.0
-            if is_pauli_channel:  # in one pass with the rotation; backwards their transpose
-                d1, d2, d3 = first // stride, second // stride, kind + 1
-                f1, f2, f3 = blocks1[row, d1, d1], blocks1[row, d2, d2], blocks1[row, d3, d3]
-                if back:
-                    _turn(vector, stride, first, second, third, c * f1, s * f2, -s * f1, c * f2, f3)
-                else:
-                    _turn(vector, stride, first, second, third, c * f1, -s * f1, s * f2, c * f2, f3)
-            else:
-                for part in range(2):  # the rotation first; backwards last
-                    if part == back:
-                        sine = -s if back else s
-                        _turn(vector, stride, first, second, third, c, -sine, sine, c, 1.0)
-                    else:
-                        _channel1(vector, qubit0, blocks1, row, forms, back)
-            if back:
-                gradient[param] = _generator_overlap(vector, stride, first, second, tape, param)
-        elif kind == BLOCK1:
-            _block1(vector, stride, blocks1, row, back)
-        elif kind == BLOCK2:
-            _block2(vector, qubit0, qubit1, blocks2, row, scratch, back)
+        if back:
+            to_p, to_q = to_q, to_p
+        if is_inverse:
+            to_p, to_q = 1.0 / to_p, 1.0 / to_q
+        left, right = _digits(p, qubit0, qubit1), _digits(q, qubit0, qubit1)
+        if low == 0:
+            lanes.exchange_runs1(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+        elif low == 1:
+            lanes.exchange_runs4(vector, outer_block, inner_block, run, left, right, to_p, to_q)
         else:
-            for part in range(2):  # the gate first; backwards last
-                if part == back:
-                    _exchange2(vector, qubit0, qubit1, sources, factors, row, back, offsets, scratch)
-                elif after[table[gate, 0], qubit0, qubit1 + 1, 0] >= 0:
-                    for k in range(2):
-                        noise = after[table[gate, 0], qubit0, qubit1 + 1, k]
-                        _channel1(vector, qubit1 if k else qubit0, blocks1, noise, forms, back)
+            lanes.exchange_runs8(vector, outer_block, inner_block, run, left, right, to_p, to_q)
 
 
-class Workspace(NamedTuple):
-    """Scratch memory of one program, reused by every evaluation."""
+@inlined
+def _apply(program, work, vector, step, places, is_bra, back):
+    """Apply a step to the state forwards or to the observable backwards; the other way round, its inverse."""
+    blocks, steps, offsets = work.blocks, work.steps, work.offsets
+    kind, row = steps[step, 0], steps[step, 3]
+    qubit0 = places[steps[step, 1]]
+    inverse = 1 if is_bra != back else 0
+    if kind == RUN:
+        block = 32 * row + 16 * inverse
+        is_unital = True
+        for k in range(1, 4):
+            is_unital = is_unital and blocks[row, inverse, 0, k] == 0.0 and blocks[row, inverse, k, 0] == 0.0
+        if qubit0 == 0:
+            lanes.mix_lanes0(vector, blocks, block, back)
+        elif qubit0 == 1:
+            lanes.mix_lanes1(vector, blocks, block, back)
+        elif is_unital:
+            lanes.mix_runs_unital(vector, blocks, block, back, 1 << 2 * qubit0)
+        else:
+            lanes.mix_runs(vector, blocks, block, back, 1 << 2 * qubit0)
+    else:
+        qubit1 = places[steps[step, 2]]
+        low, high = min(qubit0, qubit1), max(qubit0, qubit1)
+        run, inner_block, outer_block = 1 << 2 * low, 4 << 2 * low, 1 << 2 * high
+        if kind == EXCHANGE2:
+            _exchange(vector, qubit0, qubit1, program.sources, program.factors, row, back, inverse == 1)
+        else:
+            for p in range(16):
+                offsets[p] = _digits(p, qubit0, qubit1)
+            plain = 256 * (4 * row + 2 * inverse + (1 if back else 0))
+            turned = 256 * (4 * row + 2 * inverse + (0 if back else 1))
+            if low < 2:
+                lanes.mix2_scattered(vector, program.blocks2, turned, offsets, outer_block, inner_block, run)
+            else:
+                lanes.mix2_runs(vector, program.blocks2, plain, offsets, outer_block, inner_block, run)
 
-    vector: NDArray[np.float64]  # (4**n,)
-    tape: NDArray[np.float64]  # (num_params, 4**n / 2)
-    cosines: NDArray[np.float64]  # (num_params,)
-    sines: NDArray[np.float64]  # (num_params,)
-    offsets: NDArray[np.int64]  # (32,)
-    scratch: NDArray[np.float64]  # (32,)
 
-
-def workspace(program, num_params):
-    """Return scratch memory for a program with ``num_params`` angles."""
-    size = 1 << 2 * program.channels.shape[1]
-    tape = np.empty((num_params, size >> 1))
-    return Workspace(
-        np.empty(size), tape, np.empty(num_params), np.empty(num_params), np.empty(32, np.int64), np.empty(32)
-    )
+@inlined
+def _correlate(bra, ket, qubit, pulled, run, sums):
+    """Add to ``pulled[run, p, q]``, ``p > 0``, the sum of ``bra * ket`` over all entries with digits ``p`` and ``q``."""
+    if qubit < 2:
+        if qubit == 0:
+            lanes.correlate_lanes0(bra, ket, sums)
+        else:
+            lanes.correlate_lanes1(bra, ket, sums)
+        for m in range(4):
+            for k in range(16):
+                p = (k >> 2 * qubit) & 3
+                pulled[run, p, p ^ m] += sums[16 * m + k]
+    else:
+        lanes.correlate_runs(bra, ket, sums, 1 << 2 * qubit)
+        for k in range(12):
+            for j in range(8):
+                pulled[run, 1 + (k >> 2), k & 3] += sums[8 * k + j]
 
 
 @inner
-def _angles(params, cosines, sines):
-    for k in range(params.size):
-        cosines[k] = math.cos(params[k])
-        sines[k] = math.sin(params[k])
+def _copy_chunk(vector, chunk, group, number, back):
+    """Copy the entries of chunk ``number`` of a group from the vector, or back there.
+
+    ``group[q]`` is the place of qubit ``q`` in the chunk, -1 if ``number`` holds its digit.
+    """
+    run, base = 1 << 2 * CHUNK_LOW, 0
+    digits = number
+    for qubit in range(group.size):
+        if group[qubit] < 0:
+            base += (digits & 3) << 2 * qubit
+            digits >>= 2
+    for k in range(chunk.size >> 2 * CHUNK_LOW):
+        offset = base
+        for qubit in range(CHUNK_LOW, group.size):
+            if group[qubit] >= 0:
+                offset += ((k >> 2 * (group[qubit] - CHUNK_LOW)) & 3) << 2 * qubit
+        inside, outside = chunk[k * run : (k + 1) * run], vector[offset : offset + run]
+        for i in range(run):
+            if back:
+                outside[i] = inside[i]
+            else:
+                inside[i] = outside[i]
 
 
 @inner
-def _expectation(program, vector):
-    total = 0.0
-    for k in range(program.indices.size):
-        total += program.coefficients[k] * vector[program.indices[k]]
-    return total
+def _prepare(program, work, with_observable):
+    """Make the state |0...0>, 1 on every product of I and Z, and the observable."""
+    ket, bra = work.ket, work.bra
+    for i in range(ket.size):
+        ket[i] = 1.0 if (i ^ (i >> 1)) & 0x5555555555555555 == 0 else 0.0
+    if with_observable:
+        for i in range(bra.size):
+            bra[i] = 0.0
+        for k in range(program.indices.size):
+            bra[program.indices[k]] += program.coefficients[k]
+        for run in range(work.pulled.shape[0]):
+            for k in range(16):
+                work.pulled[run, k >> 2, k & 3] = 0.0
+
+
+@inner
+def _pull_item(blocks1, items, before, rotations, item, pulled, run):
+    """Pull a run's correlation back through one item; return the item's sinusoid, cosine and sine parts."""
+    kind, row, param = items[item, 0], items[item, 1], items[item, 2]
+    lanes.multiply4(blocks1, 32 * row, pulled, 16 * run, kind >= 0)
+    cosine, sine = 0.0, 0.0
+    if kind <= RZ:
+        first, second = _mixed_rows(kind)
+        for q in range(4):
+            cosine += pulled[run, first, q] * before[item, first, q] + pulled[run, second, q] * before[item, second, q]
+            sine += pulled[run, second, q] * before[item, first, q] - pulled[run, first, q] * before[item, second, q]
+        _rotate_rows(pulled[run], kind, rotations[param, 0], -rotations[param, 1])
+    return cosine, sine
+
+
+@inner
+def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params, first, run):
+    """Move the angles of one run from index ``first`` on, one after the other, to the minimum of their sinusoids."""
+    for tuned in range(items.shape[0]):
+        kind, param = items[tuned, 0], items[tuned, 2]
+        if items[tuned, 3] != run or kind > RZ or param < first:
+            continue
+        lanes.copy4(pulled, 16 * run, partial, 0)
+        cosine, sine = 0.0, 0.0
+        for k in range(items.shape[0] - tuned):  # the later angles still have their old values
+            item = items.shape[0] - 1 - k
+            if items[item, 3] == run:
+                cosine, sine = _pull_item(blocks1, items, before, rotations, item, partial, 0)
+        if sine * sine + cosine * cosine > 1e-24:
+            params[param] = math.atan2(-sine, -cosine)
+            rotations[param, 0], rotations[param, 1] = math.cos(params[param]), math.sin(params[param])
+        lanes.copy4(before, 16 * tuned, blocks, 32 * run)
+        for item in range(tuned, items.shape[0]):  # what comes before each later item changes
+            if items[item, 3] != run:
+                continue
+            lanes.copy4(blocks, 32 * run, before, 16 * item)
+            if items[item, 0] <= RZ:
+                turn = items[item, 2]
+                _rotate_rows(blocks[run, 0], items[item, 0], rotations[turn, 0], rotations[turn, 1])
+            lanes.multiply4(blocks1, 32 * items[item, 1], blocks, 32 * run, kind < 0)
+
+
+@inner
+def _walk(program, work, way, params, first, begin, end):
+    """Go through the steps in positions ``begin`` to ``end`` in one of four ways.
+
+    - ``FORWARD``: the state forwards.
+    - ``BACK``: the state and the observable backwards; they meet in ``pulled`` at every run.
+    - ``PULL``: the observable backwards.
+    - ``TUNE``: the observable forwards again and the state; where they meet, angles from index ``first`` on are tuned.
+
+    The last two need all of the vector at every step. Without stable inverses, ``FORWARD`` keeps what ``BACK`` needs
+    and ``PULL`` what ``TUNE`` does. All ways in one loop, because every call of ``_apply`` is compiled anew.
+    """
+    back = way == BACK or way == PULL
+    meets = way == BACK or way == TUNE
+    is_chunked = way <= BACK and work.chunks.shape[1] > 0
+    num_groups = work.starts.size - 1 if is_chunked else 1
+    for k in range(num_groups):
+        group = num_groups - 1 - k if back else k
+        places, ket, bra = work.everywhere, work.ket, work.bra
+        if is_chunked:
+            places, ket, bra = work.places[group], work.chunks[0], work.chunks[1]
+            begin, end = work.starts[group], work.starts[group + 1]
+        for number in range(work.ket.size // ket.size):
+            if is_chunked:
+                _copy_chunk(work.ket, ket, places, number, way < 0)
+                if back:
+                    _copy_chunk(work.bra, bra, places, number, way < 0)
+            for position in range(begin, end):
+                step = work.order[begin + end - 1 - position if back else position]
+                is_run, run = work.steps[step, 0] == RUN, work.steps[step, 3]
+                for part in range(2):  # what comes to meet the other, by an inverse; then the other
+                    is_bra = back == (part == 1)
+                    vector = bra if is_bra else ket
+                    if part == 0 and not (meets and work.is_stable):
+                        continue
+                    if part == 1 and is_run:
+                        if meets:
+                            other = work.tape[run] if not work.is_stable else ket if is_bra else bra
+                            left, right = (vector, other) if is_bra else (other, vector)
+                            _correlate(left, right, places[work.steps[step, 1]], work.pulled, run, work.sums)
+                            if way == TUNE:
+                                _tune_run(
+                                    program.blocks1,
+                                    work.items,
+                                    work.before,
+                                    work.rotations,
+                                    work.blocks,
+                                    work.pulled,
+                                    work.partial,
+                                    params,
+                                    first,
+                                    run,
+                                )
+                        elif work.tape.shape[0] > 0:
+                            tape = work.tape[run]
+                            for i in range(tape.size):
+                                tape[i] = vector[i]
+                    _apply(program, work, vector, step, places, is_bra, back)
+            if is_chunked:
+                _copy_chunk(work.ket, ket, places, number, way >= 0)
+                if back:
+                    _copy_chunk(work.bra, bra, places, number, way >= 0)
+
+
+@inlined
+def _fill_gradient(program, work, gradient):
+    """Differentiate every run's block by its angles, last item first."""
+    items, rotations = work.items, work.rotations
+    for k in range(items.shape[0]):
+        item = items.shape[0] - 1 - k
+        param = items[item, 2]
+        cosine, sine = _pull_item(
+            program.blocks1, items, work.before, rotations, item, work.pulled, items[item, 3]
+        )
+        if param >= 0:
+            gradient[param] = rotations[param, 0] * sine - rotations[param, 1] * cosine
+
+
+@inner
+def _is_tuned(work, step, first):
+    """Tell whether a step has an angle from index ``first`` on."""
+    for k in range(work.items.shape[0]):
+        if work.items[k, 0] <= RZ and work.items[k, 2] >= first and work.items[k, 3] == work.steps[step, 3]:
+            return work.steps[step, 0] == RUN
+    return False
 
 
 def evaluate(program, params, gradient, work):
@@ -300,24 +496,29 @@ def evaluate(program, params, gradient, work):
 
     Once forwards with the state, once backwards with the observable.
     """
-    vector, cosines, sines = work.vector, work.cosines, work.sines
-    _angles(params, cosines, sines)
-    _prepare_zero(vector)
-    tape = work.tape[: gradient.size]
+    with_gradient = gradient.size > 0
+    _fuse(program, work, params, with_gradient and work.is_stable)
+    _prepare(program, work, with_gradient)
     value = 0.0
-    for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
-        _walk(vector, program, cosines, sines, back, tape, gradient, work.offsets, work.scratch)
-        if back:
-            continue
-        value = _expectation(program, vector)
-        if gradient.size > 0:
-            for k in range(vector.size):
-                vector[k] = 0.0
+    for way in range(2 if with_gradient else 1):
+        _walk(program, work, way, params, params.size, 0, work.order.size)
+        if way == FORWARD:
             for k in range(program.indices.size):
-                vector[program.indices[k]] += program.coefficients[k]
+                value += program.coefficients[k] * work.ket[program.indices[k]]
+    if with_gradient:
+        _fill_gradient(program, work, gradient)
     return value
 
 
-def final_state(work):
-    """Return a view of the Pauli vector ``(4**n,)`` that an evaluation without gradient left."""
-    return work.vector
+def scan(program, params, first, work):
+    """Move each angle from index ``first`` on to the exact minimum of its sinusoid, in the order of the steps.
+
+    The state comes forwards as the observable, pulled back once, returns: all angles for about the cost of a gradient.
+    """
+    _fuse(program, work, params, work.is_stable)
+    _prepare(program, work, True)
+    begin, end = np.int64(0), work.order.size
+    while begin < end and not _is_tuned(work, work.order[begin], first):
+        begin += 1
+    for way in (FORWARD, PULL, TUNE):
+        _walk(program, work, way, params, first, 0 if way == FORWARD else begin, begin if way == FORWARD else end)

@@ -123,15 +123,14 @@ def _generator_overlap(pair, kind, stride):
 
 
 @inner
-def _walk(vector, table, kinds, matrices, cosines, sines, first, back, gradient):
-    """Apply the gates from number ``first`` on; with ``back`` undo them in reverse order and fill ``gradient``.
+def _walk(vector, table, kinds, matrices, cosines, sines, first, stop, back, gradient):
+    """Apply gates ``first`` to ``stop``; with ``back`` undo them in reverse order and fill ``gradient``.
 
     One loop with leaf calls: a call that passes the whole program costs more than a gate on four qubits. Backwards,
     ``vector`` holds psi and the bra behind it: a gate acts on both as on a register with one more qubit.
     """
-    last = table.shape[0] - 1
-    for step in range(last + 1 - first):
-        gate = last - step if back else first + step
+    for step in range(stop - first):
+        gate = stop - 1 - step if back else first + step
         row = table[gate, 0]
         kind = kinds[row]
         qubit0 = table[gate, 1]
@@ -168,7 +167,8 @@ def _walk(vector, table, kinds, matrices, cosines, sines, first, back, gradient)
 
 @inner
 def _multiply_observable(flips, diagonals, psi, out):
-    out[:] = 0.0
+    for i in range(out.size):
+        out[i] = 0.0
     for k in range(flips.size):
         flip = flips[k]
         for i in range(psi.size):
@@ -187,21 +187,34 @@ class Workspace(NamedTuple):
     """Scratch memory of one program, reused by every evaluation."""
 
     pair: NDArray[np.complex128]  # (2 * 2**n,): psi, then the bra
+    prefix: NDArray[np.complex128]  # (2**n,) or empty: the state before the angle that is being scanned
     cosines: NDArray[np.float64]  # (num_params,)
     sines: NDArray[np.float64]  # (num_params,)
+    energies: NDArray[np.float64]  # (3,)
 
 
-def workspace(program, num_params):
-    """Return scratch memory for a program with ``num_params`` angles."""
-    pair = np.empty(2 * program.diagonals.shape[1], dtype=np.complex128)
-    return Workspace(pair, np.empty(num_params), np.empty(num_params))
+def workspace(program, num_params, memory):
+    """Return scratch memory for a program with ``num_params`` angles; ``memory`` has two or three times 2**n entries."""
+    size = 2 * program.diagonals.shape[1]
+    return Workspace(memory[:size], memory[size:], np.empty(num_params), np.empty(num_params), np.empty(3))
+
+
+@inner
+def _prepare_zero(psi):
+    for i in range(psi.size):
+        psi[i] = 0.0
+    psi[0] = 1.0
+
+
+@inner
+def _turn(angle, param, cosines, sines):
+    cosines[param], sines[param] = math.cos(0.5 * angle), math.sin(0.5 * angle)
 
 
 @inner
 def _half_angles(params, cosines, sines):
     for k in range(params.size):
-        cosines[k] = math.cos(0.5 * params[k])
-        sines[k] = math.sin(0.5 * params[k])
+        _turn(params[k], k, cosines, sines)
 
 
 def evaluate(program, params, gradient, work):
@@ -210,21 +223,50 @@ def evaluate(program, params, gradient, work):
     half = pair.size >> 1
     psi, bra = pair[:half], pair[half:]
     _half_angles(params, cosines, sines)
-    psi[:] = 0.0
-    psi[0] = 1.0
+    _prepare_zero(psi)
     value = 0.0
-    first = np.int64(0)
+    first, stop = np.int64(0), table.shape[0]
     for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
         vector = pair if back else psi
-        _walk(vector, table, program.kinds, program.matrices, cosines, sines, first, back, gradient)
+        _walk(vector, table, program.kinds, program.matrices, cosines, sines, first, stop, back == 1, gradient)
         if not back:
             _multiply_observable(program.flips, program.diagonals, psi, bra)
             value = _real_overlap(bra, psi)
-            while first < table.shape[0] and table[first, 3] < 0:  # nothing before the first rotation needs undoing
+            while first < stop and table[first, 3] < 0:  # nothing before the first rotation needs undoing
                 first += 1
     return value
 
 
-def final_state(work):
-    """Return a view of the statevector ``(2**n,)`` that an evaluation without gradient left."""
-    return work.pair[: work.pair.size >> 1]
+def scan(program, params, first, work):
+    """Move each angle from index ``first`` on to the exact minimum of its sinusoid, one after the other.
+
+    Each costs three energies, of which only the gates from its own on are simulated anew.
+    """
+    table, prefix, cosines, sines = program.table, work.prefix, work.cosines, work.sines
+    half = work.pair.size >> 1
+    psi, bra = work.pair[:half], work.pair[half:]
+    energies = work.energies
+    _half_angles(params, cosines, sines)
+    _prepare_zero(prefix)
+    reached, stop = np.int64(0), table.shape[0]
+    for gate in range(stop):
+        param = table[gate, 3]
+        if param < first:  # also gates without angle: -1
+            continue
+        for shift in range(-1, 3):  # first the prefix up to this gate, then the rest at three angles
+            vector = prefix if shift < 0 else psi
+            if shift >= 0:
+                for i in range(half):
+                    psi[i] = prefix[i]
+                _turn(params[param] + 0.5 * math.pi * (shift - 1), param, cosines, sines)
+            begin, end = (reached, gate) if shift < 0 else (gate, stop)
+            _walk(vector, table, program.kinds, program.matrices, cosines, sines, begin, end, False, params)
+            if shift >= 0:
+                _multiply_observable(program.flips, program.diagonals, psi, bra)
+                energies[shift] = _real_overlap(bra, psi)
+        reached = gate
+        sine = 0.5 * (energies[2] - energies[0])
+        cosine = energies[1] - 0.5 * (energies[0] + energies[2])
+        if sine * sine + cosine * cosine > 1e-24:
+            params[param] += math.atan2(-sine, -cosine)
+        _turn(params[param], param, cosines, sines)
