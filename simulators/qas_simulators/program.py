@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import entries, pauli_transfer, statevector
+from qas_simulators.kernels import entries, lanes, pauli_transfer, statevector
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 from qas_simulators.noise import NoiseModel
@@ -73,9 +73,7 @@ class NoiseTables:
         self.blocks1 = np.stack([blocks1, inverses1.swapaxes(1, 2)], axis=1)
         ways = [blocks2, blocks2.swapaxes(1, 2), inverses2.swapaxes(1, 2), inverses2]
         self.blocks2 = np.stack(ways, axis=1).reshape(-1, 2, 2, 16, 16)
-        self.sources = np.argmax(np.abs(blocks2), axis=2).astype(np.int64)
-        factors = np.take_along_axis(blocks2, self.sources[:, :, None], axis=2)[:, :, 0]
-        self.factors: FloatArray = np.ascontiguousarray(factors, dtype=np.float64)
+        self.swaps = Swaps(blocks2)
 
     def _add_one_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
@@ -123,14 +121,90 @@ class NoiseTables:
             self.channels,
             self.after,
             self.blocks1,
-            self.sources,
-            self.factors,
+            self.swaps.places,
+            self.swaps.factors,
+            self.swaps.pair_places,
+            self.swaps.pair_factors,
+            self.swaps.inner_masks,
+            self.swaps.inner_factors,
             self.blocks2,
             self.growth1,
             self.growth2,
             observable.pauli_indices(),
             observable.coefficients,
         )
+
+
+class Swaps:
+    """16 x 16 blocks as damped and signed exchanges, in the forms the kernels want; rows that are none mean nothing.
+
+    With ``out[p] = factors[p] * in[sources[p]]``, and ``sources`` its own inverse, there are four ways to go: forwards,
+    transposed, and both of the inverse.
+
+    Attributes:
+        places: ``(rows, 17, 2)``: how many exchanges there are, then the two entries of each.
+        factors: ``(rows, 4, 16, 2)``: by way, what is multiplied to the two entries of each exchange.
+        pair_places: ``(rows, 2, 7)`` where one of the qubits, number 0 or 1 of the gate, is among the two lowest of the
+            register. First whether this form exists; then twice three numbers: the two digits of the high qubit whose
+            vectors mix, and the mask that permutes the digits of the low one.
+        pair_factors: ``(rows, 2, 4, 2, 16)``: by low qubit, way and pair of digits, four times four factors: of the
+            first vector, of the second; then of the second, of the first.
+        inner_masks: ``(rows, 2)`` where the qubits are the two lowest, by the lowest's number: which of ``INNER_MASKS``
+            permute the 16 entries in the terms of a sum, or -1.
+        inner_factors: ``(rows, 2, 4, 4, 16)``: by lowest qubit and way, the factors of each term.
+    """
+
+    def __init__(self, blocks: FloatArray) -> None:
+        sources = np.argmax(np.abs(blocks), axis=2)
+        factors = np.take_along_axis(blocks, sources[:, :, None], axis=2)[:, :, 0]
+        back = np.take_along_axis(factors, sources, axis=1)
+        with np.errstate(divide="ignore"):
+            ways = np.stack([factors, back, 1.0 / factors, 1.0 / back], axis=1)
+        rows = len(blocks)
+        self.places = np.zeros((rows, 17, 2), dtype=np.int64)
+        self.factors = np.zeros((rows, 4, 16, 2))
+        self.pair_places = np.zeros((rows, 2, 7), dtype=np.int64)
+        self.pair_factors = np.zeros((rows, 2, 4, 2, 16))
+        self.inner_masks = np.full((rows, 2), -1, dtype=np.int64)
+        self.inner_factors = np.zeros((rows, 2, 4, 4, 16))
+        for row in range(rows):
+            source = sources[row]
+            moved = [p for p in range(16) if p < source[p] or (p == source[p] and factors[row, p] != 1.0)]
+            both = np.stack([moved, source[moved]], axis=1).astype(np.int64)
+            self.places[row, 0, 0] = len(moved)
+            self.places[row, 1 : 1 + len(moved)] = both
+            self.factors[row, :, : len(moved)] = ways[row][:, both]
+            for low in range(2):
+                self._add_pairs(row, low, source, ways[row])
+                self._add_inner(row, low, source, ways[row])
+
+    def _add_inner(self, row: int, low: int, source: NDArray[np.intp], ways: FloatArray) -> None:
+        entries = np.arange(16) if low == 0 else np.arange(16).reshape(4, 4).T.ravel()  # by place in the register
+        masks = entries[source[entries]] ^ np.arange(16)  # ``entries`` is its own inverse
+        for number, terms in enumerate(lanes.INNER_MASKS):
+            if set(masks.tolist()) <= set(terms):
+                self.inner_masks[row, low] = number
+                for k, mask in enumerate(terms):
+                    self.inner_factors[row, low, :, k] = np.where(masks == mask, ways[:, entries], 0.0)
+
+    def _add_pairs(self, row: int, low: int, source: NDArray[np.intp], ways: FloatArray) -> None:
+        entries = np.arange(16).reshape(4, 4)  # by the digits of the high and the low qubit
+        entries = entries if low == 0 else entries.T
+        from_low, from_high = (source[entries] >> 2 * low) & 3, (source[entries] >> 2 * (1 - low)) & 3
+        masks, moves = from_low ^ np.arange(4), from_high ^ np.arange(4)[:, None]
+        move = max(int(moves.max()), 1)
+        mask = masks[:, 0]
+        partner = np.arange(4) ^ move
+        is_lanes = (masks == mask[:, None]).all() and ((moves == 0) | (moves == move)).all()
+        if not is_lanes or (mask != mask[partner]).any() or not set(mask.tolist()) <= {0, 1, 3}:
+            return
+        pairs = [(digit, int(partner[digit])) for digit in range(4) if digit < partner[digit]]
+        self.pair_places[row, low] = [1, *(n for pair in pairs for n in (*pair, int(mask[pair[0]])))]
+        for number, (first, second) in enumerate(pairs):
+            quarters = []
+            for digit, stays in ((first, True), (first, False), (second, True), (second, False)):
+                quarters.append(np.where((moves[digit] == 0) == stays, ways[:, entries[digit]], 0.0))
+            self.pair_factors[row, low, :, number] = np.concatenate(quarters, axis=1)
 
 
 def _row_of(block: FloatArray, rows: dict[bytes, int]) -> int:

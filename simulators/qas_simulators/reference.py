@@ -1,6 +1,6 @@
 """The truth: a density-matrix simulator, slow and short enough to read.
 
-Every gate and every Kraus operator becomes a full ``2**n x 2**n`` matrix. Fast kernels are tested against this.
+Every gate and every Kraus operator is multiplied to a ``2**n x 2**n`` matrix. Fast kernels are tested against this.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 
 
-def embed(matrix: ComplexMatrix, qubits: tuple[int, ...], num_qubits: int) -> ComplexMatrix:
-    """Return a gate's matrix as it acts on the whole register; ``qubits[0]`` is the gate's low bit."""
-    size = 1 << num_qubits
-    full = np.zeros((size, size), dtype=np.complex128)
-    for column in range(size):
-        local_column = sum((column >> qubit & 1) << k for k, qubit in enumerate(qubits))
-        rest = column & ~sum(1 << qubit for qubit in qubits)
-        for local_row in range(len(matrix)):
-            row = rest | sum((local_row >> k & 1) << qubit for k, qubit in enumerate(qubits))
-            full[row, column] += matrix[local_row, local_column]
-    return full
+def apply_left(matrix: ComplexMatrix, qubits: tuple[int, ...], rho: ComplexMatrix) -> ComplexMatrix:
+    """Multiply a gate's matrix on ``qubits``, ``qubits[0]`` its low bit, to the ``2**n`` rows of ``rho``."""
+    num_qubits = len(rho).bit_length() - 1
+    axes = [num_qubits - 1 - qubit for qubit in reversed(qubits)]  # the first axis is the highest qubit
+    tensor = rho.reshape((2,) * num_qubits + (-1,))
+    gate = matrix.reshape((2,) * (2 * len(qubits)))
+    product = np.tensordot(gate, tensor, axes=(range(len(qubits), 2 * len(qubits)), axes))
+    return np.moveaxis(product, range(len(qubits)), axes).reshape(rho.shape)
+
+
+def conjugate(matrix: ComplexMatrix, qubits: tuple[int, ...], rho: ComplexMatrix) -> ComplexMatrix:
+    """Return ``K rho K^dagger`` for an operator on some qubits."""
+    half = apply_left(matrix, qubits, rho)
+    return apply_left(matrix, qubits, half.conj().T).conj().T
 
 
 def density_matrix(circuit: Circuit, noise: NoiseModel | None = None, params: ArrayLike | None = None) -> ComplexMatrix:
@@ -32,15 +35,12 @@ def density_matrix(circuit: Circuit, noise: NoiseModel | None = None, params: Ar
     circuit = circuit.copy()
     if params is not None:
         circuit.params = np.asarray(params)
-    num_qubits = circuit.num_qubits
-    rho = np.zeros((1 << num_qubits, 1 << num_qubits), dtype=np.complex128)
+    rho = np.zeros((1 << circuit.num_qubits, 1 << circuit.num_qubits), dtype=np.complex128)
     rho[0, 0] = 1.0
     for name, qubits, angle in circuit:
-        unitary = embed(GATES[gate_index(name)].matrix(angle or 0.0), qubits, num_qubits)
-        rho = unitary @ rho @ unitary.conj().T
+        rho = conjugate(GATES[gate_index(name)].matrix(angle or 0.0), qubits, rho)
         for channel, where in noise.channels(name, qubits) if noise is not None else []:
-            operators = [embed(kraus, where, num_qubits) for kraus in channel.kraus]
-            rho = np.sum([operator @ rho @ operator.conj().T for operator in operators], axis=0)
+            rho = np.sum([conjugate(kraus, where, rho) for kraus in channel.kraus], axis=0)
     return rho
 
 

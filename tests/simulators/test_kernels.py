@@ -110,6 +110,27 @@ def test_gradient_equals_central_differences(name: str) -> None:
             assert gradient[k] == pytest.approx((up - down) / 2e-5, abs=1e-8)
 
 
+@pytest.mark.parametrize("num_qubits", [9, 10])
+def test_large_vectors_go_chunk_by_chunk(num_qubits: int) -> None:
+    circuit, observable = random_circuit(num_qubits, 60, seed=2), random_pauli_sum(num_qubits, 20, seed=2)
+    exact = StatevectorSimulator().expectation_and_gradient(circuit, observable)
+    simulated = PauliTransferSimulator().expectation_and_gradient(circuit, observable)
+    assert simulated[0] == pytest.approx(exact[0], abs=1e-12)
+    np.testing.assert_allclose(simulated[1], exact[1], atol=1e-12)
+
+
+def test_large_noisy_vectors() -> None:
+    circuit, observable = random_circuit(9, 40, seed=4), random_pauli_sum(9, 20, seed=4)
+    noise = NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES).add(bit_flip(0.02), TWO_QUBIT_GATES)
+    simulator = PauliTransferSimulator(noise)
+    energy, gradient = simulator.expectation_and_gradient(circuit, observable)
+    assert energy == pytest.approx(reference.expectation(circuit, observable, noise), abs=1e-12)
+    for k in range(0, circuit.num_params, 5):
+        shift = 1e-4 * np.eye(circuit.num_params)[k]
+        up, down = simulator.expectations(circuit, observable, [circuit.params + shift, circuit.params - shift])
+        assert gradient[k] == pytest.approx((up - down) / 2e-4, abs=1e-7)
+
+
 def test_gradient_equals_parameter_shift() -> None:
     circuit, observable = random_circuit(4, 40, seed=5), random_pauli_sum(4, 40, seed=5)
     simulator = StatevectorSimulator()

@@ -26,11 +26,7 @@ MAX_BACKTRACKS = 12
 MAX_STEP = 1.0  # radians; energies are periodic, so longer steps only look far away
 
 
-def _evaluate(program, params, gradient, work):
-    raise NotImplementedError
-
-
-def _scan(program, params, first, work):
+def _evaluate(program, params, gradient, first, work):
     raise NotImplementedError
 
 
@@ -44,13 +40,8 @@ def _module_of(value):
 
 
 @overload(_evaluate, jit_options=INNER)
-def _typed_evaluate(program, params, gradient, work):
+def _typed_evaluate(program, params, gradient, first, work):
     return _module_of(program).evaluate
-
-
-@overload(_scan, jit_options=INNER)
-def _typed_scan(program, params, first, work):
-    return _module_of(program).scan
 
 
 @overload(_workspace)
@@ -106,7 +97,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
     size = params.size
     gradient, trial, trial_gradient, direction = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     steps, changes, products = np.empty((MEMORY, size)), np.empty((MEMORY, size)), np.empty(MEMORY)
-    value = _evaluate(program, params, gradient, work)
+    value = _evaluate(program, params, gradient, size, work)
     evaluations, pairs = np.int64(1), np.int64(0)  # typed: a literal 0 would compile _two_loop once more
     for _ in range(max_iterations):
         if _largest(gradient) <= gradient_tolerance:
@@ -128,7 +119,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
         for _ in range(MAX_BACKTRACKS):
             for i in range(size):
                 trial[i] = params[i] + length * direction[i]
-            trial_value = _evaluate(program, trial, trial_gradient, work)
+            trial_value = _evaluate(program, trial, trial_gradient, size, work)
             evaluations += 1
             if trial_value <= value + ARMIJO * length * slope:
                 accepted = True
@@ -163,7 +154,7 @@ def _solve(program, memory, params_batch, gradients, first, max_iterations, grad
     evaluations, gradient_evaluations = energies.size, gradients.shape[0]
     if max_iterations > 0 and num_params > 0:
         params = params_batch[0]
-        _scan(program, params, first, work)
+        _evaluate(program, params, params[:0], first, work)
         evaluations = 3 * (num_params - first)  # what a device would need
         energies[0], gradient_evaluations = _lbfgs(
             program, params, max_iterations, gradient_tolerance, energy_tolerance, work
@@ -173,7 +164,7 @@ def _solve(program, memory, params_batch, gradients, first, max_iterations, grad
         return energies, evaluations + gradient_evaluations, gradient_evaluations
     for b in range(energies.size):
         gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
-        energies[b] = _evaluate(program, params_batch[b], gradient, work)
+        energies[b] = _evaluate(program, params_batch[b], gradient, num_params, work)
     return energies, evaluations, gradient_evaluations
 
 
@@ -214,8 +205,12 @@ def solve_pauli_transfer(
     channels,
     after,
     blocks1,
-    sources,
-    factors,
+    swap_places,
+    swap_factors,
+    pair_places,
+    pair_factors,
+    inner_masks,
+    inner_factors,
     blocks2,
     growth1,
     growth2,
@@ -236,8 +231,12 @@ def solve_pauli_transfer(
         channels,
         after,
         blocks1,
-        sources,
-        factors,
+        swap_places,
+        swap_factors,
+        pair_places,
+        pair_factors,
+        inner_masks,
+        inner_factors,
         blocks2,
         growth1,
         growth2,

@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 
 WIDTH = 8  # entries of one step along a run
 BLOCK = 16  # entries of the two lowest qubits, mixed within a register
+INNER_MASKS = (0, 3, 4, 7), (0, 12, 1, 13), (0, 3, 12, 15)  # CX from the lowest qubit, CX onto it, CZ
 _CONTRACT = ("contract",)  # a multiplication and an addition may become one instruction
 
 
@@ -226,6 +227,43 @@ def _exchange_runs(width: int) -> Any:
     return _pass("vector outer inner run left right to_left to_right", build)
 
 
+def _mix_pair(shift: int, mask: int) -> Any:
+    """Build ``mix(vector, factors, offset, first, second, outer)``: vectors at two digits of a high qubit mix.
+
+    The low qubit is number ``shift / 2``; its digits are permuted by ``mask``, and its four factors of each of the
+    four products are the sixteen entries from ``offset`` on.
+    """
+
+    def build(p: _Pass) -> None:
+        vector, factors, offset, first, second, outer = p.values
+        entries = p.load(factors, offset, 16)
+        digits = [(i >> shift) & 3 for i in range(BLOCK)]
+        stay, come, stay_too, come_too = (p.shuffle(entries, [4 * k + d for d in digits]) for k in range(4))
+        with (
+            p.every(p.index(0), vector.nitems, p.builder.mul(outer, p.index(4))) as (base, _),
+            p.every(base, p.builder.add(base, outer), BLOCK) as (i, _),
+        ):
+            here, there = p.builder.add(i, first), p.builder.add(i, second)
+            a, b = (p.swapped(p.load(vector, place, BLOCK), mask << shift) for place in (here, there))
+            p.store(p.dot([stay, come], [a, b]), vector, here)
+            p.store(p.dot([stay_too, come_too], [b, a]), vector, there)
+
+    return _pass("vector factors offset first second outer", build)
+
+
+def _mix_inner(masks: Sequence[int]) -> Any:
+    """Build ``mix(vector, factors, offset)``: on each 16 entries, four products of factors and the permuted entries."""
+
+    def build(p: _Pass) -> None:
+        vector, factors, offset = p.values
+        terms = [p.load(factors, p.builder.add(offset, p.index(BLOCK * k)), BLOCK) for k in range(4)]
+        with p.every(p.index(0), vector.nitems, BLOCK) as (i, _):
+            here = p.load(vector, i, BLOCK)
+            p.store(p.dot(terms, [p.swapped(here, mask) for mask in masks]), vector, i)
+
+    return _pass("vector factors offset", build)
+
+
 def _mix2_runs() -> Any:
     """Build ``mix(vector, blocks, first, offsets, outer, inner, run)``: a 16 x 16 block on two high qubits."""
 
@@ -290,6 +328,9 @@ mix_lanes0, mix_lanes1 = _mix_lanes(0), _mix_lanes(2)
 correlate_lanes0, correlate_lanes1 = _correlate_lanes(0), _correlate_lanes(2)
 mix_runs, mix_runs_unital = _mix_runs(0), _mix_runs(1)
 correlate_runs = _correlate_runs()
-exchange_runs1, exchange_runs4, exchange_runs8 = _exchange_runs(1), _exchange_runs(4), _exchange_runs(8)
+exchange_runs1, exchange_runs4, exchange_runs16 = _exchange_runs(1), _exchange_runs(4), _exchange_runs(16)
+mix_pair00, mix_pair01, mix_pair03 = (_mix_pair(0, mask) for mask in (0, 1, 3))
+mix_pair10, mix_pair11, mix_pair13 = (_mix_pair(2, mask) for mask in (0, 1, 3))
+mix_inner_first, mix_inner_second, mix_inner_both = (_mix_inner(masks) for masks in INNER_MASKS)
 mix2_runs, mix2_scattered = _mix2_runs(), _mix2_scattered()
 multiply4, copy4 = _multiply4(), _copy4()

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from qas_simulators.kernels import lanes
 from qas_simulators.kernels.compile import inlined, inner
+from qas_simulators.kernels.trigonometry import cosines_and_sines
 
 RX, RY, RZ, FIXED1, EXCHANGE2, BLOCK2, RUN = range(7)
 FORWARD, BACK, PULL, TUNE = range(4)  # ways through the steps
 CHUNK = 8  # qubits of a chunk
-CHUNK_LOW = 3  # of these, the lowest of the register: contiguous runs of 4**3 entries
+CHUNK_LOW = 4  # of these, the lowest of the register: contiguous runs of 2 KiB
 MAX_GROWTH = math.log(1e4)  # of rounding errors by inverses
 
 
@@ -36,8 +37,12 @@ class PauliTransferProgram(NamedTuple):
     channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
     after: NDArray[np.int64]  # (gate table, n, n + 1, 2): rows of blocks1 that follow a two-qubit gate, or -1
     blocks1: NDArray[np.float64]  # (rows, 2, 4, 4): one-qubit gate and noise (rotations: noise); inverse, transposed
-    sources: NDArray[np.int64]  # (rows, 16): out[k] = factors[k] * in[sources[k]]
-    factors: NDArray[np.float64]  # (rows, 16)
+    swap_places: NDArray[np.int64]  # (rows, 17, 2): two-qubit gates that exchange entries; see ``program.Swaps``
+    swap_factors: NDArray[np.float64]  # (rows, 4, 16, 2)
+    pair_places: NDArray[np.int64]  # (rows, 2, 7)
+    pair_factors: NDArray[np.float64]  # (rows, 2, 4, 2, 16)
+    inner_masks: NDArray[np.int64]  # (rows, 2)
+    inner_factors: NDArray[np.float64]  # (rows, 2, 4, 4, 16)
     blocks2: NDArray[np.float64]  # (rows, 2, 2, 16, 16): gate and noise or inverse, transposed; each also transposed
     growth1: NDArray[np.float64]  # (rows,): logarithm of the norm of the inverse
     growth2: NDArray[np.float64]  # (rows,)
@@ -117,7 +122,7 @@ def _plan(program, items, steps, open_runs):
 
 @inner
 def _group(steps, num_qubits, is_chunked, order, starts, places, is_done, is_blocked):
-    """Order the steps in groups that touch at most ``CHUNK`` qubits, the lowest ones always; return how many."""
+    """Order the steps in groups on ``CHUNK`` qubits each, always the lowest ones; return how many groups."""
     largest = CHUNK if is_chunked else num_qubits
     num_steps = steps.shape[0]
     num_groups, done = 0, 0
@@ -145,6 +150,10 @@ def _group(steps, num_qubits, is_chunked, order, starts, places, is_done, is_blo
             order[done] = step
             is_done[step] = 1
             done += 1
+        for qubit in range(num_qubits):  # idle ones fill the chunk
+            if places[num_groups, qubit] < 0 and size < largest:
+                places[num_groups, qubit] = size
+                size += 1
         num_groups += 1
     starts[num_groups] = done
     return num_groups
@@ -211,8 +220,7 @@ def _rotate_rows(block, kind, c, s):
 def _fuse(program, work, params, with_inverses):
     """Multiply every run's gates and noise, ``blocks[run, 0]``, and the transposes of their inverses."""
     items, rotations, blocks, before, blocks1 = work.items, work.rotations, work.blocks, work.before, program.blocks1
-    for k in range(params.size):
-        rotations[k, 0], rotations[k, 1] = math.cos(params[k]), math.sin(params[k])
+    cosines_and_sines(params, 1.0, rotations)
     for inverse in range(2 if with_inverses else 1):
         for run in range(blocks.shape[0]):
             for p in range(4):
@@ -233,36 +241,54 @@ def _fuse(program, work, params, with_inverses):
             lanes.multiply4(blocks1, 32 * row + 16 * inverse, blocks, block, kind < 0)
 
 
-@inner
-def _digits(p, qubit0, qubit1):
-    """Offset in the Pauli vector of entry ``p`` of 16 on two qubits."""
-    return ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
-
-
 @inlined
-def _exchange(vector, qubit0, qubit1, sources, factors, row, back, is_inverse):
-    """Damped and signed exchange of the 16 entries of two qubits: ``out[p] = factors[p] * in[sources[p]]``.
-
-    ``sources`` is its own inverse, as for CX, CZ and SWAP, so entries stand still or change places in pairs.
-    """
+def _exchange(vector, qubit0, qubit1, program, row, way):
+    """Damped and signed exchange of the 16 entries of two qubits."""
+    places, factors = program.swap_places, program.swap_factors
+    pair_places, pair_factors = program.pair_places, program.pair_factors
+    inner_masks, inner_factors = program.inner_masks, program.inner_factors
     low, high = min(qubit0, qubit1), max(qubit0, qubit1)
     run, inner_block, outer_block = 1 << 2 * low, 4 << 2 * low, 1 << 2 * high
-    for p in range(16):
-        q = sources[row, p]
-        to_p, to_q = factors[row, p], factors[row, q]
-        if q < p or (q == p and to_p == 1.0):
-            continue
-        if back:
-            to_p, to_q = to_q, to_p
-        if is_inverse:
-            to_p, to_q = 1.0 / to_p, 1.0 / to_q
-        left, right = _digits(p, qubit0, qubit1), _digits(q, qubit0, qubit1)
-        if low == 0:
-            lanes.exchange_runs1(vector, outer_block, inner_block, run, left, right, to_p, to_q)
-        elif low == 1:
-            lanes.exchange_runs4(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+    which = 0 if low == qubit0 else 1
+    if high == 1 and inner_masks[row, which] >= 0:
+        offset = 64 * (4 * (2 * row + which) + way)
+        if inner_masks[row, which] == 0:
+            lanes.mix_inner_first(vector, inner_factors, offset)
+        elif inner_masks[row, which] == 1:
+            lanes.mix_inner_second(vector, inner_factors, offset)
         else:
-            lanes.exchange_runs8(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+            lanes.mix_inner_both(vector, inner_factors, offset)
+    elif low < 2 and high >= 2 and pair_places[row, which, 0] == 1:
+        for pair in range(2):
+            offset = 16 * (2 * (4 * (2 * row + which) + way) + pair)
+            first = pair_places[row, which, 1 + 3 * pair] * outer_block
+            second = pair_places[row, which, 2 + 3 * pair] * outer_block
+            mask = pair_places[row, which, 3 + 3 * pair]
+            if low == 0:
+                if mask == 0:
+                    lanes.mix_pair00(vector, pair_factors, offset, first, second, outer_block)
+                elif mask == 1:
+                    lanes.mix_pair01(vector, pair_factors, offset, first, second, outer_block)
+                else:
+                    lanes.mix_pair03(vector, pair_factors, offset, first, second, outer_block)
+            elif mask == 0:
+                lanes.mix_pair10(vector, pair_factors, offset, first, second, outer_block)
+            elif mask == 1:
+                lanes.mix_pair11(vector, pair_factors, offset, first, second, outer_block)
+            else:
+                lanes.mix_pair13(vector, pair_factors, offset, first, second, outer_block)
+    else:
+        for k in range(places[row, 0, 0]):
+            p, q = places[row, k + 1, 0], places[row, k + 1, 1]
+            to_p, to_q = factors[row, way, k, 0], factors[row, way, k, 1]
+            left = ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
+            right = ((q & 3) << 2 * qubit0) + ((q >> 2) << 2 * qubit1)
+            if low == 0:
+                lanes.exchange_runs1(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+            elif low == 1:
+                lanes.exchange_runs4(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+            else:
+                lanes.exchange_runs16(vector, outer_block, inner_block, run, left, right, to_p, to_q)
 
 
 @inlined
@@ -290,10 +316,10 @@ def _apply(program, work, vector, step, places, is_bra, back):
         low, high = min(qubit0, qubit1), max(qubit0, qubit1)
         run, inner_block, outer_block = 1 << 2 * low, 4 << 2 * low, 1 << 2 * high
         if kind == EXCHANGE2:
-            _exchange(vector, qubit0, qubit1, program.sources, program.factors, row, back, inverse == 1)
+            _exchange(vector, qubit0, qubit1, program, row, 2 * inverse + (1 if back else 0))
         else:
             for p in range(16):
-                offsets[p] = _digits(p, qubit0, qubit1)
+                offsets[p] = ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
             plain = 256 * (4 * row + 2 * inverse + (1 if back else 0))
             turned = 256 * (4 * row + 2 * inverse + (0 if back else 1))
             if low < 2:
@@ -346,7 +372,7 @@ def _copy_chunk(vector, chunk, group, number, back):
                 inside[i] = outside[i]
 
 
-@inner
+@inlined
 def _prepare(program, work, with_observable):
     """Make the state |0...0>, 1 on every product of I and Z, and the observable."""
     ket, bra = work.ket, work.bra
@@ -404,7 +430,7 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
             lanes.multiply4(blocks1, 32 * items[item, 1], blocks, 32 * run, kind < 0)
 
 
-@inner
+@inlined
 def _walk(program, work, way, params, first, begin, end):
     """Go through the steps in positions ``begin`` to ``end`` in one of four ways.
 
@@ -483,42 +509,50 @@ def _fill_gradient(program, work, gradient):
 
 
 @inner
-def _is_tuned(work, step, first):
+def _is_tuned(items, steps, step, first):
     """Tell whether a step has an angle from index ``first`` on."""
-    for k in range(work.items.shape[0]):
-        if work.items[k, 0] <= RZ and work.items[k, 2] >= first and work.items[k, 3] == work.steps[step, 3]:
-            return work.steps[step, 0] == RUN
+    for k in range(items.shape[0]):
+        if items[k, 0] <= RZ and items[k, 2] >= first and items[k, 3] == steps[step, 3]:
+            return steps[step, 0] == RUN
     return False
 
 
-def evaluate(program, params, gradient, work):
+@inner
+def _expectation(indices, coefficients, vector):
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0  # four chains of additions, because each waits for the one before
+    whole = indices.size & ~3
+    for k in range(0, whole, 4):
+        s0 += coefficients[k] * vector[indices[k]]
+        s1 += coefficients[k + 1] * vector[indices[k + 1]]
+        s2 += coefficients[k + 2] * vector[indices[k + 2]]
+        s3 += coefficients[k + 3] * vector[indices[k + 3]]
+    for k in range(whole, indices.size):
+        s0 += coefficients[k] * vector[indices[k]]
+    return (s0 + s1) + (s2 + s3)
+
+
+def evaluate(program, params, gradient, first, work):
     """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
 
-    Once forwards with the state, once backwards with the observable.
+    Once forwards with the state, once backwards with the observable. If there are angles from index ``first`` on, no
+    energy is wanted: they are moved to the exact minima of their sinusoids instead, one after the other, in the order
+    of the steps. The state comes forwards as the observable, pulled back once, returns: all angles for about the cost
+    of a gradient. One function for both, because ``_walk`` is compiled into every caller.
     """
-    with_gradient = gradient.size > 0
-    _fuse(program, work, params, with_gradient and work.is_stable)
-    _prepare(program, work, with_gradient)
+    is_scan = first < params.size
+    with_bra = is_scan or gradient.size > 0
+    _fuse(program, work, params, with_bra and work.is_stable)
+    _prepare(program, work, with_bra)
+    begin, end = np.int64(0), work.order.size
+    while is_scan and begin < end and not _is_tuned(work.items, work.steps, work.order[begin], first):
+        begin += 1
     value = 0.0
-    for way in range(2 if with_gradient else 1):
-        _walk(program, work, way, params, params.size, 0, work.order.size)
-        if way == FORWARD:
-            for k in range(program.indices.size):
-                value += program.coefficients[k] * work.ket[program.indices[k]]
-    if with_gradient:
+    for part in range(3 if is_scan else 2 if with_bra else 1):
+        way = part + 1 if is_scan and part > 0 else part
+        start, stop = (0, begin if is_scan else end) if part == 0 else (begin, end)
+        _walk(program, work, way, params, first, start, stop)
+        if part == 0:
+            value = _expectation(program.indices, program.coefficients, work.ket)
+    if gradient.size > 0:
         _fill_gradient(program, work, gradient)
     return value
-
-
-def scan(program, params, first, work):
-    """Move each angle from index ``first`` on to the exact minimum of its sinusoid, in the order of the steps.
-
-    The state comes forwards as the observable, pulled back once, returns: all angles for about the cost of a gradient.
-    """
-    _fuse(program, work, params, work.is_stable)
-    _prepare(program, work, True)
-    begin, end = np.int64(0), work.order.size
-    while begin < end and not _is_tuned(work, work.order[begin], first):
-        begin += 1
-    for way in (FORWARD, PULL, TUNE):
-        _walk(program, work, way, params, first, 0 if way == FORWARD else begin, begin if way == FORWARD else end)

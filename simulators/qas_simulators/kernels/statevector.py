@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.kernels.compile import inner
+from qas_simulators.kernels.trigonometry import cosines_and_sines
 
 RX, RY, RZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(8)
 
@@ -123,7 +124,7 @@ def _generator_overlap(pair, kind, stride):
 
 
 @inner
-def _walk(vector, table, kinds, matrices, cosines, sines, first, stop, back, gradient):
+def _walk(vector, table, kinds, matrices, rotations, first, stop, back, gradient):
     """Apply gates ``first`` to ``stop``; with ``back`` undo them in reverse order and fill ``gradient``.
 
     One loop with leaf calls: a call that passes the whole program costs more than a gate on four qubits. Backwards,
@@ -137,7 +138,7 @@ def _walk(vector, table, kinds, matrices, cosines, sines, first, stop, back, gra
         bit0 = 1 << qubit0
         if kind <= RZ:
             param = table[gate, 3]
-            c, s = cosines[param], sines[param]
+            c, s = rotations[param, 0], rotations[param, 1]
             if back:
                 gradient[param] = _generator_overlap(vector, kind, bit0)
                 s = -s
@@ -188,15 +189,14 @@ class Workspace(NamedTuple):
 
     pair: NDArray[np.complex128]  # (2 * 2**n,): psi, then the bra
     prefix: NDArray[np.complex128]  # (2**n,) or empty: the state before the angle that is being scanned
-    cosines: NDArray[np.float64]  # (num_params,)
-    sines: NDArray[np.float64]  # (num_params,)
+    rotations: NDArray[np.float64]  # (num_params, 2): cosine and sine of half the angle
     energies: NDArray[np.float64]  # (3,)
 
 
 def workspace(program, num_params, memory):
     """Return scratch memory for a program with ``num_params`` angles; ``memory`` has two or three times 2**n entries."""
     size = 2 * program.diagonals.shape[1]
-    return Workspace(memory[:size], memory[size:], np.empty(num_params), np.empty(num_params), np.empty(3))
+    return Workspace(memory[:size], memory[size:], np.empty((num_params, 2)), np.empty(3))
 
 
 @inner
@@ -207,28 +207,23 @@ def _prepare_zero(psi):
 
 
 @inner
-def _turn(angle, param, cosines, sines):
-    cosines[param], sines[param] = math.cos(0.5 * angle), math.sin(0.5 * angle)
+def _turn(angle, param, rotations):
+    rotations[param, 0], rotations[param, 1] = math.cos(0.5 * angle), math.sin(0.5 * angle)
 
 
 @inner
-def _half_angles(params, cosines, sines):
-    for k in range(params.size):
-        _turn(params[k], k, cosines, sines)
-
-
-def evaluate(program, params, gradient, work):
-    """Return <H>; fill ``gradient`` if it has one entry per angle and not none, walking once back."""
-    table, pair, cosines, sines = program.table, work.pair, work.cosines, work.sines
+def _energy(program, params, gradient, work):
+    """Return <H>, and its gradient by walking once back."""
+    table, pair, rotations = program.table, work.pair, work.rotations
     half = pair.size >> 1
     psi, bra = pair[:half], pair[half:]
-    _half_angles(params, cosines, sines)
+    cosines_and_sines(params, 0.5, rotations)
     _prepare_zero(psi)
     value = 0.0
     first, stop = np.int64(0), table.shape[0]
     for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
         vector = pair if back else psi
-        _walk(vector, table, program.kinds, program.matrices, cosines, sines, first, stop, back == 1, gradient)
+        _walk(vector, table, program.kinds, program.matrices, rotations, first, stop, back == 1, gradient)
         if not back:
             _multiply_observable(program.flips, program.diagonals, psi, bra)
             value = _real_overlap(bra, psi)
@@ -237,16 +232,17 @@ def evaluate(program, params, gradient, work):
     return value
 
 
-def scan(program, params, first, work):
+@inner
+def _scan(program, params, first, work):
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid, one after the other.
 
     Each costs three energies, of which only the gates from its own on are simulated anew.
     """
-    table, prefix, cosines, sines = program.table, work.prefix, work.cosines, work.sines
+    table, prefix, rotations = program.table, work.prefix, work.rotations
     half = work.pair.size >> 1
     psi, bra = work.pair[:half], work.pair[half:]
     energies = work.energies
-    _half_angles(params, cosines, sines)
+    cosines_and_sines(params, 0.5, rotations)
     _prepare_zero(prefix)
     reached, stop = np.int64(0), table.shape[0]
     for gate in range(stop):
@@ -258,9 +254,9 @@ def scan(program, params, first, work):
             if shift >= 0:
                 for i in range(half):
                     psi[i] = prefix[i]
-                _turn(params[param] + 0.5 * math.pi * (shift - 1), param, cosines, sines)
+                _turn(params[param] + 0.5 * math.pi * (shift - 1), param, rotations)
             begin, end = (reached, gate) if shift < 0 else (gate, stop)
-            _walk(vector, table, program.kinds, program.matrices, cosines, sines, begin, end, False, params)
+            _walk(vector, table, program.kinds, program.matrices, rotations, begin, end, False, params)
             if shift >= 0:
                 _multiply_observable(program.flips, program.diagonals, psi, bra)
                 energies[shift] = _real_overlap(bra, psi)
@@ -269,4 +265,15 @@ def scan(program, params, first, work):
         cosine = energies[1] - 0.5 * (energies[0] + energies[2])
         if sine * sine + cosine * cosine > 1e-24:
             params[param] += math.atan2(-sine, -cosine)
-        _turn(params[param], param, cosines, sines)
+        _turn(params[param], param, rotations)
+
+
+def evaluate(program, params, gradient, first, work):
+    """Return <H>; fill ``gradient`` if it has one entry per angle and not none.
+
+    If there are angles from index ``first`` on, no energy is wanted: they are scanned.
+    """
+    if first < params.size:
+        _scan(program, params, first, work)
+        return 0.0
+    return _energy(program, params, gradient, work)
