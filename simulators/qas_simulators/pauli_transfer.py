@@ -16,10 +16,17 @@ class PauliTransferSimulator(Simulator):
         noise: Channels that follow the gates, and readout errors; ``None`` for none. Read at first use.
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
+        num_threads: As in :class:`Simulator`.
     """
 
-    def __init__(self, noise: NoiseModel | None = None, shots: int | None = None, seed: int | None = None) -> None:
-        super().__init__(shots, seed)
+    def __init__(
+        self,
+        noise: NoiseModel | None = None,
+        shots: int | None = None,
+        seed: int | None = None,
+        num_threads: int = 1,
+    ) -> None:
+        super().__init__(shots, seed, num_threads)
         self.noise = noise if noise is not None else NoiseModel()
         self._tables: dict[int, NoiseTables] = {}
         self._measured: tuple[PauliSum, PauliSum] | None = None  # the last observable, without and with readout errors

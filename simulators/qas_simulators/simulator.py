@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,9 +12,13 @@ from numpy.typing import ArrayLike
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program, evaluate
+from qas_simulators.program import FloatArray, Program, evaluate, thread_pool
 
 _MEMORY_LIMIT: Final = 8 * 2**30
+
+
+def _is_positive_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
 
 
 class Simulator(ABC):
@@ -25,15 +30,19 @@ class Simulator(ABC):
         shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal with the exact variance
             of each term's mean, ``(1 - <P>**2) / shots``.
         seed: Seeds ``rng``, the source of shot noise and of optimisers that draw random directions.
+        num_threads: Threads among which batches of angles or circuits are shared out; a single energy uses one.
 
     Raises:
-        ValueError: ``shots`` is less than 1.
+        ValueError: ``shots`` or ``num_threads`` is less than 1.
     """
 
-    def __init__(self, shots: int | None = None, seed: int | None = None) -> None:
-        if shots is not None and (isinstance(shots, bool) or not isinstance(shots, int | np.integer) or shots < 1):
+    def __init__(self, shots: int | None = None, seed: int | None = None, num_threads: int = 1) -> None:
+        if shots is not None and not _is_positive_integer(shots):
             raise ValueError(must("shots", "be an integer of at least 1, or None", shots))
+        if not _is_positive_integer(num_threads):
+            raise ValueError(must("num_threads", "be an integer of at least 1", num_threads))
         self.shots = shots
+        self.num_threads = num_threads
         self.rng = np.random.default_rng(seed)
 
     @property
@@ -76,10 +85,14 @@ class Simulator(ABC):
 
     def expectations(self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike) -> FloatArray:
         """Return the expectation values ``(B,)`` at ``params_batch`` ``(B, num_params)``."""
-        batch = np.ascontiguousarray(params_batch, dtype=np.float64)
-        if batch.ndim != 2 or batch.shape[1] != circuit.num_params or not np.isfinite(batch).all():
-            raise ValueError(must("params_batch", f"be finite with shape (B, {circuit.num_params})", batch.shape))
-        return self.objective(circuit, observable).energies(batch)
+        return self.objective(circuit, observable).energies(self._batch(circuit, params_batch))
+
+    def expectations_of(self, circuits: Sequence[Circuit], observable: PauliSum) -> FloatArray:
+        """Return the expectation values ``(B,)`` after ``B`` circuits at their own angles."""
+        objectives = [self.objective(circuit, observable) for circuit in circuits]
+        run = thread_pool(self.num_threads).map if self.num_threads > 1 and self.shots is None else map
+        values = run(lambda objective, circuit: objective.energies(circuit.params[None, :])[0], objectives, circuits)
+        return np.fromiter(values, dtype=np.float64, count=len(objectives))
 
     def expectation_and_gradient(
         self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None
@@ -91,16 +104,34 @@ class Simulator(ABC):
         Raises:
             ValueError: The simulator has shot noise; a device gives no such gradients.
         """
-        self.require_exact("expectation_and_gradient")
-        batch = self._params(circuit, params)[None, :]
-        gradients = np.empty_like(batch)
-        energies = evaluate(self.program(circuit, observable), batch, gradients)
+        energies, gradients = self.expectations_and_gradients(circuit, observable, self._params(circuit, params)[None])
         return float(energies[0]), gradients[0]
+
+    def expectations_and_gradients(
+        self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the exact expectation values ``(B,)`` and their gradients, both at ``params_batch`` ``(B, num_params)``.
+
+        Raises:
+            ValueError: The simulator has shot noise; a device gives no such gradients.
+        """
+        self.require_exact("gradients")
+        batch = self._batch(circuit, params_batch)
+        gradients = np.empty_like(batch)
+        energies = evaluate(self.program(circuit, observable), batch, gradients, self.num_threads)
+        return energies, gradients
 
     def require_exact(self, who: str) -> None:
         """Raise ``ValueError`` if there is shot noise, which ``who`` cannot work with."""
         if self.shots is not None:
             raise ValueError(must("shots", f"be None for {who}, which needs exact values", self.shots))
+
+    @staticmethod
+    def _batch(circuit: Circuit, params_batch: ArrayLike) -> FloatArray:
+        batch = np.ascontiguousarray(params_batch, dtype=np.float64)
+        if batch.ndim != 2 or batch.shape[1] != circuit.num_params or not np.isfinite(batch).all():
+            raise ValueError(must("params_batch", f"be finite with shape (B, {circuit.num_params})", batch.shape))
+        return batch
 
     @staticmethod
     def _params(circuit: Circuit, params: ArrayLike | None) -> FloatArray:
@@ -123,7 +154,7 @@ class Objective:
 
     def energies(self, params_batch: FloatArray, shots: int | None = None) -> FloatArray:
         """Return the energies ``(B,)`` of trusted angles ``(B, num_params)``; ``shots`` replaces the simulator's."""
-        exact = evaluate(self._program, params_batch, params_batch[:0])
+        exact = evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)
         shots = self._simulator.shots if shots is None else shots
         if shots is None:
             return exact
