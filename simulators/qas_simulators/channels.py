@@ -61,27 +61,30 @@ class Channel:
         return cls(tuple(np.asarray(operator, dtype=np.complex128) for operator in kraus))
 
     @classmethod
-    def from_ptm(cls, ptm: ArrayLike) -> Channel:
+    def from_ptm(cls, ptm: ArrayLike, tolerance: float = 1e-9) -> Channel:
         """Build from a real Pauli transfer matrix ``(4, 4)`` or ``(16, 16)``, by way of its Choi matrix.
 
         Raises:
-            ValueError: Wrong shape, first row not ``(1, 0, ..., 0)``, or a negative eigenvalue of the Choi matrix.
+            ValueError: Wrong shape, first row not ``(1, 0, ..., 0)``, or a negative eigenvalue of the Choi matrix, by
+                more than ``tolerance``; smaller ones are set right.
         """
         matrix = np.asarray(ptm, dtype=np.float64)
         if matrix.shape not in ((4, 4), (16, 16)) or not np.isfinite(matrix).all():
             raise ValueError(must("ptm", "be finite with shape (4, 4) or (16, 16)", matrix.shape))
         size = int(np.sqrt(len(matrix)))
-        if np.abs(matrix[0] - np.eye(len(matrix))[0]).max() > 1e-9:
+        if np.abs(matrix[0] - np.eye(len(matrix))[0]).max() > tolerance:
             raise ValueError(must("ptm", "preserve the trace (first row 1, 0, ..., 0)", matrix[0].tolist()))
         basis = pauli_basis(int(np.log2(size)))
         choi = sum(matrix[i, j] * np.kron(basis[j].T, basis[i]) for i, j in np.argwhere(matrix)) / size
         weights, vectors = np.linalg.eigh(choi)
-        if weights[0] < -1e-9:
+        if weights[0] < -tolerance:
             raise ValueError(must("ptm", "be completely positive", f"of a Choi eigenvalue {weights[0]:.3g}"))
         kept = weights > 1e-15
-        return cls.from_kraus(
-            [sqrt(w) * v.reshape(size, size).T for w, v in zip(weights[kept], vectors.T[kept], strict=True)]
-        )
+        operators = [sqrt(w) * v.reshape(size, size).T for w, v in zip(weights[kept], vectors.T[kept], strict=True)]
+        total = sum(operator.conj().T @ operator for operator in operators)
+        values, basis_change = np.linalg.eigh(total)
+        correction = (basis_change / np.sqrt(values)) @ basis_change.conj().T  # makes the trace exact
+        return cls.from_kraus([operator @ correction for operator in operators])
 
     @property
     def num_qubits(self) -> int:

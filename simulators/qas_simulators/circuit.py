@@ -12,6 +12,7 @@ from qas_simulators.errors import must
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 if TYPE_CHECKING:
+    from pennylane.tape import QuantumScript
     from qiskit import QuantumCircuit
 
 _INITIAL_CAPACITY = 64
@@ -211,6 +212,22 @@ class Circuit:
         from qas_simulators.bridges.qiskit import from_qiskit
 
         return from_qiskit(circuit)
+
+    def to_pennylane(self) -> QuantumScript:
+        """Return the same circuit as a PennyLane tape (needs the ``pennylane`` extra)."""
+        from qas_simulators.bridges.pennylane import to_pennylane
+
+        return to_pennylane(self)
+
+    @classmethod
+    def from_pennylane(cls, tape: QuantumScript, num_qubits: int | None = None) -> Circuit:
+        """Return a PennyLane tape of gates in our table as a ``Circuit``; wires must be qubit numbers.
+
+        ``num_qubits`` is the register's size, by default the largest wire plus one.
+        """
+        from qas_simulators.bridges.pennylane import from_pennylane
+
+        return from_pennylane(tape, num_qubits)
 
     def to_qasm3(self) -> str:
         """Return the circuit as an OpenQASM 3 program; angles keep all 17 digits."""

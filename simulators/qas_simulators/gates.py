@@ -78,6 +78,7 @@ GATES: Final[tuple[Gate, ...]] = (
     _rotation("rx", "X"),
     _rotation("ry", "Y"),
     _rotation("rz", "Z"),
+    _fixed("id", PAULI_MATRICES["I"], symbol="I"),
     _fixed("x", PAULI_MATRICES["X"]),
     _fixed("y", PAULI_MATRICES["Y"]),
     _fixed("z", PAULI_MATRICES["Z"]),

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from qas_simulators.channels import Channel, bit_flip, depolarizing, probability
+from qas_simulators.channels import Channel, bit_flip, depolarizing, probability, ptm_of_kraus
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.pauli import PauliSum, pauli_indices
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel as AerNoiseModel
 
 ONE_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 1)
 TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
 
 
+class _Rule(NamedTuple):
+    """A channel, the gates it follows, and on which qubits: on these alone, or on all but some."""
+
+    channel: Channel
+    gates: frozenset[str]
+    where: tuple[int, ...] | None
+    except_on: frozenset[tuple[int, ...]]
+
+
 class NoiseModel:
-    """Channels applied right after their gate, on the gate's qubits, and readout errors; idle qubits are noiseless.
+    """Channels applied right after their gate, on the gate's qubits; readout errors; noise on idle qubits if added.
+
+    Attributes:
+        couplings: Ordered pairs of qubits on which two-qubit gates are allowed, as on a device whose other pairs have
+            no known errors; ``None`` for all.
 
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
@@ -25,16 +43,25 @@ class NoiseModel:
     """
 
     def __init__(self) -> None:
-        self._rules: list[tuple[Channel, frozenset[str], tuple[int, ...] | None]] = []
+        self._rules: list[_Rule] = []
         self._readout: list[tuple[float, float, frozenset[int] | None]] = []
+        self._has_idle = False
+        self.couplings: frozenset[tuple[int, int]] | None = None
 
-    def add(self, channel: Channel, gates: Iterable[str], qubits: Sequence[int] | None = None) -> NoiseModel:
+    def add(
+        self,
+        channel: Channel,
+        gates: Iterable[str],
+        qubits: Sequence[int] | None = None,
+        except_on: Iterable[tuple[int, ...]] = (),
+    ) -> NoiseModel:
         """Append a rule; rules that match the same gate act one after the other.
 
         Args:
             channel: A one-qubit channel on a two-qubit gate acts on each of its qubits.
             gates: Names of the gate table.
             qubits: Only gates on exactly these qubits, in this order; ``None`` for all.
+            except_on: Gates on exactly these qubits are left out.
 
         Raises:
             ValueError: Unknown gate, or a two-qubit channel on a one-qubit gate.
@@ -43,8 +70,22 @@ class NoiseModel:
         for name in names:
             if GATES[gate_index(name)].num_qubits < channel.num_qubits:
                 raise ValueError(must("channel", f"act on one qubit to follow gate {name!r}", channel.num_qubits))
-        self._rules.append((channel, names, None if qubits is None else tuple(qubits)))
+        where = None if qubits is None else tuple(qubits)
+        self._rules.append(_Rule(channel, names, where, frozenset(except_on)))
         return self
+
+    def add_idle(self, channel: Channel, qubit: int | None = None) -> NoiseModel:
+        """Append noise on every qubit that no gate touches in a moment of the circuit.
+
+        Moments are those of :meth:`Circuit.depth`: every gate sits in the earliest that it can. The gate ``id`` counts
+        as idling and gets the same noise.
+
+        Args:
+            channel: A one-qubit channel, for one moment.
+            qubit: The qubit that idles; ``None`` for all.
+        """
+        self._has_idle = True
+        return self.add(channel, ["id"], None if qubit is None else (qubit,))
 
     def add_readout(self, p01: float, p10: float | None = None, qubits: Sequence[int] | None = None) -> NoiseModel:
         """Append a readout error: read 1 where 0 was with ``p01``, 0 where 1 was with ``p10`` (default ``p01``).
@@ -76,16 +117,123 @@ class NoiseModel:
         channel = bit_flip(probability("p", p))
         return cls().add(channel, ONE_QUBIT_GATES) if p > 0 else cls()
 
+    @classmethod
+    def from_ptms(
+        cls, ptms: Mapping[tuple[str, tuple[int, ...]], ArrayLike], with_gate: bool = False, tolerance: float = 1e-9
+    ) -> NoiseModel:
+        """Return the noise of Pauli transfer matrices by gate and qubits.
+
+        Args:
+            ptms: ``(4, 4)`` or ``(16, 16)``, the gate's first qubit the least significant digit of I, X, Y, Z.
+            with_gate: The matrices hold the gate too, as tomography gives them; only gates without an angle then.
+            tolerance: Largest violation of complete positivity and of trace preservation.
+
+        Raises:
+            ValueError: Unknown gate, wrong shape, or not a channel; the message says by how much.
+        """
+        model = cls()
+        for (name, qubits), ptm in ptms.items():
+            gate, matrix = GATES[gate_index(name)], np.asarray(ptm, dtype=np.float64)
+            if len(qubits) != gate.num_qubits or matrix.shape != (4**gate.num_qubits,) * 2:
+                size = 4**gate.num_qubits
+                raise ValueError(must(f"ptms[{name!r}, {qubits}]", f"have shape ({size}, {size})", matrix.shape))
+            if with_gate and gate.axis is not None:
+                raise ValueError(must("ptms", "be of gates without an angle if they hold the gate", name))
+            bare = ptm_of_kraus([gate.matrix()]) if with_gate else np.eye(len(matrix))
+            model.add(Channel.from_ptm(matrix @ bare.T, tolerance), [name], qubits)
+        return model
+
+    @classmethod
+    def from_qiskit(
+        cls, model: AerNoiseModel, qubits: Sequence[int] | None = None, stand_ins: Mapping[str, str] | None = None
+    ) -> NoiseModel:
+        """Convert a ``qiskit_aer.noise.NoiseModel`` (needs ``qiskit-aer``): gate errors and readout errors.
+
+        Args:
+            model: Errors on one- and two-qubit gates of our table; other instructions are left out.
+            qubits: The device's qubits that become qubits 0, 1, ...; ``None`` keeps the numbers.
+            stand_ins: Gates that take another's noise, such as ``{"rx": "sx"}``, for circuits that are not transpiled
+                to the device's own gates. Gates with neither are noiseless.
+
+        Raises:
+            ValueError: An unknown gate in ``stand_ins``, or one without noise that others should take.
+        """
+        from qas_simulators.bridges.aer import noise_from_qiskit
+
+        return noise_from_qiskit(model, qubits, stand_ins)
+
+    @classmethod
+    def from_backend(
+        cls, backend: Any, qubits: Sequence[int] | None = None, stand_ins: Mapping[str, str] | None = None
+    ) -> NoiseModel:
+        """Return the noise and the couplings of a Qiskit backend, for instance a fake one of ``qiskit-ibm-runtime``.
+
+        Arguments as in :meth:`from_qiskit`. By default all one-qubit gates that the device lacks, but for rotations
+        about Z and what follows from them, take the noise of its ``sx``, and two-qubit gates that of its own, in
+        both directions. ``couplings`` holds the device's pairs.
+
+        Raises:
+            ValueError: The chosen qubits are not on the device.
+        """
+        from qas_simulators.bridges.aer import noise_from_backend
+
+        return noise_from_backend(backend, qubits, stand_ins)
+
+    @classmethod
+    def from_pygsti(cls, model: Any, gates: Mapping[str, str] | None = None, tolerance: float = 1e-9) -> NoiseModel:
+        """Return the noise of an explicit pyGSTi model: its matrices without the ideal gates.
+
+        Args:
+            model: ``pygsti.models.ExplicitOpModel`` on qubits, in the Pauli-product basis.
+            gates: pyGSTi's names with ours; by default the standard ones (``Gxpi2`` is ``sx``, ``Gcnot`` is ``cx``).
+            tolerance: As in :meth:`from_ptms`; estimates need not be completely positive.
+
+        Raises:
+            ValueError: A matrix is no channel.
+        """
+        from qas_simulators.bridges.pygsti import noise_from_pygsti
+
+        return noise_from_pygsti(model, gates, tolerance)
+
     @property
     def is_noiseless(self) -> bool:
         """True when no rule was added."""
         return not self._rules and not self._readout
 
+    def scheduled(self, circuit: Circuit) -> Circuit:
+        """Return the circuit as it runs: with ``id`` on idle qubits where these are noisy.
+
+        Raises:
+            ValueError: A two-qubit gate off the couplings.
+        """
+        if self.couplings is not None:
+            for name, qubits, _ in circuit:
+                if len(qubits) == 2 and qubits not in self.couplings:
+                    known = sorted(self.couplings)
+                    raise ValueError(must("circuit", f"use the noise model's couplings {known}", f"{name} on {qubits}"))
+        if not self._has_idle:
+            return circuit
+        angles = circuit.params
+        idle, free = gate_index("id"), [0] * circuit.num_qubits
+        result = Circuit(circuit.num_qubits)
+        for gate, *places, param in circuit.table.tolist():
+            qubits = [qubit for qubit in places if qubit >= 0]
+            moment = max(free[qubit] for qubit in qubits)
+            for qubit in qubits:
+                for _ in range(moment - free[qubit]):
+                    result.append_row(idle, qubit, -1)
+                free[qubit] = moment + 1
+            result.append_row(gate, places[0], places[1], angles[param] if param >= 0 else 0.0)
+        for qubit in range(circuit.num_qubits):
+            for _ in range(max(free) - free[qubit]):
+                result.append_row(idle, qubit, -1)
+        return result
+
     def channels(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:
         """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on."""
         found: list[tuple[Channel, tuple[int, ...]]] = []
-        for channel, names, where in self._rules:
-            if gate not in names or where not in (None, qubits):
+        for channel, names, where, except_on in self._rules:
+            if gate not in names or where not in (None, qubits) or qubits in except_on:
                 continue
             if channel.num_qubits == len(qubits):
                 found.append((channel, qubits))

@@ -116,6 +116,12 @@ class PauliSum:
 
         return pauli_sum_from_qiskit(operator)
 
+    def to_qiskit(self) -> SparsePauliOp:
+        """Return the same terms as a ``qiskit.quantum_info.SparsePauliOp``."""
+        from qas_simulators.bridges.qiskit import pauli_sum_to_qiskit
+
+        return pauli_sum_to_qiskit(self)
+
     @classmethod
     def projector(cls, statevector: ArrayLike) -> PauliSum:
         """Return ``|psi><psi|`` as Pauli strings: its expectation in a state is the fidelity with ``psi``.

@@ -39,14 +39,15 @@ class PauliTransferSimulator(Simulator):
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
         if self._measured is None or self._measured[0] is not observable:
             self._measured = (observable, self.noise.measured(observable))
-        return self._tables_for(circuit.num_qubits).program(circuit, self._measured[1])
+        return self._tables_for(circuit.num_qubits).program(self.noise.scheduled(circuit), self._measured[1])
 
     def _bytes_needed(self, num_qubits: int) -> int:
         return 16 << 2 * num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        vector = final_state(self._tables_for(circuit.num_qubits).program(circuit, identity), params)
+        scheduled = self.noise.scheduled(circuit)
+        vector = final_state(self._tables_for(circuit.num_qubits).program(scheduled, identity), params)
         return self.noise.term_means(observable, vector)
 
     def _tables_for(self, num_qubits: int) -> NoiseTables:

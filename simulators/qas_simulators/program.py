@@ -56,9 +56,9 @@ def statevector_program(circuit: Circuit, observable: PauliSum) -> StatevectorPr
 class NoiseTables:
     """Every gate of the table on every choice of qubits, with its noise, for one register size.
 
-    One-qubit gates come with their noise; so are two-qubit gates where the result still exchanges entries.
-    Otherwise one-qubit channels after a two-qubit gate stay blocks of their own (``after``), and a two-qubit channel
-    makes a 16 x 16 block.
+    One-qubit gates come with their noise. A two-qubit gate of ours exchanges the 16 entries of its qubits. With Pauli
+    noise and relaxation on both it still does, but for what relaxation adds to Z from I: that becomes a block on each
+    qubit (``after``), fused with the one-qubit gates that follow. Any other noise makes a 16 x 16 block.
     """
 
     def __init__(self, noise: NoiseModel, num_qubits: int) -> None:
@@ -93,28 +93,26 @@ class NoiseTables:
         bare = ptm_of_kraus([gate.matrix()])
         bare[np.abs(bare) < 1e-15] = 0.0
         pairs = list(permutations(range(num_qubits), 2))
-        local, fused = {}, {}  # noise on each qubit where all of it is local; gate and noise as one block
+        whole, rest, shifts = {}, {}, {}
         for pair in pairs:
-            own, block, is_local = [np.eye(4), np.eye(4)], bare, True
+            total = np.eye(16)
             for channel, where in noise.channels(gate.name, pair):
-                if len(where) == 2:
-                    block, is_local = channel.ptm @ block, False
-                    continue
-                position = pair.index(where[0])
-                own[position] = channel.ptm @ own[position]
-                wide = np.kron(np.eye(4), channel.ptm) if position == 0 else np.kron(channel.ptm, np.eye(4))
-                block = wide @ block
-            local[pair], fused[pair] = own if is_local else None, block
-        apart = not all(map(_is_exchange, fused.values())) and all(own is not None for own in local.values())
-        apart = apart and _is_exchange(bare)
-        exchanges = apart or all(map(_is_exchange, fused.values()))
+                wide = channel.ptm
+                if len(where) == 1:
+                    wide = np.kron(np.eye(4), wide) if where[0] == pair[0] else np.kron(wide, np.eye(4))
+                total = wide @ total
+            shifts[pair] = total[3, 0], total[12, 0]
+            whole[pair] = total @ bare
+            rest[pair] = np.kron(_shift(-shifts[pair][1]), _shift(-shifts[pair][0])) @ whole[pair]
+            rest[pair][np.abs(rest[pair]) < 1e-14] = 0.0
+        exchanges = all(map(_is_exchange, rest.values()))
         self.kinds[row] = pauli_transfer.EXCHANGE2 if exchanges else pauli_transfer.BLOCK2
         for pair in pairs:
             place = row, pair[0], pair[1] + 1
-            self.channels[place] = _row_of(bare if apart else fused[pair], self._rows2)
-            own_blocks = local[pair]
-            if apart and own_blocks is not None:
-                self.after[place] = [_row_of(block, self._rows1) for block in own_blocks]
+            self.channels[place] = _row_of((rest if exchanges else whole)[pair], self._rows2)
+            for k in range(2):
+                if exchanges and shifts[pair][k] != 0.0:
+                    self.after[(*place, k)] = _row_of(_shift(shifts[pair][k]), self._rows1)
 
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
         """Join a circuit, this noise and an observable."""
@@ -208,6 +206,13 @@ class Swaps:
             for digit, stays in ((first, True), (first, False), (second, True), (second, False)):
                 quarters.append(np.where((moves[digit] == 0) == stays, ways[:, entries[digit]], 0.0))
             self.pair_factors[row, low, :, number] = np.concatenate(quarters, axis=1)
+
+
+def _shift(amount: float) -> FloatArray:
+    """Return the block that adds so much of I to Z."""
+    block = np.eye(4)
+    block[3, 0] = amount
+    return block
 
 
 def _row_of(block: FloatArray, rows: dict[bytes, int]) -> int:

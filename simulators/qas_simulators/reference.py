@@ -37,7 +37,7 @@ def density_matrix(circuit: Circuit, noise: NoiseModel | None = None, params: Ar
         circuit.params = np.asarray(params)
     rho = np.zeros((1 << circuit.num_qubits, 1 << circuit.num_qubits), dtype=np.complex128)
     rho[0, 0] = 1.0
-    for name, qubits, angle in circuit:
+    for name, qubits, angle in circuit if noise is None else noise.scheduled(circuit):
         rho = conjugate(GATES[gate_index(name)].matrix(angle or 0.0), qubits, rho)
         for channel, where in noise.channels(name, qubits) if noise is not None else []:
             rho = np.sum([conjugate(kraus, where, rho) for kraus in channel.kraus], axis=0)

@@ -66,6 +66,11 @@ class Simulator(ABC):
         Raises:
             ValueError: The circuit and the observable differ in qubits, or the state would not fit into memory.
         """
+        self.check(circuit, observable)
+        return self._program(circuit, observable)
+
+    def check(self, circuit: Circuit, observable: PauliSum) -> None:
+        """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
         if circuit.num_qubits != observable.num_qubits:
             raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.num_qubits))
         needed = self._bytes_needed(circuit.num_qubits)
@@ -73,7 +78,6 @@ class Simulator(ABC):
             raise ValueError(
                 must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB of state")
             )
-        return self._program(circuit, observable)
 
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
         """Return the energy as a function of the angles, for optimisers that ask for one batch after the other."""
@@ -154,13 +158,16 @@ class Objective:
 
     def energies(self, params_batch: FloatArray, shots: int | None = None) -> FloatArray:
         """Return the energies ``(B,)`` of trusted angles ``(B, num_params)``; ``shots`` replaces the simulator's."""
-        exact = evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)
+        exact = self._exact(params_batch)
         shots = self._simulator.shots if shots is None else shots
         if shots is None:
             return exact
         deviations = np.array([self._deviation(params) for params in params_batch])
         noisy: FloatArray = exact + deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(exact))
         return noisy
+
+    def _exact(self, params_batch: FloatArray) -> FloatArray:
+        return evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)
 
     def _deviation(self, params: FloatArray) -> float:
         """Standard deviation of the energy with one shot per term."""

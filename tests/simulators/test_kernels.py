@@ -24,12 +24,16 @@ from tests.conftest import random_circuit, random_pauli_sum
 
 AMPLITUDE_DAMPING = Channel.from_kraus([[[1, 0], [0, np.sqrt(0.9)]], [[0, np.sqrt(0.1)], [0, 0]]])
 
+CROSSTALK = np.diag(np.exp(1j * np.array([0.1, -0.1, -0.1, 0.1])))
+
 NOISE_MODELS = {
     "none": NoiseModel(),
     "depolarizing": NoiseModel.depolarizing(p1=1e-2, p2=5e-2),
     "kanqas": NoiseModel.bit_flip(0.3).add(depolarizing(0.2, 2), ["cx"]),
     "on_each_qubit": NoiseModel().add(depolarizing(5e-3), TWO_QUBIT_GATES),
     "not_local": NoiseModel().add(AMPLITUDE_DAMPING.tensor(bit_flip(0.1)), TWO_QUBIT_GATES),
+    "coherent": NoiseModel().add(Channel.from_kraus([CROSSTALK]), TWO_QUBIT_GATES).add(bit_flip(0.05), ["cz"]),
+    "idle": NoiseModel.depolarizing(p1=1e-2).add_idle(AMPLITUDE_DAMPING).add_idle(bit_flip(0.02), 0),
     "mixed": NoiseModel().add(AMPLITUDE_DAMPING, ["cx", "ry", "h"]).add(depolarizing(0.1, 2), ["cz"]),
     "not_pauli": NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES + TWO_QUBIT_GATES),
     "one_place": NoiseModel().add(bit_flip(0.2), ["rx", "h"], [1]).add(depolarizing(0.1, 2), ["cx"], [1, 0]),
@@ -78,8 +82,8 @@ def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.Mo
 def test_noise_takes_the_cheapest_kernel_that_is_right() -> None:
     kinds = {name: program.NoiseTables(noise, 3).kinds[-3:].tolist() for name, noise in NOISE_MODELS.items()}
     exchange, block = pauli_transfer.EXCHANGE2, pauli_transfer.BLOCK2
-    assert kinds["not_local"] == [block] * 3
-    assert all(kinds[name] == [exchange] * 3 for name in kinds if name != "not_local")
+    assert kinds["coherent"] == [block] * 3
+    assert all(kinds[name] == [exchange] * 3 for name in kinds if name != "coherent")
 
 
 @pytest.mark.parametrize("gate", [gate.name for gate in GATES])

@@ -42,6 +42,11 @@ def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     return result
 
 
+def pauli_sum_to_qiskit(observable: PauliSum) -> SparsePauliOp:
+    """Return the same terms with their labels unchanged."""
+    return SparsePauliOp.from_list(list(observable))
+
+
 def pauli_sum_from_qiskit(operator: SparsePauliOp) -> PauliSum:
     """Return the operator with its labels unchanged.
 

@@ -1,0 +1,234 @@
+"""Noise from Qiskit Aer and from backends, noise to Aer, and Aer as a simulator of ours (needs ``qiskit-aer``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import PTM, DensityMatrix, Kraus
+from qiskit_aer import AerSimulator as QiskitAerSimulator
+from qiskit_aer.noise import NoiseModel as AerNoiseModel
+from qiskit_aer.noise import QuantumError
+
+from qas_simulators.bridges.qiskit import pauli_sum_to_qiskit, to_qiskit
+from qas_simulators.channels import Channel
+from qas_simulators.circuit import Circuit
+from qas_simulators.errors import must
+from qas_simulators.gates import GATE_INDEX, GATES
+from qas_simulators.noise import NoiseModel
+from qas_simulators.pauli import PauliSum
+from qas_simulators.program import FloatArray, Program
+from qas_simulators.simulator import Objective, Simulator
+
+StandIns = Mapping[str, str | Sequence[str]]
+_AS_SX: Final = {"rx": 2, "ry": 2, "h": 1, "sxdg": 1, "y": 1, "x": 1}  # sx gates that each takes, phases being free
+_AS_TWO_QUBIT: Final = {"cx": 1, "cz": 1, "swap": 3}
+
+
+def noise_from_qiskit(
+    model: AerNoiseModel, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
+) -> NoiseModel:
+    """Convert a noise model; see :meth:`NoiseModel.from_qiskit`."""
+    errors = {name: {None: error} for name, error in model._default_quantum_errors.items()}
+    for name, local in model._local_quantum_errors.items():
+        errors.setdefault(name, {}).update(local)
+    takes = {name: (name,) for name in errors if name in GATE_INDEX}
+    for name, stand_in in (stand_ins or {}).items():
+        names = (stand_in,) if isinstance(stand_in, str) else tuple(stand_in)
+        missing = [other for other in names if other not in errors]
+        if missing or name not in GATE_INDEX:
+            raise ValueError(must("stand_ins", f"name gates of ours and of the model {sorted(errors)}", stand_in))
+        takes[name] = names
+    result = NoiseModel()
+    for name, others in takes.items():
+        for other in others:
+            _add_errors(result, name, errors[other], qubits)
+    readout = dict(model._local_readout_errors)
+    for place, error in readout.items():
+        if qubits is None or place[0] in qubits:
+            _add_readout(result, error, place if qubits is None else (list(qubits).index(place[0]),))
+    if model._default_readout_error is not None:
+        everywhere = range(len(qubits)) if qubits is not None else range(64)
+        own = {place[0] if qubits is None else list(qubits).index(place[0]) for place in readout
+               if qubits is None or place[0] in qubits}
+        _add_readout(result, model._default_readout_error, [qubit for qubit in everywhere if qubit not in own])
+    return result
+
+
+def _add_errors(
+    result: NoiseModel, name: str, errors: Mapping[Any, QuantumError], qubits: Sequence[int] | None
+) -> None:
+    """Add one gate's errors: on some qubits, and on all others the default."""
+    number = GATES[GATE_INDEX[name]].num_qubits
+    local = []
+    for place, error in errors.items():
+        if place is None or error.num_qubits != number:
+            continue
+        if qubits is not None:
+            if not set(place) <= set(qubits):
+                continue
+            place = tuple(list(qubits).index(qubit) for qubit in place)
+        local.append(tuple(place))
+        result.add(_channel(error), [name], place)
+    if None in errors and errors[None].num_qubits == number:
+        result.add(_channel(errors[None]), [name], except_on=local)
+
+
+def _channel(error: QuantumError) -> Channel:
+    return Channel.from_ptm(PTM(error).data.real)
+
+
+def _add_readout(result: NoiseModel, error: Any, places: Iterable[int]) -> None:
+    (_, p01), (p10, _) = np.asarray(error.probabilities).tolist()
+    for qubit in places:
+        result.add_readout(p01, p10, [qubit])
+
+
+def noise_from_backend(
+    backend: Any, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
+) -> NoiseModel:
+    """Read a backend's noise and couplings; see :meth:`NoiseModel.from_backend`."""
+    places = list(range(backend.num_qubits)) if qubits is None else list(qubits)
+    if len(set(places)) != len(places) or not set(places) <= set(range(backend.num_qubits)):
+        raise ValueError(must("qubits", f"be different ones among 0 to {backend.num_qubits - 1}", places))
+    model = AerNoiseModel.from_backend(backend)
+    has = set(model._local_quantum_errors) | set(model._default_quantum_errors)
+    if stand_ins is None:
+        native = next((name for name in ("cx", "cz", "ecr") if name in has), None)
+        stand_ins = {name: ("sx",) * count for name, count in _AS_SX.items() if name not in has and "sx" in has}
+        more = {name: (native,) * count for name, count in _AS_TWO_QUBIT.items() if name not in has and native}
+        stand_ins = {**stand_ins, **more}
+    for errors in model._local_quantum_errors.values():  # a gate's other direction is the same pulse between rotations
+        for place in [place for place in errors if len(place) == 2]:
+            errors.setdefault(place[::-1], QuantumError(_swapped(errors[place])))
+    result = noise_from_qiskit(model, places, stand_ins)
+    if backend.coupling_map is not None:
+        edges = {(places.index(a), places.index(b)) for a, b in backend.coupling_map if {a, b} <= set(places)}
+        result.couplings = frozenset(edges | {(b, a) for a, b in edges})
+    return result
+
+
+def _swapped(error: QuantumError) -> Kraus:
+    swap = QuantumCircuit(2)
+    swap.swap(0, 1)
+    return Kraus(Kraus(swap).compose(Kraus(error)).compose(Kraus(swap)))
+
+
+def noise_to_qiskit(noise: NoiseModel, num_qubits: int) -> AerNoiseModel:
+    """Return the gate noise as an Aer noise model for one register; readout and idle noise are not in it."""
+    model = AerNoiseModel()
+    for gate in GATES:
+        for qubits in permutations(range(num_qubits), gate.num_qubits):
+            found = noise.channels(gate.name, qubits)
+            if not found:
+                continue
+            total = Kraus(np.eye(2**gate.num_qubits))
+            for channel, where in found:
+                kraus = Kraus(list(channel.kraus))
+                total = total.compose(kraus, qargs=[qubits.index(qubit) for qubit in where])
+            model.add_quantum_error(QuantumError(total), [gate.name], list(qubits))
+    return model
+
+
+class AerSimulator(Simulator):
+    """Qiskit Aer behind our protocol: the reference to compare with, and a door to its other methods.
+
+    Gradients come from the parameter-shift rule, two energies per angle. Optimisers that run inside our kernels
+    (``scan_lbfgs``) do not work with it; the others do.
+
+    Args:
+        noise: As for :class:`~qas_simulators.PauliTransferSimulator`.
+        method: Aer's method; with noise one that keeps density matrices.
+        shots: As in :class:`Simulator`.
+        seed: As in :class:`Simulator`.
+    """
+
+    def __init__(
+        self,
+        noise: NoiseModel | None = None,
+        method: str = "density_matrix",
+        shots: int | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(shots, seed)
+        self.noise = noise if noise is not None else NoiseModel()
+        self.method = method
+        self._backends: dict[int, QiskitAerSimulator] = {}
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether the noise model has any rule."""
+        return not self.noise.is_noiseless
+
+    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+        raise ValueError(must("simulator", "run our kernels for this optimizer", "AerSimulator"))
+
+    def _bytes_needed(self, num_qubits: int) -> int:
+        return 16 << 2 * num_qubits if self.method == "density_matrix" else 16 << num_qubits
+
+    def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
+        """Return the energy as a function of the angles."""
+        self.check(circuit, observable)
+        return _AerObjective(self, circuit, observable)
+
+    def expectations_and_gradients(
+        self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return exact expectation values and their gradients by the parameter-shift rule."""
+        self.require_exact("gradients")
+        batch = self._batch(circuit, params_batch)
+        objective = self.objective(circuit, observable)
+        shifts = np.pi / 2 * np.eye(circuit.num_params)
+        points = (batch[:, None, None, :] + np.stack([shifts, -shifts])).reshape(-1, circuit.num_params)
+        values = objective.energies(points).reshape(len(batch), 2, circuit.num_params)
+        return objective.energies(batch), (values[:, 0] - values[:, 1]) / 2
+
+    def run(self, circuits: list[QuantumCircuit], num_qubits: int) -> Any:
+        """Run Qiskit circuits under the noise and return Aer's result."""
+        if num_qubits not in self._backends:
+            model = noise_to_qiskit(self.noise, num_qubits)
+            self._backends[num_qubits] = QiskitAerSimulator(
+                method=self.method, noise_model=model, max_parallel_threads=self.num_threads
+            )
+        return self._backends[num_qubits].run(circuits).result()
+
+    def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
+        twin = _at(self.noise.scheduled(circuit), params)
+        twin.save_density_matrix()
+        rho = DensityMatrix(self.run([twin], circuit.num_qubits).data(0)["density_matrix"])
+        vector = PauliSum.from_matrix(rho.data, tolerance=0.0) * 2**circuit.num_qubits
+        full = np.zeros(4**circuit.num_qubits)
+        full[vector.pauli_indices()] = vector.coefficients
+        return self.noise.term_means(observable, full)
+
+
+class _AerObjective(Objective):
+    """The energy of one circuit, from Aer."""
+
+    _simulator: AerSimulator
+
+    def __init__(self, simulator: AerSimulator, circuit: Circuit, observable: PauliSum) -> None:
+        self._simulator = simulator
+        self._circuit = circuit
+        self._observable = observable
+        self._scheduled = simulator.noise.scheduled(circuit)
+        self._measured = pauli_sum_to_qiskit(simulator.noise.measured(observable))
+
+    def _exact(self, params_batch: FloatArray) -> FloatArray:
+        twins = []
+        for params in params_batch:
+            twin = _at(self._scheduled, params)
+            twin.save_expectation_value(self._measured, list(range(twin.num_qubits)))
+            twins.append(twin)
+        result = self._simulator.run(twins, self._circuit.num_qubits)
+        return np.array([result.data(k)["expectation_value"] for k in range(len(twins))])
+
+
+def _at(circuit: Circuit, params: FloatArray) -> QuantumCircuit:
+    twin = circuit.copy()
+    twin.params = params
+    return to_qiskit(twin)
