@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -55,19 +56,26 @@ class ActionCatalogue:
     Args:
         num_qubits: Size of the register.
         gates: A gate set or the name of one.
+        couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
 
     Raises:
         ValueError: Unknown gate set or gate, or so few actions that all could be illegal at once.
     """
 
-    def __init__(self, num_qubits: int, gates: GateSet | str = "crlqas") -> None:
+    def __init__(
+        self,
+        num_qubits: int,
+        gates: GateSet | str = "crlqas",
+        couplings: Collection[tuple[int, int]] | None = None,
+    ) -> None:
         if isinstance(gates, str):
             if gates not in GATE_SETS:
                 raise ValueError(unknown_name("gate set", gates, GATE_SETS))
             gates = GATE_SETS[gates]
         self.num_qubits = num_qubits
         self.gates = gates
-        self.actions = tuple(_two_qubit_actions(num_qubits, gates) + _one_qubit_actions(num_qubits, gates))
+        pairs = [a for a in _two_qubit_actions(num_qubits, gates) if couplings is None or a.qubits in couplings]
+        self.actions = (*pairs, *_one_qubit_actions(num_qubits, gates))
         if len(self.actions) <= num_qubits:
             raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row

@@ -58,15 +58,18 @@ def make_env(
     max_gates = rules["max_gates"]
     if not isinstance(max_gates, int) or isinstance(max_gates, bool):
         raise ValueError(must("max_gates", "be an integer", max_gates))
+    simulator = _simulator(rules.get("simulator"), rules.get("noise"))
+    noise = getattr(simulator, "noise", None)
+    couplings = None if noise is None else noise.couplings
     return CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(problem.num_qubits, gates),
+            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=resolve("curriculum", rules["curriculum"], CURRICULA),
             halting=resolve("halting", rules["halting"], HALTINGS),
-            simulator=_simulator(rules.get("simulator"), rules.get("noise")),
+            simulator=simulator,
             optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
             max_gates=max_gates,
         ),

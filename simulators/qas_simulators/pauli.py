@@ -67,6 +67,17 @@ class PauliSum:
         result._set(num_qubits, np.asarray(x, np.int64), np.asarray(z, np.int64), np.asarray(coefficients, np.float64))
         return result
 
+    @classmethod
+    def from_indices(cls, num_qubits: int, indices: NDArray[np.int64], vector: NDArray[np.float64]) -> PauliSum:
+        """Build from the entries ``vector[indices]`` of a Pauli vector ``(4**n,)``; without any, from the identity."""
+        indices = indices if len(indices) else np.zeros(1, dtype=np.int64)
+        x, z = np.zeros_like(indices), np.zeros_like(indices)
+        for qubit in range(num_qubits):
+            digit = (indices >> 2 * qubit) & 3
+            x |= ((digit == 1) | (digit == 2)).astype(np.int64) << qubit
+            z |= (digit >= 2).astype(np.int64) << qubit
+        return cls.from_masks(num_qubits, x, z, vector[indices])
+
     def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
         if not np.isfinite(c).all():
             raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))

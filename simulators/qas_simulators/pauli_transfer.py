@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from qas_simulators.circuit import Circuit
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, NoiseTables, Program, final_state
+from qas_simulators.program import FloatArray, NoiseTables, PauliTransferProgram, Program, final_state, pulled_back
 from qas_simulators.simulator import Simulator
 
 
@@ -41,8 +43,11 @@ class PauliTransferSimulator(Simulator):
             self._measured = (observable, self.noise.measured(observable))
         return self._tables_for(circuit.num_qubits).program(self.noise.scheduled(circuit), self._measured[1])
 
-    def _bytes_needed(self, num_qubits: int) -> int:
-        return 16 << 2 * num_qubits
+    def _bytes_needed(self, circuit: Circuit) -> int:
+        vectors = 2
+        if 8 <= circuit.num_qubits <= 16 and not self._tables_for(circuit.num_qubits).is_stable(circuit):
+            vectors += 2 * len(circuit)  # at most so many states are kept for want of inverses
+        return (8 * vectors) << 2 * circuit.num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
@@ -54,6 +59,17 @@ class PauliTransferSimulator(Simulator):
         if num_qubits not in self._tables:
             self._tables[num_qubits] = NoiseTables(self.noise, max(num_qubits, 2))
         return self._tables[num_qubits]
+
+    def heisenberg(self, circuit: Circuit, observable: PauliSum, tolerance: float = 1e-12) -> PauliSum:
+        """Return the observable pulled back through the noisy circuit, readout errors included.
+
+        Its expectation in ``|0...0>`` is that of ``observable`` after the circuit; coefficients up to ``tolerance`` in
+        magnitude are dropped.
+        """
+        program = self.program(circuit, observable)
+        assert isinstance(program, PauliTransferProgram)
+        coefficients = pulled_back(program, circuit.params)[: 4**circuit.num_qubits]
+        return PauliSum.from_indices(circuit.num_qubits, np.flatnonzero(np.abs(coefficients) > tolerance), coefficients)
 
     def pauli_vector(self, circuit: Circuit) -> FloatArray:
         """Return ``Tr(P rho)`` for every Pauli string, shape ``(4**n,)``; see the conventions for the order."""

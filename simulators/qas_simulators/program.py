@@ -114,6 +114,15 @@ class NoiseTables:
                 if exchanges and shifts[pair][k] != 0.0:
                     self.after[(*place, k)] = _row_of(_shift(shifts[pair][k]), self._rows1)
 
+    def is_stable(self, circuit: Circuit) -> bool:
+        """Tell whether the inverses of all gates with their noise amplify rounding errors little enough to be used."""
+        names, qubit0, qubit1 = circuit.table[:, :3].T
+        rows = self.channels[names, qubit0, qubit1 + 1]
+        is_two_qubit = self.kinds[names] >= pauli_transfer.EXCHANGE2
+        after = self.after[names, qubit0, qubit1 + 1]
+        growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
+        return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_transfer.MAX_GROWTH)
+
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
         """Join a circuit, this noise and an observable."""
         return PauliTransferProgram(
@@ -292,8 +301,8 @@ def evaluate(
     """
 
     def part(rows: slice) -> FloatArray:
-        vectors = 2 if len(gradients) else 1
-        return _solve(program, vectors, params_batch[rows], gradients[rows], 0, 0, 0.0, 0.0)[1][0]
+        vectors, first = 2 if len(gradients) else 1, params_batch.shape[1]
+        return _solve(program, vectors, params_batch[rows], gradients[rows], first, 0, 0.0, 0.0)[1][0]
 
     size = -(-len(params_batch) // num_threads)
     if num_threads == 1 or len(params_batch) * _entries_touched(program) < _WORTH_A_THREAD:
@@ -301,6 +310,12 @@ def evaluate(
     rows = [slice(start, start + size) for start in range(0, len(params_batch), size)]
     others = [thread_pool(num_threads).submit(part, others) for others in rows[1:]]
     return np.concatenate([part(rows[0]), *(other.result() for other in others)])
+
+
+def sweep(program: Program, params: FloatArray, first: int = 0) -> float:
+    """Move each angle from index ``first`` on to the exact minimum of its sinusoid, in place; return the energy."""
+    batch = params[None, :]
+    return float(_solve(program, 3, batch, batch[:0], first, 0, 0.0, 0.0)[1][0][0])
 
 
 def minimize(
@@ -322,10 +337,17 @@ def minimize(
     return float(energies[0]), evaluations, gradients
 
 
+def pulled_back(program: PauliTransferProgram, params: FloatArray) -> FloatArray:
+    """Return the observable in the Heisenberg picture, pulled back through all gates: its coefficients ``(4**n,)``."""
+    batch = params[None, :]
+    memory, _ = _solve(program, 2, batch, np.empty_like(batch), len(params), 0, 0.0, 0.0)
+    return memory[len(memory) // 2 :].copy()
+
+
 def final_state(program: Program, params: FloatArray) -> NDArray[Any]:
     """Return the statevector ``(2**n,)`` or the Pauli vector ``(4**n,)`` the program prepares."""
     batch = params[None, :]
-    memory, _ = _solve(program, 1, batch, batch[:0], 0, 0, 0.0, 0.0)
+    memory, _ = _solve(program, 1, batch, batch[:0], len(params), 0, 0.0, 0.0)
     if isinstance(program, StatevectorProgram):
         return memory[: program.diagonals.shape[1]].copy()
     return memory.copy()

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program, evaluate, thread_pool
+from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool
 
 _MEMORY_LIMIT: Final = 8 * 2**30
 
@@ -54,7 +54,8 @@ class Simulator(ABC):
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program: ...
 
     @abstractmethod
-    def _bytes_needed(self, num_qubits: int) -> int: ...
+    def _bytes_needed(self, circuit: Circuit) -> int:
+        """Return the working memory of a gradient."""
 
     @abstractmethod
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
@@ -73,10 +74,10 @@ class Simulator(ABC):
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
         if circuit.num_qubits != observable.num_qubits:
             raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.num_qubits))
-        needed = self._bytes_needed(circuit.num_qubits)
+        needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
             raise ValueError(
-                must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB of state")
+                must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
             )
 
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
@@ -165,6 +166,32 @@ class Objective:
         deviations = np.array([self._deviation(params) for params in params_batch])
         noisy: FloatArray = exact + deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(exact))
         return noisy
+
+    def sweep(self, params: FloatArray, energy: float) -> float:
+        """Move each angle to the minimum of its sinusoid, in place, one after the other; return the energy there.
+
+        ``energy`` is that of ``params``. A device measures two more per angle; exact values come from our kernels in
+        about the time of a gradient, whatever the number of angles.
+        """
+        if self._simulator.shots is None:
+            energy = sweep(self._program, params)
+        else:
+            for k in range(len(params)):
+                energy = self._turn(params, k, energy)
+        params -= 2 * np.pi * np.floor(0.5 * params / np.pi + 0.5)
+        return energy
+
+    def _turn(self, params: FloatArray, k: int, energy: float) -> float:
+        pair = np.tile(params, (2, 1))
+        pair[:, k] += [0.5 * np.pi, -0.5 * np.pi]
+        up, down = self.energies(pair)
+        middle, sine = 0.5 * (up + down), 0.5 * (up - down)
+        cosine = energy - middle
+        amplitude = float(np.hypot(sine, cosine))
+        if amplitude <= 1e-12:
+            return energy
+        params[k] += np.arctan2(-sine, -cosine)
+        return float(middle - amplitude)
 
     def _exact(self, params_batch: FloatArray) -> FloatArray:
         return evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)

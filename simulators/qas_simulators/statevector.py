@@ -28,8 +28,8 @@ class StatevectorSimulator(Simulator):
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
         return statevector_program(circuit, observable)
 
-    def _bytes_needed(self, num_qubits: int) -> int:
-        return 32 << num_qubits
+    def _bytes_needed(self, circuit: Circuit) -> int:
+        return 48 << circuit.num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         return observable.term_means(final_state(self._program(circuit, observable), params))

@@ -38,6 +38,43 @@ def test_qiskit_reads_our_qasm3() -> None:
     assert abs(np.vdot(psi, expected)) == pytest.approx(1.0, abs=1e-12)
 
 
+@given(st.integers(1, 5), st.integers(0, 60), st.integers(0, 10_000))
+def test_pennylane_round_trip_and_statevector(num_qubits: int, num_gates: int, seed: int) -> None:
+    qml = pytest.importorskip("pennylane")
+    circuit = random_circuit(num_qubits, num_gates, seed)
+    tape = circuit.to_pennylane()
+    assert Circuit.from_pennylane(tape, num_qubits) == circuit
+    wires = list(reversed(range(num_qubits)))  # PennyLane's first wire is the most significant
+    psi = np.eye(2**num_qubits)[0]
+    for operation in tape.operations:
+        psi = qml.matrix(operation, wire_order=wires) @ psi
+    np.testing.assert_allclose(StatevectorSimulator().statevector(circuit), psi, atol=1e-12)
+
+
+def test_pennylane_refuses_what_we_have_not() -> None:
+    qml = pytest.importorskip("pennylane")
+    script = qml.tape.QuantumScript
+    assert Circuit.from_pennylane(script([qml.RX(0.5, 2), qml.Barrier([0])])) == Circuit(3).rx(0.5, 2)
+    for operations, message in [
+        ([qml.Toffoli([0, 1, 2])], "Toffoli"),
+        ([qml.RX(0.5, "a")], "qubit numbers"),
+        ([qml.RX(np.array([0.5, 0.6]), 0)], "single numbers"),
+        ([qml.RX(float("nan"), 0)], "finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Circuit.from_pennylane(script(operations))
+    with pytest.raises(ValueError, match="qubit"):
+        Circuit.from_pennylane(script([qml.CNOT([0, 3])]), num_qubits=2)
+
+
+@given(st.integers(1, 5), st.integers(1, 30), st.integers(0, 10_000))
+def test_pauli_sum_round_trips(num_qubits: int, num_terms: int, seed: int) -> None:
+    observable = random_pauli_sum(num_qubits, num_terms, seed)
+    assert PauliSum.from_qiskit(observable.to_qiskit()) == observable
+    assert PauliSum.from_matrix(observable.to_matrix(), tolerance=1e-14).terms() == pytest.approx(observable.terms())
+    np.testing.assert_allclose(observable.to_qiskit().to_matrix(), observable.to_matrix(), atol=1e-12)
+
+
 def test_pauli_sum_from_qiskit() -> None:
     pauli_sum = random_pauli_sum(3, 20, seed=1)
     operator = SparsePauliOp.from_list(list(pauli_sum))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,7 @@ NOISE_MODELS = {
     "kanqas": NoiseModel.bit_flip(0.3).add(depolarizing(0.2, 2), ["cx"]),
     "on_each_qubit": NoiseModel().add(depolarizing(5e-3), TWO_QUBIT_GATES),
     "not_local": NoiseModel().add(AMPLITUDE_DAMPING.tensor(bit_flip(0.1)), TWO_QUBIT_GATES),
+    "singular": NoiseModel.depolarizing(1e-3).add(bit_flip(0.5), ["s"]),
     "coherent": NoiseModel().add(Channel.from_kraus([CROSSTALK]), TWO_QUBIT_GATES).add(bit_flip(0.05), ["cz"]),
     "idle": NoiseModel.depolarizing(p1=1e-2).add_idle(AMPLITUDE_DAMPING).add_idle(bit_flip(0.02), 0),
     "mixed": NoiseModel().add(AMPLITUDE_DAMPING, ["cx", "ry", "h"]).add(depolarizing(0.1, 2), ["cz"]),
@@ -145,6 +148,96 @@ def test_gradient_equals_parameter_shift() -> None:
     np.testing.assert_allclose(gradient, (up - down) / 2, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", NOISE_MODELS)
+def test_observable_in_the_heisenberg_picture(name: str) -> None:
+    noise = NOISE_MODELS[name]
+    for num_qubits in (1, 3):
+        simulator = PauliTransferSimulator(noise)
+        prefix, rest = random_circuit(num_qubits, 10, seed=1), random_circuit(num_qubits, 15, seed=2)
+        if name == "idle":
+            prefix = Circuit(num_qubits)  # moments are of the whole circuit
+        observable = random_pauli_sum(num_qubits, 20, seed=3)
+        pulled = simulator.heisenberg(rest, observable)
+        whole = simulator.expectation(prefix.copy().extend(rest), observable)
+        assert simulator.expectation(prefix, pulled) == pytest.approx(whole, abs=1e-12)
+    assert simulator.heisenberg(Circuit(3), observable) == observable
+
+
+@pytest.mark.parametrize("noise", [None, NoiseModel.depolarizing(1e-2, 5e-2), NoiseModel.bit_flip(0.5)])
+def test_batches_on_threads(noise: NoiseModel | None) -> None:
+    circuit, observable = random_circuit(6, 60, seed=6), random_pauli_sum(6, 20, seed=6)
+    batch = circuit.params + np.linspace(0, 1, 37)[:, None]
+    results = []
+    for num_threads in (1, 2, 3):
+        simulator = (
+            StatevectorSimulator(num_threads=num_threads)
+            if noise is None
+            else PauliTransferSimulator(noise, num_threads=num_threads)
+        )
+        results.append((simulator.expectations(circuit, observable, batch),
+                        *simulator.expectations_and_gradients(circuit, observable, batch)))
+    for one, two, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    np.testing.assert_allclose(results[0][0], results[0][1], atol=1e-13)
+    for row in (0, 20):
+        energy, gradient = simulator.expectation_and_gradient(circuit, observable, batch[row])
+        assert energy == results[0][1][row]
+        np.testing.assert_array_equal(gradient, results[0][2][row])
+    circuits = [random_circuit(6, 30, seed=k) for k in range(5)]
+    expected = [simulator.expectation(each, observable) for each in circuits]
+    np.testing.assert_array_equal(simulator.expectations_of(circuits, observable), expected)
+    with pytest.raises(ValueError, match="num_threads"):
+        StatevectorSimulator(num_threads=0)
+
+
+def test_threads_survive_a_fork() -> None:
+    simulator = PauliTransferSimulator(num_threads=2)
+    circuit, observable = random_circuit(6, 60, seed=6), random_pauli_sum(6, 20, seed=6)
+    batch = np.tile(circuit.params, (40, 1))
+    expected = simulator.expectations(circuit, observable, batch)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        again = pool.apply_async(simulator.expectations, (circuit, observable, batch)).get(timeout=60)
+    np.testing.assert_array_equal(again, expected)
+
+
+def scan_order(circuit: Circuit, by_runs: bool) -> list[int]:
+    """Angles in the order of the circuit; or of its runs, each done where a two-qubit gate or the end closes it."""
+    if not by_runs:
+        return list(range(circuit.num_params))
+    order: list[int] = []
+    waiting: dict[int, list[int]] = {qubit: [] for qubit in range(circuit.num_qubits)}
+    for _, qubit0, qubit1, param in circuit.table.tolist():
+        if qubit1 >= 0:
+            for qubit in sorted((qubit0, qubit1)):
+                order += waiting[qubit]
+                waiting[qubit] = []
+        elif param >= 0:
+            waiting[qubit0].append(param)
+    return order + [param for params in waiting.values() for param in params]
+
+
+@pytest.mark.parametrize("name", ["none", "depolarizing", "singular", "mixed", "coherent"])
+@pytest.mark.parametrize("first", [0, 5])
+def test_a_scan_moves_every_angle_to_its_own_minimum(name: str, first: int) -> None:
+    """One sweep against the same sweep by energies at three shifts; strong noise has no stable inverses."""
+    circuit, observable = random_circuit(4, 30, seed=8), random_pauli_sum(4, 30, seed=8)
+    for simulator in (StatevectorSimulator(), PauliTransferSimulator(NOISE_MODELS[name])):
+        params, expected = circuit.params, circuit.params
+        energy = program.sweep(simulator.program(circuit, observable), params, first)
+        assert energy == pytest.approx(simulator.expectation(circuit, observable, params), abs=1e-12)
+        np.testing.assert_array_equal(params[:first], expected[:first])
+        for k in scan_order(circuit, simulator.is_noisy or isinstance(simulator, PauliTransferSimulator)):
+            if k < first:
+                continue
+            unit = np.eye(len(expected))[k] * np.pi / 2
+            low, here, high = simulator.expectations(circuit, observable, [expected - unit, expected, expected + unit])
+            sine, cosine = (high - low) / 2, here - (high + low) / 2
+            if np.hypot(sine, cosine) > 1e-12:
+                expected[k] += np.arctan2(-sine, -cosine)
+        np.testing.assert_allclose(np.exp(1j * params), np.exp(1j * expected), atol=1e-8)
+
+
 def test_circuit_without_gates_or_angles() -> None:
     observable = PauliSum({"ZI": 1.0, "IX": 1.0})
     for simulator in [StatevectorSimulator(), PauliTransferSimulator()]:
@@ -162,5 +255,10 @@ def test_sizes_and_angles_are_checked_at_the_border() -> None:
         simulator.expectation(circuit, observable, params=[0.1, 0.2])
     with pytest.raises(ValueError, match="finite"):
         simulator.expectation(circuit, observable, params=[float("nan")])
-    with pytest.raises(ValueError, match="GiB of state"):
+    with pytest.raises(ValueError, match="fit into 8 GiB, but is '1.64e[+]04 GiB'"):
         PauliTransferSimulator().expectation(Circuit(20), PauliSum({"Z" * 20: 1.0}))
+    with pytest.raises(ValueError, match="fit into 8 GiB, but is '48 GiB'"):
+        StatevectorSimulator().expectation(Circuit(30), PauliSum({"Z" * 30: 1.0}))
+    no_inverse = PauliTransferSimulator(NoiseModel.bit_flip(0.5))
+    with pytest.raises(ValueError, match="fit into 8 GiB, but is '10.2 GiB'"):
+        no_inverse.expectation(random_circuit(12, 40, seed=1), PauliSum({"Z" * 12: 1.0}))

@@ -77,9 +77,13 @@ def test_counts_are_the_true_number_of_evaluations(monkeypatch: pytest.MonkeyPat
     circuit = random_circuit(3, 20, seed=0)
     for optimizer in [Cobyla(max_evaluations=77), Rotosolve(max_sweeps=2), AdamSPSA(iterations=(5, 7))]:
         calls = 0
-        result = optimizer.minimize(StatevectorSimulator(), circuit, random_pauli_sum(3, 20, 0))
+        result = optimizer.minimize(StatevectorSimulator(shots=1000, seed=0), circuit, random_pauli_sum(3, 20, 0))
         assert result.evaluations == calls > 0
         assert result.gradients == 0
+    exact = Rotosolve(max_sweeps=2, energy_tolerance=0.0).minimize(
+        StatevectorSimulator(), circuit, random_pauli_sum(3, 20, 0)
+    )
+    assert exact.evaluations == 2 + 2 * 2 * circuit.num_params  # what a device would measure
 
 
 def test_shot_noise_has_the_exact_variance() -> None:

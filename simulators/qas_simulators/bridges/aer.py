@@ -167,8 +167,8 @@ class AerSimulator(Simulator):
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
         raise ValueError(must("simulator", "run our kernels for this optimizer", "AerSimulator"))
 
-    def _bytes_needed(self, num_qubits: int) -> int:
-        return 16 << 2 * num_qubits if self.method == "density_matrix" else 16 << num_qubits
+    def _bytes_needed(self, circuit: Circuit) -> int:
+        return 16 << circuit.num_qubits * (2 if self.method == "density_matrix" else 1)
 
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
         """Return the energy as a function of the angles."""
@@ -217,6 +217,12 @@ class _AerObjective(Objective):
         self._observable = observable
         self._scheduled = simulator.noise.scheduled(circuit)
         self._measured = pauli_sum_to_qiskit(simulator.noise.measured(observable))
+
+    def sweep(self, params: FloatArray, energy: float) -> float:
+        """Move each angle to the minimum of its sinusoid by energies."""
+        for k in range(len(params)):
+            energy = self._turn(params, k, energy)
+        return energy
 
     def _exact(self, params_batch: FloatArray) -> FloatArray:
         twins = []

@@ -37,7 +37,7 @@ def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: fl
     names = STANDARD_NAMES if gates is None else gates
     if any(factor != "pp" for factor in str(model.basis.name).split("*")):
         raise ValueError(must("model", "be in the Pauli-product basis", model.basis.name))
-    register = list(model.state_space.qubit_labels)
+    register = list(model.state_space.sole_tensor_product_block_labels)
     ptms = {}
     for label, operation in model.operations.items():
         if label.name not in names:

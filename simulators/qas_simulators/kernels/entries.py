@@ -152,16 +152,17 @@ def _solve(program, memory, params_batch, gradients, first, max_iterations, grad
     work = _workspace(program, num_params, memory)
     energies = np.empty(params_batch.shape[0])
     evaluations, gradient_evaluations = energies.size, gradients.shape[0]
-    if max_iterations > 0 and num_params > 0:
-        params = params_batch[0]
+    params = params_batch[0]
+    if first < num_params:
         _evaluate(program, params, params[:0], first, work)
         evaluations = 3 * (num_params - first)  # what a device would need
+    if max_iterations > 0 and num_params > 0:
         energies[0], gradient_evaluations = _lbfgs(
             program, params, max_iterations, gradient_tolerance, energy_tolerance, work
         )
         for k in range(num_params):  # a turn more or less is a global phase
             params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
-        return energies, evaluations + gradient_evaluations, gradient_evaluations
+        return energies, (evaluations if first < num_params else 0) + gradient_evaluations, gradient_evaluations
     for b in range(energies.size):
         gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
         energies[b] = _evaluate(program, params_batch[b], gradient, num_params, work)
@@ -185,11 +186,10 @@ def solve_statevector(
 ):
     """Evaluate or minimise.
 
-    With ``max_iterations`` 0: energies of a batch, and gradients unless that array has no rows. The state is left at
-    the beginning of ``memory``, which is longer where there are gradients.
-
-    Otherwise: scan the angles of the first row from index ``first`` on and minimise over all, in place. One entry for
-    everything, because every entry compiles all that it calls anew.
+    First the angles of the first row from index ``first`` on are scanned, in place. Then, with ``max_iterations`` 0:
+    energies of a batch, and gradients unless that array has no rows; the state is left at the beginning of ``memory``,
+    which is longer where there are gradients or scans. Otherwise the first row is minimised over, in place. One entry
+    for everything, because every entry compiles all that it calls anew.
 
     Returns:
         Energies, number of evaluations, number of gradients among them.

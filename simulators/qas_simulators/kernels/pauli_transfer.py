@@ -534,13 +534,13 @@ def _expectation(indices, coefficients, vector):
 def evaluate(program, params, gradient, first, work):
     """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
 
-    Once forwards with the state, once backwards with the observable. If there are angles from index ``first`` on, no
+    Once forwards with the state; if there is memory for it, once backwards with the observable. If there are angles from index ``first`` on, no
     energy is wanted: they are moved to the exact minima of their sinusoids instead, one after the other, in the order
     of the steps. The state comes forwards as the observable, pulled back once, returns: all angles for about the cost
     of a gradient. One function for both, because ``_walk`` is compiled into every caller.
     """
     is_scan = first < params.size
-    with_bra = is_scan or gradient.size > 0
+    with_bra = work.bra.size > 0
     _fuse(program, work, params, with_bra and work.is_stable)
     _prepare(program, work, with_bra)
     begin, end = np.int64(0), work.order.size

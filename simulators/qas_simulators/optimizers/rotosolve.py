@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.optimizers.optimizer import OptimizationResult
@@ -38,24 +36,14 @@ class Rotosolve:
     def minimize(
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
-        """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`; the newest angle is moved first."""
+        """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
         measured, params = simulator.objective(circuit, observable), circuit.params
         energy = float(measured.energies(params[None, :])[0])
         evaluations = 1
         for _ in range(self.max_sweeps if len(params) else 0):
             before = energy
-            for k in reversed(range(len(params))):
-                pair = np.tile(params, (2, 1))
-                pair[:, k] += [0.5 * np.pi, -0.5 * np.pi]
-                up, down = measured.energies(pair)
-                evaluations += 2
-                middle, sine = 0.5 * (up + down), 0.5 * (up - down)
-                cosine = energy - middle
-                amplitude = float(np.hypot(sine, cosine))
-                if amplitude > 1e-12:
-                    turned = params[k] + np.arctan2(-sine, -cosine)
-                    params[k] = turned - 2 * np.pi * np.floor(0.5 * turned / np.pi + 0.5)
-                    energy = float(middle - amplitude)
+            energy = measured.sweep(params, energy)
+            evaluations += 2 * len(params)
             if before - energy <= self.energy_tolerance:
                 break
         if len(params):
