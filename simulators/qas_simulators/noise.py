@@ -241,6 +241,16 @@ class NoiseModel:
                 found += [(channel, (qubit,)) for qubit in qubits]
         return found
 
+    def transfer_matrix(self, gate: str, qubits: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return all noise after ``gate`` as one Pauli transfer matrix, ``(4, 4)`` or ``(16, 16)``."""
+        total = np.eye(4 ** len(qubits))
+        for channel, where in self.channels(gate, qubits):
+            wide = channel.ptm
+            if len(where) < len(qubits):
+                wide = np.kron(np.eye(4), wide) if where[0] == qubits[0] else np.kron(wide, np.eye(4))
+            total = wide @ total
+        return total
+
     def measured(self, observable: PauliSum) -> PauliSum:
         """Return the observable whose exact expectation is what misread terms average to."""
         x, z, factors, source = self._misread(observable)

@@ -83,10 +83,7 @@ class NoiseTables:
         self.kinds[row] = pauli_transfer.FIXED1 if gate.axis is None else _ROTATIONS[gate.axis]
         bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
         for qubit in range(num_qubits):
-            block = bare
-            for channel, _ in noise.channels(gate.name, (qubit,)):
-                block = channel.ptm @ block
-            self.channels[row, qubit, 0] = _row_of(block, self._rows1)
+            self.channels[row, qubit, 0] = _row_of(noise.transfer_matrix(gate.name, (qubit,)) @ bare, self._rows1)
 
     def _add_two_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
@@ -95,12 +92,7 @@ class NoiseTables:
         pairs = list(permutations(range(num_qubits), 2))
         whole, rest, shifts = {}, {}, {}
         for pair in pairs:
-            total = np.eye(16)
-            for channel, where in noise.channels(gate.name, pair):
-                wide = channel.ptm
-                if len(where) == 1:
-                    wide = np.kron(np.eye(4), wide) if where[0] == pair[0] else np.kron(wide, np.eye(4))
-                total = wide @ total
+            total = noise.transfer_matrix(gate.name, pair)
             shifts[pair] = total[3, 0], total[12, 0]
             whole[pair] = total @ bare
             rest[pair] = np.kron(_shift(-shifts[pair][1]), _shift(-shifts[pair][0])) @ whole[pair]

@@ -19,7 +19,7 @@ from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, Statevec
 from qas_simulators.channels import depolarizing
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.noise_presets import kanqas, product_depolarizing
-from qas_simulators.reference import embed
+from qas_simulators.reference import apply_left
 
 
 def build(problem: str, **settings: object) -> CircuitBuildingEnv:
@@ -247,7 +247,7 @@ def test_bell_masks() -> None:
 def test_number_of_sequences_that_reach_bell() -> None:
     """All 12**L sequences up to L = 6, counted over reachable states."""
     unitaries = [
-        embed(GATES[gate_index(action.gate)].matrix(), action.qubits, 2)
+        apply_left(GATES[gate_index(action.gate)].matrix(), action.qubits, np.eye(4, dtype=complex))
         for action in ActionCatalogue(2, "kanqas").actions
     ]
     target = np.array([1, 0, 0, 1]) / np.sqrt(2)
@@ -283,7 +283,7 @@ def test_best_noisy_bell_fidelity() -> None:
 def bell_success_probability(masked: bool) -> float:
     """Exact for the uniformly random policy within six gates, over reachable states and frontiers."""
     actions = ActionCatalogue(2, "kanqas").actions
-    unitaries = [embed(GATES[gate_index(action.gate)].matrix(), action.qubits, 2) for action in actions]
+    unitaries = [apply_left(GATES[gate_index(action.gate)].matrix(), action.qubits, np.eye(4, dtype=complex)) for action in actions]
     target = np.array([1, 0, 0, 1]) / np.sqrt(2)
     start = np.array([1, 0, 0, 0], dtype=complex)
     reached = {(start.tobytes(), (-1, -1)): (start, 1.0)}

@@ -123,14 +123,9 @@ def noise_to_qiskit(noise: NoiseModel, num_qubits: int) -> AerNoiseModel:
     model = AerNoiseModel()
     for gate in GATES:
         for qubits in permutations(range(num_qubits), gate.num_qubits):
-            found = noise.channels(gate.name, qubits)
-            if not found:
-                continue
-            total = Kraus(np.eye(2**gate.num_qubits))
-            for channel, where in found:
-                kraus = Kraus(list(channel.kraus))
-                total = total.compose(kraus, qargs=[qubits.index(qubit) for qubit in where])
-            model.add_quantum_error(QuantumError(total), [gate.name], list(qubits))
+            if noise.channels(gate.name, qubits):
+                total = Channel.from_ptm(noise.transfer_matrix(gate.name, qubits))  # Qiskit composes to nine digits
+                model.add_quantum_error(QuantumError(Kraus(list(total.kraus))), [gate.name], list(qubits))
     return model
 
 
