@@ -41,7 +41,7 @@ type: $(VENV)/.dev
 bench: $(VENV)/.bench  ## environment step, kernel compilation, noisy energies, beside other libraries
 	OMP_NUM_THREADS=1 $(BIN)/python qas_envs/benchmarks/step.py
 	$(BIN)/python simulators/benchmarks/compile_time.py
-	OMP_NUM_THREADS=1 $(BIN)/python simulators/benchmarks/noisy_energy.py
+	OMP_NUM_THREADS=1 $(BIN)/python simulators/benchmarks/simulators.py
 
 docs: $(VENV)/.dev  ## every example in the docs is run
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)

@@ -9,17 +9,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
-EXAMPLES = [
-    pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
+EXAMPLES = {
+    str(page.relative_to(ROOT)): blocks
     for page in PAGES
-    for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
-]
+    if (blocks := re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+}
 
 
-@pytest.mark.parametrize("code", EXAMPLES)
-def test_example(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_examples(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page's examples build on each other."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "example", "exec"), {})
+    names: dict[str, object] = {}
+    for number, code in enumerate(EXAMPLES[page]):
+        exec(compile(code, f"{page}, example {number}", "exec"), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -16,7 +16,15 @@ from os import cpu_count
 
 import numpy as np
 
-from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator, reference
+from qas_simulators import (
+    Channel,
+    Circuit,
+    NoiseModel,
+    PauliSum,
+    PauliTransferSimulator,
+    StatevectorSimulator,
+    reference,
+)
 from qas_simulators.channels import (
     amplitude_damping,
     bit_flip,
@@ -130,8 +138,10 @@ def main() -> int:
             results = list(pool.map(largest_difference, starts, counts, [name == "Aer"] * len(counts)))
         if results:
             worst, seed = max(results)
-            print(f"{count} circuits against {name}: largest difference {worst:.2e} (seed {seed}), "
-                  f"{time.perf_counter() - started:.0f} s")
+            print(
+                f"{count} circuits against {name}: largest difference {worst:.2e} (seed {seed}), "
+                f"{time.perf_counter() - started:.0f} s"
+            )
             failed |= not worst <= TOLERANCE
     return int(failed)
 

@@ -216,14 +216,14 @@ class NoiseModel:
         angles = circuit.params
         idle, free = gate_index("id"), [0] * circuit.num_qubits
         result = Circuit(circuit.num_qubits)
-        for gate, *places, param in circuit.table.tolist():
-            qubits = [qubit for qubit in places if qubit >= 0]
-            moment = max(free[qubit] for qubit in qubits)
-            for qubit in qubits:
+        for gate, qubit0, qubit1, param in circuit.table.tolist():
+            busy = [qubit0] if qubit1 < 0 else [qubit0, qubit1]
+            moment = max(free[qubit] for qubit in busy)
+            for qubit in busy:
                 for _ in range(moment - free[qubit]):
                     result.append_row(idle, qubit, -1)
                 free[qubit] = moment + 1
-            result.append_row(gate, places[0], places[1], angles[param] if param >= 0 else 0.0)
+            result.append_row(gate, qubit0, qubit1, angles[param] if param >= 0 else 0.0)
         for qubit in range(circuit.num_qubits):
             for _ in range(max(free) - free[qubit]):
                 result.append_row(idle, qubit, -1)
@@ -243,11 +243,11 @@ class NoiseModel:
 
     def transfer_matrix(self, gate: str, qubits: tuple[int, ...]) -> NDArray[np.float64]:
         """Return all noise after ``gate`` as one Pauli transfer matrix, ``(4, 4)`` or ``(16, 16)``."""
-        total = np.eye(4 ** len(qubits))
-        for channel, where in self.channels(gate, qubits):
+        total: NDArray[np.float64] = np.eye(4 ** len(qubits))
+        for channel, places in self.channels(gate, qubits):
             wide = channel.ptm
-            if len(where) < len(qubits):
-                wide = np.kron(np.eye(4), wide) if where[0] == qubits[0] else np.kron(wide, np.eye(4))
+            if len(places) < len(qubits):
+                wide = np.asarray(np.kron(np.eye(4), wide) if places[0] == qubits[0] else np.kron(wide, np.eye(4)))
             total = wide @ total
         return total
 
@@ -272,7 +272,9 @@ class NoiseModel:
         x, z, factors = observable.x, observable.z, np.ones(len(observable))
         source = np.arange(len(observable))
         for p01, p10, where in self._readout:
-            for qubit in range(observable.num_qubits) if where is None else sorted(where):
+            for qubit in range(observable.num_qubits):
+                if where is not None and qubit not in where:
+                    continue
                 bit = np.int64(1 << qubit)
                 touched = ((x | z) & bit) != 0
                 scaled = np.where(touched, (1 - p01 - p10) * factors, factors)

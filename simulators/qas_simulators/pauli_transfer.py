@@ -7,7 +7,7 @@ import numpy as np
 from qas_simulators.circuit import Circuit
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, NoiseTables, PauliTransferProgram, Program, final_state, pulled_back
+from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, pulled_back
 from qas_simulators.simulator import Simulator
 
 
@@ -66,9 +66,7 @@ class PauliTransferSimulator(Simulator):
         Its expectation in ``|0...0>`` is that of ``observable`` after the circuit; coefficients up to ``tolerance`` in
         magnitude are dropped.
         """
-        program = self.program(circuit, observable)
-        assert isinstance(program, PauliTransferProgram)
-        coefficients = pulled_back(program, circuit.params)[: 4**circuit.num_qubits]
+        coefficients = pulled_back(self.program(circuit, observable), circuit.params)[: 4**circuit.num_qubits]
         return PauliSum.from_indices(circuit.num_qubits, np.flatnonzero(np.abs(coefficients) > tolerance), coefficients)
 
     def pauli_vector(self, circuit: Circuit) -> FloatArray:

@@ -279,14 +279,12 @@ _WORTH_A_THREAD: Final = 2**22  # entries touched, some hundred microseconds: ha
 
 
 def _entries_touched(program: Program) -> int:
-    is_statevector = isinstance(program, StatevectorProgram)
-    size = 4 * program.diagonals.shape[1] if is_statevector else 1 << 2 * program.channels.shape[1]
-    return int(size * len(program.table))
+    if isinstance(program, StatevectorProgram):
+        return int(4 * program.diagonals.shape[1] * len(program.table))
+    return int(len(program.table) << 2 * program.channels.shape[1])
 
 
-def evaluate(
-    program: Program, params_batch: FloatArray, gradients: FloatArray, num_threads: int = 1
-) -> FloatArray:
+def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, num_threads: int = 1) -> FloatArray:
     """Return the energies ``(B,)`` of ``params_batch`` ``(B, num_params)``, rows shared out to threads.
 
     ``gradients`` is filled if its shape is ``(B, num_params)`` and left alone if it is ``(0, num_params)``.
@@ -329,7 +327,7 @@ def minimize(
     return float(energies[0]), evaluations, gradients
 
 
-def pulled_back(program: PauliTransferProgram, params: FloatArray) -> FloatArray:
+def pulled_back(program: Program, params: FloatArray) -> FloatArray:
     """Return the observable in the Heisenberg picture, pulled back through all gates: its coefficients ``(4**n,)``."""
     batch = params[None, :]
     memory, _ = _solve(program, 2, batch, np.empty_like(batch), len(params), 0, 0.0, 0.0)

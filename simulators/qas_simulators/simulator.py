@@ -18,7 +18,7 @@ _MEMORY_LIMIT: Final = 8 * 2**30
 
 
 def _is_positive_integer(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
 
 
 class Simulator(ABC):
@@ -76,9 +76,7 @@ class Simulator(ABC):
             raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.num_qubits))
         needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
-            raise ValueError(
-                must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
-            )
+            raise ValueError(must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB"))
 
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
         """Return the energy as a function of the angles, for optimisers that ask for one batch after the other."""
@@ -115,7 +113,7 @@ class Simulator(ABC):
     def expectations_and_gradients(
         self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the exact expectation values ``(B,)`` and their gradients, both at ``params_batch`` ``(B, num_params)``.
+        """Return the exact expectation values ``(B,)`` and gradients at ``params_batch``, both ``(B, num_params)``.
 
         Raises:
             ValueError: The simulator has shot noise; a device gives no such gradients.

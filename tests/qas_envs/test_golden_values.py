@@ -283,7 +283,10 @@ def test_best_noisy_bell_fidelity() -> None:
 def bell_success_probability(masked: bool) -> float:
     """Exact for the uniformly random policy within six gates, over reachable states and frontiers."""
     actions = ActionCatalogue(2, "kanqas").actions
-    unitaries = [apply_left(GATES[gate_index(action.gate)].matrix(), action.qubits, np.eye(4, dtype=complex)) for action in actions]
+    unitaries = [
+        apply_left(GATES[gate_index(action.gate)].matrix(), action.qubits, np.eye(4, dtype=complex))
+        for action in actions
+    ]
     target = np.array([1, 0, 0, 1]) / np.sqrt(2)
     start = np.array([1, 0, 0, 0], dtype=complex)
     reached = {(start.tobytes(), (-1, -1)): (start, 1.0)}

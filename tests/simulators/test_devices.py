@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -32,7 +35,9 @@ def native_circuit(num_qubits: int, num_gates: int, seed: int, pairs: list[tuple
 ROUND_TRIPS = {
     "pauli": NoiseModel.depolarizing(1e-2, 5e-2).add(bit_flip(0.1), ["h"], [1]),
     "relaxing": NoiseModel().add(amplitude_damping(0.1, 0.2), ONE_QUBIT_GATES + TWO_QUBIT_GATES),
-    "mixed": NoiseModel().add(depolarizing(0.1, 2), ["cx", "cz"]).add(thermal_relaxation(9.0, 7.0, 1.0), ["cx"], [2, 0]),
+    "mixed": NoiseModel()
+    .add(depolarizing(0.1, 2), ["cx", "cz"])
+    .add(thermal_relaxation(9.0, 7.0, 1.0), ["cx"], [2, 0]),
     "readout": NoiseModel.depolarizing(1e-2).add_readout(0.02, 0.05).add_readout(0.1, qubits=[1]),
     "idle": NoiseModel.depolarizing(1e-2).add_idle(amplitude_damping(0.1)),
 }
@@ -234,3 +239,17 @@ def test_idle_noise_by_moments() -> None:
     assert excited == pytest.approx(0.8**2)
     written_out = PauliTransferSimulator(noise).expectation(Circuit(2).x(1).id(1).id(1), PauliSum({"ZI": 1.0}))
     assert (1 - written_out) / 2 == pytest.approx(0.8**2)
+
+
+def test_random_noisy_circuits_against_the_reference() -> None:
+    """A seeded sample of ``simulators/benchmarks/random_circuits.py``."""
+    path = Path(__file__).parents[2] / "simulators" / "benchmarks" / "random_circuits.py"
+    spec = importlib.util.spec_from_file_location("random_circuits", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    worst, seed = module.largest_difference(seed=1_000_000, count=300)
+    assert worst < 1e-12, f"problem {seed}"
+    aer()
+    worst, seed = module.largest_difference(seed=1_000_000, count=10, against_aer=True)
+    assert worst < 1e-12, f"problem {seed}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from qiskit_aer.noise import QuantumError
 
 from qas_simulators.bridges.qiskit import pauli_sum_to_qiskit, to_qiskit
 from qas_simulators.channels import Channel
-from qas_simulators.circuit import Circuit
+from qas_simulators.circuit import MAX_QUBITS, Circuit
 from qas_simulators.errors import must
 from qas_simulators.gates import GATE_INDEX, GATES
 from qas_simulators.noise import NoiseModel
@@ -25,7 +25,7 @@ from qas_simulators.program import FloatArray, Program
 from qas_simulators.simulator import Objective, Simulator
 
 StandIns = Mapping[str, str | Sequence[str]]
-_AS_SX: Final = {"rx": 2, "ry": 2, "h": 1, "sxdg": 1, "y": 1, "x": 1}  # sx gates that each takes, phases being free
+_AS_SX: Final = {"rx": 2, "ry": 2, "x": 2, "y": 2, "h": 1, "sxdg": 1}  # sx gates that each takes, phases being free
 _AS_TWO_QUBIT: Final = {"cx": 1, "cz": 1, "swap": 3}
 
 
@@ -36,7 +36,7 @@ def noise_from_qiskit(
     errors = {name: {None: error} for name, error in model._default_quantum_errors.items()}
     for name, local in model._local_quantum_errors.items():
         errors.setdefault(name, {}).update(local)
-    takes = {name: (name,) for name in errors if name in GATE_INDEX}
+    takes: dict[str, tuple[str, ...]] = {name: (name,) for name in errors if name in GATE_INDEX}
     for name, stand_in in (stand_ins or {}).items():
         names = (stand_in,) if isinstance(stand_in, str) else tuple(stand_in)
         missing = [other for other in names if other not in errors]
@@ -47,15 +47,12 @@ def noise_from_qiskit(
     for name, others in takes.items():
         for other in others:
             _add_errors(result, name, errors[other], qubits)
-    readout = dict(model._local_readout_errors)
-    for place, error in readout.items():
-        if qubits is None or place[0] in qubits:
-            _add_readout(result, error, place if qubits is None else (list(qubits).index(place[0]),))
-    if model._default_readout_error is not None:
-        everywhere = range(len(qubits)) if qubits is not None else range(64)
-        own = {place[0] if qubits is None else list(qubits).index(place[0]) for place in readout
-               if qubits is None or place[0] in qubits}
-        _add_readout(result, model._default_readout_error, [qubit for qubit in everywhere if qubit not in own])
+    for qubit in range(MAX_QUBITS if qubits is None else len(qubits)):
+        place = (qubit if qubits is None else qubits[qubit],)
+        error = model._local_readout_errors.get(place, model._default_readout_error)
+        if error is not None:
+            (_, p01), (p10, _) = np.asarray(error.probabilities).tolist()
+            result.add_readout(p01, p10, [qubit])
     return result
 
 
@@ -82,12 +79,6 @@ def _channel(error: QuantumError) -> Channel:
     return Channel.from_ptm(PTM(error).data.real)
 
 
-def _add_readout(result: NoiseModel, error: Any, places: Iterable[int]) -> None:
-    (_, p01), (p10, _) = np.asarray(error.probabilities).tolist()
-    for qubit in places:
-        result.add_readout(p01, p10, [qubit])
-
-
 def noise_from_backend(
     backend: Any, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
 ) -> NoiseModel:
@@ -102,6 +93,8 @@ def noise_from_backend(
         stand_ins = {name: ("sx",) * count for name, count in _AS_SX.items() if name not in has and "sx" in has}
         more = {name: (native,) * count for name, count in _AS_TWO_QUBIT.items() if name not in has and native}
         stand_ins = {**stand_ins, **more}
+        if "x" in has and "y" in stand_ins:
+            stand_ins["y"] = ("x",)
     for errors in model._local_quantum_errors.values():  # a gate's other direction is the same pulse between rotations
         for place in [place for place in errors if len(place) == 2]:
             errors.setdefault(place[::-1], QuantumError(_swapped(errors[place])))

@@ -13,12 +13,14 @@ from inspect import Parameter, Signature
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
+from numba.core import types as _types
 from numba.extending import intrinsic
 
 WIDTH = 8  # entries of one step along a run
 BLOCK = 16  # entries of the two lowest qubits, mixed within a register
 INNER_MASKS = (0, 3, 4, 7), (0, 12, 1, 13), (0, 3, 12, 15)  # CX from the lowest qubit, CX onto it, CZ
+types: Any = _types  # numba fills it at run time
 _CONTRACT = ("contract",)  # a multiplication and an addition may become one instruction
 
 
@@ -130,14 +132,18 @@ def _block(p: _Pass, blocks: Any, offset: Any, is_transposed: Any) -> Any:
     return p.builder.select(is_transposed, p.shuffle(plain, [4 * (k % 4) + k // 4 for k in range(16)]), plain)
 
 
+def _lane_factors(p: _Pass, entries: Any, shift: int) -> list[Any]:
+    """Return what each of sixteen entries contributes where the digit of a low qubit is changed by 0, 1, 2, 3 bits."""
+    digits = [(i >> shift) & 3 for i in range(BLOCK)]
+    return [p.shuffle(entries, [4 * d + (d ^ m) for d in digits]) for m in range(4)]
+
+
 def _mix_lanes(shift: int) -> Any:
     """Build ``mix(vector, blocks, offset, is_transposed)``: a 4 x 4 block on qubit ``shift / 2``."""
 
     def build(p: _Pass) -> None:
         vector, blocks, offset, is_transposed = p.values
-        entries = _block(p, blocks, offset, is_transposed)
-        digits = [(i >> shift) & 3 for i in range(BLOCK)]
-        factors = [p.shuffle(entries, [4 * d + (d ^ m) for d in digits]) for m in range(4)]
+        factors = _lane_factors(p, _block(p, blocks, offset, is_transposed), shift)
         with p.every(p.index(0), vector.nitems, BLOCK) as (i, _):
             here = p.load(vector, i, BLOCK)
             p.store(p.dot(factors, [p.swapped(here, m << shift) for m in range(4)]), vector, i)
@@ -146,19 +152,24 @@ def _mix_lanes(shift: int) -> Any:
 
 
 def _correlate_lanes(shift: int) -> Any:
-    """Build ``correlate(bra, ket, sums)``: ``sums[16 m + j]`` is the sum of ``bra[i] * ket[i ^ (m << shift)]``, ``j = i % 16``."""
+    """Build ``correlate(bra, ket, sums, blocks, offset)`` for qubit ``shift / 2``.
+
+    ``sums[16 m + i % 16]`` adds up ``bra[i] * ket[i ^ (m << shift)]``; then the transpose of a block is applied to bra.
+    """
 
     def build(p: _Pass) -> None:
-        bra, ket, sums = p.values
+        bra, ket, sums, blocks, offset = p.values
+        factors = _lane_factors(p, _block(p, blocks, offset, ir.Constant(ir.IntType(1), 1)), shift)
         totals = p.accumulators(4, BLOCK)
         with p.every(p.index(0), bra.nitems, BLOCK) as (i, _):
             left, right = p.load(bra, i, BLOCK), p.load(ket, i, BLOCK)
             for m, total in enumerate(totals):
                 p.accumulate(total, left, p.swapped(right, m << shift))
+            p.store(p.dot(factors, [p.swapped(left, m << shift) for m in range(4)]), bra, i)
         for m, total in enumerate(totals):
             p.store(p.builder.load(total), sums, p.index(BLOCK * m))
 
-    return _pass("bra ket sums", build)
+    return _pass("bra ket sums blocks offset", build)
 
 
 def _digit_offsets(p: _Pass, i: Any, stride: Any) -> list[Any]:
@@ -188,25 +199,30 @@ def _mix_runs(first: int) -> Any:
 
 
 def _correlate_runs() -> Any:
-    """Build ``correlate(bra, ket, sums, stride)`` for a high qubit: digit ``p > 0`` of bra times digit ``q`` of ket.
+    """Build ``correlate(bra, ket, sums, blocks, offset, stride)`` for a high qubit.
 
-    Their products add up in the eight ``sums[8 (4 (p - 1) + q) + j]``.
+    The products of digit ``p > 0`` of bra and digit ``q`` of ket add up in the eight ``sums[8 (4 (p - 1) + q) + j]``;
+    then the transpose of a block is applied to bra.
     """
 
     def build(p: _Pass) -> None:
-        bra, ket, sums, stride = p.values
+        bra, ket, sums, blocks, offset, stride = p.values
+        entries = _block(p, blocks, offset, ir.Constant(ir.IntType(1), 1))
+        factors = [[p.shuffle(entries, [4 * row + k] * WIDTH) for k in range(4)] for row in range(4)]
         totals = p.accumulators(12, WIDTH)
         with p.runs(bra, stride) as i:
-            offsets = _digit_offsets(p, i, stride)
-            right = [p.load(ket, offset, WIDTH) for offset in offsets]
-            for row in range(3):
-                left = p.load(bra, offsets[row + 1], WIDTH)
+            places = _digit_offsets(p, i, stride)
+            right = [p.load(ket, place, WIDTH) for place in places]
+            left = [p.load(bra, place, WIDTH) for place in places]
+            for digit in range(1, 4):
                 for k in range(4):
-                    p.accumulate(totals[4 * row + k], left, right[k])
+                    p.accumulate(totals[4 * (digit - 1) + k], left[digit], right[k])
+            for row, place in zip(factors, places, strict=True):
+                p.store(p.dot(row, left), bra, place)
         for k, total in enumerate(totals):
             p.store(p.builder.load(total), sums, p.index(WIDTH * k))
 
-    return _pass("bra ket sums stride", build)
+    return _pass("bra ket sums blocks offset stride", build)
 
 
 def _exchange_runs(width: int) -> Any:
@@ -273,7 +289,9 @@ def _mix2_runs() -> Any:
         with p.pairs(vector, outer, inner, run, WIDTH) as i:
             values = [p.load(vector, p.builder.add(i, place), WIDTH) for place in places]
             for row, place in enumerate(places):
-                factors = [p.spread(p.scalar(blocks, p.builder.add(first, p.index(16 * row + k))), WIDTH) for k in range(16)]
+                factors = [
+                    p.spread(p.scalar(blocks, p.builder.add(first, p.index(16 * row + k))), WIDTH) for k in range(16)
+                ]
                 p.store(p.dot(factors, values), vector, p.builder.add(i, place))
 
     return _pass("vector blocks first offsets outer inner run", build)

@@ -5,9 +5,9 @@ channels between two two-qubit gates on a qubit are one run: a single 4 x 4 bloc
 gates are signed and damped exchanges of 16 entries, or 16 x 16 blocks. Large vectors are worked on in chunks that stay
 in the cache for several steps.
 
-Backwards, the observable is pulled back by transposes while the state returns by inverses. Where the noise is too
-strong for stable inverses the states before the runs are kept instead. Both meet in one 4 x 4 correlation per run, from
-which follow the derivatives of all its angles, and the exact sinusoid of each.
+Backwards, the observable is pulled back by transposes while the state returns by inverses. Small states, and those
+that noise has left without stable inverses, are kept before every run instead. Both meet in one 4 x 4 correlation per
+run, from which follow the derivatives of all its angles, and the exact sinusoid of each.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ FORWARD, BACK, PULL, TUNE = range(4)  # ways through the steps
 CHUNK = 8  # qubits of a chunk
 CHUNK_LOW = 4  # of these, the lowest of the register: contiguous runs of 2 KiB
 MAX_GROWTH = math.log(1e4)  # of rounding errors by inverses
+SMALL_TAPE = 1 << 17  # entries: up to so many, keeping states takes less time than inverses
 
 
 class PauliTransferProgram(NamedTuple):
@@ -63,12 +64,12 @@ class Workspace(NamedTuple):
     order: NDArray[np.int64]  # (num_steps,)
     starts: NDArray[np.int64]  # (num_groups + 1,)
     places: NDArray[np.int64]  # (num_groups, n)
-    is_stable: bool
+    has_inverses: bool  # steps are undone by inverses; else states are kept on the tape
     ket: NDArray[np.float64]  # (4**n,): the state
     bra: NDArray[np.float64]  # (4**n,): the observable
     chunks: NDArray[np.float64]  # (2, 4**CHUNK) or empty
     tape: NDArray[np.float64]  # (num_runs, 4**n) or empty
-    blocks: NDArray[np.float64]  # (num_runs, 2, 4, 4): every run, and the transpose of its inverse
+    blocks: NDArray[np.float64]  # (num_runs + 1, 2, 4, 4): every run, and the transpose of its inverse; last 1
     before: NDArray[np.float64]  # (num_items, 4, 4): product of the items before this one in its run
     pulled: NDArray[np.float64]  # (num_runs, 4, 4): correlation of bra after and ket before a run
     rotations: NDArray[np.float64]  # (num_params, 2): cosine, sine
@@ -160,16 +161,18 @@ def _group(steps, num_qubits, is_chunked, order, starts, places, is_done, is_blo
 
 
 def workspace(program, num_params, memory):
-    """Return the plan of a program with ``num_params`` angles; ``memory`` has ``4**n`` entries, or twice as many for gradients."""
+    """Return the plan of a program with ``num_params`` angles, and its arrays.
+
+    ``memory`` has ``4**n`` entries, or twice as many for gradients and scans.
+    """
     num_qubits = program.channels.shape[1]
     everywhere = np.empty(num_qubits, np.int64)
     items = np.empty((2 * program.table.shape[0], 4), np.int64)
     steps = np.empty((3 * program.table.shape[0] + num_qubits, 4), np.int64)
     num_items, num_runs, num_steps, growth = _plan(program, items, steps, everywhere)
-    is_stable = growth <= MAX_GROWTH
     size = 1 << 2 * num_qubits
-    with_bra = memory.size >= 2 * size
-    num_tape = 0 if is_stable or not with_bra else num_runs
+    has_inverses = growth <= MAX_GROWTH and num_runs * size > SMALL_TAPE
+    num_tape = 0 if has_inverses or memory.size < 2 * size else num_runs
     is_chunked = num_qubits > CHUNK and num_tape == 0
     chunk = 1 << 2 * CHUNK if is_chunked else 0
     order, starts = np.empty(num_steps, np.int64), np.empty(num_steps + 2, np.int64)
@@ -185,12 +188,12 @@ def workspace(program, num_params, memory):
         order,
         starts[: num_groups + 1],
         places,
-        is_stable,
+        has_inverses,
         memory[:size],
         memory[size : 2 * size],
         np.empty((2, chunk)),
         np.empty((num_tape, size)),
-        np.empty((num_runs, 2, 4, 4)),
+        np.empty((num_runs + 1, 2, 4, 4)),
         np.empty((num_items, 4, 4)),
         np.empty((num_runs, 4, 4)),
         np.empty((num_params, 2)),
@@ -329,19 +332,23 @@ def _apply(program, work, vector, step, places, is_bra, back):
 
 
 @inlined
-def _correlate(bra, ket, qubit, pulled, run, sums):
-    """Add to ``pulled[run, p, q]``, ``p > 0``, the sum of ``bra * ket`` over all entries with digits ``p`` and ``q``."""
+def _correlate(bra, ket, qubit, run, pulls, work):
+    """Add to ``pulled[run, p, q]``, ``p > 0``, the products of ``bra`` at digit ``p`` and ``ket`` at digit ``q``.
+
+    Then pull ``bra`` back through a block, in the same pass.
+    """
+    blocks, pulled, sums = work.blocks, work.pulled, work.sums
     if qubit < 2:
         if qubit == 0:
-            lanes.correlate_lanes0(bra, ket, sums)
+            lanes.correlate_lanes0(bra, ket, sums, blocks, 32 * pulls)
         else:
-            lanes.correlate_lanes1(bra, ket, sums)
+            lanes.correlate_lanes1(bra, ket, sums, blocks, 32 * pulls)
         for m in range(4):
             for k in range(16):
                 p = (k >> 2 * qubit) & 3
                 pulled[run, p, p ^ m] += sums[16 * m + k]
     else:
-        lanes.correlate_runs(bra, ket, sums, 1 << 2 * qubit)
+        lanes.correlate_runs(bra, ket, sums, blocks, 32 * pulls, 1 << 2 * qubit)
         for k in range(12):
             for j in range(8):
                 pulled[run, 1 + (k >> 2), k & 3] += sums[8 * k + j]
@@ -463,13 +470,16 @@ def _walk(program, work, way, params, first, begin, end):
                 for part in range(2):  # what comes to meet the other, by an inverse; then the other
                     is_bra = back == (part == 1)
                     vector = bra if is_bra else ket
-                    if part == 0 and not (meets and work.is_stable):
+                    if part == 0 and not (meets and work.has_inverses):
                         continue
                     if part == 1 and is_run:
                         if meets:
-                            other = work.tape[run] if not work.is_stable else ket if is_bra else bra
+                            other = work.tape[run] if not work.has_inverses else ket if is_bra else bra
                             left, right = (vector, other) if is_bra else (other, vector)
-                            _correlate(left, right, places[work.steps[step, 1]], work.pulled, run, work.sums)
+                            pulls = run if back else work.blocks.shape[0] - 1  # a block that is never anything but 1
+                            _correlate(left, right, places[work.steps[step, 1]], run, pulls, work)
+                            if way == BACK:
+                                continue
                             if way == TUNE:
                                 _tune_run(
                                     program.blocks1,
@@ -501,9 +511,7 @@ def _fill_gradient(program, work, gradient):
     for k in range(items.shape[0]):
         item = items.shape[0] - 1 - k
         param = items[item, 2]
-        cosine, sine = _pull_item(
-            program.blocks1, items, work.before, rotations, item, work.pulled, items[item, 3]
-        )
+        cosine, sine = _pull_item(program.blocks1, items, work.before, rotations, item, work.pulled, items[item, 3])
         if param >= 0:
             gradient[param] = rotations[param, 0] * sine - rotations[param, 1] * cosine
 
@@ -534,14 +542,14 @@ def _expectation(indices, coefficients, vector):
 def evaluate(program, params, gradient, first, work):
     """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
 
-    Once forwards with the state; if there is memory for it, once backwards with the observable. If there are angles from index ``first`` on, no
-    energy is wanted: they are moved to the exact minima of their sinusoids instead, one after the other, in the order
-    of the steps. The state comes forwards as the observable, pulled back once, returns: all angles for about the cost
-    of a gradient. One function for both, because ``_walk`` is compiled into every caller.
+    Once forwards with the state; if there is memory for it, once backwards with the observable. If there are angles
+    from index ``first`` on, no energy is wanted: they are moved to the exact minima of their sinusoids instead, one
+    after the other, in the order of the steps. The state comes forwards as the observable, pulled back once, returns:
+    all angles for about the cost of a gradient. One function for both, because ``_walk`` is compiled into every caller.
     """
     is_scan = first < params.size
     with_bra = work.bra.size > 0
-    _fuse(program, work, params, with_bra and work.is_stable)
+    _fuse(program, work, params, with_bra and work.has_inverses)
     _prepare(program, work, with_bra)
     begin, end = np.int64(0), work.order.size
     while is_scan and begin < end and not _is_tuned(work.items, work.steps, work.order[begin], first):

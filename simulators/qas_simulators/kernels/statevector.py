@@ -194,7 +194,7 @@ class Workspace(NamedTuple):
 
 
 def workspace(program, num_params, memory):
-    """Return scratch memory for a program with ``num_params`` angles; ``memory`` has two or three times 2**n entries."""
+    """Return scratch memory for ``num_params`` angles; ``memory`` has two times ``2**n`` entries, three for scans."""
     size = 2 * program.diagonals.shape[1]
     return Workspace(memory[:size], memory[size:], np.empty((num_params, 2)), np.empty(3))
 
@@ -260,7 +260,7 @@ def _scan(program, params, first, work):
             if shift >= 0:
                 _multiply_observable(program.flips, program.diagonals, psi, bra)
                 energies[shift] = _real_overlap(bra, psi)
-        reached = gate
+        reached = np.int64(gate)
         sine = 0.5 * (energies[2] - energies[0])
         cosine = energies[1] - 0.5 * (energies[0] + energies[2])
         if sine * sine + cosine * cosine > 1e-24:
