@@ -332,6 +332,30 @@ def _multiply4() -> Any:
     return _pass("lefts left rights right is_transposed", build)
 
 
+def _follow4(axis: int) -> Any:
+    """Build ``follow(blocks, block, noises, noise, cosine, sine)``: a rotation and its noise after a 4 x 4 block.
+
+    The block becomes ``noise @ rotation @ block``, both from an offset on. The rotation about ``axis`` (X, Y, Z) mixes
+    the other two rows; without an axis there is none.
+    """
+
+    def build(p: _Pass) -> None:
+        blocks, block, noises, noise, cosine, sine = p.values
+        entries = p.load(noises, noise, 16)
+        places = [p.builder.add(block, p.index(4 * k)) for k in range(4)]
+        rows = [p.load(blocks, place, 4) for place in places]
+        if axis < 3:
+            first, second = (axis + 1) % 3 + 1, (axis + 2) % 3 + 1
+            c, s = p.spread(cosine, 4), p.spread(sine, 4)
+            minus_s = p.builder.fneg(s)
+            a, b = rows[first], rows[second]
+            rows[first], rows[second] = p.dot([c, minus_s], [a, b]), p.dot([s, c], [a, b])
+        for k, place in enumerate(places):
+            p.store(p.dot([p.shuffle(entries, [4 * k + m] * 4) for m in range(4)], rows), blocks, place)
+
+    return _pass("blocks block noises noise cosine sine", build)
+
+
 def _copy4() -> Any:
     """Build ``copy(source, first, target, second)``: 16 entries from one offset to another."""
 
@@ -351,4 +375,5 @@ mix_pair00, mix_pair01, mix_pair03 = (_mix_pair(0, mask) for mask in (0, 1, 3))
 mix_pair10, mix_pair11, mix_pair13 = (_mix_pair(2, mask) for mask in (0, 1, 3))
 mix_inner_first, mix_inner_second, mix_inner_both = (_mix_inner(masks) for masks in INNER_MASKS)
 mix2_runs, mix2_scattered = _mix2_runs(), _mix2_scattered()
+follow_rx, follow_ry, follow_rz, follow_fixed = (_follow4(axis) for axis in range(4))
 multiply4, copy4 = _multiply4(), _copy4()

@@ -220,28 +220,29 @@ def _rotate_rows(block, kind, c, s):
 
 
 @inlined
-def _fuse(program, work, params, with_inverses):
+def _fuse(program, work, params, with_derivatives):
     """Multiply every run's gates and noise, ``blocks[run, 0]``, and the transposes of their inverses."""
     items, rotations, blocks, before, blocks1 = work.items, work.rotations, work.blocks, work.before, program.blocks1
     cosines_and_sines(params, 1.0, rotations)
-    for inverse in range(2 if with_inverses else 1):
+    for inverse in range(2 if with_derivatives and work.has_inverses else 1):
         for run in range(blocks.shape[0]):
             for p in range(4):
                 for q in range(4):
                     blocks[run, inverse, p, q] = 1.0 if p == q else 0.0
         for k in range(items.shape[0]):
             kind, row, param, run = items[k, 0], items[k, 1], items[k, 2], items[k, 3]
-            block = 32 * run + 16 * inverse
-            if not inverse:
+            block, noise = 32 * run + 16 * inverse, 32 * row + 16 * inverse
+            if with_derivatives and inverse == 0:
                 lanes.copy4(blocks, block, before, 16 * k)
-            if kind <= RZ:
-                c, s = rotations[param, 0], rotations[param, 1]
-                first, second = _mixed_rows(kind)
-                for q in range(4):
-                    a, b = blocks[run, inverse, first, q], blocks[run, inverse, second, q]
-                    blocks[run, inverse, first, q] = c * a - s * b
-                    blocks[run, inverse, second, q] = s * a + c * b
-            lanes.multiply4(blocks1, 32 * row + 16 * inverse, blocks, block, kind < 0)
+            c, s = (rotations[param, 0], rotations[param, 1]) if kind <= RZ else (1.0, 0.0)
+            if kind == RX:
+                lanes.follow_rx(blocks, block, blocks1, noise, c, s)
+            elif kind == RY:
+                lanes.follow_ry(blocks, block, blocks1, noise, c, s)
+            elif kind == RZ:
+                lanes.follow_rz(blocks, block, blocks1, noise, c, s)
+            else:
+                lanes.follow_fixed(blocks, block, blocks1, noise, c, s)
 
 
 @inlined
@@ -549,7 +550,7 @@ def evaluate(program, params, gradient, first, work):
     """
     is_scan = first < params.size
     with_bra = work.bra.size > 0
-    _fuse(program, work, params, with_bra and work.has_inverses)
+    _fuse(program, work, params, with_bra)
     _prepare(program, work, with_bra)
     begin, end = np.int64(0), work.order.size
     while is_scan and begin < end and not _is_tuned(work.items, work.steps, work.order[begin], first):
