@@ -126,9 +126,10 @@ def test_large_vectors_go_chunk_by_chunk(num_qubits: int) -> None:
     np.testing.assert_allclose(simulated[1], exact[1], atol=1e-12)
 
 
-def test_large_noisy_vectors() -> None:
+@pytest.mark.parametrize("p", [0.02, 0.5])  # 0.5 has no inverse
+def test_large_noisy_vectors(p: float) -> None:
     circuit, observable = random_circuit(9, 40, seed=4), random_pauli_sum(9, 20, seed=4)
-    noise = NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES).add(bit_flip(0.02), TWO_QUBIT_GATES)
+    noise = NoiseModel().add(AMPLITUDE_DAMPING, ONE_QUBIT_GATES).add(bit_flip(p), ["swap"])
     simulator = PauliTransferSimulator(noise)
     energy, gradient = simulator.expectation_and_gradient(circuit, observable)
     assert energy == pytest.approx(reference.expectation(circuit, observable, noise), abs=1e-12)
