@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
 from qas_envs.circuit_env import CircuitBuildingEnv, Rules
 from qas_envs.components import check_settings, resolve
-from qas_envs.curricula import CURRICULA
+from qas_envs.curricula import CURRICULA, Curriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.halting import HALTINGS
 from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
+from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
 from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
@@ -61,13 +63,15 @@ def make_env(
     simulator = _simulator(rules.get("simulator"), rules.get("noise"))
     noise = getattr(simulator, "noise", None)
     couplings = None if noise is None else noise.couplings
+    curriculum = resolve("curriculum", rules["curriculum"], CURRICULA)
+    _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
         Rules(
             catalogue=ActionCatalogue(problem.num_qubits, gates, couplings),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
-            curriculum=resolve("curriculum", rules["curriculum"], CURRICULA),
+            curriculum=curriculum,
             halting=resolve("halting", rules["halting"], HALTINGS),
             simulator=simulator,
             optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
@@ -75,6 +79,18 @@ def make_env(
         ),
         render_mode,
     )
+
+
+def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum: Curriculum) -> None:
+    ceiling = fidelity_ceiling(problem, noise)
+    threshold = problem.accuracy if curriculum.threshold is None else curriculum.threshold
+    if ceiling is not None and 1 - ceiling >= threshold:
+        warnings.warn(
+            f"Success is out of reach: under this noise no circuit prepares {problem.name} with a fidelity above "
+            f"{ceiling:g}, and the threshold asks for more than {1 - threshold:g}.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _simulator(simulator: Simulator | None, noise: Any) -> Simulator:

@@ -15,19 +15,34 @@ from qas_envs.problems import PROBLEMS
 
 @dataclass(frozen=True)
 class EnvironmentId:
-    """One row: the problem, the preset it starts from, and rules of its own."""
+    """One row: the problem, the preset it starts from, rules of its own, and arguments it cannot do without.
+
+    ``example`` holds values for the latter, for tests and listings; ``gym.make`` does not use them.
+    """
 
     problem: str
     preset: str = "default"
     rules: dict[str, Any] = field(default_factory=dict)
+    example: dict[str, Any] = field(default_factory=dict)
 
 
 ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-H2-v0": EnvironmentId("h2"),
     "QAS-LiH-v0": EnvironmentId("lih"),
+    "QAS-BeH2-v0": EnvironmentId("beh2"),
+    "QAS-H2O-v0": EnvironmentId("h2o"),
+    "QAS-CH2-v0": EnvironmentId("ch2"),
+    "QAS-H4-v0": EnvironmentId("h4_chain"),
+    "QAS-StretchedH2O-v0": EnvironmentId("stretched_h2o"),
+    "QAS-Molecule-v0": EnvironmentId("molecule", example={"geometry": "H 0 0 0; H 0 0 0.74", "unit": "angstrom"}),
     "QAS-TFIM-v0": EnvironmentId("tfim"),
+    "QAS-Heisenberg-v0": EnvironmentId("heisenberg"),
+    "QAS-GroundState-v0": EnvironmentId("ground_state", example={"hamiltonian": {"ZZ": -1.0, "XI": -0.5}}),
     "QAS-Bell-v0": EnvironmentId("bell", "kanqas", {"max_gates": 6}),
     "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas", {"max_gates": 12}),
+    "QAS-W-v0": EnvironmentId("w", rules={"max_gates": 20}),
+    "QAS-RandomState-v0": EnvironmentId("random_state"),
+    "QAS-State-v0": EnvironmentId("state", example={"statevector": [0.6, 0.0, 0.0, 0.8j]}),
 }
 
 
@@ -36,6 +51,9 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     row = ENVIRONMENTS[environment]
     of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
+    missing = [name for name, p in of_problem.items() if p.default is inspect.Parameter.empty and name not in settings]
+    if missing:
+        raise ValueError(f"{environment} needs the argument `{missing[0]}`; for example {row.example}")
     preset = arguments.pop("preset", row.preset)
     rules = {**row.rules, **arguments}
     return make_env(row.problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)

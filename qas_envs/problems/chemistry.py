@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +14,7 @@ from qas_simulators import PauliSum
 from qas_simulators.errors import must, unknown_name
 
 Atom = tuple[str, tuple[float, float, float]]
-MAPPINGS = ("jordan_wigner", "parity")
+MAPPINGS = ("jordan_wigner", "parity", "parity_total")
 UNITS = ("angstrom", "bohr")
 
 
@@ -29,8 +29,11 @@ class Molecule:
         basis: Gaussian basis set, as PySCF names it.
         frozen: Doubly occupied spatial orbitals left out, by index in order of energy.
         active: Spatial orbitals kept, by index; ``None`` keeps all that are not frozen.
-        mapping: ``"jordan_wigner"`` (spin orbitals interleaved: up, down, up, ...) or ``"parity"`` (all up, then all
-            down, the two qubits fixed by the particle numbers removed).
+        mapping: ``"jordan_wigner"`` (spin orbitals interleaved: up, down, up, ...), ``"parity"`` (all up, then all
+            down, the two qubits fixed by the particle numbers removed) or ``"parity_total"`` (only the one fixed by
+            the number of all particles removed).
+        charge: Total charge.
+        spin: Unpaired electrons of the mean field, restricted open-shell if any.
     """
 
     name: str
@@ -40,12 +43,56 @@ class Molecule:
     mapping: str
     frozen: tuple[int, ...] = ()
     active: tuple[int, ...] | None = None
+    charge: int = 0
+    spin: int = 0
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise ValueError(unknown_name("unit", self.unit, UNITS))
         if self.mapping not in MAPPINGS:
             raise ValueError(unknown_name("mapping", self.mapping, MAPPINGS))
+
+
+def parse_geometry(geometry: Any) -> tuple[Atom, ...]:
+    """Read ``"H 0 0 0; H 0 0 0.74"`` or pairs of element and three coordinates.
+
+    Raises:
+        ValueError: Something else; the message shows the entry.
+    """
+    entries = geometry.split(";") if isinstance(geometry, str) else list(geometry)
+    atoms = []
+    for entry in entries:
+        parts = entry.split() if isinstance(entry, str) else [entry[0], *entry[1]]
+        try:
+            symbol, x, y, z = parts
+            atoms.append((str(symbol), (float(x), float(y), float(z))))
+        except (TypeError, ValueError):
+            raise ValueError(must("geometry", "hold an element and three coordinates per atom", entry)) from None
+    if not atoms:
+        raise ValueError(must("geometry", "have at least one atom", geometry))
+    return tuple(atoms)
+
+
+def with_active_space(molecule: Molecule, active_space: Sequence[int] | None) -> Molecule:
+    """Return the molecule with so many electrons in so many orbitals around the Fermi level.
+
+    Raises:
+        ValueError: The electrons do not leave an even number of others, or are more than there are.
+    """
+    if active_space is None:
+        return molecule
+    from pyscf import gto
+
+    electrons, orbitals = (int(number) for number in active_space)
+    try:
+        nuclear = sum(gto.charge(symbol) for symbol, _ in molecule.atoms) - molecule.charge
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"PySCF cannot build the molecule: {error}") from None
+    rest = nuclear - electrons
+    if rest < 0 or rest % 2 or orbitals < 1:
+        raise ValueError(must("active_space", f"leave an even number of the {nuclear} electrons", tuple(active_space)))
+    frozen = tuple(range(rest // 2))
+    return replace(molecule, frozen=frozen, active=tuple(range(rest // 2, rest // 2 + orbitals)))
 
 
 @dataclass(frozen=True)
@@ -74,10 +121,18 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
 
     atoms = [[symbol, coordinates] for symbol, coordinates in molecule.atoms]
     try:
-        mol = gto.M(atom=atoms, unit=molecule.unit, basis=molecule.basis, verbose=0)
-    except (RuntimeError, KeyError, ValueError) as error:
-        raise ValueError(f"PySCF cannot build the molecule: {error}") from None
-    mean_field = scf.RHF(mol)
+        mol = gto.M(
+            atom=atoms,
+            unit=molecule.unit,
+            basis=molecule.basis,
+            charge=molecule.charge,
+            spin=molecule.spin,
+            verbose=0,
+        )
+    except (RuntimeError, KeyError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"PySCF cannot build the molecule: {reason}") from None
+    mean_field = scf.ROHF(mol) if molecule.spin else scf.RHF(mol)
     mean_field.conv_tol, mean_field.conv_tol_grad = 1e-13, 1e-9
     energy = float(mean_field.kernel())
     if not mean_field.converged:
@@ -86,7 +141,7 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     count = orbitals.shape[1]
     active = [k for k in range(count) if k not in molecule.frozen] if molecule.active is None else list(molecule.active)
     if not set(active) | set(molecule.frozen) <= set(range(count)) or set(active) & set(molecule.frozen):
-        raise ValueError(must("active", f"and `frozen` be disjoint orbitals in 0..{count - 1}", molecule.active))
+        raise ValueError(must("active", f"be orbitals in 0..{count - 1} that are not frozen", active))
     one_body = orbitals.T @ mean_field.get_hcore() @ orbitals
     two_body = ao2mo.restore(1, ao2mo.kernel(mol, orbitals), count)  # chemists' (pq|rs)
     data = MolecularData(multiplicity=1, charge=0, geometry=atoms, basis=molecule.basis)
@@ -94,11 +149,14 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     constant += mol.energy_nuc()
     fermions = get_fermion_operator(InteractionOperator(constant, spin_one, spin_two))
     electrons = mol.nelectron - 2 * len(molecule.frozen)
+    if not molecule.spin <= electrons <= 2 * len(active) - molecule.spin:
+        raise ValueError(must("active", f"be orbitals that hold {electrons} electrons", active))
     if molecule.mapping == "jordan_wigner":
         operator = jordan_wigner(fermions)
         hamiltonian = _to_pauli_sum(operator, 2 * len(active))
     else:
-        hamiltonian = _parity(fermions, 2 * len(active), electrons)
+        both = molecule.mapping == "parity"
+        hamiltonian = _parity(fermions, 2 * len(active), electrons, (electrons + molecule.spin) // 2 if both else None)
     versions = {name: version(name) for name in ("pyscf", "openfermion")}
     return QubitHamiltonian(hamiltonian, energy, electrons, versions)
 
@@ -138,15 +196,17 @@ def _to_pauli_sum(operator: Any, num_qubits: int) -> PauliSum:
     return PauliSum(terms)
 
 
-def _parity(fermions: Any, num_modes: int, num_electrons: int) -> PauliSum:
-    """Map by parities, all up modes before all down modes, without the qubits of the two conserved parities."""
+def _parity(fermions: Any, num_modes: int, num_electrons: int, num_up: int | None) -> PauliSum:
+    """Map by parities, all up modes before all down modes, without the qubits of the conserved parities."""
     from openfermion import binary_code_transform, reorder
     from openfermion.transforms import parity_code
     from openfermion.utils import up_then_down
 
     operator = binary_code_transform(reorder(fermions, up_then_down, num_modes), parity_code(num_modes))
     half = num_modes // 2
-    signs = {half - 1: (-1) ** (num_electrons // 2), num_modes - 1: (-1) ** num_electrons}
+    signs = {num_modes - 1: (-1) ** num_electrons}
+    if num_up is not None:
+        signs[half - 1] = (-1) ** num_up
     kept = [qubit for qubit in range(num_modes) if qubit not in signs]
     full = _to_pauli_sum(operator, num_modes)
     coefficients = full.coefficients.copy()

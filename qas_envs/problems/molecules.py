@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qas_envs.problems.chemistry import Molecule, molecular_hamiltonian
+from qas_envs.problems import instances
+from qas_envs.problems.chemistry import Molecule, molecular_hamiltonian, parse_geometry, with_active_space
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
 from qas_simulators import PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
+from qas_simulators.program import cache_directory
 
-H2_BOND_LENGTHS = (0.7414,)
-LIH_BOND_LENGTHS = (1.2, 2.2, 3.4)
 _DEGENERATE = 1e-8  # Hartree
+_RECORD_VERSION = 1  # of computed molecules; a change invalidates cached ones
 _DECIMALS = 12  # of the coefficients; more would record the rounding of one machine's linear algebra
 
 
@@ -32,7 +36,8 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
     result = molecular_hamiltonian(molecule)
     terms = {label: round(value, _DECIMALS) for label, value in result.hamiltonian}
     hamiltonian = PauliSum(terms)
-    spectrum = np.linalg.eigvalsh(hamiltonian.to_matrix())
+    spectrum = hamiltonian.eigenvalues(min(8, 2**hamiltonian.num_qubits))
+    highest = -(-1.0 * hamiltonian).ground_energy()
     degeneracy = int(np.sum(spectrum - spectrum[0] < _DEGENERATE))
     problem = Problem(molecule.name, hamiltonian, float(spectrum[0]), CHEMICAL_ACCURACY, "Ha")
     basis = hamiltonian.basis_energies()
@@ -47,12 +52,14 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
             "active_orbitals": "all" if molecule.active is None else list(molecule.active),
             "active_electrons": result.num_electrons,
             "mapping": molecule.mapping,
+            "charge": molecule.charge,
+            "unpaired_electrons": molecule.spin,
         },
         "num_qubits": hamiltonian.num_qubits,
         "num_terms": len(hamiltonian),
         "energies": {
             "ground": float(spectrum[0]),
-            "highest": float(spectrum[-1]),
+            "highest": highest,
             "hartree_fock": result.hartree_fock_energy,
             "empty_circuit": float(basis[0]),
             "best_basis_state": float(basis[best]),
@@ -61,7 +68,7 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
         },
         "best_basis_state": f"{best:0{hamiltonian.num_qubits}b}",
         "degeneracy": degeneracy,
-        "gap": float(spectrum[degeneracy] - spectrum[0]),
+        "gap": float(spectrum[degeneracy] - spectrum[0]) if degeneracy < len(spectrum) else 0.0,
         "tool_versions": result.tool_versions,
         "command": "python -m qas_envs.problems.generate",
         "sha256": hash_of_terms(terms),
@@ -93,38 +100,140 @@ def load_molecule(file_name: str) -> Problem:
     return _problem(record)
 
 
-def h2_molecule(bond_length: float) -> Molecule:
-    """Define H2: STO-3G, all orbitals, Jordan-Wigner, 4 qubits; ``bond_length`` in ångström."""
-    atoms = (("H", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, bond_length)))
-    return Molecule(f"H2 ({bond_length} Å)", atoms, "angstrom", "sto-3g", "jordan_wigner")
+def _shipped_problem(name: str) -> Problem:
+    return load_molecule(f"{name}.json")
 
 
-def lih_molecule(bond_length: float) -> Molecule:
-    """Define LiH: STO-3G, (2e, 3o) in the sigma orbitals, parity mapping, 4 qubits; ``bond_length`` in ångström."""
-    atoms = (("Li", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, bond_length)))
-    return Molecule(f"LiH ({bond_length} Å)", atoms, "angstrom", "sto-3g", "parity", frozen=(0,), active=(1, 2, 5))
+def h2(bond_length: float = 0.7414, num_qubits: int = 4) -> Problem:
+    """H2, STO-3G; ``bond_length`` in ångström: 0.7, 0.7414 and 2.63 are shipped.
+
+    Args:
+        bond_length: Others than the shipped ones need the ``chemistry`` extra.
+        num_qubits: 4 (Jordan-Wigner), 2 or 3 (parity mapping, two qubits or one removed).
+    """
+    _check_choice("num_qubits", num_qubits, instances.H2_MAPPINGS)
+    length = float(bond_length)
+    stem = f"h2_{num_qubits}_{instances.H2_MAPPINGS[num_qubits]}"
+    return _at_bond_length(stem, length, num_qubits, instances.H2_BOND_LENGTHS)
 
 
-def h2(bond_length: float = 0.7414) -> Problem:
-    """H2, STO-3G, Jordan-Wigner, 4 qubits; ``bond_length`` in ångström, 0.7414 is shipped."""
-    return _at_bond_length(h2_molecule, "h2_4_jordan_wigner", float(bond_length), H2_BOND_LENGTHS)
+def lih(bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom") -> Problem:
+    """LiH, STO-3G; ``bond_length`` in ångström: 1.2, 2.2 and 3.4 are shipped.
+
+    Args:
+        bond_length: Others than the shipped ones need the ``chemistry`` extra.
+        num_qubits: 4 (parity) or 6 (Jordan-Wigner) for two electrons in three orbitals; 12 for all orbitals.
+        geometry: ``"legacy-bohr"`` reads 3.4 as bohr, as the files of 6 and 12 qubits in released codes did.
+    """
+    _check_choice("num_qubits", num_qubits, instances.LIH_MAPPINGS)
+    _check_choice("geometry", geometry, instances.GEOMETRIES)
+    length = float(bond_length)
+    if geometry == "legacy-bohr":
+        if length != 3.4 or num_qubits == 4:
+            raise ValueError(must("geometry", "be 'angstrom' but at 3.4 with 6 or 12 qubits", geometry))
+        return _shipped_problem(f"lih_{num_qubits}_jordan_wigner_3.4_legacy_bohr")
+    lengths = (3.4,) if num_qubits == 12 else instances.LIH_BOND_LENGTHS
+    return _at_bond_length(f"lih_{num_qubits}_{instances.LIH_MAPPINGS[num_qubits]}", length, num_qubits, lengths)
 
 
-def lih(bond_length: float = 3.4) -> Problem:
-    """LiH, STO-3G, (2e, 3o), parity mapping, 4 qubits; ``bond_length`` in ångström, 1.2, 2.2, 3.4 are shipped."""
-    return _at_bond_length(lih_molecule, "lih_4_parity", float(bond_length), LIH_BOND_LENGTHS)
+def beh2(geometry: str = "angstrom") -> Problem:
+    """BeH2, STO-3G, (4e, 3o), 6 qubits; ``geometry`` ``"angstrom"`` or ``"legacy-bohr"`` as in released codes."""
+    _check_choice("geometry", geometry, instances.GEOMETRIES)
+    return _shipped_problem(f"beh2_6_jordan_wigner_{geometry.replace('-', '_')}")
+
+
+def h2o(num_qubits: int = 8, geometry: str = "angstrom") -> Problem:
+    """H2O, four active electrons: STO-3G on 8 qubits, 6-31G on 10 and 12; ``geometry`` as for BeH2."""
+    _check_choice("num_qubits", num_qubits, (8, 10, 12))
+    _check_choice("geometry", geometry, instances.GEOMETRIES)
+    return _shipped_problem(f"h2o_{num_qubits}_jordan_wigner_{geometry.replace('-', '_')}")
+
+
+def ch2(geometry: str = "angstrom") -> Problem:
+    """CH2, STO-3G, (6e, 4o) of closed-shell orbitals, 8 qubits, ground state a triplet; ``geometry`` as for BeH2."""
+    _check_choice("geometry", geometry, instances.GEOMETRIES)
+    return _shipped_problem(f"ch2_8_jordan_wigner_{geometry.replace('-', '_')}")
+
+
+def h4_chain() -> Problem:
+    """Four hydrogen atoms in a row, 1 Å apart, STO-3G, 8 qubits."""
+    return _shipped_problem("h4_8_jordan_wigner_1.0_angstrom")
+
+
+def stretched_h2o() -> Problem:
+    """H2O with bonds of 1.5 Å, STO-3G, (4e, 4o), 8 qubits: strongly correlated."""
+    return _shipped_problem("stretched_h2o_8_jordan_wigner_angstrom")
+
+
+def molecule(
+    geometry: Any,
+    unit: str,
+    basis: str = "sto-3g",
+    active_space: Sequence[int] | None = None,
+    mapping: str = "jordan_wigner",
+    charge: int = 0,
+    spin: int = 0,
+    name: str = "",
+) -> Problem:
+    """Any molecule, computed with PySCF and OpenFermion (the ``chemistry`` extra) and kept in the user's cache folder.
+
+    Args:
+        geometry: ``"H 0 0 0; H 0 0 0.74"`` or pairs of element and coordinates.
+        unit: ``"angstrom"`` or ``"bohr"``, of the coordinates; there is no default.
+        basis: Gaussian basis set, as PySCF names it.
+        active_space: Number of electrons and of orbitals, around the Fermi level; ``None`` for all.
+        mapping: ``"jordan_wigner"``, ``"parity"`` (two qubits removed) or ``"parity_total"`` (one removed).
+        charge: Total charge.
+        spin: Unpaired electrons.
+        name: For tables; by default the elements.
+
+    Raises:
+        ValueError: PySCF's reason in one line, or an impossible active space.
+        ImportError: PySCF or OpenFermion is missing.
+    """
+    atoms = parse_geometry(geometry)
+    label = name or "".join(symbol for symbol, _ in atoms)
+    definition = with_active_space(Molecule(label, atoms, unit, basis, mapping, charge=charge, spin=spin), active_space)
+    key = hashlib.sha256(json.dumps([asdict(definition), _RECORD_VERSION], sort_keys=True).encode()).hexdigest()
+    path = _cache_folder() / f"{key[:32]}.json"
+    record = _read_intact(path)
+    if record is None:
+        record = instance_record(definition)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        partial.write_text(json.dumps(record), encoding="utf-8")
+        partial.replace(path)
+    return _problem(record)
+
+
+def _cache_folder() -> Path:
+    """Return the folder of computed molecules, beside that of the compiled kernels."""
+    return cache_directory().parent / "molecules"
+
+
+def _read_intact(path: Path) -> dict[str, Any] | None:
+    """Return a record, or ``None`` if there is none or its hash shows that it was not written to the end."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return record if hash_of_terms(record["terms"]) == record["sha256"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_choice(argument: str, value: object, choices: Collection[object]) -> None:
+    if value not in choices:
+        raise ValueError(must(argument, f"be one of {list(choices)}", value))
 
 
 @cache
-def _at_bond_length(
-    define: Callable[[float], Molecule], stem: str, bond_length: float, shipped: tuple[float, ...]
-) -> Problem:
+def _at_bond_length(stem: str, bond_length: float, num_qubits: int, shipped: tuple[float, ...]) -> Problem:
     if bond_length in shipped:
-        return load_molecule(f"{stem}_{bond_length}_angstrom.json")
+        return _shipped_problem(f"{stem}_{bond_length}_angstrom")
     if not 0.2 <= bond_length <= 20:
         raise ValueError(must("bond_length", "lie in [0.2, 20] ångström", bond_length))
+    define = instances.h2 if stem.startswith("h2") else instances.lih
     try:
-        record = instance_record(define(bond_length))
+        record = instance_record(define(bond_length, num_qubits))
     except ImportError:
         choices = ", ".join(map(str, shipped))
         raise ValueError(

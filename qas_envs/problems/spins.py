@@ -1,41 +1,119 @@
-"""Spin models."""
+"""Spin models on chains and square lattices, open or periodic."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from qas_envs.problems.problem import Problem
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
 
 
-def tfim(num_qubits: int = 4, field: float = 1.0, coupling: float = 1.0) -> Problem:
-    """Transverse-field Ising model on an open chain, ``H = -J sum Z_i Z_{i+1} - h sum X_i``.
+def tfim(
+    num_qubits: int = 4, field: float = 1.0, coupling: float = 1.0, periodic: bool = False, rows: int = 1
+) -> Problem:
+    """Transverse-field Ising model, ``H = -J sum Z_i Z_j - h sum X_i`` over neighbours i, j.
 
     Args:
-        num_qubits: Length of the chain, at least 2.
+        num_qubits: Number of spins, 2 to 20.
         field: Transverse field ``h``.
         coupling: ``J``, the unit of energy if left at 1.
+        periodic: Close the chain to a ring, the lattice to a torus.
+        rows: Rows of a square lattice; 1 for a chain.
 
     Raises:
-        ValueError: The chain is shorter than 2 or longer than 20, or a strength is not finite.
+        ValueError: An impossible size, or a strength that is not finite.
     """
-    if not 2 <= num_qubits <= 20:
-        raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
-    for argument, value in (("field", field), ("coupling", coupling)):
-        if not math.isfinite(value):
-            raise ValueError(must(argument, "be finite", value))
+    _check(num_qubits, rows, periodic, field=field, coupling=coupling)
+    terms = {_label(num_qubits, "X", site): -float(field) for site in range(num_qubits)}
+    for first, second in _bonds(num_qubits, rows, periodic):
+        terms[_label(num_qubits, "Z", first, second)] = -float(coupling)
+    return _problem("TFIM", f"h={field:g}", num_qubits, rows, periodic, terms, {"field": field, "coupling": coupling})
+
+
+def heisenberg(
+    num_qubits: int = 5,
+    anisotropy: float = 1.0,
+    field: float = 0.0,
+    coupling: float = 1.0,
+    periodic: bool = False,
+    rows: int = 1,
+) -> Problem:
+    """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
+
+    Args:
+        num_qubits: Number of spins, 2 to 20.
+        anisotropy: ``D``; 1 for the isotropic model.
+        field: Longitudinal field ``h``.
+        coupling: ``J``, for Pauli matrices; spin operators have a quarter of it.
+        periodic: Close the chain to a ring, the lattice to a torus.
+        rows: Rows of a square lattice; 1 for a chain.
+
+    Raises:
+        ValueError: An impossible size, or a strength that is not finite.
+    """
+    _check(num_qubits, rows, periodic, anisotropy=anisotropy, field=field, coupling=coupling)
     terms = {}
-    for site in range(num_qubits):
-        terms["I" * (num_qubits - 1 - site) + "X" + "I" * site] = -field
-    for site in range(num_qubits - 1):
-        terms["I" * (num_qubits - 2 - site) + "ZZ" + "I" * site] = -coupling
+    for first, second in _bonds(num_qubits, rows, periodic):
+        for letter, weight in (("X", 1.0), ("Y", 1.0), ("Z", anisotropy)):
+            if weight:
+                terms[_label(num_qubits, letter, first, second)] = float(coupling * weight)
+    for site in range(num_qubits if field else 0):
+        terms[_label(num_qubits, "Z", site)] = float(field)
+    name = "Heisenberg" if anisotropy == 1 else "XXZ"
+    settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
+    text = f"h={field:g}" if anisotropy == 1 else f"D={anisotropy:g}, h={field:g}"
+    return _problem(name, text, num_qubits, rows, periodic, terms, settings)
+
+
+def _problem(
+    model: str,
+    settings_text: str,
+    num_qubits: int,
+    rows: int,
+    periodic: bool,
+    terms: dict[str, float],
+    settings: dict[str, float],
+) -> Problem:
     hamiltonian = PauliSum(terms)
+    size = f"n={num_qubits}" if rows == 1 else f"{rows}x{num_qubits // rows}"
     return Problem(
-        name=f"TFIM (n={num_qubits}, h={field:g})",
+        name=f"{model} ({size}{', periodic' if periodic else ''}, {settings_text})",
         hamiltonian=hamiltonian,
         ground_energy=hamiltonian.ground_energy(),
         accuracy=1e-3,
         unit="J",
-        provenance={"model": "open transverse-field Ising chain", "field": field, "coupling": coupling},
+        provenance={"model": model, "rows": rows, "periodic": periodic, **settings},
     )
+
+
+def _check(num_qubits: int, rows: int, periodic: bool, **strengths: float) -> None:
+    if not 2 <= num_qubits <= 20:
+        raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
+    if rows < 1 or num_qubits % rows:
+        raise ValueError(must("rows", f"divide num_qubits = {num_qubits}", rows))
+    if periodic and min(length for length in (rows, num_qubits // rows) if length > 1) < 3:
+        raise ValueError(must("periodic", "be False along fewer than three spins", periodic))
+    for argument, value in strengths.items():
+        if not math.isfinite(value):
+            raise ValueError(must(argument, "be finite", value))
+
+
+def _bonds(num_qubits: int, rows: int, periodic: bool) -> Iterator[tuple[int, int]]:
+    """Yield every pair of neighbours once; site ``row * columns + column``."""
+    columns = num_qubits // rows
+    for row in range(rows):
+        for column in range(columns):
+            site = row * columns + column
+            if column + 1 < columns or (periodic and columns > 2):
+                yield site, row * columns + (column + 1) % columns
+            if row + 1 < rows or (periodic and rows > 2):
+                yield site, (row + 1) % rows * columns + column
+
+
+def _label(num_qubits: int, letter: str, *sites: int) -> str:
+    letters = ["I"] * num_qubits
+    for site in sites:
+        letters[num_qubits - 1 - site] = letter
+    return "".join(letters)

@@ -142,7 +142,7 @@ class PauliSum:
         """
         vector = np.asarray(statevector, dtype=np.complex128)
         norm = float(np.linalg.norm(vector))
-        if vector.ndim != 1 or abs(norm - 1) > 1e-9:
+        if vector.ndim != 1 or not abs(norm - 1) <= 1e-9:  # also refuses NaN
             raise ValueError(
                 must("statevector", "be a vector of norm 1", f"of shape {vector.shape} and norm {norm:.12g}")
             )

@@ -19,6 +19,7 @@ from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES
 from qas_simulators.kernels import entries, lanes, pauli_transfer, statevector
+from qas_simulators.kernels.compile import cache_directory as cache_directory
 from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 from qas_simulators.noise import NoiseModel

@@ -157,6 +157,7 @@ def test_every_option_has_its_component() -> None:
         assert names == set(table), group
 
 
+@pytest.mark.filterwarnings("ignore:Success is out of reach")
 def test_noise_and_optimizer_reach_the_environment() -> None:
     settings = compose("env=bell", "noise=kanqas", "optimizer=none")
     env = make_environment(settings)

@@ -215,6 +215,7 @@ def test_halting_distributions(
 CX01, X0, H0, H1 = 0, 2, 5, 10
 
 
+@pytest.mark.filterwarnings("ignore:Success is out of reach")
 @pytest.mark.parametrize(
     ("noise", "actions", "fidelities"),
     [

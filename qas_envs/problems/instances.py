@@ -1,0 +1,107 @@
+"""Definitions of the shipped molecules: the table that ``generate`` turns into files.
+
+``legacy-bohr`` variants read the published coordinates as bohr, as the released codes did although their file names
+suggest ångström; the others are the true geometries.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from qas_envs.problems.chemistry import Atom, Molecule
+
+GEOMETRIES: Final = {"angstrom": "angstrom", "legacy-bohr": "bohr"}
+H2_BOND_LENGTHS: Final = (0.7, 0.7414, 2.63)
+LIH_BOND_LENGTHS: Final = (1.2, 2.2, 3.4)
+H2_MAPPINGS: Final = {2: "parity", 3: "parity_total", 4: "jordan_wigner"}
+LIH_MAPPINGS: Final = {4: "parity", 6: "jordan_wigner", 12: "jordan_wigner"}
+_H2O: Final[tuple[Atom, ...]] = (
+    ("H", (-0.021, -0.002, 0.0)),
+    ("O", (0.835, 0.452, 0.0)),
+    ("H", (1.477, -0.273, 0.0)),
+)
+_H2O_SPACES: Final = {8: ("sto-3g", (3, 4, 5, 6)), 10: ("6-31g", (3, 4, 5, 6, 7)), 12: ("6-31g", (3, 4, 5, 6, 7, 8))}
+_CH2: Final[tuple[Atom, ...]] = (("C", (0.0, 0.0, 0.0)), ("H", (1.08, 0.0, 0.0)), ("H", (-0.225, 1.056, 0.0)))
+
+
+def diatomic(symbols: tuple[str, str], bond_length: float) -> tuple[Atom, ...]:
+    """Return two atoms on the z axis."""
+    return ((symbols[0], (0.0, 0.0, 0.0)), (symbols[1], (0.0, 0.0, bond_length)))
+
+
+def h2(bond_length: float, num_qubits: int) -> Molecule:
+    """H2, STO-3G, all orbitals; ``bond_length`` in ångström."""
+    atoms = diatomic(("H", "H"), bond_length)
+    return Molecule(f"H2 ({bond_length} Å)", atoms, "angstrom", "sto-3g", H2_MAPPINGS[num_qubits])
+
+
+def lih(bond_length: float, num_qubits: int, geometry: str = "angstrom") -> Molecule:
+    """LiH, STO-3G: (2e, 3o) in the sigma orbitals with 4 or 6 qubits, all orbitals with 12.
+
+    The released 6-qubit file in bohr takes the three orbitals of lowest energy, one of them pi, instead.
+    """
+    unit = GEOMETRIES[geometry]
+    name = f"LiH ({bond_length} {'Å' if unit == 'angstrom' else 'bohr, legacy'})"
+    atoms, mapping = diatomic(("Li", "H"), bond_length), LIH_MAPPINGS[num_qubits]
+    if num_qubits == 12:
+        return Molecule(name, atoms, unit, "sto-3g", mapping)
+    active = (1, 2, 5) if unit == "angstrom" else (1, 2, 3)
+    return Molecule(name, atoms, unit, "sto-3g", mapping, frozen=(0,), active=active)
+
+
+def beh2(geometry: str) -> Molecule:
+    """BeH2, linear with arms of 1.33, STO-3G, (4e, 3o), Jordan-Wigner, 6 qubits."""
+    atoms: tuple[Atom, ...] = (("H", (0.0, 0.0, -1.33)), ("Be", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, 1.33)))
+    name = f"BeH2 ({geometry})"
+    return Molecule(name, atoms, GEOMETRIES[geometry], "sto-3g", "jordan_wigner", frozen=(0,), active=(1, 2, 3))
+
+
+def h2o(num_qubits: int, geometry: str) -> Molecule:
+    """H2O with four active electrons, Jordan-Wigner: STO-3G on 8 qubits, 6-31G on 10 and 12."""
+    basis, active = _H2O_SPACES[num_qubits]
+    name = f"H2O ({num_qubits} qubits, {geometry})"
+    return Molecule(name, _H2O, GEOMETRIES[geometry], basis, "jordan_wigner", frozen=(0, 1, 2), active=active)
+
+
+def ch2(geometry: str) -> Molecule:
+    """CH2, STO-3G, (6e, 4o) of closed-shell orbitals, Jordan-Wigner, 8 qubits.
+
+    The ground state is a triplet. With its own orbitals one determinant would be exact; those of the released file
+    (-37.08629756 Ha, coordinates in bohr) are not known, ours give -37.08490006 Ha.
+    """
+    name, unit = f"CH2 ({geometry})", GEOMETRIES[geometry]
+    return Molecule(name, _CH2, unit, "sto-3g", "jordan_wigner", frozen=(0,), active=(1, 2, 3, 4))
+
+
+def h4_chain(bond_length: float) -> Molecule:
+    """Four hydrogen atoms in a row, STO-3G, Jordan-Wigner, 8 qubits; ``bond_length`` in ångström."""
+    atoms = tuple(("H", (0.0, 0.0, bond_length * k)) for k in range(4))
+    return Molecule(f"H4 chain ({bond_length} Å)", atoms, "angstrom", "sto-3g", "jordan_wigner")
+
+
+def stretched_h2o() -> Molecule:
+    """H2O with both bonds stretched to 1.5 Å at 104.45 degrees, STO-3G, (4e, 4o), Jordan-Wigner, 8 qubits."""
+    atoms: tuple[Atom, ...] = (
+        ("O", (0.0, 0.0, 0.0)),
+        ("H", (1.5, 0.0, 0.0)),
+        ("H", (-0.3743182, 1.4525440, 0.0)),
+    )
+    name = "stretched H2O (1.5 Å)"
+    return Molecule(name, atoms, "angstrom", "sto-3g", "jordan_wigner", frozen=(0, 1, 2), active=(3, 4, 5, 6))
+
+
+def shipped() -> dict[str, Molecule]:
+    """Return every shipped molecule by the name of its file, without the ending."""
+    table = {f"h2_{n}_{mapping}_{r}_angstrom": h2(r, n) for n, mapping in H2_MAPPINGS.items() for r in H2_BOND_LENGTHS}
+    for n in (4, 6):
+        table |= {f"lih_{n}_{LIH_MAPPINGS[n]}_{r}_angstrom": lih(r, n) for r in LIH_BOND_LENGTHS}
+    for geometry in GEOMETRIES:
+        label = geometry.replace("-", "_")
+        table[f"lih_12_jordan_wigner_3.4_{label}"] = lih(3.4, 12, geometry)
+        table[f"beh2_6_jordan_wigner_{label}"] = beh2(geometry)
+        table[f"ch2_8_jordan_wigner_{label}"] = ch2(geometry)
+        table |= {f"h2o_{n}_jordan_wigner_{label}": h2o(n, geometry) for n in _H2O_SPACES}
+    table["lih_6_jordan_wigner_3.4_legacy_bohr"] = lih(3.4, 6, "legacy-bohr")
+    table["h4_8_jordan_wigner_1.0_angstrom"] = h4_chain(1.0)
+    table["stretched_h2o_8_jordan_wigner_angstrom"] = stretched_h2o()
+    return table
