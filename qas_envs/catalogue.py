@@ -58,6 +58,10 @@ class ActionCatalogue:
         gates: A gate set or the name of one.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
 
+    Attributes:
+        actions: Every action.
+        num_angles: How many angles each action's gate has, 0 or 1.
+
     Raises:
         ValueError: Unknown gate set or gate, or so few actions that all could be illegal at once.
     """
@@ -82,7 +86,7 @@ class ActionCatalogue:
         self._rows = [
             (gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions
         ]
-        self._num_angles = [GATES[row[0]].num_params for row in self._rows]
+        self.num_angles = tuple(GATES[row[0]].num_params for row in self._rows)
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -91,7 +95,7 @@ class ActionCatalogue:
         """Append the action's gate with angle 0 and return how many angles it brought."""
         gate, qubit0, qubit1 = self._rows[action]
         circuit.append_row(gate, qubit0, qubit1)
-        return self._num_angles[action]
+        return self.num_angles[action]
 
 
 def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:

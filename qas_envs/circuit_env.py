@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue, FrontierMask
 from qas_envs.curricula import Curriculum
-from qas_envs.encodings import Encoding, Observation
+from qas_envs.encodings import Encoding, Observation, View
 from qas_envs.halting import Halting
 from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
@@ -36,6 +36,7 @@ class Rules:
     simulator: Simulator
     optimizer: Optimizer
     max_gates: int
+    initial: Circuit | None = None
 
 
 class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
@@ -58,7 +59,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     The reward component's; it never sees anything but the transition.
 
     ## Starting State
-    The empty circuit.
+    The empty circuit, or the initial one given. Its gates count in all resources but not in the gate budget, and its
+    angles are optimised with the others; encodings of gates show only what the agent added.
 
     ## Episode End
     Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted,
@@ -100,18 +102,22 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self._encoder.space
         self.curriculum.start(problem)
-        self.circuit = Circuit(problem.num_qubits)
-        self._empty_energy = self.simulator.expectation(self.circuit, problem.hamiltonian)
-        self._energy = self._empty_energy
+        self.initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)
+        if self.initial.num_qubits != problem.num_qubits:
+            raise ValueError(must("initial", f"have {problem.num_qubits} qubits", self.initial.num_qubits))
+        self.circuit = self.initial.copy()
+        self._first_energy = self.simulator.expectation(self.circuit, problem.hamiltonian)
+        self._energy = self._first_energy
         self._halt_at: int | None = None
         self._over = True
         self._warn_if_trivial()
 
     def _warn_if_trivial(self) -> None:
-        error = abs(self._empty_energy - self.curriculum.reference_energy)
+        error = abs(self._first_energy - self.curriculum.reference_energy)
         if error < self.curriculum.threshold:
+            first = "initial" if len(self.initial) else "empty"
             warnings.warn(
-                f"The empty circuit already meets the success threshold of {self.problem.name}: its error is "
+                f"The {first} circuit already meets the success threshold of {self.problem.name}: its error is "
                 f"{error:.3g}, the threshold {self.curriculum.threshold:.3g}. Any first gate can end the episode.",
                 UserWarning,
                 stacklevel=4,
@@ -133,13 +139,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         super().reset(seed=seed)
         if seed is not None:
             self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
-        self.circuit = Circuit(self.problem.num_qubits)
-        self._energy = self._empty_energy
+        self.circuit = self.initial.copy()
+        self._energy = self._first_energy
         self._encoder.reset()
         self._mask.reset()
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
-        return self._encoder.observe(self._energy), self._info(False, 0, 0)
+        return self._observation(), self._info(False, 0, 0)
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Append a gate, re-optimise all angles, read the energy.
@@ -159,7 +165,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         previous, self._energy = self._energy, result.energy
         self.curriculum.observe(result.energy)
         success = abs(result.energy - self.curriculum.reference_energy) < self.curriculum.threshold
-        exhausted = circuit.num_gates == self.max_gates
+        added = circuit.num_gates - self.initial.num_gates
+        exhausted = added == self.max_gates
         two_qubit_gates = circuit.num_two_qubit_gates - two_qubit_gates
         reward = self._reward(
             Transition(
@@ -170,15 +177,23 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 exhausted,
                 two_qubit_gates,
                 1 - two_qubit_gates,
+                self._first_energy,
+                circuit.num_two_qubit_gates,
+                circuit.num_gates - circuit.num_two_qubit_gates,
+                circuit.depth(),
+                self.max_gates,
             )
         )
         info = self._info(success, result.evaluations, result.gradients)
         terminated = success or exhausted
-        truncated = not terminated and self._halt_at == circuit.num_gates - 1
+        truncated = not terminated and self._halt_at == added - 1
         if terminated or truncated:
             self._over = True
             self.curriculum.end_episode(success)
-        return self._encoder.observe(result.energy), reward, terminated, truncated, info
+        return self._observation(), reward, terminated, truncated, info
+
+    def _observation(self) -> Observation:
+        return self._encoder.observe(View(self._energy, self.curriculum.threshold, self.circuit, self.simulator))
 
     def _checked(self, action: np.int64 | int) -> int:
         if self._over:

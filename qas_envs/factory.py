@@ -9,6 +9,7 @@ from typing import Any
 from qas_envs.catalogue import ActionCatalogue, GateSet
 from qas_envs.circuit_env import CircuitBuildingEnv, Rules
 from qas_envs.components import check_settings, resolve
+from qas_envs.couplings import couplings_of
 from qas_envs.curricula import CURRICULA, Curriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.halting import HALTINGS
@@ -16,7 +17,7 @@ from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
-from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
+from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
@@ -39,7 +40,7 @@ def make_env(
         problem_settings: Arguments of a problem given by name.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
             ``halting``,
-            ``optimizer``, ``max_gates``, ``noise``, ``simulator``.
+            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``.
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -52,7 +53,7 @@ def make_env(
         check_settings(f"problem {problem!r}", PROBLEMS[problem], problem_settings or {})
         problem = PROBLEMS[problem](**(problem_settings or {}))
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator"}
+    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial"}
     for name in rules:
         if name not in known:
             raise ValueError(unknown_name("environment argument", name, known))
@@ -62,7 +63,9 @@ def make_env(
         raise ValueError(must("max_gates", "be an integer", max_gates))
     simulator = _simulator(rules.get("simulator"), rules.get("noise"))
     noise = getattr(simulator, "noise", None)
-    couplings = None if noise is None else noise.couplings
+    couplings = couplings_of(rules.get("couplings"), problem.num_qubits)
+    if noise is not None and noise.couplings is not None:
+        couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = resolve("curriculum", rules["curriculum"], CURRICULA)
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
@@ -76,9 +79,23 @@ def make_env(
             simulator=simulator,
             optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
             max_gates=max_gates,
+            initial=_initial(rules.get("initial"), problem),
         ),
         render_mode,
     )
+
+
+def _initial(choice: Any, problem: Problem) -> Circuit | None:
+    choices = {
+        "empty": lambda: None,
+        "basis_state": problem.best_basis_state,
+        "product_state": problem.best_product_state,
+    }
+    if choice is None or isinstance(choice, Circuit):
+        return choice
+    if not isinstance(choice, str) or choice not in choices:
+        raise ValueError(unknown_name("initial circuit", str(choice), choices))
+    return choices[choice]()
 
 
 def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum: Curriculum) -> None:

@@ -20,6 +20,11 @@ class Transition(NamedTuple):
         exhausted: Whether the gate budget ended with this gate.
         two_qubit_gates: Two-qubit gates this action added.
         one_qubit_gates: One-qubit gates this action added.
+        empty_energy: Energy at the beginning of the episode.
+        total_two_qubit_gates: Two-qubit gates of the whole circuit, its initial part included.
+        total_one_qubit_gates: One-qubit gates of the whole circuit, its initial part included.
+        depth: Depth of the whole circuit.
+        max_gates: The gate budget.
     """
 
     previous_energy: float
@@ -29,6 +34,11 @@ class Transition(NamedTuple):
     exhausted: bool
     two_qubit_gates: int
     one_qubit_gates: int
+    empty_energy: float = 0.0
+    total_two_qubit_gates: int = 0
+    total_one_qubit_gates: int = 0
+    depth: int = 0
+    max_gates: int = 0
 
 
 class Reward(Protocol):
@@ -119,4 +129,78 @@ class PricedGates:
         return ending + self.progress * math.log10(before / after) - price
 
 
-REWARDS: Final = {"crlqas": FixedEnds, "kanqas": Fidelity, "priced": PricedGates}
+@dataclass(frozen=True)
+class Sparse:
+    """``bonus`` on success, else nothing."""
+
+    bonus: float = 1.0
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        return self.bonus if transition.success else 0.0
+
+
+@dataclass(frozen=True)
+class LogError:
+    """``-log10`` of the error after every step, which counts as at least ``floor``; ``bonus`` more on success."""
+
+    bonus: float = 0.0
+    floor: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not self.floor > 0:
+            raise ValueError(must("floor", "be positive", self.floor))
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        error = max(abs(transition.energy - transition.reference_energy), self.floor)
+        return self.bonus * transition.success - math.log10(error)
+
+
+@dataclass(frozen=True)
+class Qaser:
+    """QASER with its energy term repaired: ``(D_max / (D + 1) + C_max / C) ** progress``, ``bonus`` on success.
+
+    ``D`` is the depth and ``C`` the cost of the circuit's gates; ``D_max`` and ``C_max`` are those of an exhausted
+    budget, not the largest seen so far, so that the same circuit always earns the same. ``progress`` is the part of
+    the way from the first energy to the reference, between 0 and 1. The released exponent ``E / E_min`` depends on the
+    unit and on the constant in the Hamiltonian.
+
+    Attributes:
+        two_qubit: Cost of a two-qubit gate.
+        one_qubit: Cost of a one-qubit gate.
+        bonus: Paid on success instead, 400 in the "tweaked" variant; ``None`` for the "untweaked" one.
+
+    References:
+        The published rule and its weights: QASER, released code (see docs/environments.md).
+    """
+
+    two_qubit: float = 5.0
+    one_qubit: float = 1.0
+    bonus: float | None = 400.0
+
+    def __post_init__(self) -> None:
+        for name in ("two_qubit", "one_qubit"):
+            if not getattr(self, name) > 0:
+                raise ValueError(must(name, "be positive", getattr(self, name)))
+
+    def __call__(self, transition: Transition) -> float:
+        """See :class:`Reward`."""
+        if transition.success and self.bonus is not None:
+            return self.bonus
+        way = transition.empty_energy - transition.reference_energy
+        progress = (transition.empty_energy - transition.energy) / way if way > 0 else 0.0
+        cost = self.two_qubit * transition.total_two_qubit_gates + self.one_qubit * transition.total_one_qubit_gates
+        dearest = max(self.two_qubit, self.one_qubit) * transition.max_gates
+        economy = transition.max_gates / (transition.depth + 1) + dearest / max(cost, self.one_qubit)
+        return float(economy ** min(1.0, max(0.0, progress)))
+
+
+REWARDS: Final = {
+    "crlqas": FixedEnds,
+    "kanqas": Fidelity,
+    "priced": PricedGates,
+    "sparse": Sparse,
+    "log_error": LogError,
+    "qaser": Qaser,
+}

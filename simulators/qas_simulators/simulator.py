@@ -97,6 +97,11 @@ class Simulator(ABC):
         values = run(lambda objective, circuit: objective.energies(circuit.params[None, :])[0], objectives, circuits)
         return np.fromiter(values, dtype=np.float64, count=len(objectives))
 
+    def term_means(self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None) -> FloatArray:
+        """Return what each term of the observable averages to, exactly, readout errors included, ``(num_terms,)``."""
+        self.check(circuit, observable)
+        return self._term_means(circuit, observable, self._params(circuit, params))
+
     def expectation_and_gradient(
         self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None
     ) -> tuple[float, FloatArray]:

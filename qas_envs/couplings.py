@@ -1,0 +1,83 @@
+"""Coupling maps: on which pairs of qubits two-qubit gates are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from qas_simulators.errors import must, unknown_name
+
+Pairs = frozenset[tuple[int, int]]
+
+
+def line(num_qubits: int) -> Pairs:
+    """Neighbours on a line."""
+    return _both_ways((q, q + 1) for q in range(num_qubits - 1))
+
+
+def ring(num_qubits: int) -> Pairs:
+    """Neighbours on a closed line."""
+    return _both_ways((q, (q + 1) % num_qubits) for q in range(num_qubits))
+
+
+def grid(num_qubits: int) -> Pairs:
+    """Neighbours on the squarest lattice that holds exactly so many qubits, row by row."""
+    rows = max(k for k in range(1, int(num_qubits**0.5) + 1) if num_qubits % k == 0)
+    columns = num_qubits // rows
+    across = [(q, q + 1) for q in range(num_qubits) if (q + 1) % columns]
+    return _both_ways(across + [(q, q + columns) for q in range(num_qubits - columns)])
+
+
+def heavy_hex(num_qubits: int) -> Pairs:
+    """The first qubits of IBM's 27-qubit Falcon layout, as on Mumbai."""
+    if num_qubits > 27:
+        raise ValueError(must("couplings", "have at most 27 qubits for 'heavy_hex'", num_qubits))
+    return _both_ways((a, b) for a, b in _FALCON if a < num_qubits and b < num_qubits)
+
+
+_FALCON: Final = (
+    *((0, 1), (1, 2), (1, 4), (2, 3), (3, 5), (4, 7), (5, 8), (6, 7), (7, 10), (8, 9), (8, 11), (10, 12), (11, 14)),
+    *((12, 13), (12, 15), (13, 14), (14, 16), (15, 18), (16, 19), (17, 18), (18, 21), (19, 20), (19, 22), (21, 23)),
+    *((22, 25), (23, 24), (24, 25), (25, 26)),
+)
+
+COUPLINGS: Final = {"line": line, "ring": ring, "grid": grid, "heavy_hex": heavy_hex}
+
+
+def couplings_of(choice: Any, num_qubits: int) -> Pairs | None:
+    """Return the allowed ordered pairs of a named map, of pairs, of a Qiskit coupling map or backend; ``None`` for all.
+
+    Raises:
+        ValueError: Unknown name, qubits outside the register, or a register that is not connected.
+    """
+    if choice is None or choice == "all":
+        return None
+    if isinstance(choice, str):
+        if choice not in COUPLINGS:
+            raise ValueError(unknown_name("couplings", choice, ["all", *COUPLINGS]))
+        pairs = COUPLINGS[choice](num_qubits)
+    else:
+        edges = getattr(choice, "coupling_map", choice)  # a backend has one, and its edges are listed
+        edges = edges.get_edges() if hasattr(edges, "get_edges") else edges
+        pairs = frozenset((int(a), int(b)) for a, b in edges)
+    outside = sorted(pair for pair in pairs if pair[0] == pair[1] or not {*pair} <= set(range(num_qubits)))
+    if outside:
+        raise ValueError(must("couplings", f"be pairs of different qubits in 0..{num_qubits - 1}", outside[:3]))
+    reached = _reached(pairs)
+    if len(reached) < num_qubits:
+        raise ValueError(must("couplings", f"connect all {num_qubits} qubits", f"reaching {sorted(reached)} from 0"))
+    return pairs
+
+
+def _both_ways(pairs: Iterable[tuple[int, int]]) -> Pairs:
+    found = list(pairs)
+    return frozenset(found) | frozenset((b, a) for a, b in found)
+
+
+def _reached(pairs: Collection[tuple[int, int]]) -> set[int]:
+    """Return the qubits that are connected to qubit 0, whatever the direction of the pairs."""
+    reached, new = {0}, {0}
+    while new:
+        new = {q for a, b in pairs for q in (a, b) if (a in new or b in new)} - reached
+        reached |= new
+    return reached

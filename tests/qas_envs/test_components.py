@@ -1,0 +1,169 @@
+"""Encodings, rewards, couplings and initial circuits."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from qas_envs import CircuitBuildingEnv
+from qas_envs.couplings import COUPLINGS, couplings_of
+from qas_envs.encodings import ENCODINGS
+from qas_envs.rewards import LogError, Qaser, Sparse, Transition
+from qas_simulators import Circuit, NoiseModel
+from qas_simulators.gates import gate_index
+
+
+def build(environment: str = "QAS-TFIM-v0", **settings: object) -> CircuitBuildingEnv:
+    env = gym.make(environment, **settings).unwrapped
+    assert isinstance(env, CircuitBuildingEnv)
+    return env
+
+
+ENCODED = [
+    *ENCODINGS,
+    {"name": "tensor", "angles": True, "threshold": True},
+    {"name": "tensor", "energy": False, "angles": True},
+    {"name": "gates", "energy": False, "threshold": True},
+    {"name": "pauli", "threshold": True},
+]
+
+
+@pytest.mark.parametrize("encoding", ENCODED, ids=str)
+@pytest.mark.parametrize("noise", [None, NoiseModel.depolarizing(1e-2, 5e-2).add_readout(0.02)], ids=["pure", "noisy"])
+def test_observations_stay_in_their_space_and_are_new(encoding: object, noise: NoiseModel | None) -> None:
+    env = build(encoding=encoding, noise=noise, num_qubits=3, max_gates=12, initial=Circuit(3).ry(0.4, 1).cx(1, 2))
+    rng = np.random.default_rng(0)
+    before, info = env.reset(seed=0)
+    for _ in range(60):
+        observation, *_, terminated, truncated, info = env.step(rng.choice(np.flatnonzero(info["action_mask"])))
+        assert env.observation_space.contains(observation)
+        assert observation is not before
+        before = observation
+        if terminated or truncated:
+            before, info = env.reset()
+            assert env.observation_space.contains(before)
+
+
+def actions_of(env: CircuitBuildingEnv, *wanted: tuple[str, tuple[int, ...]]) -> list[int]:
+    table = [(action.gate, action.qubits) for action in env.catalogue.actions]
+    return [table.index(each) for each in wanted]
+
+
+def test_what_each_encoding_says() -> None:
+    """CX from 0 to 1, then RY on 1 with some angle, after an initial RY on 2."""
+    observed = {}
+    for name in ("gates", "graph", "pauli"):
+        env = build(encoding=name, num_qubits=3, max_gates=4, initial=Circuit(3).ry(0.7, 2))
+        env.reset()
+        for action in actions_of(env, ("cx", (0, 1)), ("ry", (1,))):
+            observed[name] = env.step(action)[0]
+        angle = env.circuit.params[-1] / np.pi
+    gates = observed["gates"][:-1].reshape(4, 4)
+    np.testing.assert_allclose(gates, [[1, 1, 2, 0], [3, 2, 0, angle], [0] * 4, [0] * 4], atol=1e-6)
+    graph = observed["graph"]
+    assert isinstance(graph, spaces.GraphInstance)
+    np.testing.assert_array_equal(graph.nodes[:, :-1].argmax(1), [0, 0, 0, 1, 3])
+    assert graph.nodes[4, -1] == pytest.approx(angle, abs=1e-6)
+    np.testing.assert_array_equal(graph.edge_links, [[0, 3], [1, 3], [3, 4]])
+    np.testing.assert_array_equal(graph.edges, [0, 1, 1])
+    terms = env.problem.hamiltonian
+    energy = terms.coefficients @ observed["pauli"][: len(terms)]
+    assert energy == pytest.approx(env.energy, abs=1e-6) and observed["pauli"][len(terms)] == 0.5
+
+
+def test_tensor_with_angles_and_threshold() -> None:
+    env = build(encoding={"name": "tensor", "angles": True, "threshold": True}, num_qubits=2, max_gates=3)
+    env.reset()
+    for action in actions_of(env, ("cx", (0, 1)), ("ry", (1,))):
+        observation = env.step(action)[0]
+    size = (len(observation) - 2) // 2
+    ones, angles = observation[:size], observation[size:-2]
+    assert ones.sum() == 2 and np.count_nonzero(angles) == 1
+    assert angles[np.flatnonzero(ones)[1]] == pytest.approx(env.circuit.params[0] / np.pi, abs=1e-6)
+    assert observation[-1] == np.float32(env.curriculum.threshold) and observation[-2] == np.float32(env.energy)
+
+
+def test_rewards() -> None:
+    step = Transition(-1.0, -2.0, -3.0, False, False, 1, 0, -1.0, 2, 3, 4, 10)
+    success = step._replace(success=True)
+    assert (Sparse(7.0)(step), Sparse(7.0)(success)) == (0.0, 7.0)
+    assert LogError()(step) == 0.0 and LogError()(step._replace(energy=-2.9)) == pytest.approx(1.0)
+    assert LogError(5.0, 1e-3)(success._replace(energy=-3.0)) == pytest.approx(8.0)
+    economy = 10 / 5 + 50 / (5 * 2 + 3)
+    assert Qaser()(step) == pytest.approx(economy**0.5)
+    assert Qaser()(step._replace(energy=-0.5)) == 1.0 and Qaser()(success) == 400.0
+    assert Qaser(bonus=None)(success._replace(energy=-3.0)) == pytest.approx(economy)
+    shifted = step._replace(previous_energy=9.0, energy=8.0, reference_energy=7.0, empty_energy=9.0)
+    assert Qaser()(shifted) == pytest.approx(Qaser()(step)), "a constant in the Hamiltonian changes nothing"
+    for build_bad in (lambda: LogError(floor=0.0), lambda: Qaser(two_qubit=0.0)):
+        with pytest.raises(ValueError, match="positive"):
+            build_bad()
+    for reward in ("sparse", "log_error", "qaser"):
+        env = build(reward=reward)
+        env.reset()
+        assert np.isfinite(env.step(0)[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "num_qubits", "edges"),
+    [("line", 4, 3), ("ring", 4, 4), ("ring", 2, 1), ("grid", 6, 7), ("grid", 5, 4), ("heavy_hex", 27, 28)],
+)
+def test_coupling_maps(name: str, num_qubits: int, edges: int) -> None:
+    pairs = couplings_of(name, num_qubits)
+    assert pairs is not None and len(pairs) == 2 * edges
+    assert all((b, a) in pairs for a, b in pairs)
+
+
+def test_couplings_confine_the_actions() -> None:
+    line = build(num_qubits=4, couplings="line")
+    assert {a.qubits for a in line.catalogue.actions if len(a.qubits) == 2} == COUPLINGS["line"](4)
+    one_way = build(num_qubits=3, couplings=[(0, 1), (2, 1)])
+    assert [a.qubits for a in one_way.catalogue.actions if len(a.qubits) == 2] == [(0, 1), (2, 1)]
+    assert len(build(num_qubits=3, couplings="all").catalogue) == len(build(num_qubits=3).catalogue)
+    fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    backend = fake_provider.FakeManilaV2()
+    assert couplings_of(backend, 5) == couplings_of("line", 5) == couplings_of(backend.coupling_map, 5)
+    for bad, message in [
+        ("star", "Unknown couplings 'star'"),
+        ([(0, 1)], "connect all 3"),
+        ([(0, 1), (1, 3)], "qubits in 0..2"),
+        ([(0, 0), (0, 1)], "different qubits"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            build(num_qubits=3, couplings=bad)
+
+
+def test_initial_circuits_count_in_the_resources() -> None:
+    env = build("QAS-LiH-v0", initial="basis_state", max_gates=2)
+    _, info = env.reset()
+    assert info["energy"] == pytest.approx(env.problem.provenance["energies"]["best_basis_state"], abs=1e-9)
+    assert info["num_gates"] == 2 and info["depth"] == 1
+    x_gates = [name for name, _, _ in env.circuit]
+    assert x_gates == ["x", "x"]
+    *_, terminated, truncated, info = env.step(0)
+    assert not terminated and info["num_gates"] == 3
+    *_, terminated, truncated, info = env.step(1)
+    assert terminated and not truncated and info["num_gates"] == 4
+    env.reset()
+    assert env.circuit == env.initial and env.circuit is not env.initial
+    product = build("QAS-LiH-v0", initial="product_state")
+    energy = product.reset()[1]["energy"]
+    assert energy == pytest.approx(product.problem.provenance["energies"]["best_product_state"], abs=1e-6)
+    with pytest.raises(ValueError, match="Unknown initial circuit 'hf'"):
+        build("QAS-LiH-v0", initial="hf")
+    with pytest.raises(ValueError, match="4 qubits"):
+        build("QAS-LiH-v0", initial=Circuit(2))
+    with pytest.warns(UserWarning, match="The initial circuit already meets"):
+        build("QAS-LiH-v0", num_qubits=6, geometry="legacy-bohr", initial="basis_state")
+
+
+def test_an_initial_circuit_is_optimised_with_the_rest() -> None:
+    env = build(num_qubits=2, initial=Circuit(2).ry(0.1, 0))
+    env.reset()
+    action = actions_of(env, ("ry", (1,)))[0]
+    env.step(action)
+    assert env.circuit.num_params == 2 and env.circuit.params[0] != pytest.approx(0.1)
+    assert env.initial.params.tolist() == [0.1]
+    assert env.circuit.table[0, 0] == gate_index("ry")
