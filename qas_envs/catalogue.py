@@ -33,6 +33,7 @@ GATE_SETS: Final[dict[str, GateSet]] = {
     "kanqas": GateSet(("cx",), ("x", "y", "z", "h", "t")),  # arXiv:2406.17630
     "ry_cz": GateSet(("cz",), ("ry",)),  # real states; the action set of the random-search bar
     "ibm": GateSet(("cz",), ("sx", "x", "rz")),  # arXiv:2503.11638
+    "ibm_ecr": GateSet(("ecr",), ("sx", "x", "rz")),  # IBM's Eagle devices
 }
 
 _SYMMETRIC = ("cz", "swap")

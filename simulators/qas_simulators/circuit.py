@@ -198,6 +198,21 @@ class Circuit:
 
         return draw_text(self)
 
+    def simplified(self, tolerance: float = 1e-12) -> Circuit:
+        """Return a circuit with the same unitary, up to a global phase, and at most as many gates.
+
+        Rotations about one axis merge, fixed gates whose product is a gate of the table become that, inverses cancel,
+        rotations by multiples of 2 pi (within ``tolerance``, radians) and identities vanish; gates move past others
+        that they commute with. The result need not be the shortest.
+
+        Examples:
+            >>> Circuit(2).h(0).cx(0, 1).rz(0.3, 0).cx(0, 1).rz(-0.3, 0).simplified().count_ops()
+            {'h': 1}
+        """
+        from qas_simulators.simplification import simplified
+
+        return simplified(self, tolerance)
+
     # -- bridges -------------------------------------------------------------------------------------------------
 
     def to_qiskit(self) -> QuantumCircuit:

@@ -91,6 +91,11 @@ GATES: Final[tuple[Gate, ...]] = (
     _fixed("sxdg", _SX.conj().T.copy(), inverse="sx", symbol="√X†"),
     _fixed("cx", [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]], symbol="X"),
     _fixed("cz", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, -1]], symbol="Z"),
+    _fixed(
+        "ecr",
+        np.array([[0, 1, 0, 1j], [1, 0, -1j, 0], [0, 1j, 0, 1], [-1j, 0, 1, 0]], dtype=np.complex128) * _R,
+        symbol="ECR",
+    ),
     _fixed("swap", [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], symbol="x"),
 )
 

@@ -7,10 +7,10 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qas_simulators import Circuit, PauliSum
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.gates import PAULI_MATRICES
 from tests.conftest import random_circuit, random_pauli_sum
 
@@ -125,3 +125,36 @@ def test_drawing() -> None:
         "         │",
         "q2: ─────X───────────",
     ]
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 5), st.integers(0, 60), st.integers(0, 10_000))
+def test_simplified_circuits_do_the_same(num_qubits: int, num_gates: int, seed: int) -> None:
+    """As unitaries, up to a phase: on random product states; never longer, and nothing left to simplify."""
+    circuit = random_circuit(num_qubits, num_gates, seed)
+    shorter = circuit.simplified()
+    assert len(shorter) <= len(circuit)
+    assert shorter.simplified() == shorter
+    prefix = Circuit(num_qubits)
+    for qubit, (a, b) in enumerate(np.random.default_rng(seed).normal(size=(num_qubits, 2))):
+        prefix.ry(a, qubit).rz(b, qubit)
+    one = StatevectorSimulator().statevector(prefix.copy().extend(circuit))
+    other = StatevectorSimulator().statevector(prefix.copy().extend(shorter))
+    assert abs(np.vdot(one, other)) == pytest.approx(1.0, abs=1e-10)
+
+
+def test_what_simplification_finds() -> None:
+    def names(circuit: Circuit) -> list[str]:
+        return [name for name, _, _ in circuit.simplified()]
+
+    assert names(Circuit(2).cx(0, 1).rz(0.3, 0).rx(0.2, 1).cx(0, 1)) == ["rz", "rx"]  # control and target commute
+    assert names(Circuit(2).cx(0, 1).rx(0.3, 0).cx(0, 1)) == ["cx", "rx", "cx"]
+    assert names(Circuit(3).cz(0, 1).cz(1, 2).cz(1, 0)) == ["cz"]
+    assert names(Circuit(1).t(0).t(0)) == ["s"] and names(Circuit(1).s(0).s(0).z(0)) == []
+    assert names(Circuit(1).h(0).id(0).rx(2 * np.pi, 0).h(0)) == []
+    merged = Circuit(2).rx(0.25, 0).h(1).rx(0.5, 0).simplified()
+    assert merged == Circuit(2).rx(0.75, 0).h(1)
+    assert names(Circuit(2).ecr(0, 1).ecr(0, 1)) == [] and names(Circuit(2).ecr(0, 1).ecr(1, 0)) == ["ecr", "ecr"]
+    assert names(Circuit(2).swap(0, 1).swap(1, 0)) == []
+    nearly = Circuit(1).rx(1e-9, 0)
+    assert len(nearly.simplified()) == 1 and len(nearly.simplified(tolerance=1e-8)) == 0

@@ -26,7 +26,7 @@ from qas_simulators.simulator import Objective, Simulator
 
 StandIns = Mapping[str, str | Sequence[str]]
 _AS_SX: Final = {"rx": 2, "ry": 2, "x": 2, "y": 2, "h": 1, "sxdg": 1}  # sx gates that each takes, phases being free
-_AS_TWO_QUBIT: Final = {"cx": 1, "cz": 1, "swap": 3}
+_AS_TWO_QUBIT: Final = {"cx": 1, "cz": 1, "ecr": 1, "swap": 3}
 
 
 def noise_from_qiskit(

@@ -24,6 +24,7 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "sx": qml.SX,
     "cx": qml.CNOT,
     "cz": qml.CZ,
+    "ecr": qml.ECR,
     "swap": qml.SWAP,
 }
 _ADJOINTS: Final = {"sdg": "s", "tdg": "t", "sxdg": "sx"}

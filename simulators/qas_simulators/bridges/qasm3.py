@@ -12,7 +12,10 @@ from typing import Any, Final
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATE_INDEX
 
-_OUTSIDE_STDGATES: Final = {"sxdg": "gate sxdg a { inv @ sx a; }"}
+_OUTSIDE_STDGATES: Final = {
+    "sxdg": "gate sxdg a { inv @ sx a; }",
+    "ecr": "gate ecr a, b { s a; sx b; cx a, b; x a; }",  # up to a global phase
+}
 _STATEMENT = re.compile(r"^(?P<name>\w+)\s*(?:\((?P<angle>.+)\))?\s+(?P<qubits>\w+\[\d+\](?:\s*,\s*\w+\[\d+\])*)$")
 _REGISTER = re.compile(r"^(?:qubit\[(?P<size>\d+)\]\s+(?P<name>\w+)|qreg\s+(?P<name2>\w+)\[(?P<size2>\d+)\])$")
 _ARITHMETIC: Final[dict[type[ast.AST], Callable[..., float]]] = {
