@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue, FrontierMask
 from qas_envs.curricula import Curriculum
-from qas_envs.encodings import Encoding, Observation, View
+from qas_envs.encodings import ContextEncoder, Encoding, Observation, View
+from qas_envs.families import Family
 from qas_envs.halting import Halting
 from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
@@ -37,6 +38,7 @@ class Rules:
     optimizer: Optimizer
     max_gates: int
     initial: Circuit | None = None
+    family: Family | None = None
 
 
 class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
@@ -69,7 +71,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     ## Information
     ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
     ``num_gates``, ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients``
-    of this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`.
+    of this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family the
+    numbers that vary, by name.
 
     ## Arguments
     Args:
@@ -97,7 +100,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.curriculum = copy.deepcopy(rules.curriculum)
         self._reward = rules.reward
         self._halting = rules.halting
-        self._encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates)
+        self.family = rules.family
+        self.context: tuple[float, ...] = ()
+        energies = (problem.lower_bound, problem.upper_bound) if self.family is None else (-np.inf, np.inf)
+        self._encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates, energies)
+        if self.family is not None:
+            self.context = self.family.first()
+            self._encoder = ContextEncoder(self._encoder, self.family)
         self._mask = FrontierMask(rules.catalogue)
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self._encoder.space
@@ -135,13 +144,26 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode with the empty circuit; ``seed`` seeds random halting and shot noise."""
+        """Start an episode with the initial circuit.
+
+        Args:
+            seed: Seeds random halting, shot noise and the drawing of instances.
+            options: With a family: ``split`` (``"train"`` or ``"test"``), or values of what varies.
+
+        Raises:
+            ValueError: Options that mean nothing here.
+        """
         super().reset(seed=seed)
         if seed is not None:
             self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
+        if self.family is not None:
+            self.context = self.family.draw(self.np_random, options or {})
+            self._take_up(self.family.at(self.context))
+        elif options:
+            raise ValueError(must("options", "be empty where instances do not vary", options))
         self.circuit = self.initial.copy()
         self._energy = self._first_energy
-        self._encoder.reset()
+        self._encoder.reset(self.problem)
         self._mask.reset()
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
@@ -193,7 +215,16 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         return self._observation(), reward, terminated, truncated, info
 
     def _observation(self) -> Observation:
-        return self._encoder.observe(View(self._energy, self.curriculum.threshold, self.circuit, self.simulator))
+        view = View(self._energy, self.curriculum.threshold, self.circuit, self.simulator, self.context)
+        return self._encoder.observe(view)
+
+    def _take_up(self, problem: Problem) -> None:
+        """Go on with another member of the family."""
+        if problem.num_qubits != self.problem.num_qubits or len(problem.hamiltonian) != len(self.problem.hamiltonian):
+            raise ValueError(must("vary", "keep the qubits and the number of terms", problem.name))
+        self.problem = problem
+        self.curriculum.start(problem)
+        self._first_energy = self.simulator.expectation(self.initial, problem.hamiltonian)
 
     def _checked(self, action: np.int64 | int) -> int:
         if self._over:
@@ -222,6 +253,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             "depth": circuit.depth(),
             "evaluations": evaluations,
             "gradients": gradients,
+            **({} if self.family is None else dict(zip(self.family.names, self.context, strict=True))),
         }
 
     def render(self) -> str | None:

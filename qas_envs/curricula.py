@@ -43,6 +43,7 @@ class FixedThreshold:
 
     threshold: float = None  # type: ignore[assignment]  # set by start()
     reference_energy: float = field(default=float("nan"), init=False)
+    fits_families = True
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not self.threshold > 0:

@@ -13,9 +13,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
+from qas_envs.families import Family
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Simulator
+from qas_simulators.errors import must
 
+Range = tuple[float, float]
 Observation = Any
 """``float32`` vectors, but for the graph encoding: ``gymnasium.spaces.GraphInstance``."""
 
@@ -28,12 +31,14 @@ class View(NamedTuple):
         threshold: The curriculum's.
         circuit: The circuit with its angles; not to be changed.
         simulator: The environment's.
+        context: Which member of a family of instances is being solved; empty without a family.
     """
 
     energy: float
     threshold: float
     circuit: Circuit
     simulator: Simulator
+    context: tuple[float, ...] = ()
 
 
 class Encoder(Protocol):
@@ -44,8 +49,8 @@ class Encoder(Protocol):
         """What :meth:`observe` returns."""
         ...
 
-    def reset(self) -> None:
-        """Forget all gates."""
+    def reset(self, problem: Problem) -> None:
+        """Forget all gates; the problem is the one bound to, or another member of its family."""
         ...
 
     def append(self, action: int) -> None:
@@ -60,8 +65,8 @@ class Encoder(Protocol):
 class Encoding(Protocol):
     """Describes an encoder."""
 
-    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> Encoder:
-        """Return the encoder for one environment."""
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
+        """Return the encoder for one environment, in which ``energies`` lie."""
         ...
 
 
@@ -88,13 +93,13 @@ class TensorEncoding:
     threshold: bool = False
     angles: bool = False
 
-    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> Encoder:
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return _TensorEncoder(problem, catalogue, max_gates, self)
+        return _TensorEncoder(energies, catalogue, max_gates, self)
 
 
 class _TensorEncoder:
-    def __init__(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
+    def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
         n, gates = catalogue.num_qubits, catalogue.gates
         self._slice = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
         self._size = max_gates * self._slice
@@ -108,7 +113,7 @@ class _TensorEncoder:
                 row = n * len(gates.two_qubit) + gates.one_qubit.index(action.gate)
             self._places.append((action.qubits, row * n + action.qubits[0], num_angles == 1))
         self._rotations: list[int] = []  # positions of the agent's rotations, in order
-        tail = _Tail(problem, encoding.energy, encoding.threshold)
+        tail = _Tail(energies, encoding.energy, encoding.threshold)
         self._tail = tail
         body = self._size * (1 + encoding.angles)
         low, high = np.zeros(body, dtype=np.float32), np.ones(body, dtype=np.float32)
@@ -117,7 +122,7 @@ class _TensorEncoder:
         bounds = np.concatenate([low, tail.low]), np.concatenate([high, tail.high])
         self.space: spaces.Space[Observation] = spaces.Box(*bounds, dtype=np.float32)
 
-    def reset(self) -> None:
+    def reset(self, problem: Problem) -> None:
         self._flat[:] = 0.0
         self._moments = [0] * len(self._moments)
         self._rotations.clear()
@@ -148,13 +153,13 @@ class _TensorEncoder:
 class _Tail:
     """Energy and threshold, appended to a vector."""
 
-    def __init__(self, problem: Problem, energy: bool, threshold: bool) -> None:
+    def __init__(self, energies: Range, energy: bool, threshold: bool) -> None:
         self._energy, self._threshold = energy, threshold
         self.size = int(energy) + int(threshold)
         low, high = [], []
         if energy:
-            low.append(np.nextafter(np.float32(problem.lower_bound), np.float32(-np.inf)))
-            high.append(np.nextafter(np.float32(problem.upper_bound), np.float32(np.inf)))
+            low.append(np.nextafter(np.float32(energies[0]), np.float32(-np.inf)))
+            high.append(np.nextafter(np.float32(energies[1]), np.float32(np.inf)))
         if threshold:
             low.append(np.float32(-np.inf))
             high.append(np.float32(np.inf))
@@ -187,15 +192,13 @@ class GateListEncoding:
     energy: bool = True
     threshold: bool = False
 
-    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> Encoder:
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return _GateListEncoder(problem, catalogue, max_gates, self)
+        return _GateListEncoder(energies, catalogue, max_gates, self)
 
 
 class _GateListEncoder:
-    def __init__(
-        self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, encoding: GateListEncoding
-    ) -> None:
+    def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: GateListEncoding) -> None:
         names = [*catalogue.gates.two_qubit, *catalogue.gates.one_qubit]
         self._rows = [
             (names.index(action.gate) + 1, *(qubit + 1 for qubit in action.qubits), *(0,) * (2 - len(action.qubits)))
@@ -205,7 +208,7 @@ class _GateListEncoder:
         self._table = np.zeros((max_gates, 4), dtype=np.float32)
         self._count = 0
         self._rotations: list[int] = []
-        self._tail = _Tail(problem, encoding.energy, encoding.threshold)
+        self._tail = _Tail(energies, encoding.energy, encoding.threshold)
         n = catalogue.num_qubits
         low, high = np.tile([0.0, 0.0, 0.0, -1.0], max_gates), np.tile([len(names), n, n, 1.0], max_gates)
         bounds = np.concatenate([low, self._tail.low]), np.concatenate([high, self._tail.high])
@@ -213,7 +216,7 @@ class _GateListEncoder:
             bounds[0].astype(np.float32), bounds[1].astype(np.float32), dtype=np.float32
         )
 
-    def reset(self) -> None:
+    def reset(self, problem: Problem) -> None:
         self._table[:] = 0.0
         self._count = 0
         self._rotations.clear()
@@ -247,23 +250,24 @@ class PauliEncoding:
     energy: bool = True
     threshold: bool = False
 
-    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> Encoder:
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return _PauliEncoder(problem, max_gates, self)
+        return _PauliEncoder(problem, energies, max_gates, self)
 
 
 class _PauliEncoder:
-    def __init__(self, problem: Problem, max_gates: int, encoding: PauliEncoding) -> None:
+    def __init__(self, problem: Problem, energies: Range, max_gates: int, encoding: PauliEncoding) -> None:
         self._hamiltonian = problem.hamiltonian
         self._share, self._used = 1.0 / max_gates, 0
-        self._tail = _Tail(problem, encoding.energy, encoding.threshold)
+        self._tail = _Tail(energies, encoding.energy, encoding.threshold)
         slack = np.full(len(problem.hamiltonian), 1.0 + 1e-6, dtype=np.float32)  # rounding
         bounds = np.concatenate([-slack, [0.0], self._tail.low]), np.concatenate([slack, [1.0], self._tail.high])
         self.space: spaces.Space[Observation] = spaces.Box(
             bounds[0].astype(np.float32), bounds[1].astype(np.float32), dtype=np.float32
         )
 
-    def reset(self) -> None:
+    def reset(self, problem: Problem) -> None:
+        self._hamiltonian = problem.hamiltonian
         self._used = 0
 
     def append(self, action: int) -> None:
@@ -286,13 +290,13 @@ class GraphEncoding:
     node is that of its qubits.
     """
 
-    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> Encoder:
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return _GraphEncoder(catalogue)
+        return _GraphEncoder(problem, catalogue)
 
 
 class _GraphEncoder:
-    def __init__(self, catalogue: ActionCatalogue) -> None:
+    def __init__(self, problem: Problem, catalogue: ActionCatalogue) -> None:
         names = [*catalogue.gates.two_qubit, *catalogue.gates.one_qubit]
         self._kinds = [names.index(action.gate) + 1 for action in catalogue.actions]
         self._qubits = [action.qubits for action in catalogue.actions]
@@ -303,9 +307,9 @@ class _GraphEncoder:
         self.space: spaces.Space[Observation] = spaces.Graph(
             spaces.Box(low, high, dtype=np.float32), spaces.Discrete(self._num_qubits)
         )
-        self.reset()
+        self.reset(problem)
 
-    def reset(self) -> None:
+    def reset(self, problem: Problem) -> None:
         self._nodes = [0] * self._num_qubits
         self._last = list(range(self._num_qubits))
         self._edges: list[int] = []
@@ -330,6 +334,30 @@ class _GraphEncoder:
         if not self._edges:
             return spaces.GraphInstance(nodes, None, None)
         return spaces.GraphInstance(nodes, np.array(self._edges, dtype=np.int64), np.array(self._links, dtype=np.int32))
+
+
+class ContextEncoder:
+    """Another encoder's vector with the context of a family appended."""
+
+    def __init__(self, encoder: Encoder, family: Family) -> None:
+        inner = encoder.space
+        if not isinstance(inner, spaces.Box):
+            raise ValueError(must("encoding", "give vectors, to which the context of a family is appended", inner))
+        self._encoder = encoder
+        bounds = np.concatenate([inner.low, family.low]), np.concatenate([inner.high, family.high])
+        self.space: spaces.Space[Observation] = spaces.Box(*bounds, dtype=np.float32)
+
+    def reset(self, problem: Problem) -> None:
+        """See :class:`Encoder`."""
+        self._encoder.reset(problem)
+
+    def append(self, action: int) -> None:
+        """See :class:`Encoder`."""
+        self._encoder.append(action)
+
+    def observe(self, view: View) -> Observation:
+        """See :class:`Encoder`."""
+        return np.concatenate([self._encoder.observe(view), np.array(view.context, dtype=np.float32)])
 
 
 ENCODINGS: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
@@ -12,6 +13,7 @@ from qas_envs.components import check_settings, resolve
 from qas_envs.couplings import couplings_of
 from qas_envs.curricula import CURRICULA, Curriculum
 from qas_envs.encodings import ENCODINGS
+from qas_envs.families import Family
 from qas_envs.halting import HALTINGS
 from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
@@ -29,6 +31,7 @@ def make_env(
     preset: str = "default",
     render_mode: str | None = None,
     problem_settings: Mapping[str, Any] | None = None,
+    vary: Mapping[str, Any] | None = None,
     **overrides: Any,
 ) -> CircuitBuildingEnv:
     """Build an environment.
@@ -38,6 +41,8 @@ def make_env(
         preset: A set of rules; see :data:`~qas_envs.presets.PRESETS`.
         render_mode: ``"ansi"`` or ``None``.
         problem_settings: Arguments of a problem given by name.
+        vary: Arguments of a problem given by name that differ from episode to episode; see
+            :class:`~qas_envs.families.Family`.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
             ``halting``,
             ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``.
@@ -47,11 +52,19 @@ def make_env(
     """
     if preset not in PRESETS:
         raise ValueError(unknown_name("preset", preset, PRESETS))
+    family: Family | None = None
     if isinstance(problem, str):
         if problem not in PROBLEMS:
             raise ValueError(unknown_name("problem", problem, PROBLEMS))
-        check_settings(f"problem {problem!r}", PROBLEMS[problem], problem_settings or {})
-        problem = PROBLEMS[problem](**(problem_settings or {}))
+        name, build, settings = problem, PROBLEMS[problem], dict(problem_settings or {})
+        check_settings(f"problem {name!r}", build, settings)
+        for argument in vary or {}:
+            if argument not in signature(build).parameters:
+                raise ValueError(unknown_name(f"setting of problem {name!r}", argument, signature(build).parameters))
+        family = None if vary is None else Family(build, vary, {k: v for k, v in settings.items() if k not in vary})
+        problem = build(**settings) if family is None else family.at(family.first())
+    elif vary is not None:
+        raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
     rules = {**PRESETS[preset], **overrides}
     known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial"}
     for name in rules:
@@ -67,6 +80,8 @@ def make_env(
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = resolve("curriculum", rules["curriculum"], CURRICULA)
+    if family is not None and not getattr(curriculum, "fits_families", False):
+        raise ValueError(must("curriculum", "be 'fixed' where instances vary", type(curriculum).__name__))
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
@@ -80,6 +95,7 @@ def make_env(
             optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
             max_gates=max_gates,
             initial=_initial(rules.get("initial"), problem),
+            family=family,
         ),
         render_mode,
     )

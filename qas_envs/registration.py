@@ -51,7 +51,12 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     row = ENVIRONMENTS[environment]
     of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
-    missing = [name for name, p in of_problem.items() if p.default is inspect.Parameter.empty and name not in settings]
+    varied = arguments.get("vary") or {}
+    missing = [
+        name
+        for name, p in of_problem.items()
+        if p.default is inspect.Parameter.empty and name not in (*settings, *varied)
+    ]
     if missing:
         raise ValueError(f"{environment} needs the argument `{missing[0]}`; for example {row.example}")
     preset = arguments.pop("preset", row.preset)

@@ -83,7 +83,7 @@ def _product(first: str, second: str, same_order: bool) -> str | None:
         return None
     last = right.matrix() if same_order else _swapped(right.matrix())
     product = last @ left.matrix()
-    if _equal_up_to_phase(product, np.eye(len(product))):
+    if _equal_up_to_phase(product, np.eye(len(product), dtype=np.complex128)):
         return ""
     if left.num_qubits == 2:
         return None  # in which order a merged gate would take its qubits is not ours to choose

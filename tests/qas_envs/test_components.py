@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -167,3 +169,73 @@ def test_an_initial_circuit_is_optimised_with_the_rest() -> None:
     assert env.circuit.num_params == 2 and env.circuit.params[0] != pytest.approx(0.1)
     assert env.initial.params.tolist() == [0.1]
     assert env.circuit.table[0, 0] == gate_index("ry")
+
+
+FIELDS = {"field": {"train": (0.5, 1.5), "test": (1.5, 2.5)}}
+
+
+def test_a_family_draws_its_instance_at_reset() -> None:
+    env = build(vary=FIELDS, num_qubits=3)
+    seen = {split: [] for split in ("train", "test")}
+    env.reset(seed=0)
+    for split, fields in seen.items():
+        for _ in range(30):
+            observation, info = env.reset(options={"split": split})
+            assert env.observation_space.contains(observation)
+            assert observation[-1] == np.float32(info["field"]) and env.problem.provenance["field"] == info["field"]
+            assert info["energy_error"] == pytest.approx(info["energy"] - env.problem.hamiltonian.ground_energy())
+            fields.append(info["field"])
+            info = env.step(int(np.flatnonzero(info["action_mask"])[0]))[4]
+            assert info["energy_error"] >= -1e-9
+    assert all(0.5 <= field <= 1.5 for field in seen["train"]) and len(set(seen["train"])) == 30
+    assert all(1.5 <= field <= 2.5 for field in seen["test"])
+    _, info = env.reset(options={"field": 0.75})
+    assert info["field"] == 0.75 and env.curriculum.reference_energy == env.problem.ground_energy
+    again = build(vary=FIELDS, num_qubits=3)
+    again.reset(seed=0)
+    assert [again.reset()[1]["field"] for _ in range(5)] == seen["train"][:5]
+
+
+def test_families_of_seeds_and_lists() -> None:
+    states = build("QAS-RandomState-v0", vary={"seed": {"train": (0, 99), "test": (100, 109)}}, num_qubits=2)
+    drawn = {states.reset(seed=k, options={"split": "test"})[1]["seed"] for k in range(40)}
+    assert drawn <= set(range(100, 110)) and len(drawn) > 5 and all(isinstance(seed, int) for seed in drawn)
+    bonds = build("QAS-LiH-v0", vary={"bond_length": [1.2, 2.2, 3.4]})
+    names = {bonds.reset(seed=k)[1]["bond_length"] for k in range(20)}
+    assert names == {1.2, 2.2, 3.4}
+    two = build(vary={"field": (0.5, 1.0), "coupling": (1.0, 2.0)}, encoding="pauli", num_qubits=2)
+    observation, info = two.reset(seed=1)
+    np.testing.assert_allclose(observation[-2:], [info["field"], info["coupling"]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "message"),
+    [
+        ({"vary": {"fields": (0, 1)}}, None, "Did you mean 'field'"),
+        ({"vary": {"field": (1.0, 0.5)}}, None, r"be \(low, high\)"),
+        ({"vary": {"field": (0.5, float("nan"))}}, None, r"be \(low, high\)"),
+        ({"vary": {"field": {"test": (0.5, 1.0)}}}, None, "split 'train'"),
+        ({"vary": {"field": {"train": (0.5, 1.0), "valid": (1, 2)}}}, None, "Unknown split 'valid'"),
+        ({"vary": {}}, None, "at least one"),
+        ({"vary": FIELDS, "curriculum": {"name": "moving", "initial": 1.0}}, None, "be 'fixed' where instances vary"),
+        ({"vary": FIELDS, "encoding": "graph"}, None, "give vectors"),
+        ({"vary": {"num_qubits": (2, 4)}}, None, None),
+        ({"vary": FIELDS}, {"split": "valid"}, "Unknown split 'valid'"),
+        ({"vary": FIELDS}, {"fild": 1.0}, "Did you mean 'field'"),
+        ({}, {"field": 1.0}, "be empty where instances do not vary"),
+    ],
+)
+def test_bad_families(settings: dict[str, object], options: dict[str, object] | None, message: str | None) -> None:
+    if message is None:
+        with pytest.raises(ValueError, match="keep the qubits"):
+            [build(**settings).reset(seed=k) for k in range(10)]
+        return
+    with pytest.raises(ValueError, match=message):
+        build(**settings).reset(options=options)
+
+
+def test_a_family_survives_pickling() -> None:
+    env = build(vary=FIELDS)
+    env.reset(seed=3)
+    twin = pickle.loads(pickle.dumps(env))
+    assert twin.reset()[1]["field"] == env.reset()[1]["field"]

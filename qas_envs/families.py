@@ -1,0 +1,129 @@
+"""Families of instances: an environment draws a member at every reset and shows the agent which one it is.
+
+A learned policy can do here what a search cannot: build a circuit for an unseen instance in one rollout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_envs.problems import Problem
+from qas_simulators.errors import must, unknown_name
+
+SPLITS: Final = ("train", "test")
+Choice = tuple[float, float] | Sequence[float]
+_KEPT: Final = 256  # members that are kept once built
+
+
+class Family:
+    """Instances of one problem function that differ in some of its numbers.
+
+    Args:
+        build: Returns the member with the given arguments.
+        vary: What varies: argument names with ``{"train": ..., "test": ...}``, each a range ``(low, high)`` or a list
+            of three or more values. Without splits, ``train`` and ``test`` are the same. Ranges of whole numbers, such
+            as seeds, hold both ends.
+        fixed: The other arguments.
+
+    Raises:
+        ValueError: An empty or unordered range, or an unknown split.
+
+    Examples:
+        >>> from qas_envs.problems import tfim
+        >>> family = Family(tfim, {"field": {"train": (0.5, 1.5), "test": (1.5, 2.0)}}, {"num_qubits": 3})
+        >>> family.at((1.0,)).name
+        'TFIM (n=3, h=1)'
+    """
+
+    def __init__(
+        self, build: Callable[..., Problem], vary: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
+    ) -> None:
+        if not vary:
+            raise ValueError(must("vary", "name at least one argument", dict(vary)))
+        self.names = tuple(vary)
+        self._choices = {name: _splits(name, choice) for name, choice in vary.items()}
+        self._fixed = dict(fixed or {})
+        self._build = build
+        hints = get_type_hints(build)
+        self._whole = frozenset(name for name in vary if hints.get(name) is int)
+        self.at = lru_cache(_KEPT)(self._at)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "at"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.at = lru_cache(_KEPT)(self._at)
+
+    def _at(self, context: tuple[float, ...]) -> Problem:
+        return self._build(**self._fixed, **dict(zip(self.names, context, strict=True)))
+
+    @property
+    def low(self) -> NDArray[np.float32]:
+        """Smallest values of the context, ``(num_names,)``."""
+        return self._extremes(min)
+
+    @property
+    def high(self) -> NDArray[np.float32]:
+        """Largest values of the context, ``(num_names,)``."""
+        return self._extremes(max)
+
+    def _extremes(self, which: Callable[..., float]) -> NDArray[np.float32]:
+        both = [which(which(splits[split]) for split in SPLITS) for splits in self._choices.values()]
+        return np.array(both, dtype=np.float32)
+
+    def first(self) -> tuple[float, ...]:
+        """Return the context of one member, the same every time."""
+        return tuple(
+            int(splits["train"][0]) if name in self._whole else float(splits["train"][0])
+            for name, splits in self._choices.items()
+        )
+
+    def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> tuple[float, ...]:
+        """Return the context of the next member.
+
+        Args:
+            rng: Source of randomness.
+            options: ``split`` ("train" by default) and values of arguments that are not to be drawn.
+
+        Raises:
+            ValueError: Something else in ``options``.
+        """
+        for name in options:
+            if name not in (*self.names, "split"):
+                raise ValueError(unknown_name("reset option", name, [*self.names, "split"]))
+        split = options.get("split", "train")
+        if split not in SPLITS:
+            raise ValueError(unknown_name("split", str(split), SPLITS))
+        context = []
+        for name, splits in self._choices.items():
+            choice = splits[split]
+            if name in options:
+                value = options[name]
+            elif len(choice) > 2:
+                value = choice[int(rng.integers(len(choice)))]
+            elif name in self._whole:
+                value = rng.integers(int(choice[0]), int(choice[1]), endpoint=True)
+            else:
+                value = rng.uniform(choice[0], choice[1])
+            context.append(int(value) if name in self._whole else float(value))
+        return tuple(context)
+
+
+def _splits(name: str, choice: Any) -> dict[str, Sequence[float]]:
+    """Return the choices of both splits."""
+    splits = choice if isinstance(choice, Mapping) else dict.fromkeys(SPLITS, choice)
+    if unknown := set(splits) - set(SPLITS):
+        raise ValueError(unknown_name("split", str(unknown.pop()), SPLITS))
+    if "train" not in splits:
+        raise ValueError(must(f"vary[{name!r}]", "have a split 'train'", choice))
+    splits = {split: tuple(splits.get(split, splits["train"])) for split in SPLITS}
+    for values in splits.values():
+        if len(values) < 2 or (len(values) == 2 and not values[0] < values[1]) or not np.isfinite(values).all():
+            raise ValueError(must(f"vary[{name!r}]", "be (low, high) or a list of three or more values", values))
+    return splits
