@@ -78,13 +78,14 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     Args:
         problem: The instance.
         rules: The components.
-        render_mode: ``"ansi"`` or ``None``.
+        render_mode: ``"ansi"`` (text), ``"rgb_array"`` (a picture), ``"human"`` (a window; both need matplotlib) or
+            ``None``.
 
     ## Version History
     * v0: first version
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}
+    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 4}
 
     def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
         if rules.max_gates < 1:
@@ -119,6 +120,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._energy = self._first_energy
         self._halt_at: int | None = None
         self._over = True
+        self._errors: list[float] = []  # of the episode, for pictures
+        self._window: Any = None
         self._warn_if_trivial()
 
     def _warn_if_trivial(self) -> None:
@@ -167,6 +170,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._mask.reset()
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
+        self._errors = [self._energy - self.problem.ground_energy]
+        if self.render_mode == "human":
+            self.render()
         return self._observation(), self._info(False, 0, 0)
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -212,6 +218,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if terminated or truncated:
             self._over = True
             self.curriculum.end_episode(success)
+        self._errors.append(info["energy_error"])
+        if self.render_mode == "human":
+            self.render()
         return self._observation(), reward, terminated, truncated, info
 
     def _observation(self) -> Observation:
@@ -256,10 +265,29 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             **({} if self.family is None else dict(zip(self.family.names, self.context, strict=True))),
         }
 
-    def render(self) -> str | None:
-        """Return the circuit's drawing with its energy in mode ``"ansi"``, else ``None``."""
-        if self.render_mode != "ansi":
+    def render(self) -> Any:
+        """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.
+
+        The mode ``"human"`` shows the picture in a window by itself.
+        """
+        if self.render_mode is None:
             return None
         error = self._energy - self.problem.ground_energy
         title = f"{self.problem.name}: energy {self._energy:.9f} {self.problem.unit}, error {error:.3e}"
-        return f"{title}\n{self.circuit.draw()}"
+        if self.render_mode == "ansi":
+            return f"{title}\n{self.circuit.draw()}"
+        from qas_envs.rendering import Window, figure_of, pixels_of
+
+        picture = pixels_of(figure_of(title, self.circuit, self._errors, self.curriculum.threshold))
+        if self.render_mode == "rgb_array":
+            return picture
+        if self._window is None:
+            self._window = Window()
+        self._window.show(picture)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None

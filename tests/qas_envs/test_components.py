@@ -239,3 +239,24 @@ def test_a_family_survives_pickling() -> None:
     env.reset(seed=3)
     twin = pickle.loads(pickle.dumps(env))
     assert twin.reset()[1]["field"] == env.reset()[1]["field"]
+
+
+def test_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    env = build("QAS-LiH-v0", render_mode="rgb_array", gates="crlqas")
+    env.reset(seed=0)
+    first = env.render()
+    for action in actions_of(env, ("ry", (0,)), ("cx", (0, 1)), ("rz", (3,))):
+        env.step(action)
+    later = env.render()
+    assert first.shape == later.shape == (500, 800, 3) and later.dtype == np.uint8
+    assert (first != later).any() and 10 < later.mean() < 255
+    human = build("QAS-Bell-v0", render_mode="human")
+    human.reset()
+    human.step(0)
+    assert human._window is not None and human.render() is None
+    human.close()
+    assert human._window is None
+    with pytest.raises(ValueError, match="render_mode"):
+        build("QAS-Bell-v0", render_mode="video")
