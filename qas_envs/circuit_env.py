@@ -22,7 +22,7 @@ from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
 from qas_simulators import Circuit, Simulator
 from qas_simulators.errors import must
-from qas_simulators.optimizers import Optimizer
+from qas_simulators.optimizers import OptimizationResult, Optimizer
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,22 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             ValueError: The action is out of range or masked; the environment is unchanged.
             ResetNeeded: The episode is over.
         """
-        index = self._checked(action)
+        index = self.check_action(action)
+        return self.conclude_step(index, self.optimize_angles(self.append_gate(index)))
+
+    def append_gate(self, index: int) -> int:
+        """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
+        return self.catalogue.append(self.circuit, index)
+
+    def optimize_angles(self, num_new: int) -> OptimizationResult:
+        """Second part of a step, the one that may run on a thread of its own: it only reads."""
+        return self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
+
+    def conclude_step(
+        self, index: int, result: OptimizationResult
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Last part of a step: take over the angles, account for the gate, judge."""
         circuit = self.circuit
-        two_qubit_gates = circuit.num_two_qubit_gates
-        num_new = self.catalogue.append(circuit, index)
-        result = self.optimizer.minimize(self.simulator, circuit, self.problem.hamiltonian, num_new)
         circuit.params = result.params
         self._encoder.append(index)
         self._mask.update(index)
@@ -195,7 +206,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         success = abs(result.energy - self.curriculum.reference_energy) < self.curriculum.threshold
         added = circuit.num_gates - self.initial.num_gates
         exhausted = added == self.max_gates
-        two_qubit_gates = circuit.num_two_qubit_gates - two_qubit_gates
+        two_qubit_gates = len(self.catalogue.actions[index].qubits) - 1
         reward = self._reward(
             Transition(
                 previous,
@@ -235,7 +246,12 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.curriculum.start(problem)
         self._first_energy = self.simulator.expectation(self.initial, problem.hamiltonian)
 
-    def _checked(self, action: np.int64 | int) -> int:
+    def observe(self) -> tuple[Observation, dict[str, Any]]:
+        """Return the current observation and info once more."""
+        return self._observation(), self._info(False, 0, 0)
+
+    def check_action(self, action: np.int64 | int) -> int:
+        """Return a legal action as an index; see :meth:`step` for what is refused."""
         if self._over:
             raise ResetNeeded("The episode is over (or none has begun): call reset() before step().")
         index = int(action)

@@ -11,6 +11,7 @@ import gymnasium as gym
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.factory import make_env
 from qas_envs.problems import PROBLEMS
+from qas_envs.vector import CircuitBuildingVectorEnv
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     return make_env(row.problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)
 
 
+def make_registered_vector(
+    environment: str,
+    num_envs: int = 1,
+    autoreset_mode: str = "NextStep",
+    num_threads: int | None = None,
+    shared_curriculum: bool = False,
+    **arguments: Any,
+) -> CircuitBuildingVectorEnv:
+    """Build ``num_envs`` environments of an id that step together; the other arguments as for a single one."""
+    envs = [make_registered(environment, **arguments) for _ in range(num_envs)]
+    return CircuitBuildingVectorEnv(envs, autoreset_mode, num_threads, shared_curriculum)
+
+
 def register_all() -> None:
     """Register every id with Gymnasium; calling it again changes nothing."""
     for environment in ENVIRONMENTS:
@@ -71,5 +85,6 @@ def register_all() -> None:
             gym.register(
                 id=environment,
                 entry_point="qas_envs.registration:make_registered",
+                vector_entry_point="qas_envs.registration:make_registered_vector",
                 kwargs={"environment": environment},
             )

@@ -1,0 +1,123 @@
+"""The vector environment: the same as Gymnasium's synchronous one, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from qas_envs import ENVIRONMENTS
+from qas_envs.vector import CircuitBuildingVectorEnv
+
+SETTINGS: list[tuple[str, dict[str, Any]]] = [
+    ("QAS-TFIM-v0", {"num_qubits": 2, "max_gates": 5}),
+    ("QAS-LiH-v0", {"max_gates": 12, "halting": {"name": "negative_binomial", "n": 5, "p": 0.5, "low": 2, "high": 9}}),
+    ("QAS-H2-v0", {"noise": "mumbai", "max_gates": 6, "optimizer": {"name": "adam_spsa", "iterations": [5]}}),
+    ("QAS-Bell-v0", {}),
+    ("QAS-TFIM-v0", {"vary": {"field": (0.5, 1.5)}, "max_gates": 4}),
+    ("QAS-TFIM-v0", {"encoding": "graph", "max_gates": 4}),
+]
+
+
+def legal(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.array([rng.choice(np.flatnonzero(row)) for row in mask])
+
+
+def same(left: Any, right: Any) -> None:
+    if isinstance(left, tuple) and not hasattr(left, "nodes"):
+        for one, other in zip(left, right, strict=True):
+            same(one, other)
+    elif hasattr(left, "nodes"):
+        for one, other in zip(left, right, strict=True):
+            np.testing.assert_array_equal(one, other)
+    else:
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize(("environment", "settings"), SETTINGS)
+def test_equal_to_single_environments(environment: str, settings: dict[str, Any], mode: AutoresetMode) -> None:
+    num_envs, rng = 5, np.random.default_rng(0)
+    ours = gym.make_vec(environment, num_envs, autoreset_mode=mode.value, num_threads=2, **settings)
+    assert isinstance(ours, CircuitBuildingVectorEnv) and ours.metadata["autoreset_mode"] is mode
+    singles = [lambda: gym.make(environment, **settings).unwrapped for _ in range(num_envs)]
+    theirs = SyncVectorEnv(singles, autoreset_mode=mode)
+    one, other = ours.reset(seed=7), theirs.reset(seed=7)
+    ended = 0
+    for _ in range(40):
+        same(one[0], other[0])
+        for key in ("action_mask", "energy", "num_gates", "depth", "evaluations"):
+            np.testing.assert_array_equal(one[-1][key], other[-1][key], err_msg=key)
+            assert one[-1][f"_{key}"].all()
+        np.testing.assert_array_equal(one[-1]["action_mask"], ours.action_masks())
+        assert np.asarray(one[-1]["action_mask"]).any(axis=1).all()
+        if len(one) == 5:
+            for k in (1, 2, 3):
+                np.testing.assert_array_equal(one[k], other[k])
+            over = one[2] | one[3]
+            ended += over.sum()
+            if mode is AutoresetMode.SAME_STEP and over.any():
+                np.testing.assert_array_equal(one[-1]["_final_info"], over)
+                for k in np.flatnonzero(over):
+                    same(one[-1]["final_obs"][k], other[-1]["final_obs"][k])
+                final, expected = one[-1]["final_info"], other[-1]["final_info"]
+                np.testing.assert_array_equal(final["energy"][over], expected["energy"][over])
+        actions = legal(one[-1]["action_mask"], rng)
+        one, other = ours.step(actions), theirs.step(actions)
+    assert ended > 0
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_id_has_one(environment: str) -> None:
+    if environment == "QAS-Molecule-v0":
+        pytest.importorskip("pyscf")
+    envs = gym.make_vec(environment, num_envs=2, **ENVIRONMENTS[environment].example)
+    observations, infos = envs.reset(seed=0)
+    assert envs.observation_space.contains(observations)
+    observations, rewards, *_ = envs.step(legal(infos["action_mask"], np.random.default_rng(0)))
+    assert envs.observation_space.contains(observations) and rewards.shape == (2,)
+
+
+def test_a_bad_action_changes_no_environment() -> None:
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=2)
+    envs.reset(seed=0)
+    envs.step([0, 1, 2])
+    for bad in ([1, 1, 3], [1, 0, 99]):
+        with pytest.raises(ValueError, match=r"Action 1|be an integer"):
+            envs.step(bad)
+        assert [env.circuit.num_gates for env in envs.unwrapped.envs] == [1, 1, 1]
+    for settings, message in [({"num_threads": 0}, "num_threads"), ({"autoreset_mode": "Never"}, "Never")]:
+        with pytest.raises(ValueError, match=message):
+            gym.make_vec("QAS-TFIM-v0", num_envs=2, **settings)
+    with pytest.raises(ValueError, match="at least one"):
+        CircuitBuildingVectorEnv([])
+    with pytest.raises(ValueError, match="seed"):
+        envs.reset(seed=[1, 2])
+
+
+def test_shared_curriculum() -> None:
+    curriculum = {"name": "moving", "initial": 1.0, "shift_time": 1}
+    for shared in (False, True):
+        envs = gym.make_vec(
+            "QAS-TFIM-v0", num_envs=3, num_qubits=2, max_gates=3, curriculum=curriculum, shared_curriculum=shared
+        ).unwrapped
+        _, infos = envs.reset(seed=0)
+        rng = np.random.default_rng(0)
+        for _ in range(60):
+            *_, infos = envs.step(legal(infos["action_mask"], rng))
+        assert (len({id(env.curriculum) for env in envs.envs}) == 1) == shared
+        if shared:
+            assert len(set(infos["threshold"].tolist())) == 1
+
+
+def test_reset_mask() -> None:
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=2, autoreset_mode="Disabled")
+    envs.reset(seed=0)
+    envs.step([0, 0, 0])
+    _, infos = envs.reset(options={"reset_mask": np.array([True, False, True])})
+    assert infos["num_gates"].tolist() == [0, 1, 0]
