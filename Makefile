@@ -40,6 +40,7 @@ type: $(VENV)/.dev
 
 bench: $(VENV)/.bench  ## environment step, kernel compilation, noisy energies, beside other libraries
 	OMP_NUM_THREADS=1 $(BIN)/python qas_envs/benchmarks/step.py
+	OMP_NUM_THREADS=1 $(BIN)/python qas_envs/benchmarks/vector.py
 	$(BIN)/python simulators/benchmarks/compile_time.py
 	OMP_NUM_THREADS=1 $(BIN)/python simulators/benchmarks/simulators.py
 

@@ -18,7 +18,7 @@ def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., An
     """Return the component that ``choice`` names, or ``choice`` itself if it is an object already.
 
     Raises:
-        ValueError: Unknown name, a setting the component does not have, or one of the wrong type.
+        ValueError: Unknown name, a setting missing, unknown or of the wrong type.
 
     Examples:
         >>> from qas_envs.rewards import REWARDS
@@ -32,6 +32,9 @@ def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., An
     if name not in choices:
         raise ValueError(unknown_name(kind, name, choices))
     check_settings(f"{kind} {name!r}", choices[name], settings)
+    for parameter in inspect.signature(choices[name]).parameters.values():
+        if parameter.default is parameter.empty and parameter.name not in settings:
+            raise ValueError(f'{kind} {name!r} needs the setting `{parameter.name}`: {{"name": {name!r}, ...}}.')
     return choices[name](**settings)
 
 

@@ -24,13 +24,14 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     """N environments stepped together: equal bit for bit to N single ones with the seeds ``seed``, ``seed + 1``, ...
 
     Appending gates, masks and observations are Python and go one after the other; the optimisations run on threads,
-    because the kernels hold no lock. Threads pay where an optimisation takes longer than that Python, some 20 us.
+    because the kernels hold no lock. Threads pay where an optimisation takes much longer than that Python, some 20 us a
+    step: with noise from 6 qubits on, not for noiseless molecules of 4 to 8 qubits (``benchmarks/vector.py``).
 
     Args:
         envs: The environments, all alike.
         autoreset_mode: ``"NextStep"`` (the step after an episode's last one resets), ``"SameStep"`` (the last step
             returns the next episode's first observation, the last one in ``infos["final_obs"]``) or ``"Disabled"``.
-        num_threads: Threads for the optimisations; ``None`` for one per processor.
+        num_threads: Threads for the optimisations; ``None`` for one per processor with noise, else one.
         shared_curriculum: All environments hear and follow one curriculum.
 
     Raises:
@@ -46,7 +47,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         if not envs:
             raise ValueError(must("envs", "hold at least one environment", envs))
-        threads = (cpu_count() or 1) if num_threads is None else num_threads
+        by_default = (cpu_count() or 1) if envs[0].simulator.is_noisy else 1
+        threads = by_default if num_threads is None else num_threads
         if threads < 1:
             raise ValueError(must("num_threads", "be at least 1", num_threads))
         self.envs = list(envs)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from qas_envs.problems.instances import shipped
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -33,5 +35,7 @@ def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert top == {"qas_envs", "qas_agents", "qas_simulators", "qas_experiments"}
-    assert sum(name.startswith("qas_envs/problems/data/") and name.endswith(".json") for name in names) == 4
+    assert sum(name.startswith("qas_envs/problems/data/") and name.endswith(".json") for name in names) == len(
+        shipped()
+    )
     assert "qas_experiments/conf/agent/dqn.yaml" in names

@@ -16,12 +16,13 @@ import numpy as np
 import qas_envs  # noqa: F401
 
 NUM_ENVS = 64
-CASES = {
+CASES: dict[str, tuple[str, dict[str, object], int]] = {
     "LiH, 4 qubits, no optimisation": ("QAS-LiH-v0", {"optimizer": "none"}, 16_000),
     "LiH, 4 qubits": ("QAS-LiH-v0", {}, 8_000),
     "LiH, 4 qubits, mumbai noise": ("QAS-LiH-v0", {"noise": "mumbai"}, 2_000),
-    "BeH2, 6 qubits": ("QAS-BeH2-v0", {}, 4_000),
-    "H2O, 8 qubits": ("QAS-H2O-v0", {}, 1_500),
+    "BeH2, 6 qubits": ("QAS-BeH2-v0", {"initial": "basis_state"}, 4_000),
+    "BeH2, 6 qubits, 1 % and 5 % noise": ("QAS-BeH2-v0", {"initial": "basis_state", "noise": "percent_1_5"}, 640),
+    "H2O, 8 qubits": ("QAS-H2O-v0", {"initial": "basis_state"}, 1_280),
 }
 
 

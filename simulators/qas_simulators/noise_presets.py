@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from qas_simulators.channels import Channel, depolarizing, thermal_relaxation
@@ -83,6 +82,11 @@ def _relaxation(by_t1: float, by_t2: float, excited_population: float) -> Channe
     return thermal_relaxation(1 / by_t1, 1 / by_t2, 1.0, excited_population)
 
 
+def percent_1_5() -> NoiseModel:
+    """Depolarising 1 % after one-qubit gates, 5 % after two-qubit gates: TensorRL-QAS' noisy BeH2 and H2O."""
+    return NoiseModel.depolarizing(0.01, 0.05)
+
+
 def none() -> NoiseModel:
     """No noise."""
     return NoiseModel()
@@ -96,5 +100,5 @@ NOISE_MODELS: Final[dict[str, Callable[..., NoiseModel]]] = {
     "kanqas": kanqas,
     "mumbai": mumbai,
     "ourense": ourense,
-    "percent_1_5": partial(NoiseModel.depolarizing, p1=0.01, p2=0.05),
+    "percent_1_5": percent_1_5,
 }

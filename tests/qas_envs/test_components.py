@@ -15,6 +15,7 @@ from qas_envs.encodings import ENCODINGS
 from qas_envs.rewards import LogError, Qaser, Sparse, Transition
 from qas_simulators import Circuit, NoiseModel
 from qas_simulators.gates import gate_index
+from qas_simulators.noise_presets import NOISE_MODELS
 
 
 def build(environment: str = "QAS-TFIM-v0", **settings: object) -> CircuitBuildingEnv:
@@ -260,3 +261,14 @@ def test_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert human._window is None
     with pytest.raises(ValueError, match="render_mode"):
         build("QAS-Bell-v0", render_mode="video")
+
+
+@pytest.mark.parametrize("noise", NOISE_MODELS)
+def test_every_noise_preset_by_name(noise: str) -> None:
+    if noise == "bit_flip":
+        with pytest.raises(ValueError, match="noise 'bit_flip' needs the setting `p`"):
+            build(noise=noise)
+        return
+    env = build(noise=noise, optimizer="none", num_qubits=4)
+    env.reset(seed=0)
+    assert np.isfinite(env.step(0)[4]["energy"])
