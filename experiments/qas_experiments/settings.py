@@ -27,6 +27,9 @@ class EnvSettings:
     reward: Any = None
     curriculum: Any = None
     halting: Any = None
+    couplings: Any = None
+    initial: str | None = None
+    vary: Any = None  # numbers of the problem that differ from episode to episode
 
 
 @dataclass

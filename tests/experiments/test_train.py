@@ -169,7 +169,10 @@ def test_noise_and_optimizer_reach_the_environment() -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["env=lihh"], "Unknown env 'lihh'. Choices: bell, ghz, h2, lih, tfim. Did you mean 'lih'?"),
+        (
+            ["env=lihh"],
+            "Unknown env 'lihh'. Choices: beh2, bell, ch2, ghz, h2, h2o,",
+        ),
         (["agent=dnq"], "Did you mean 'dqn'"),
         (["optimizer=cobila"], "Did you mean 'cobyla'"),
         (["noise=depolarising"], "Did you mean 'depolarizing'"),
@@ -248,3 +251,19 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
     assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES
     summary = json.loads((tmp_path / "cut" / "summary.json").read_text())
     assert summary["interrupted"] and summary["rows"]["found in training"]["energy_error"] > -1e-9
+
+
+@pytest.mark.parametrize("environment", conf("env"))
+def test_every_environment_can_be_composed_and_stepped(environment: str) -> None:
+    env = make_environment(compose(f"env={environment}", "optimizer=none"))
+    env.reset(seed=0)
+    assert np.isfinite(env.step(0)[4]["energy"])
+
+
+def test_couplings_initial_circuits_and_families_from_the_command_line() -> None:
+    env = make_environment(
+        compose("env=tfim", "env.couplings=line", "env.initial=basis_state", "env.vary={field: [0.5, 1.5]}")
+    )
+    _, info = env.reset(seed=0)
+    assert 0.5 <= info["field"] <= 1.5 and env.observation_space.shape is not None
+    assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
