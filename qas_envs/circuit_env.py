@@ -21,8 +21,10 @@ from qas_envs.halting import Halting
 from qas_envs.problems import Problem
 from qas_envs.rewards import Reward, Transition
 from qas_simulators import Circuit, Simulator
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 from qas_simulators.optimizers import OptimizationResult, Optimizer
+
+ILLEGAL = ("raise", "skip")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Rules:
     optimizer: Optimizer
     max_gates: int
     initial: Circuit | None = None
+    illegal: str = "raise"
     family: Family | None = None
 
 
@@ -52,7 +55,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     ## Action Space
     ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating
     a gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes
-    nothing.
+    nothing. With ``illegal="skip"``, for agents that know no masks, it wastes a gate of the budget instead: the circuit
+    stays as it is, and the reward is that of a step without a gate and without gain.
 
     ## Observation Space
     The encoding's; by default the flattened one-hot tensor of moments, and the energy.
@@ -98,6 +102,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
         self.optimizer = rules.optimizer
+        if rules.illegal not in ILLEGAL:
+            raise ValueError(unknown_name("treatment of illegal actions", rules.illegal, ILLEGAL))
+        self._skips_illegal = rules.illegal == "skip"
+        self._is_skipped = False  # whether the step under way has no gate
+        self._wasted = 0  # steps of this episode that had none
         self.curriculum = copy.deepcopy(rules.curriculum)
         self._reward = rules.reward
         self._halting = rules.halting
@@ -170,6 +179,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._mask.reset()
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
+        self._wasted = 0
         self._errors = [self._energy - self.problem.ground_energy]
         if self.render_mode == "human":
             self.render()
@@ -187,10 +197,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def append_gate(self, index: int) -> int:
         """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
-        return self.catalogue.append(self.circuit, index)
+        self._is_skipped = not self._mask.array[index]
+        return 0 if self._is_skipped else self.catalogue.append(self.circuit, index)
 
     def optimize_angles(self, num_new: int) -> OptimizationResult:
         """Second part of a step, the one that may run on a thread of its own: it only reads."""
+        if self._is_skipped:
+            return OptimizationResult(self._energy, self.circuit.params, 0, 0)
         return self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
 
     def conclude_step(
@@ -199,14 +212,18 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Last part of a step: take over the angles, account for the gate, judge."""
         circuit = self.circuit
         circuit.params = result.params
-        self._encoder.append(index)
-        self._mask.update(index)
+        if self._is_skipped:
+            self._wasted += 1
+        else:
+            self._encoder.append(index)
+            self._mask.update(index)
         previous, self._energy = self._energy, result.energy
         self.curriculum.observe(result.energy)
         success = abs(result.energy - self.curriculum.reference_energy) < self.curriculum.threshold
-        added = circuit.num_gates - self.initial.num_gates
+        added = circuit.num_gates - self.initial.num_gates + self._wasted
         exhausted = added == self.max_gates
-        two_qubit_gates = len(self.catalogue.actions[index].qubits) - 1
+        new_gates = 0 if self._is_skipped else 1
+        two_qubit_gates = new_gates * (len(self.catalogue.actions[index].qubits) - 1)
         reward = self._reward(
             Transition(
                 previous,
@@ -215,7 +232,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 success,
                 exhausted,
                 two_qubit_gates,
-                1 - two_qubit_gates,
+                new_gates - two_qubit_gates,
                 self._first_energy,
                 circuit.num_two_qubit_gates,
                 circuit.num_gates - circuit.num_two_qubit_gates,
@@ -257,10 +274,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         index = int(action)
         if index != action or not 0 <= index < len(self.catalogue):
             raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
-        if not self._mask.array[index]:
+        if not self._mask.array[index] and not self._skips_illegal:
             raise ValueError(
                 f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last on its qubits. "
-                'Choose an action with info["action_mask"] == 1.'
+                'Choose an action with info["action_mask"] == 1, or build the environment with illegal="skip".'
             )
         return index
 

@@ -5,7 +5,9 @@ A curriculum is a small state machine owned by one environment: it hears every e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Protocol
 
 from qas_envs.problems import Problem
@@ -133,4 +135,54 @@ class MovingThreshold:
             self._success_count = self._shift_count = 0
 
 
-CURRICULA: Final = {"fixed": FixedThreshold, "moving": MovingThreshold}
+@dataclass
+class StagedThreshold:
+    """Success below a list of errors, one after the other, measured from the exact ground energy.
+
+    The next stage begins after so many successes; a stage on which agents fail lasts for ever.
+
+    Attributes:
+        thresholds: Errors (excluded) of the stages, falling; ``None`` at the end stands for the problem's accuracy.
+        successes: Successes per stage.
+        in_a_row: Count only successes without a failed episode in between.
+    """
+
+    thresholds: Sequence[float | None]
+    successes: int = 10
+    in_a_row: bool = False
+    threshold: float = field(default=float("nan"), init=False)
+    reference_energy: float = field(default=float("nan"), init=False)
+    stage: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        known = [value for value in self.thresholds if value is not None]
+        if not self.thresholds or None in list(self.thresholds)[:-1] or not all(value > 0 for value in known):
+            raise ValueError(must("thresholds", "be positive errors, only the last None", self.thresholds))
+        if any(later >= earlier for earlier, later in pairwise(known)):
+            raise ValueError(must("thresholds", "fall from stage to stage", self.thresholds))
+        if self.successes < 1:
+            raise ValueError(must("successes", "be at least 1", self.successes))
+        self._count = 0
+
+    def start(self, problem: Problem) -> None:
+        """See :class:`Curriculum`."""
+        self.reference_energy = problem.ground_energy
+        self._accuracy = problem.accuracy
+        self._enter(self.stage)
+
+    def _enter(self, stage: int) -> None:
+        self.stage, self._count = stage, 0
+        own = self.thresholds[stage]
+        self.threshold = self._accuracy if own is None else own
+
+    def observe(self, energy: float) -> None:
+        """Nothing changes."""
+
+    def end_episode(self, success: bool) -> None:
+        """See :class:`Curriculum`."""
+        self._count = self._count + 1 if success else 0 if self.in_a_row else self._count
+        if self._count >= self.successes and self.stage + 1 < len(self.thresholds):
+            self._enter(self.stage + 1)
+
+
+CURRICULA: Final = {"fixed": FixedThreshold, "moving": MovingThreshold, "staged": StagedThreshold}

@@ -45,7 +45,7 @@ def make_env(
             :class:`~qas_envs.families.Family`.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
             ``halting``,
-            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``.
+            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``, ``illegal``.
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -66,7 +66,7 @@ def make_env(
     elif vary is not None:
         raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial"}
+    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal"}
     for name in rules:
         if name not in known:
             raise ValueError(unknown_name("environment argument", name, known))
@@ -95,6 +95,7 @@ def make_env(
             optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
             max_gates=max_gates,
             initial=_initial(rules.get("initial"), problem),
+            illegal=rules.get("illegal", "raise"),
             family=family,
         ),
         render_mode,

@@ -11,6 +11,7 @@ from gymnasium import spaces
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.couplings import COUPLINGS, couplings_of
+from qas_envs.curricula import StagedThreshold
 from qas_envs.encodings import ENCODINGS
 from qas_envs.rewards import LogError, Qaser, Sparse, Transition
 from qas_simulators import Circuit, NoiseModel
@@ -272,3 +273,28 @@ def test_every_noise_preset_by_name(noise: str) -> None:
     env = build(noise=noise, optimizer="none", num_qubits=4)
     env.reset(seed=0)
     assert np.isfinite(env.step(0)[4]["energy"])
+
+
+def test_staged_thresholds() -> None:
+    env = build("QAS-LiH-v0", curriculum={"name": "staged", "thresholds": [0.2, 0.05, None], "successes": 2})
+    curriculum = env.curriculum
+    seen = [curriculum.threshold]
+    for success in (True, False, True, True, False, True, True, True, True):
+        curriculum.end_episode(success)
+        seen.append(curriculum.threshold)
+    assert seen == [0.2, 0.2, 0.2, 0.05, 0.05, 0.05, 1.6e-3, 1.6e-3, 1.6e-3, 1.6e-3]
+    in_a_row = StagedThreshold([0.2, 0.05], successes=2, in_a_row=True)
+    in_a_row.start(env.problem)
+    for success in (True, False, True):
+        in_a_row.end_episode(success)
+    assert in_a_row.threshold == 0.2
+    in_a_row.end_episode(True)
+    assert in_a_row.threshold == 0.05
+    for bad, message in [
+        ({"thresholds": [0.1, 0.2]}, "fall"),
+        ({"thresholds": [None, 0.2]}, "only the last None"),
+        ({"thresholds": []}, "positive"),
+        ({"thresholds": [0.1], "successes": 0}, "at least 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            build("QAS-LiH-v0", curriculum={"name": "staged", **bad})

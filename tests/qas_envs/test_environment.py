@@ -80,6 +80,33 @@ def test_long_random_play_stays_in_the_spaces(environment: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_ten_thousand_random_legal_steps(environment: str) -> None:
+    env = build(environment, optimizer="none")
+    rng = np.random.default_rng(2)
+    observation, info = env.reset(seed=2)
+    for draw in rng.random(10_000):
+        legal = np.flatnonzero(info["action_mask"])
+        observation, _, terminated, truncated, info = env.step(int(legal[int(draw * len(legal))]))
+        assert info["energy_error"] >= -1e-9 and info["num_gates"] <= env.max_gates
+        if terminated or truncated:
+            assert env.observation_space.contains(observation)
+            observation, info = env.reset()
+
+
+def test_asynchronous_vector_by_spawn() -> None:
+    envs = gym.make_vec(
+        "qas_envs:QAS-Bell-v0", num_envs=2, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+    )
+    observations, infos = envs.reset(seed=0)
+    single = build("QAS-Bell-v0")
+    single.reset(seed=0)
+    observations, rewards, *_ = envs.step(np.array([5, 0]))
+    np.testing.assert_array_equal(observations[0], single.step(5)[0])
+    assert infos["action_mask"].shape == (2, 12) and rewards.shape == (2,)
+    envs.close()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_pickled_environment_goes_on_alike(environment: str) -> None:
     env = build(environment)
     env.reset(seed=0)
