@@ -31,4 +31,20 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "reward": "kanqas",
         "optimizer": "none",
     },
+    # Gadget RL on the transverse-field Ising chain, released "hardware" variant, 2 qubits at h = 1: IBM's native gates,
+    # without the gadgets.
+    "grl": {
+        **_DEFAULT,
+        "gates": "ibm",
+        "curriculum": {"name": "moving", "initial": 2.0},
+        "optimizer": "cobyla",
+        "max_gates": 20,
+    },
+    # TensorRL-QAS, arXiv:2505.09371, "trainable": a fixed threshold and a prefix that is optimised with the rest. The
+    # published prefixes of molecules are the Hartree-Fock state at 15 to 27 CNOT; here it is made of X gates.
+    "tensorrl": {
+        **_DEFAULT,
+        "initial": "basis_state",
+        "optimizer": "cobyla",
+    },
 }

@@ -298,3 +298,24 @@ def test_staged_thresholds() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             build("QAS-LiH-v0", curriculum={"name": "staged", **bad})
+
+
+@pytest.mark.parametrize(
+    ("environment", "preset", "gates"),
+    [
+        ("QAS-LiH-v0", "crlqas", 24),
+        ("QAS-TFIM-v0", "grl", 7),
+        ("QAS-BeH2-v0", "tensorrl", 48),
+        ("QAS-Bell-v0", "kanqas", 12),
+    ],
+)
+def test_presets_of_papers(environment: str, preset: str, gates: int) -> None:
+    settings: dict[str, object] = {"num_qubits": 2} if preset == "grl" else {}
+    env = build(environment, preset=preset, **settings)
+    assert len(env.catalogue) == gates
+    _, info = env.reset(seed=0)
+    info = env.step(int(np.flatnonzero(info["action_mask"])[-1]))[4]
+    assert np.isfinite(info["energy"])
+    if preset == "tensorrl":
+        assert info["energy_error"] <= 3.04e-3 + 1e-5 and info["num_gates"] == 5
+        assert not info["success"], "the Hartree-Fock state misses chemical accuracy"
