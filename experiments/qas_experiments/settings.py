@@ -29,7 +29,6 @@ class EnvSettings:
     halting: Any = None
     couplings: Any = None
     initial: str | None = None
-    vary: Any = None  # numbers of the problem that differ from episode to episode
 
 
 @dataclass
