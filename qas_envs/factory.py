@@ -52,19 +52,7 @@ def make_env(
     """
     if preset not in PRESETS:
         raise ValueError(unknown_name("preset", preset, PRESETS))
-    family: Family | None = None
-    if isinstance(problem, str):
-        if problem not in PROBLEMS:
-            raise ValueError(unknown_name("problem", problem, PROBLEMS))
-        name, build, settings = problem, PROBLEMS[problem], dict(problem_settings or {})
-        check_settings(f"problem {name!r}", build, settings)
-        for argument in vary or {}:
-            if argument not in signature(build).parameters:
-                raise ValueError(unknown_name(f"setting of problem {name!r}", argument, signature(build).parameters))
-        family = None if vary is None else Family(build, vary, {k: v for k, v in settings.items() if k not in vary})
-        problem = build(**settings) if family is None else family.at(family.first())
-    elif vary is not None:
-        raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
+    problem, family = _problem(problem, problem_settings or {}, vary)
     rules = {**PRESETS[preset], **overrides}
     known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal"}
     for name in rules:
@@ -100,6 +88,27 @@ def make_env(
         ),
         render_mode,
     )
+
+
+def _problem(
+    choice: Problem | str, settings: Mapping[str, Any], vary: Mapping[str, Any] | None
+) -> tuple[Problem, Family | None]:
+    """Return the problem, and the family whose first member it is."""
+    if not isinstance(choice, str):
+        if vary is not None:
+            raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
+        return choice, None
+    if choice not in PROBLEMS:
+        raise ValueError(unknown_name("problem", choice, PROBLEMS))
+    build = PROBLEMS[choice]
+    check_settings(f"problem {choice!r}", build, settings)
+    if vary is None:
+        return build(**settings), None
+    for argument in vary:
+        if argument not in signature(build).parameters:
+            raise ValueError(unknown_name(f"setting of problem {choice!r}", argument, signature(build).parameters))
+    family = Family(build, vary, {name: value for name, value in settings.items() if name not in vary})
+    return family.at(family.first()), family
 
 
 def _initial(choice: Any, problem: Problem) -> Circuit | None:

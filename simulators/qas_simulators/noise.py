@@ -207,10 +207,11 @@ class NoiseModel:
             ValueError: A two-qubit gate off the couplings.
         """
         if self.couplings is not None:
-            for name, qubits, _ in circuit:
-                if len(qubits) == 2 and qubits not in self.couplings:
-                    known = sorted(self.couplings)
-                    raise ValueError(must("circuit", f"use the noise model's couplings {known}", f"{name} on {qubits}"))
+            table = circuit.table
+            for gate, first, second in np.unique(table[table[:, 2] >= 0, :3], axis=0).tolist():
+                if (first, second) not in self.couplings:
+                    known, given = sorted(self.couplings), f"{GATES[gate].name} on {(first, second)}"
+                    raise ValueError(must("circuit", f"use the noise model's couplings {known}", given))
         if not self._has_idle:
             return circuit
         angles = circuit.params

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import entries, lanes, pauli_transfer, statevector
+from qas_simulators.kernels import entries, lanes, pauli_plan, statevector
 from qas_simulators.kernels.compile import cache_directory as cache_directory
-from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
+from qas_simulators.kernels.pauli_plan import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
@@ -81,7 +81,7 @@ class NoiseTables:
 
     def _add_one_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
-        self.kinds[row] = pauli_transfer.FIXED1 if gate.axis is None else _ROTATIONS[gate.axis]
+        self.kinds[row] = pauli_plan.FIXED1 if gate.axis is None else _ROTATIONS[gate.axis]
         bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
         for qubit in range(num_qubits):
             self.channels[row, qubit, 0] = _row_of(noise.transfer_matrix(gate.name, (qubit,)) @ bare, self._rows1)
@@ -99,7 +99,7 @@ class NoiseTables:
             rest[pair] = np.kron(_shift(-shifts[pair][1]), _shift(-shifts[pair][0])) @ whole[pair]
             rest[pair][np.abs(rest[pair]) < 1e-14] = 0.0
         exchanges = all(map(_is_exchange, rest.values()))
-        self.kinds[row] = pauli_transfer.EXCHANGE2 if exchanges else pauli_transfer.BLOCK2
+        self.kinds[row] = pauli_plan.EXCHANGE2 if exchanges else pauli_plan.BLOCK2
         for pair in pairs:
             place = row, pair[0], pair[1] + 1
             self.channels[place] = _row_of((rest if exchanges else whole)[pair], self._rows2)
@@ -111,10 +111,10 @@ class NoiseTables:
         """Tell whether the inverses of all gates with their noise amplify rounding errors little enough to be used."""
         names, qubit0, qubit1 = circuit.table[:, :3].T
         rows = self.channels[names, qubit0, qubit1 + 1]
-        is_two_qubit = self.kinds[names] >= pauli_transfer.EXCHANGE2
+        is_two_qubit = self.kinds[names] >= pauli_plan.EXCHANGE2
         after = self.after[names, qubit0, qubit1 + 1]
         growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
-        return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_transfer.MAX_GROWTH)
+        return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_plan.MAX_GROWTH)
 
     def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
         """Join a circuit, this noise and an observable."""

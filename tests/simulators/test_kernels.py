@@ -19,7 +19,7 @@ from qas_simulators import (
 )
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import pauli_transfer
+from qas_simulators.kernels import pauli_plan
 from qas_simulators.kernels import statevector as kernels
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from tests.conftest import random_circuit, random_pauli_sum
@@ -84,7 +84,7 @@ def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.Mo
 
 def test_noise_takes_the_cheapest_kernel_that_is_right() -> None:
     kinds = {name: program.NoiseTables(noise, 3).kinds[-3:].tolist() for name, noise in NOISE_MODELS.items()}
-    exchange, block = pauli_transfer.EXCHANGE2, pauli_transfer.BLOCK2
+    exchange, block = pauli_plan.EXCHANGE2, pauli_plan.BLOCK2
     assert kinds["coherent"] == [block] * 3
     assert all(kinds[name] == [exchange] * 3 for name in kinds if name != "coherent")
 

@@ -11,13 +11,13 @@ References:
 from __future__ import annotations
 
 import math
-import sys
 
 import numpy as np
 from numba.extending import overload
 
+from qas_simulators.kernels import pauli_transfer, statevector
 from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
-from qas_simulators.kernels.pauli_transfer import PauliTransferProgram
+from qas_simulators.kernels.pauli_plan import PauliTransferProgram
 from qas_simulators.kernels.statevector import StatevectorProgram
 
 MEMORY = 12  # pairs that L-BFGS keeps
@@ -34,9 +34,9 @@ def _workspace(program, num_params, memory):
     raise NotImplementedError
 
 
-def _module_of(value):
-    """Return the kernel module that defines the type of a program or workspace."""
-    return sys.modules[value.instance_class.__module__]
+def _module_of(program):
+    """Return the kernel module that evaluates programs of a type."""
+    return pauli_transfer if program.instance_class is PauliTransferProgram else statevector
 
 
 @overload(_evaluate, jit_options=INNER)
