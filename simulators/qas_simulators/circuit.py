@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pennylane.tape import QuantumScript
     from qiskit import QuantumCircuit
 
+Table = NDArray[np.int32]
+"""Rows ``(gate, qubit0, qubit1 or -1, parameter index or -1)``."""
+
 _INITIAL_CAPACITY = 64
 _IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
 MAX_QUBITS = 30
@@ -89,8 +92,7 @@ class Circuit:
         """Append a gate validated before: table row, qubits (second -1 if none), angle; the fast way in."""
         index = self.num_gates
         if index == len(self._table):
-            self._table = np.concatenate([self._table, np.empty_like(self._table)])
-            self._angles = np.concatenate([self._angles, np.empty_like(self._angles)])
+            self._grow()
         param = -1
         if _IS_ROTATION[gate]:
             param = self.num_params
@@ -104,6 +106,28 @@ class Circuit:
             moments[qubit0] = moments[qubit1] = max(moments[qubit0], moments[qubit1]) + 1
             self.num_two_qubit_gates += 1
         self.num_gates = index + 1
+
+    def _grow(self) -> None:
+        self._table = np.concatenate([self._table, np.empty_like(self._table)])
+        self._angles = np.concatenate([self._angles, np.empty_like(self._angles)])
+
+    def assign(self, other: Circuit) -> None:
+        """Become equal to another circuit on as many qubits, in the memory of this one."""
+        if other.num_qubits != self.num_qubits:
+            raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
+        while len(self._table) < other.num_gates:
+            self._grow()
+        self._table[: other.num_gates] = other.table
+        self._angles[: other.num_params] = other._angles[: other.num_params]
+        self._moments = list(other._moments)
+        self.num_gates, self.num_params = other.num_gates, other.num_params
+        self.num_two_qubit_gates = other.num_two_qubit_gates
+
+    def _move_to(self, table: Table, angles: NDArray[np.float64]) -> None:
+        """Live in other memory from now on, as long as it suffices."""
+        table[: self.num_gates] = self.table
+        angles[: self.num_params] = self._angles[: self.num_params]
+        self._table, self._angles = table, angles
 
     def __getattr__(self, name: str) -> Callable[..., Circuit]:
         if name not in GATE_INDEX:
@@ -132,7 +156,7 @@ class Circuit:
     # -- reading -------------------------------------------------------------------------------------------------
 
     @property
-    def table(self) -> NDArray[np.int32]:
+    def table(self) -> Table:
         """Rows ``(gate, qubit0, qubit1 or -1, parameter index or -1)``, shape ``(num_gates, 4)``; a view."""
         return self._table[: self.num_gates]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability, ptm_of_kraus
-from qas_simulators.circuit import Circuit
+from qas_simulators.circuit import Circuit, Table
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.pauli import PauliSum, pauli_indices
@@ -200,19 +200,33 @@ class NoiseModel:
         """True when no rule was added."""
         return not self._rules and not self._readout
 
+    @property
+    def has_idle_noise(self) -> bool:
+        """Whether qubits are noisy where no gate acts on them."""
+        return self._has_idle
+
+    def check_couplings(self, tables: Table, num_qubits: int) -> None:
+        """Raise ``ValueError`` if a two-qubit gate of ``tables`` ``(..., 4)`` is off the couplings."""
+        if self.couplings is None:
+            return
+        is_allowed = np.zeros((num_qubits, num_qubits + 1), dtype=np.bool_)
+        is_allowed[:, -1] = True  # no second qubit
+        inside = [pair for pair in self.couplings if max(pair) < num_qubits]
+        is_allowed[tuple(np.array(inside, dtype=np.int64).reshape(-1, 2).T)] = True
+        allowed = is_allowed[tables[..., 1], tables[..., 2]]
+        if not allowed.all():
+            gate, first, second, _ = tables[~allowed][0].tolist()
+            known, given = sorted(self.couplings), f"{GATES[gate].name} on {(first, second)}"
+            raise ValueError(must("circuit", f"use the noise model's couplings {known}", given))
+
     def scheduled(self, circuit: Circuit) -> Circuit:
         """Return the circuit as it runs: with ``id`` on idle qubits where these are noisy.
 
         Raises:
             ValueError: A two-qubit gate off the couplings.
         """
-        if self.couplings is not None:
-            table = circuit.table
-            for gate, first, second in np.unique(table[table[:, 2] >= 0, :3], axis=0).tolist():
-                if (first, second) not in self.couplings:
-                    known, given = sorted(self.couplings), f"{GATES[gate].name} on {(first, second)}"
-                    raise ValueError(must("circuit", f"use the noise model's couplings {known}", given))
-        if not self._has_idle:
+        self.check_couplings(circuit.table, circuit.num_qubits)
+        if not self.has_idle_noise:
             return circuit
         angles = circuit.params
         idle, free = gate_index("id"), [0] * circuit.num_qubits

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, pulled_back
@@ -39,9 +40,19 @@ class PauliTransferSimulator(Simulator):
         return not self.noise.is_noiseless
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+        tables = self.noise.scheduled(circuit).table[None]
+        return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable))
+
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+        if self.noise.has_idle_noise:  # adds gates of its own to every circuit
+            return None
+        self.noise.check_couplings(batch.tables, batch.num_qubits)
+        return self._tables_for(batch.num_qubits).program(batch.tables, self._as_measured(observable))
+
+    def _as_measured(self, observable: PauliSum) -> PauliSum:
         if self._measured is None or self._measured[0] is not observable:
             self._measured = (observable, self.noise.measured(observable))
-        return self._tables_for(circuit.num_qubits).program(self.noise.scheduled(circuit), self._measured[1])
+        return self._measured[1]
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         vectors = 2
@@ -51,8 +62,8 @@ class PauliTransferSimulator(Simulator):
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        scheduled = self.noise.scheduled(circuit)
-        vector = final_state(self._tables_for(circuit.num_qubits).program(scheduled, identity), params)
+        tables = self.noise.scheduled(circuit).table[None]
+        vector = final_state(self._tables_for(circuit.num_qubits).program(tables, identity), params)
         return self.noise.term_means(observable, vector)
 
     def _tables_for(self, num_qubits: int) -> NoiseTables:

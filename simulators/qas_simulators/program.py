@@ -7,26 +7,45 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import permutations
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.channels import ptm_of_kraus
-from qas_simulators.circuit import Circuit
+from qas_simulators.circuit import Circuit, Table
 from qas_simulators.gates import GATES
 from qas_simulators.kernels import entries, lanes, pauli_plan, statevector
 from qas_simulators.kernels.compile import cache_directory as cache_directory
-from qas_simulators.kernels.pauli_plan import PauliTransferProgram
-from qas_simulators.kernels.statevector import StatevectorProgram
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 
-Program = StatevectorProgram | PauliTransferProgram
 FloatArray = NDArray[np.float64]
+Batch = tuple[FloatArray, FloatArray, FloatArray]
+"""Angles, gradients and energies, as :func:`~qas_simulators.kernels.entries.solve_statevector` wants them."""
+
+Settings = tuple[int, float, float]
+"""L-BFGS iterations, gradient tolerance and energy tolerance."""
+
+ENERGY, GRADIENT, SCAN = range(3)
+_NO_DESCENT: Final = (0, 0.0, 0.0)
+_ONLY: Final = np.zeros(1, dtype=np.int64)
+
+
+class Program(NamedTuple):
+    """Circuits of one register, and everything else that their kernel needs to know."""
+
+    solve: Callable[..., None]  # the kernel
+    tables: NDArray[np.int32]  # (circuits, num_gates or more, 4)
+    constants: tuple[NDArray[Any], ...]
+    dtype: type  # of a state's entries
+    size: int  # how many entries a state has
+    vectors: tuple[int, int, int]  # states for which an energy, a gradient and a scan need memory
+
 
 _ROTATIONS: Final = {"X": 0, "Y": 1, "Z": 2}  # both kernel modules number RX, RY, RZ so
 _SPECIAL: Final = {"cx": statevector.CX, "cz": statevector.CZ, "swap": statevector.SWAP}
@@ -48,10 +67,11 @@ def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
 STATEVECTOR_KINDS, STATEVECTOR_MATRICES = _statevector_tables()
 
 
-def statevector_program(circuit: Circuit, observable: PauliSum) -> StatevectorProgram:
-    """Join a circuit and an observable on the same number of qubits."""
+def statevector_program(tables: Table, observable: PauliSum) -> Program:
+    """Join circuits, ``(circuits, num_gates or more, 4)``, and an observable on the same number of qubits."""
     flips, diagonals = observable.grouped()
-    return StatevectorProgram(circuit.table, STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals)
+    constants = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals
+    return Program(entries.solve_statevector, tables, constants, np.complex128, diagonals.shape[1], (2, 2, 3))
 
 
 class NoiseTables:
@@ -116,10 +136,9 @@ class NoiseTables:
         growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
         return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_plan.MAX_GROWTH)
 
-    def program(self, circuit: Circuit, observable: PauliSum) -> PauliTransferProgram:
-        """Join a circuit, this noise and an observable."""
-        return PauliTransferProgram(
-            circuit.table,
+    def program(self, tables: Table, observable: PauliSum) -> Program:
+        """Join circuits, ``(circuits, num_gates or more, 4)``, this noise and an observable."""
+        constants = (
             self.kinds,
             self.channels,
             self.after,
@@ -136,6 +155,8 @@ class NoiseTables:
             observable.pauli_indices(),
             observable.coefficients,
         )
+        size = 4 ** self.channels.shape[1]
+        return Program(entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2))
 
 
 class Swaps:
@@ -257,13 +278,23 @@ _KEPT: Final = 2**26  # bytes
 _MEMORY = _Memory()
 
 
-def _solve(program: Program, vectors: int, *arguments: Any) -> tuple[NDArray[Any], tuple[FloatArray, int, int]]:
-    """Run a kernel with memory for so many state vectors; return that memory too."""
-    if isinstance(program, StatevectorProgram):
-        memory = _MEMORY.array(np.complex128, max(vectors, 2) * program.diagonals.shape[1])
-        return memory, entries.solve_statevector(*program, memory, *arguments)
-    memory = _MEMORY.array(np.float64, min(vectors, 2) << 2 * program.channels.shape[1])
-    return memory, entries.solve_pauli_transfer(*program, memory, *arguments)
+def _solve(
+    program: Program, task: int, rows: NDArray[np.int64], batch: Batch, counts: NDArray[np.int64], settings: Settings
+) -> NDArray[Any]:
+    """Run the kernel for circuits ``rows`` of a program; return its memory."""
+    memory = _MEMORY.array(program.dtype, program.vectors[task] * program.size)
+    program.solve(program.tables, *program.constants, memory, rows, batch, counts, settings)
+    return memory
+
+
+def _solve_one(
+    program: Program, task: int, params_batch: FloatArray, gradients: FloatArray, first: int, settings: Settings
+) -> tuple[NDArray[Any], FloatArray, NDArray[np.int64]]:
+    """Run the kernel for the one circuit of a program; return its memory, the energies and the counts."""
+    energies = np.empty(len(params_batch))
+    counts = np.array([[program.tables.shape[1], params_batch.shape[1], first, len(params_batch)]])
+    memory = _solve(program, task, _ONLY, (params_batch, gradients, energies), counts, settings)
+    return memory, energies, counts
 
 
 @cache
@@ -277,12 +308,12 @@ if hasattr(os, "register_at_fork"):
 
 
 _WORTH_A_THREAD: Final = 2**22  # entries touched, some hundred microseconds: handing work over costs about a hundred
+_PER_MINIMUM: Final = 30  # gradients that a minimisation takes, about
 
 
 def _entries_touched(program: Program) -> int:
-    if isinstance(program, StatevectorProgram):
-        return int(4 * program.diagonals.shape[1] * len(program.table))
-    return int(len(program.table) << 2 * program.channels.shape[1])
+    per_amplitude = 4 if program.dtype is np.complex128 else 1
+    return per_amplitude * program.size * int(program.tables.shape[1])
 
 
 def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, num_threads: int = 1) -> FloatArray:
@@ -292,8 +323,8 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, 
     """
 
     def part(rows: slice) -> FloatArray:
-        vectors, first = 2 if len(gradients) else 1, params_batch.shape[1]
-        return _solve(program, vectors, params_batch[rows], gradients[rows], first, 0, 0.0, 0.0)[1][0]
+        task = GRADIENT if len(gradients) else ENERGY
+        return _solve_one(program, task, params_batch[rows], gradients[rows], params_batch.shape[1], _NO_DESCENT)[1]
 
     size = -(-len(params_batch) // num_threads)
     if num_threads == 1 or len(params_batch) * _entries_touched(program) < _WORTH_A_THREAD:
@@ -306,39 +337,64 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, 
 def sweep(program: Program, params: FloatArray, first: int = 0) -> float:
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid, in place; return the energy."""
     batch = params[None, :]
-    return float(_solve(program, 3, batch, batch[:0], first, 0, 0.0, 0.0)[1][0][0])
+    return float(_solve_one(program, SCAN, batch, batch[:0], first, _NO_DESCENT)[1][0])
 
 
-def minimize(
-    program: Program,
-    params: FloatArray,
-    first: int,
-    max_iterations: int,
-    gradient_tolerance: float,
-    energy_tolerance: float,
-) -> tuple[float, int, int]:
+def minimize(program: Program, params: FloatArray, first: int, settings: Settings) -> tuple[float, int, int]:
     """Scan the angles from index ``first`` on, then run L-BFGS on all, changing ``params`` in place.
 
     Returns:
         Energy, number of evaluations (energies and gradients), number of gradients among them.
     """
     batch = params[None, :]
-    tolerances = gradient_tolerance, energy_tolerance
-    _, (energies, evaluations, gradients) = _solve(program, 3, batch, batch[:0], first, max_iterations, *tolerances)
-    return float(energies[0]), evaluations, gradients
+    _, energies, counts = _solve_one(program, SCAN, batch, batch[:0], first, settings)
+    return float(energies[0]), int(counts[0, 1]), int(counts[0, 2])
+
+
+def minimize_each(
+    program: Program,
+    params: FloatArray,
+    counts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    settings: Settings,
+    num_threads: int = 1,
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Do what :func:`minimize` does for circuits ``rows`` of a program, shared out to threads.
+
+    Args:
+        program: The circuits.
+        params: Their angles, ``(circuits, at least num_params)``, changed in place.
+        counts: Number of gates, number of angles, the first angle to scan and 1 for every circuit, ``(circuits, 4)``;
+            it is overwritten.
+        rows: Which circuits.
+        settings: As in :func:`minimize`; no iterations for energies alone.
+        num_threads: Threads.
+
+    Returns:
+        Energies ``(circuits,)``, evaluations and gradients ``(circuits, 2)``; what belongs to other rows has no
+        meaning.
+    """
+    energies = np.empty(len(params))
+    batch = params, params[:0], energies
+    work = len(rows) * _entries_touched(program) * (_PER_MINIMUM if settings[0] else 1)
+    threads = num_threads if work >= _WORTH_A_THREAD else 1
+    parts = [np.ascontiguousarray(rows[k::threads]) for k in range(threads)]
+    others = [thread_pool(threads).submit(_solve, program, SCAN, part, batch, counts, settings) for part in parts[1:]]
+    _solve(program, SCAN, parts[0], batch, counts, settings)
+    for other in others:
+        other.result()
+    return energies, counts[:, 1:3]
 
 
 def pulled_back(program: Program, params: FloatArray) -> FloatArray:
     """Return the observable in the Heisenberg picture, pulled back through all gates: its coefficients ``(4**n,)``."""
     batch = params[None, :]
-    memory, _ = _solve(program, 2, batch, np.empty_like(batch), len(params), 0, 0.0, 0.0)
-    return memory[len(memory) // 2 :].copy()
+    memory, *_ = _solve_one(program, GRADIENT, batch, np.empty_like(batch), len(params), _NO_DESCENT)
+    return memory[program.size :].copy()
 
 
 def final_state(program: Program, params: FloatArray) -> NDArray[Any]:
     """Return the statevector ``(2**n,)`` or the Pauli vector ``(4**n,)`` the program prepares."""
     batch = params[None, :]
-    memory, _ = _solve(program, 1, batch, batch[:0], len(params), 0, 0.0, 0.0)
-    if isinstance(program, StatevectorProgram):
-        return memory[: program.diagonals.shape[1]].copy()
-    return memory.copy()
+    memory, *_ = _solve_one(program, ENERGY, batch, batch[:0], len(params), _NO_DESCENT)
+    return memory[: program.size].copy()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool
@@ -53,6 +54,10 @@ class Simulator(ABC):
     @abstractmethod
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program: ...
 
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+        """Return what :meth:`batch_program` does, if this simulator's kernels can."""
+        return None
+
     @abstractmethod
     def _bytes_needed(self, circuit: Circuit) -> int:
         """Return the working memory of a gradient."""
@@ -69,6 +74,15 @@ class Simulator(ABC):
         """
         self.check(circuit, observable)
         return self._program(circuit, observable)
+
+    def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+        """Return the flat program of many circuits, or ``None`` where they must be served one by one.
+
+        That is so with shot noise, with noise of idle qubits, and where memory may not suffice.
+        """
+        if self.shots is not None or any(self._bytes_needed(circuit) > _MEMORY_LIMIT for circuit in batch.circuits):
+            return None
+        return self._batch_program(batch, observable)
 
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Program, final_state, statevector_program
 from qas_simulators.simulator import Simulator
@@ -26,7 +27,10 @@ class StatevectorSimulator(Simulator):
         return False
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
-        return statevector_program(circuit, observable)
+        return statevector_program(circuit.table[None], observable)
+
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program:
+        return statevector_program(batch.tables, observable)
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits

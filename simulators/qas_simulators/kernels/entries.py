@@ -147,60 +147,66 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
 
 
 @inlined
-def _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance):
-    num_params = params_batch.shape[1]
+def _solve(program, memory, row, batch, counts, settings):
+    """Serve one circuit, whose angles begin in a row of the batch; see :func:`solve_statevector`."""
+    params_batch, gradients, energies = batch
+    num_params, first, num_rows = counts[1], counts[2], counts[3]
+    max_iterations, gradient_tolerance, energy_tolerance = settings
     work = _workspace(program, num_params, memory)
-    energies = np.empty(params_batch.shape[0])
-    evaluations, gradient_evaluations = energies.size, gradients.shape[0]
-    params = params_batch[0]
+    params = params_batch[row, :num_params]
+    evaluations = np.int64(0)
     if first < num_params:
         _evaluate(program, params, params[:0], first, work)
         evaluations = 3 * (num_params - first)  # what a device would need
     if max_iterations > 0 and num_params > 0:
-        energies[0], gradient_evaluations = _lbfgs(
+        energies[row], gradient_evaluations = _lbfgs(
             program, params, max_iterations, gradient_tolerance, energy_tolerance, work
         )
         for k in range(num_params):  # a turn more or less is a global phase
             params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
-        return energies, (evaluations if first < num_params else 0) + gradient_evaluations, gradient_evaluations
-    for b in range(energies.size):
-        gradient = gradients[b] if gradients.shape[0] > 0 else params_batch[b, :0]
-        energies[b] = _evaluate(program, params_batch[b], gradient, num_params, work)
-    return energies, evaluations, gradient_evaluations
+        counts[1], counts[2] = evaluations + gradient_evaluations, gradient_evaluations
+        return
+    for b in range(row, row + num_rows):
+        gradient = gradients[b, :num_params] if gradients.shape[0] > 0 else params[:0]
+        energies[b] = _evaluate(program, params_batch[b, :num_params], gradient, num_params, work)
+    counts[1] = evaluations if evaluations > 0 else num_rows
+    counts[2] = gradients.shape[0]
 
 
 @kernel
 def solve_statevector(
-    table,
+    tables,
     kinds,
     matrices,
     flips,
     diagonals,
     memory,
-    params_batch,
-    gradients,
-    first,
-    max_iterations,
-    gradient_tolerance,
-    energy_tolerance,
+    rows,
+    batch,
+    counts,
+    settings,
 ):
-    """Evaluate or minimise.
+    """Evaluate or minimise, one circuit after the other.
 
-    First the angles of the first row from index ``first`` on are scanned, in place. Then, with ``max_iterations`` 0:
-    energies of a batch, and gradients unless that array has no rows; the state is left at the beginning of ``memory``,
-    which is longer where there are gradients or scans. Otherwise the first row is minimised over, in place. One entry
-    for everything, because every entry compiles all that it calls anew.
+    Circuit ``r`` of ``rows`` has the table ``tables[r]``, its angles in row ``r`` of the batch, and four numbers in
+    ``counts[r]``: gates, angles, the first angle to scan, and how many rows of angles there are from ``r`` on. First
+    the angles of row ``r`` from that one on are scanned, in place. Then, with ``max_iterations`` 0: energies of the
+    rows, and gradients unless that array has no rows; the state is left at the beginning of ``memory``, which is longer
+    where there are gradients or scans. Otherwise row ``r`` is minimised over, in place. In the end ``counts[r, 1:3]``
+    are the number of evaluations and that of gradients among them. One entry for everything, because every entry
+    compiles all that it calls anew.
 
-    Returns:
-        Energies, number of evaluations, number of gradients among them.
+    ``batch`` holds angles, gradients and energies, ``(rows, angles)`` twice and ``(rows,)``; ``settings`` are
+    ``max_iterations``, ``gradient_tolerance`` and ``energy_tolerance``.
     """
-    program = StatevectorProgram(table, kinds, matrices, flips, diagonals)
-    return _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance)
+    for row in rows:
+        program = StatevectorProgram(tables[row, : counts[row, 0]], kinds, matrices, flips, diagonals)
+        _solve(program, memory, row, batch, counts[row], settings)
 
 
 @kernel
 def solve_pauli_transfer(
-    table,
+    tables,
     kinds,
     channels,
     after,
@@ -217,30 +223,29 @@ def solve_pauli_transfer(
     indices,
     coefficients,
     memory,
-    params_batch,
-    gradients,
-    first,
-    max_iterations,
-    gradient_tolerance,
-    energy_tolerance,
+    rows,
+    batch,
+    counts,
+    settings,
 ):
-    """Do the same for a noisy program; see :func:`solve_statevector`."""
-    program = PauliTransferProgram(
-        table,
-        kinds,
-        channels,
-        after,
-        blocks1,
-        swap_places,
-        swap_factors,
-        pair_places,
-        pair_factors,
-        inner_masks,
-        inner_factors,
-        blocks2,
-        growth1,
-        growth2,
-        indices,
-        coefficients,
-    )
-    return _solve(program, memory, params_batch, gradients, first, max_iterations, gradient_tolerance, energy_tolerance)
+    """Do the same for noisy programs; see :func:`solve_statevector`."""
+    for row in rows:
+        program = PauliTransferProgram(
+            tables[row, : counts[row, 0]],
+            kinds,
+            channels,
+            after,
+            blocks1,
+            swap_places,
+            swap_factors,
+            pair_places,
+            pair_factors,
+            inner_masks,
+            inner_factors,
+            blocks2,
+            growth1,
+            growth2,
+            indices,
+            coefficients,
+        )
+        _solve(program, memory, row, batch, counts[row], settings)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qas_simulators.circuit import Circuit
-from qas_simulators.optimizers.optimizer import OptimizationResult
+from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
 from qas_simulators.pauli import PauliSum
 from qas_simulators.simulator import Simulator
 
@@ -19,3 +24,16 @@ class NoOptimizer:
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
         return OptimizationResult(simulator.expectation(circuit, observable), circuit.params, 1, 0)
+
+    def minimize_each(
+        self,
+        simulator: Simulator,
+        batch: CircuitBatch,
+        observable: PauliSum,
+        num_new: Sequence[int],
+        rows: NDArray[np.int64],
+        num_threads: int = 1,
+    ) -> BatchResult | None:
+        """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
+        none = [0] * len(batch)
+        return minimize_each_exactly(simulator, batch, observable, none, rows, (0, 0.0, 0.0), num_threads)

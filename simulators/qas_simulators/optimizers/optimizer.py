@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray
+from qas_simulators.program import FloatArray, Settings, minimize_each
 from qas_simulators.simulator import Simulator
 
 
@@ -24,6 +29,14 @@ class OptimizationResult(NamedTuple):
     gradients: int
 
 
+class BatchResult(NamedTuple):
+    """What :class:`OptimizationResult` says, for circuits side by side; the angles are in the batch."""
+
+    energies: FloatArray  # (circuits,)
+    evaluations: NDArray[np.int64]  # (circuits,)
+    gradients: NDArray[np.int64]  # (circuits,)
+
+
 class Optimizer(Protocol):
     """Minimises an observable over a circuit's angles, starting from the circuit's own."""
 
@@ -39,3 +52,41 @@ class Optimizer(Protocol):
             num_new: How many of the last angles belong to gates just added.
         """
         ...
+
+
+@runtime_checkable
+class BatchOptimizer(Optimizer, Protocol):
+    """An optimiser whose work one call of a kernel does for many circuits."""
+
+    def minimize_each(
+        self,
+        simulator: Simulator,
+        batch: CircuitBatch,
+        observable: PauliSum,
+        num_new: Sequence[int],
+        rows: NDArray[np.int64],
+        num_threads: int = 1,
+    ) -> BatchResult | None:
+        """Do what :meth:`minimize` does, with the same numbers, for circuits ``rows`` of a batch, changing its angles.
+
+        Returns ``None``, and changes nothing, where circuits must be served one by one; what the arrays hold for other
+        rows has no meaning.
+        """
+        ...
+
+
+def minimize_each_exactly(
+    simulator: Simulator,
+    batch: CircuitBatch,
+    observable: PauliSum,
+    num_new: Sequence[int],
+    rows: NDArray[np.int64],
+    settings: Settings,
+    num_threads: int,
+) -> BatchResult | None:
+    """Scan the new angles of circuits ``rows`` and descend, on ``num_threads`` threads."""
+    program = simulator.batch_program(batch, observable)
+    if program is None:
+        return None
+    energies, counts = minimize_each(program, batch.angles, batch.counts(num_new), rows, settings, num_threads)
+    return BatchResult(energies, counts[:, 0], counts[:, 1])

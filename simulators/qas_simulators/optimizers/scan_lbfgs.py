@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
-from qas_simulators.optimizers.optimizer import OptimizationResult
+from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import minimize
+from qas_simulators.program import Settings, minimize
 from qas_simulators.simulator import Simulator
 
 
@@ -37,6 +42,10 @@ class ScanLBFGS:
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
 
+    @property
+    def _settings(self) -> Settings:
+        return self.max_iterations, self.gradient_tolerance, self.energy_tolerance
+
     def minimize(
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
@@ -47,8 +56,20 @@ class ScanLBFGS:
             simulator.program(circuit, observable),
             params,
             0 if self.scan_all else len(params) - num_new,
-            self.max_iterations,
-            self.gradient_tolerance,
-            self.energy_tolerance,
+            self._settings,
         )
         return OptimizationResult(energy, params, evaluations, gradients)
+
+    def minimize_each(
+        self,
+        simulator: Simulator,
+        batch: CircuitBatch,
+        observable: PauliSum,
+        num_new: Sequence[int],
+        rows: NDArray[np.int64],
+        num_threads: int = 1,
+    ) -> BatchResult | None:
+        """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
+        simulator.require_exact("scan_lbfgs")
+        new = [circuit.num_params for circuit in batch.circuits] if self.scan_all else num_new
+        return minimize_each_exactly(simulator, batch, observable, new, rows, self._settings, num_threads)
