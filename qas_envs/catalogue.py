@@ -126,6 +126,11 @@ class FrontierMask:
         self._last = [-1] * catalogue.num_qubits
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)  # 1 = allowed
 
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """Live in other memory, such as a row of all environments' masks."""
+        array[:] = self.array
+        self.array = array
+
     def reset(self) -> None:
         """Allow everything."""
         self._last = [-1] * len(self._last)

@@ -25,6 +25,19 @@ from qas_simulators.errors import must, unknown_name
 from qas_simulators.optimizers import OptimizationResult, Optimizer
 
 ILLEGAL = ("raise", "skip")
+FIGURES = (
+    "energy",
+    "energy_error",
+    "success",
+    "threshold",
+    "num_gates",
+    "num_two_qubit_gates",
+    "num_params",
+    "depth",
+    "evaluations",
+    "gradients",
+)
+"""The numbers in ``info``."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if rules.illegal not in ILLEGAL:
             raise ValueError(unknown_name("treatment of illegal actions", rules.illegal, ILLEGAL))
         self._skips_illegal = rules.illegal == "skip"
-        self._is_skipped = False  # whether the step under way has no gate
+        self.is_skipped = False  # whether the step under way has no gate
         self._wasted = 0  # steps of this episode that had none
         self.curriculum = copy.deepcopy(rules.curriculum)
         self._reward = rules.reward
@@ -113,13 +126,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.family = rules.family
         self.context: tuple[float, ...] = ()
         energies = (problem.lower_bound, problem.upper_bound) if self.family is None else (-np.inf, np.inf)
-        self._encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates, energies)
+        self.encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates, energies)
         if self.family is not None:
             self.context = self.family.first()
-            self._encoder = ContextEncoder(self._encoder, self.family)
-        self._mask = FrontierMask(rules.catalogue)
+            self.encoder = ContextEncoder(self.encoder, self.family)
+        self.mask = FrontierMask(rules.catalogue)
         self.action_space = spaces.Discrete(len(rules.catalogue))
-        self.observation_space = self._encoder.space
+        self.observation_space = self.encoder.space
         self.curriculum.start(problem)
         self.initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)
         if self.initial.num_qubits != problem.num_qubits:
@@ -151,7 +164,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return the legal actions as booleans, ``(num_actions,)``: the name sb3-contrib looks for."""
-        return self._mask.array.astype(np.bool_)
+        return self.mask.array.astype(np.bool_)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -173,17 +186,17 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._take_up(self.family.at(self.context))
         elif options:
             raise ValueError(must("options", "be empty where instances do not vary", options))
-        self.circuit = self.initial.copy()
+        self.circuit.assign(self.initial)
         self._energy = self._first_energy
-        self._encoder.reset(self.problem)
-        self._mask.reset()
+        self.encoder.reset(self.problem)
+        self.mask.reset()
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
         self._wasted = 0
         self._errors = [self._energy - self.problem.ground_energy]
         if self.render_mode == "human":
             self.render()
-        return self._observation(), self._info(False, 0, 0)
+        return self._observation(), self.info(*self.figures(False, 0, 0))
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Append a gate, re-optimise all angles, read the energy.
@@ -193,41 +206,51 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             ResetNeeded: The episode is over.
         """
         index = self.check_action(action)
-        return self.conclude_step(index, self.optimize_angles(self.append_gate(index)))
+        result = self.optimize_angles(self.append_gate(index))
+        self.circuit.params = result.params
+        reward, success, terminated, truncated = self.conclude_step(index, result.energy)
+        info = self.info(*self.figures(success, result.evaluations, result.gradients))
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), reward, terminated, truncated, info
 
     def append_gate(self, index: int) -> int:
         """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
-        self._is_skipped = not self._mask.array[index]
-        return 0 if self._is_skipped else self.catalogue.append(self.circuit, index)
+        self.is_skipped = not self.mask.array[index]
+        return 0 if self.is_skipped else self.catalogue.append(self.circuit, index)
 
     def optimize_angles(self, num_new: int) -> OptimizationResult:
-        """Second part of a step, the one that may run on a thread of its own: it only reads."""
-        if self._is_skipped:
+        """Second part of a step, the one that may run on a thread of its own: it only reads.
+
+        Vector environments do many at once; then the circuits have their new angles.
+        """
+        if self.is_skipped:
             return OptimizationResult(self._energy, self.circuit.params, 0, 0)
         return self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
 
-    def conclude_step(
-        self, index: int, result: OptimizationResult
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Last part of a step: take over the angles, account for the gate, judge."""
+    def conclude_step(self, index: int, energy: float) -> tuple[float, bool, bool, bool]:
+        """Last part of a step, with the new angles: account for the gate, judge.
+
+        Returns:
+            Reward, success, terminated, truncated.
+        """
         circuit = self.circuit
-        circuit.params = result.params
-        if self._is_skipped:
+        if self.is_skipped:
             self._wasted += 1
         else:
-            self._encoder.append(index)
-            self._mask.update(index)
-        previous, self._energy = self._energy, result.energy
-        self.curriculum.observe(result.energy)
-        success = abs(result.energy - self.curriculum.reference_energy) < self.curriculum.threshold
+            self.encoder.append(index)
+            self.mask.update(index)
+        previous, self._energy = self._energy, energy
+        self.curriculum.observe(energy)
+        success = abs(energy - self.curriculum.reference_energy) < self.curriculum.threshold
         added = circuit.num_gates - self.initial.num_gates + self._wasted
         exhausted = added == self.max_gates
-        new_gates = 0 if self._is_skipped else 1
+        new_gates = 0 if self.is_skipped else 1
         two_qubit_gates = new_gates * (len(self.catalogue.actions[index].qubits) - 1)
         reward = self._reward(
             Transition(
                 previous,
-                result.energy,
+                energy,
                 self.curriculum.reference_energy,
                 success,
                 exhausted,
@@ -240,20 +263,20 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 self.max_gates,
             )
         )
-        info = self._info(success, result.evaluations, result.gradients)
         terminated = success or exhausted
         truncated = not terminated and self._halt_at == added - 1
         if terminated or truncated:
             self._over = True
             self.curriculum.end_episode(success)
-        self._errors.append(info["energy_error"])
-        if self.render_mode == "human":
-            self.render()
-        return self._observation(), reward, terminated, truncated, info
+        self._errors.append(energy - self.problem.ground_energy)
+        return reward, success, terminated, truncated
+
+    def view(self) -> View:
+        """Return what encoders may look at."""
+        return View(self._energy, self.curriculum.threshold, self.circuit, self.simulator, self.context)
 
     def _observation(self) -> Observation:
-        view = View(self._energy, self.curriculum.threshold, self.circuit, self.simulator, self.context)
-        return self._encoder.observe(view)
+        return self.encoder.observe(self.view())
 
     def _take_up(self, problem: Problem) -> None:
         """Go on with another member of the family."""
@@ -263,10 +286,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.curriculum.start(problem)
         self._first_energy = self.simulator.expectation(self.initial, problem.hamiltonian)
 
-    def observe(self) -> tuple[Observation, dict[str, Any]]:
-        """Return the current observation and info once more."""
-        return self._observation(), self._info(False, 0, 0)
-
     def check_action(self, action: np.int64 | int) -> int:
         """Return a legal action as an index; see :meth:`step` for what is refused."""
         if self._over:
@@ -274,29 +293,33 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         index = int(action)
         if index != action or not 0 <= index < len(self.catalogue):
             raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
-        if not self._mask.array[index] and not self._skips_illegal:
+        if not self.mask.array[index] and not self._skips_illegal:
             raise ValueError(
                 f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last on its qubits. "
                 'Choose an action with info["action_mask"] == 1, or build the environment with illegal="skip".'
             )
         return index
 
-    def _info(self, success: bool, evaluations: int, gradients: int) -> dict[str, Any]:
+    def info(self, *figures: float) -> dict[str, Any]:
+        """Return the dictionary that goes with an observation, given the numbers of :data:`FIGURES`."""
+        context = {} if self.family is None else dict(zip(self.family.names, self.context, strict=True))
+        return {"action_mask": self.mask.array.copy(), **dict(zip(FIGURES, figures, strict=True)), **context}
+
+    def figures(self, success: bool, evaluations: int, gradients: int) -> tuple[float, ...]:
+        """Return the numbers of :data:`FIGURES` after a step."""
         circuit = self.circuit
-        return {
-            "action_mask": self._mask.array.copy(),
-            "energy": self._energy,
-            "energy_error": self._energy - self.problem.ground_energy,
-            "success": success,
-            "threshold": self.curriculum.threshold,
-            "num_gates": circuit.num_gates,
-            "num_two_qubit_gates": circuit.num_two_qubit_gates,
-            "num_params": circuit.num_params,
-            "depth": circuit.depth(),
-            "evaluations": evaluations,
-            "gradients": gradients,
-            **({} if self.family is None else dict(zip(self.family.names, self.context, strict=True))),
-        }
+        return (
+            self._energy,
+            self._energy - self.problem.ground_energy,
+            success,
+            self.curriculum.threshold,
+            circuit.num_gates,
+            circuit.num_two_qubit_gates,
+            circuit.num_params,
+            circuit.depth(),
+            evaluations,
+            gradients,
+        )
 
     def render(self) -> Any:
         """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.

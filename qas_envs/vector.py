@@ -1,4 +1,4 @@
-"""CircuitBuildingVectorEnv: many circuits side by side, their angles optimised on threads."""
+"""CircuitBuildingVectorEnv: many circuits side by side, their angles optimised by one call on threads."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 
-from qas_envs.circuit_env import CircuitBuildingEnv
+from qas_envs.circuit_env import FIGURES, CircuitBuildingEnv
+from qas_envs.encodings import VectorEncoder
+from qas_simulators import CircuitBatch
 from qas_simulators.errors import must
+from qas_simulators.optimizers import BatchOptimizer, BatchResult
 from qas_simulators.program import thread_pool
 
-Result = tuple[Any, float, bool, bool, dict[str, Any]]
 Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
 
 class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     """N environments stepped together: equal bit for bit to N single ones with the seeds ``seed``, ``seed + 1``, ...
 
-    Appending gates, masks and observations are Python and go one after the other; the optimisations run on threads,
-    because the kernels hold no lock. Threads pay where an optimisation takes much longer than that Python, some 20 us a
-    step: with noise from 6 qubits on, not for noiseless molecules of 4 to 8 qubits (``benchmarks/vector.py``).
+    Circuits, masks and observations of all are rows of common arrays, and one call of a kernel, on several threads,
+    optimises all circuits. Where that cannot be (shot noise, noise of idle qubits, families of instances, optimisers
+    that only know single circuits), circuits are optimised one by one, on threads if there is noise.
 
     Args:
-        envs: The environments, all alike.
+        envs: The environments, all alike: same problem, same rules. They belong to us from now on.
         autoreset_mode: ``"NextStep"`` (the step after an episode's last one resets), ``"SameStep"`` (the last step
             returns the next episode's first observation, the last one in ``infos["final_obs"]``) or ``"Disabled"``.
-        num_threads: Threads for the optimisations; ``None`` for one per processor with noise, else one.
+        num_threads: Most threads for the optimisations; ``None`` for one per processor.
         shared_curriculum: All environments hear and follow one curriculum.
 
     Raises:
-        ValueError: No environments, or ``num_threads`` below 1.
+        ValueError: No environments, environments with different Hamiltonians, or ``num_threads`` below 1.
     """
 
     def __init__(
@@ -47,28 +49,49 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         if not envs:
             raise ValueError(must("envs", "hold at least one environment", envs))
-        by_default = (cpu_count() or 1) if envs[0].simulator.is_noisy else 1
-        threads = by_default if num_threads is None else num_threads
+        first = envs[0]
+        if any(env.problem.hamiltonian != first.problem.hamiltonian for env in envs):
+            raise ValueError(must("envs", "have the same Hamiltonian", [env.problem.name for env in envs]))
+        threads = (cpu_count() or 1) if num_threads is None else num_threads
         if threads < 1:
             raise ValueError(must("num_threads", "be at least 1", num_threads))
         self.envs = list(envs)
         self.num_envs = len(envs)
         self.num_threads = min(threads, self.num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
-        self.metadata = {**envs[0].metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = envs[0].render_mode
-        self.single_action_space = envs[0].action_space
-        self.single_observation_space = envs[0].observation_space
+        self.metadata = {**first.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = first.render_mode
+        self.single_action_space = first.action_space
+        self.single_observation_space = first.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         if shared_curriculum:
             for env in self.envs:
-                env.curriculum = self.envs[0].curriculum
+                env.curriculum = first.curriculum
         self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for its reset, in the mode NextStep
+        self._move_together()
+
+    def _move_together(self) -> None:
+        """Let what all environments keep be rows of common arrays."""
+        first = self.envs[0]
+        capacity = first.initial.num_gates + first.max_gates
+        self._batch = CircuitBatch([env.circuit for env in self.envs], capacity)
+        self._masks = np.empty((self.num_envs, len(first.catalogue)), dtype=np.int8)
+        for env, mask in zip(self.envs, self._masks, strict=True):
+            env.mask.move_to(mask)
+        self._vectors: NDArray[np.float32] | None = None
+        if isinstance(first.encoder, VectorEncoder):
+            self._vectors = np.empty((self.num_envs, len(first.encoder.vector)), dtype=np.float32)
+            for env, vector in zip(self.envs, self._vectors, strict=True):
+                env.encoder.move_to(vector)  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._move_together()  # copies of rows are no rows
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return the legal actions of all environments, ``(num_envs, num_actions)``."""
-        return np.stack([env.action_masks() for env in self.envs])
+        return self._masks.astype(np.bool_)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -83,16 +106,11 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         )
         if len(seeds) != self.num_envs or chosen.shape != (self.num_envs,):
             raise ValueError(must("seed", f"be one number or {self.num_envs}, and the mask as long", seed))
-        observations, infos = [], []
         for env, own, is_chosen in zip(self.envs, seeds, chosen, strict=True):
             if is_chosen:
-                observation, info = env.reset(seed=own, options=options or None)
-            else:
-                observation, info = env.observe()
-            observations.append(observation)
-            infos.append(info)
+                env.reset(seed=own, options=options or None)
         self._waits[chosen] = False
-        return self._stacked(observations), _columns(infos)
+        return self._observations(), self._infos([env.figures(False, 0, 0) for env in self.envs])
 
     def step(self, actions: Any) -> Step:
         """Step every environment; actions of those that wait for their reset are ignored.
@@ -100,49 +118,104 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         Raises:
             ValueError: An action is out of range or masked; no environment has changed.
         """
-        moves = np.flatnonzero(~self._waits)
-        checked = {int(k): self.envs[k].check_action(actions[k]) for k in moves}
-        results: list[Result] = [self._fresh(env) if self._waits[k] else None for k, env in enumerate(self.envs)]  # type: ignore[misc]
-        pending = [(k, self.envs[k].append_gate(action)) for k, action in checked.items()]
-        parts = [pending[number :: self.num_threads] for number in range(self.num_threads)]
-        others = [thread_pool(self.num_threads).submit(self._optimize, part) for part in parts[1:] if part]
-        found = self._optimize(parts[0])
+        envs = self.envs
+        indices = {k: envs[k].check_action(actions[k]) for k in np.flatnonzero(~self._waits).tolist()}
+        for k in np.flatnonzero(self._waits).tolist():
+            envs[k].reset()
+        num_new = [0] * self.num_envs
+        for k, index in indices.items():
+            num_new[k] = envs[k].append_gate(index)
+        energies, evaluations, gradients = self._optimize(num_new, [k for k in indices if not envs[k].is_skipped])
+        rewards = np.zeros(self.num_envs)
+        terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
+        figures = []
+        for k, env in enumerate(envs):
+            success = False
+            if k in indices:
+                rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energies[k])
+            figures.append(env.figures(success, evaluations[k], gradients[k]))
+        return self._returned(rewards, terminated, truncated, figures)
+
+    def _optimize(self, num_new: list[int], rows: list[int]) -> tuple[list[float], list[int], list[int]]:
+        """Optimise the circuits ``rows``; return all energies, and the evaluations and gradients that they cost."""
+        energies = [env.energy for env in self.envs]
+        evaluations, gradients = [0] * self.num_envs, [0] * self.num_envs
+        together = self._optimize_together(num_new, np.array(rows, dtype=np.int64))
+        if together is None:
+            found = self._optimize_one_by_one(num_new, rows)
+        else:
+            found = list(zip(*(column[rows].tolist() for column in together), strict=True))
+        for k, numbers in zip(rows, found, strict=True):
+            energies[k], evaluations[k], gradients[k] = numbers
+        return energies, evaluations, gradients
+
+    def _optimize_together(self, num_new: list[int], rows: NDArray[np.int64]) -> BatchResult | None:
+        env = self.envs[0]
+        if env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
+            return None
+        hamiltonian = env.problem.hamiltonian
+        return env.optimizer.minimize_each(env.simulator, self._batch, hamiltonian, num_new, rows, self.num_threads)
+
+    def _optimize_one_by_one(self, num_new: list[int], rows: list[int]) -> list[tuple[float, int, int]]:
+        def part(own: list[int]) -> dict[int, tuple[float, int, int]]:
+            found = {}
+            for k in own:
+                result = self.envs[k].optimize_angles(num_new[k])
+                self.envs[k].circuit.params = result.params
+                found[k] = result.energy, result.evaluations, result.gradients
+            return found
+
+        threads = self.num_threads if self.envs[0].simulator.is_noisy else 1  # else Python's lock bounds them
+        others = [thread_pool(threads).submit(part, rows[k::threads]) for k in range(1, threads)]
+        found = part(rows[::threads])
         for other in others:
             found.update(other.result())
-        for k, action in checked.items():
-            results[k] = self.envs[k].conclude_step(action, found[k])
-        return self._returned(results)
+        return [found[k] for k in rows]
 
-    def _optimize(self, part: Sequence[tuple[int, int]]) -> dict[int, Any]:
-        return {k: self.envs[k].optimize_angles(num_new) for k, num_new in part}
-
-    @staticmethod
-    def _fresh(env: CircuitBuildingEnv) -> Result:
-        observation, info = env.reset()
-        return observation, 0.0, False, False, info
-
-    def _returned(self, results: list[Result]) -> Step:
-        observations, rewards, terminated, truncated, infos = (list(column) for column in zip(*results, strict=True))
-        over = np.array(terminated, dtype=np.bool_) | np.array(truncated, dtype=np.bool_)
+    def _returned(
+        self,
+        rewards: NDArray[np.float64],
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+        figures: list[tuple[float, ...]],
+    ) -> Step:
+        if self.render_mode == "human":
+            self.render()
+        over = terminated | truncated
         self._waits = over & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
         last: dict[str, Any] = {}
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
-            for k in np.flatnonzero(over):
-                last = self._add_info(last, {"final_obs": observations[k], "final_info": infos[k]}, int(k))
-                observations[k], infos[k] = self.envs[k].reset()
-        return (
-            self._stacked(observations),
-            np.array(rewards, dtype=np.float64),
-            np.array(terminated, dtype=np.bool_),
-            np.array(truncated, dtype=np.bool_),
-            {**_columns(infos), **last},
-        )
+            for k in np.flatnonzero(over).tolist():
+                env = self.envs[k]
+                final = {"final_obs": env.encoder.observe(env.view()), "final_info": env.info(*figures[k])}
+                last = self._add_info(last, final, k)
+                env.reset()
+                figures[k] = env.figures(False, 0, 0)
+        return self._observations(), rewards, terminated, truncated, {**self._infos(figures), **last}
 
-    def _stacked(self, observations: list[Any]) -> Any:
+    def _observations(self) -> Any:
+        if self._vectors is not None:
+            for env in self.envs:
+                env.encoder.refresh(env.view())  # type: ignore[attr-defined]
+            return self._vectors.copy()
+        observations = [env.encoder.observe(env.view()) for env in self.envs]
         if isinstance(self.single_observation_space, spaces.Box):
             return np.stack(observations)
         out: Any = create_empty_array(self.single_observation_space, self.num_envs)
         return concatenate(self.single_observation_space, observations, out)
+
+    def _infos(self, figures: list[tuple[float, ...]]) -> dict[str, Any]:
+        """Return Gymnasium's vector form of ``info``: an array for every key, and which of its entries are valid."""
+        columns: dict[str, NDArray[Any]] = {"action_mask": self._masks.copy()}
+        columns.update(
+            (name, np.array(column)) for name, column in zip(FIGURES, zip(*figures, strict=True), strict=True)
+        )
+        family = self.envs[0].family
+        if family is not None:
+            contexts = zip(*(env.context for env in self.envs), strict=True)
+            columns.update((name, np.array(column)) for name, column in zip(family.names, contexts, strict=True))
+        everywhere = np.ones(self.num_envs, dtype=np.bool_)
+        return {**columns, **{f"_{name}": everywhere.copy() for name in columns}}
 
     def render(self) -> tuple[Any, ...]:
         """Return what every environment renders."""
@@ -152,13 +225,3 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         """Close every environment."""
         for env in self.envs:
             env.close()
-
-
-def _columns(infos: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return Gymnasium's vector form of dictionaries with the same keys: arrays, and which entries are valid."""
-    everywhere = np.ones(len(infos), dtype=np.bool_)
-    result: dict[str, Any] = {}
-    for key in infos[0]:
-        result[key] = np.array([info[key] for info in infos])
-        result[f"_{key}"] = everywhere.copy()
-    return result

@@ -2,6 +2,7 @@
 
 from qas_simulators.channels import Channel
 from qas_simulators.circuit import Circuit, Operation
+from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.pauli_transfer import PauliTransferSimulator
@@ -11,6 +12,7 @@ from qas_simulators.statevector import StatevectorSimulator
 __all__ = [
     "Channel",
     "Circuit",
+    "CircuitBatch",
     "NoiseModel",
     "Operation",
     "PauliSum",

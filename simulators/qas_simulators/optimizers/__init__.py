@@ -7,13 +7,15 @@ from qas_simulators.errors import unknown_name
 from qas_simulators.optimizers.adam_spsa import AdamSPSA
 from qas_simulators.optimizers.cobyla import Cobyla
 from qas_simulators.optimizers.none import NoOptimizer
-from qas_simulators.optimizers.optimizer import OptimizationResult, Optimizer
+from qas_simulators.optimizers.optimizer import BatchOptimizer, BatchResult, OptimizationResult, Optimizer
 from qas_simulators.optimizers.rotosolve import Rotosolve
 from qas_simulators.optimizers.scan_lbfgs import ScanLBFGS
 
 __all__ = [
     "OPTIMIZERS",
     "AdamSPSA",
+    "BatchOptimizer",
+    "BatchResult",
     "Cobyla",
     "NoOptimizer",
     "OptimizationResult",

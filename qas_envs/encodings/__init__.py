@@ -1,0 +1,31 @@
+"""Encodings: what an agent sees of the circuit, chosen by name or handed in."""
+
+from typing import Final
+
+from qas_envs.encodings.context import ContextEncoder
+from qas_envs.encodings.encoding import Encoder, Encoding, Observation, VectorEncoder, View
+from qas_envs.encodings.gate_list import GateListEncoding
+from qas_envs.encodings.graph import GraphEncoding
+from qas_envs.encodings.pauli import PauliEncoding
+from qas_envs.encodings.tensor import TensorEncoding
+
+__all__ = [
+    "ENCODINGS",
+    "ContextEncoder",
+    "Encoder",
+    "Encoding",
+    "GateListEncoding",
+    "GraphEncoding",
+    "Observation",
+    "PauliEncoding",
+    "TensorEncoding",
+    "VectorEncoder",
+    "View",
+]
+
+ENCODINGS: Final = {
+    "tensor": TensorEncoding,
+    "gates": GateListEncoding,
+    "pauli": PauliEncoding,
+    "graph": GraphEncoding,
+}

@@ -1,0 +1,146 @@
+"""What every encoding answers, and the base of those that are vectors.
+
+An encoding is a small description; ``bind`` turns it into the encoder of one environment.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+from qas_envs.catalogue import ActionCatalogue
+from qas_envs.problems import Problem
+from qas_simulators import Circuit, Simulator
+
+Range = tuple[float, float]
+Observation = Any
+"""``float32`` vectors, but for the graph encoding: ``gymnasium.spaces.GraphInstance``."""
+
+
+class View(NamedTuple):
+    """What an encoder may look at, besides the actions it was told.
+
+    Attributes:
+        energy: Energy of the circuit, in the problem's unit.
+        threshold: The curriculum's.
+        circuit: The circuit with its angles; not to be changed.
+        simulator: The environment's.
+        context: Which member of a family of instances is being solved; empty without a family.
+    """
+
+    energy: float
+    threshold: float
+    circuit: Circuit
+    simulator: Simulator
+    context: tuple[float, ...] = ()
+
+
+class Encoder(Protocol):
+    """Follows one circuit gate by gate."""
+
+    @property
+    def space(self) -> spaces.Space[Observation]:
+        """What :meth:`observe` returns."""
+        ...
+
+    def reset(self, problem: Problem) -> None:
+        """Forget all gates; the problem is the one bound to, or another member of its family."""
+        ...
+
+    def append(self, action: int) -> None:
+        """Account for an appended gate."""
+        ...
+
+    def observe(self, view: View) -> Observation:
+        """Return a new observation of the space."""
+        ...
+
+
+class Encoding(Protocol):
+    """Describes an encoder."""
+
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
+        """Return the encoder for one environment, in which ``energies`` lie."""
+        ...
+
+
+class ShowsTail(Protocol):
+    """The settings that all encodings with vectors have."""
+
+    @property
+    def energy(self) -> bool:
+        """Whether the energy of the last step is appended."""
+        ...
+
+    @property
+    def threshold(self) -> bool:
+        """Whether the curriculum's threshold is appended."""
+        ...
+
+
+class VectorEncoder(ABC):
+    """An encoder that keeps its observation in one vector, ``float32``, and brings it up to date in place.
+
+    Args:
+        low: Smallest values of what the encoding itself shows, ``(size,)``.
+        high: Largest values.
+        energies: What energies lie in.
+        encoding: Whether energy and threshold are appended.
+
+    Attributes:
+        vector: Right after :meth:`refresh`.
+    """
+
+    def __init__(self, low: ArrayLike, high: ArrayLike, energies: Range, encoding: ShowsTail) -> None:
+        lows, highs = [np.asarray(low, dtype=np.float32)], [np.asarray(high, dtype=np.float32)]
+        self._size = len(lows[0])
+        self._shows_energy, self._shows_threshold = encoding.energy, encoding.threshold
+        self._tail = int(encoding.energy) + int(encoding.threshold)
+        if encoding.energy:
+            lows.append(np.nextafter(np.float32(energies[0]), np.float32(-np.inf))[None])
+            highs.append(np.nextafter(np.float32(energies[1]), np.float32(np.inf))[None])
+        if encoding.threshold:
+            lows.append(np.full(1, -np.inf, dtype=np.float32))
+            highs.append(np.full(1, np.inf, dtype=np.float32))
+        self.space: spaces.Space[Observation] = spaces.Box(
+            np.concatenate(lows), np.concatenate(highs), dtype=np.float32
+        )
+        self.vector = np.zeros(self._size + self._tail, dtype=np.float32)
+
+    def move_to(self, vector: NDArray[np.float32]) -> None:
+        """Live in other memory, such as a row of all environments' observations."""
+        vector[:] = self.vector
+        self.vector = vector
+
+    def refresh(self, view: View) -> None:
+        """Bring the vector up to date."""
+        self._show(view)
+        if self._shows_energy:
+            self.vector[-self._tail] = view.energy
+        if self._shows_threshold:
+            self.vector[-1] = view.threshold
+
+    def observe(self, view: View) -> Observation:
+        """See :class:`Encoder`."""
+        self.refresh(view)
+        return self.vector.copy()
+
+    def _show(self, view: View) -> None:  # noqa: B027  # nothing to do for encodings without angles
+        """Write what appended actions alone do not tell."""
+
+    @abstractmethod
+    def reset(self, problem: Problem) -> None:
+        """See :class:`Encoder`."""
+
+    @abstractmethod
+    def append(self, action: int) -> None:
+        """See :class:`Encoder`."""
+
+
+def in_pi(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return angles in units of pi, in [-1, 1]."""
+    return (angles / np.pi + 1.0) % 2.0 - 1.0

@@ -1,0 +1,62 @@
+"""The circuit as a list of gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qas_envs.catalogue import ActionCatalogue
+from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, in_pi
+from qas_envs.problems import Problem
+
+
+@dataclass(frozen=True)
+class GateListEncoding:
+    """The gates in order, four numbers each: gate and qubits, counted from 1, 0 for none; the angle in units of pi.
+
+    Gates are numbered as in the gate set, two-qubit gates first. Shape ``4 * max_gates`` plus one each for energy and
+    threshold.
+
+    Attributes:
+        energy: Append the energy of the last step, in the problem's unit.
+        threshold: Append the curriculum's threshold.
+    """
+
+    energy: bool = True
+    threshold: bool = False
+
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
+        """See :class:`Encoding`."""
+        return _GateListEncoder(energies, catalogue, max_gates, self)
+
+
+class _GateListEncoder(VectorEncoder):
+    def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: GateListEncoding) -> None:
+        names = [*catalogue.gates.two_qubit, *catalogue.gates.one_qubit]
+        n = catalogue.num_qubits
+        low, high = np.tile([0.0, 0.0, 0.0, -1.0], max_gates), np.tile([len(names), n, n, 1.0], max_gates)
+        super().__init__(low, high, energies, encoding)
+        self._rows = [
+            (names.index(action.gate) + 1, *(qubit + 1 for qubit in action.qubits), *(0,) * (2 - len(action.qubits)))
+            for action in catalogue.actions
+        ]
+        self._num_angles = catalogue.num_angles
+        self._start = 0  # where the next gate's numbers begin
+        self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
+
+    def reset(self, problem: Problem) -> None:
+        self.vector[:] = 0.0
+        self._start = 0
+        self._rotations.clear()
+
+    def append(self, action: int) -> None:
+        start = self._start
+        self.vector[start : start + 3] = self._rows[action]
+        if self._num_angles[action]:
+            self._rotations.append(start + 3)
+        self._start = start + 4
+
+    def _show(self, view: View) -> None:
+        if self._rotations:
+            self.vector[self._rotations] = in_pi(view.circuit.params[-len(self._rotations) :])

@@ -1,0 +1,82 @@
+"""The circuit as a tensor of moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qas_envs.catalogue import ActionCatalogue
+from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, in_pi
+from qas_envs.problems import Problem
+
+
+@dataclass(frozen=True)
+class TensorEncoding:
+    """The 3D architecture encoding of CRLQAS, flattened: one slice per moment, one-hot gates.
+
+    Each moment holds a block ``[target, control]`` per two-qubit gate of the gate set (symmetric gates: larger qubit,
+    smaller qubit) and a row ``[qubit]`` per one-qubit gate. A gate goes into the first moment in which its qubits are
+    free. Shape ``max_gates * (n * two_qubit + one_qubit) * n``, twice that with the angles, plus one each for energy
+    and threshold.
+
+    Attributes:
+        energy: Append the energy of the last step, in the problem's unit.
+        threshold: Append the curriculum's threshold.
+        angles: Append the same tensor with the angle of every rotation, in units of pi, in place of the ones.
+
+    References:
+        Patel et al., "Curriculum reinforcement learning for quantum architecture search under hardware errors",
+        arXiv:2402.03500.
+    """
+
+    energy: bool = True
+    threshold: bool = False
+    angles: bool = False
+
+    def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
+        """See :class:`Encoding`."""
+        return _TensorEncoder(energies, catalogue, max_gates, self)
+
+
+class _TensorEncoder(VectorEncoder):
+    def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
+        n, gates = catalogue.num_qubits, catalogue.gates
+        self._slice = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
+        self._ones = max_gates * self._slice
+        size = self._ones * (1 + encoding.angles)
+        super().__init__(np.where(np.arange(size) < self._ones, 0.0, -1.0), np.ones(size), energies, encoding)
+        self._moments = [0] * n
+        self._places = []  # (qubits, position inside a moment's slice) of every action
+        for action in catalogue.actions:
+            if len(action.qubits) == 2:
+                row = n * gates.two_qubit.index(action.gate) + action.qubits[1]
+            else:
+                row = n * len(gates.two_qubit) + gates.one_qubit.index(action.gate)
+            self._places.append((action.qubits, row * n + action.qubits[0]))
+        self._rotates = [encoding.angles and num_angles == 1 for num_angles in catalogue.num_angles]
+        self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
+
+    def reset(self, problem: Problem) -> None:
+        self.vector[:] = 0.0
+        self._moments = [0] * len(self._moments)
+        self._rotations.clear()
+
+    def append(self, action: int) -> None:
+        qubits, place = self._places[action]
+        moments = self._moments
+        if len(qubits) == 1:
+            moment = moments[qubits[0]]
+        else:
+            moment = max(moments[qubits[0]], moments[qubits[1]])
+        for qubit in qubits:
+            moments[qubit] = moment + 1
+        position = moment * self._slice + place
+        self.vector[position] = 1.0
+        if self._rotates[action]:
+            self._rotations.append(self._ones + position)
+
+    def _show(self, view: View) -> None:
+        if self._rotations:
+            own = view.circuit.params[-len(self._rotations) :]  # an initial circuit's come first
+            self.vector[self._rotations] = in_pi(own)
