@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import cpu_count
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from qas_simulators import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer, BatchResult
 from qas_simulators.program import thread_pool
+
+WORTH_THREADS = 3e-4
+"""Seconds of optimisation from which on threads are used; waking one takes some 50 us."""
 
 Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
@@ -69,6 +73,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             for env in self.envs:
                 env.curriculum = first.curriculum
         self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for its reset, in the mode NextStep
+        self._pays = False  # whether threads do
         self._move_together()
 
     def _move_together(self) -> None:
@@ -119,58 +124,60 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: An action is out of range or masked; no environment has changed.
         """
         envs = self.envs
-        indices = {k: envs[k].check_action(actions[k]) for k in np.flatnonzero(~self._waits).tolist()}
-        for k in np.flatnonzero(self._waits).tolist():
+        waiting = np.flatnonzero(self._waits).tolist()
+        moving = np.flatnonzero(~self._waits).tolist()
+        indices = {k: envs[k].check_action(actions[k]) for k in moving}
+        for k in waiting:
             envs[k].reset()
-        num_new = [0] * self.num_envs
-        for k, index in indices.items():
-            num_new[k] = envs[k].append_gate(index)
-        energies, evaluations, gradients = self._optimize(num_new, [k for k in indices if not envs[k].is_skipped])
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
-        figures = []
-        for k, env in enumerate(envs):
-            success = False
-            if k in indices:
-                rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energies[k])
-            figures.append(env.figures(success, evaluations[k], gradients[k]))
-        return self._returned(rewards, terminated, truncated, figures)
+        num_new = [envs[k].append_gate(index) for k, index in indices.items()]
+        figures = {k: envs[k].figures(False, 0, 0) for k in waiting}
+        for k, (energy, evaluations, gradients) in zip(moving, self._optimize(moving, num_new), strict=True):
+            env = envs[k]
+            rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energy)
+            figures[k] = env.figures(success, evaluations, gradients)
+        return self._returned(rewards, terminated, truncated, [figures[k] for k in range(self.num_envs)])
 
-    def _optimize(self, num_new: list[int], rows: list[int]) -> tuple[list[float], list[int], list[int]]:
-        """Optimise the circuits ``rows``; return all energies, and the evaluations and gradients that they cost."""
-        energies = [env.energy for env in self.envs]
-        evaluations, gradients = [0] * self.num_envs, [0] * self.num_envs
-        together = self._optimize_together(num_new, np.array(rows, dtype=np.int64))
-        if together is None:
-            found = self._optimize_one_by_one(num_new, rows)
+    def _optimize(self, moving: list[int], num_new: list[int]) -> list[tuple[float, int, int]]:
+        """Optimise the circuits ``moving``; return energies, evaluations and gradients."""
+        envs = self.envs
+        found = {k: (envs[k].energy, 0, 0) for k in moving if envs[k].is_skipped}
+        changed = [(k, new) for k, new in zip(moving, num_new, strict=True) if not envs[k].is_skipped]
+        together = self._optimize_together([k for k, _ in changed], [new for _, new in changed])
+        if together is not None:
+            numbers = zip(*(column.tolist() for column in together), strict=True)
+            found.update((k, own) for (k, _), own in zip(changed, numbers, strict=True))
         else:
-            found = list(zip(*(column[rows].tolist() for column in together), strict=True))
-        for k, numbers in zip(rows, found, strict=True):
-            energies[k], evaluations[k], gradients[k] = numbers
-        return energies, evaluations, gradients
+            found.update(self._optimize_one_by_one(changed))
+        return [found[k] for k in moving]
 
-    def _optimize_together(self, num_new: list[int], rows: NDArray[np.int64]) -> BatchResult | None:
+    def _optimize_together(self, rows: list[int], num_new: list[int]) -> BatchResult | None:
         env = self.envs[0]
         if env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
             return None
+        threads = self.num_threads if self._pays else 1
+        started = perf_counter()
         hamiltonian = env.problem.hamiltonian
-        return env.optimizer.minimize_each(env.simulator, self._batch, hamiltonian, num_new, rows, self.num_threads)
+        result = env.optimizer.minimize_each(env.simulator, self._batch, hamiltonian, rows, num_new, threads)
+        self._pays = (perf_counter() - started) * threads > WORTH_THREADS
+        return result
 
-    def _optimize_one_by_one(self, num_new: list[int], rows: list[int]) -> list[tuple[float, int, int]]:
-        def part(own: list[int]) -> dict[int, tuple[float, int, int]]:
+    def _optimize_one_by_one(self, changed: list[tuple[int, int]]) -> dict[int, tuple[float, int, int]]:
+        def part(own: list[tuple[int, int]]) -> dict[int, tuple[float, int, int]]:
             found = {}
-            for k in own:
-                result = self.envs[k].optimize_angles(num_new[k])
+            for k, num_new in own:
+                result = self.envs[k].optimize_angles(num_new)
                 self.envs[k].circuit.params = result.params
                 found[k] = result.energy, result.evaluations, result.gradients
             return found
 
         threads = self.num_threads if self.envs[0].simulator.is_noisy else 1  # else Python's lock bounds them
-        others = [thread_pool(threads).submit(part, rows[k::threads]) for k in range(1, threads)]
-        found = part(rows[::threads])
+        others = [thread_pool(threads).submit(part, changed[k::threads]) for k in range(1, threads)]
+        found = part(changed[::threads])
         for other in others:
             found.update(other.result())
-        return [found[k] for k in rows]
+        return found
 
     def _returned(
         self,

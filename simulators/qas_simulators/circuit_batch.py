@@ -29,8 +29,8 @@ class CircuitBatch:
     Examples:
         >>> batch = CircuitBatch([Circuit(2), Circuit(2)], capacity=3)
         >>> _ = batch.circuits[1].ry(0.5, 0).cx(0, 1)
-        >>> batch.angles[1, 0].item(), batch.counts([0, 1])[1].tolist()
-        (0.5, [2, 1, 0, 1])
+        >>> batch.angles[1, 0].item(), batch.counts([1], [1]).tolist()
+        (0.5, [[2, 1, 0, 1]])
     """
 
     def __init__(self, circuits: Sequence[Circuit], capacity: int) -> None:
@@ -48,13 +48,13 @@ class CircuitBatch:
     def __len__(self) -> int:
         return len(self.circuits)
 
-    def counts(self, num_new: Sequence[int]) -> NDArray[np.int64]:
-        """Return what kernels ask of every circuit, ``(circuits, 4)``.
+    def counts(self, rows: Sequence[int], num_new: Sequence[int]) -> NDArray[np.int64]:
+        """Return what kernels ask of circuits ``rows``, ``(rows, 4)``.
 
         Columns: gates, angles, the first angle to scan if the last ``num_new`` are new, rows of angles (1).
         """
-        rows = [
-            (circuit.num_gates, circuit.num_params, circuit.num_params - new, 1)
-            for circuit, new in zip(self.circuits, num_new, strict=True)
-        ]
-        return np.array(rows, dtype=np.int64)
+        counts = []
+        for row, new in zip(rows, num_new, strict=True):
+            circuit = self.circuits[row]
+            counts.append((circuit.num_gates, circuit.num_params, circuit.num_params - new, 1))
+        return np.array(counts, dtype=np.int64).reshape(-1, 4)

@@ -25,9 +25,6 @@ from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 
 FloatArray = NDArray[np.float64]
-Batch = tuple[FloatArray, FloatArray, FloatArray]
-"""Angles, gradients and energies, as :func:`~qas_simulators.kernels.entries.solve_statevector` wants them."""
-
 Settings = tuple[int, float, float]
 """L-BFGS iterations, gradient tolerance and energy tolerance."""
 
@@ -278,12 +275,10 @@ _KEPT: Final = 2**26  # bytes
 _MEMORY = _Memory()
 
 
-def _solve(
-    program: Program, task: int, rows: NDArray[np.int64], batch: Batch, counts: NDArray[np.int64], settings: Settings
-) -> NDArray[Any]:
-    """Run the kernel for circuits ``rows`` of a program; return its memory."""
+def _solve(program: Program, task: int, *arguments: Any) -> NDArray[Any]:
+    """Run the kernel of a program; return its memory."""
     memory = _MEMORY.array(program.dtype, program.vectors[task] * program.size)
-    program.solve(program.tables, *program.constants, memory, rows, batch, counts, settings)
+    program.solve(program.tables, *program.constants, memory, *arguments)
     return memory
 
 
@@ -293,7 +288,8 @@ def _solve_one(
     """Run the kernel for the one circuit of a program; return its memory, the energies and the counts."""
     energies = np.empty(len(params_batch))
     counts = np.array([[program.tables.shape[1], params_batch.shape[1], first, len(params_batch)]])
-    memory = _solve(program, task, _ONLY, (params_batch, gradients, energies), counts, settings)
+    cursor = np.zeros(1, dtype=np.int64)
+    memory = _solve(program, task, cursor, _ONLY, (params_batch, gradients, energies), counts, settings)
     return memory, energies, counts
 
 
@@ -308,7 +304,6 @@ if hasattr(os, "register_at_fork"):
 
 
 _WORTH_A_THREAD: Final = 2**22  # entries touched, some hundred microseconds: handing work over costs about a hundred
-_PER_MINIMUM: Final = 30  # gradients that a minimisation takes, about
 
 
 def _entries_touched(program: Program) -> int:
@@ -354,36 +349,32 @@ def minimize(program: Program, params: FloatArray, first: int, settings: Setting
 def minimize_each(
     program: Program,
     params: FloatArray,
-    counts: NDArray[np.int64],
     rows: NDArray[np.int64],
+    counts: NDArray[np.int64],
     settings: Settings,
     num_threads: int = 1,
 ) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Do what :func:`minimize` does for circuits ``rows`` of a program, shared out to threads.
+    """Do what :func:`minimize` does for circuits ``rows`` of a program.
 
     Args:
         program: The circuits.
         params: Their angles, ``(circuits, at least num_params)``, changed in place.
-        counts: Number of gates, number of angles, the first angle to scan and 1 for every circuit, ``(circuits, 4)``;
-            it is overwritten.
         rows: Which circuits.
+        counts: Number of gates, number of angles, the first angle to scan and 1 for each of them, ``(rows, 4)``; it is
+            overwritten.
         settings: As in :func:`minimize`; no iterations for energies alone.
-        num_threads: Threads.
+        num_threads: Threads that share the circuits.
 
     Returns:
-        Energies ``(circuits,)``, evaluations and gradients ``(circuits, 2)``; what belongs to other rows has no
-        meaning.
+        Energies ``(rows,)``, evaluations and gradients ``(rows, 2)``.
     """
     energies = np.empty(len(params))
-    batch = params, params[:0], energies
-    work = len(rows) * _entries_touched(program) * (_PER_MINIMUM if settings[0] else 1)
-    threads = num_threads if work >= _WORTH_A_THREAD else 1
-    parts = [np.ascontiguousarray(rows[k::threads]) for k in range(threads)]
-    others = [thread_pool(threads).submit(_solve, program, SCAN, part, batch, counts, settings) for part in parts[1:]]
-    _solve(program, SCAN, parts[0], batch, counts, settings)
+    arguments = np.zeros(1, dtype=np.int64), rows, (params, params[:0], energies), counts, settings
+    others = [thread_pool(num_threads).submit(_solve, program, SCAN, *arguments) for _ in range(1, num_threads)]
+    _solve(program, SCAN, *arguments)
     for other in others:
         other.result()
-    return energies, counts[:, 1:3]
+    return energies[rows], counts[:, 1:3]
 
 
 def pulled_back(program: Program, params: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from numba.extending import overload
 from qas_simulators.kernels import pauli_transfer, statevector
 from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
 from qas_simulators.kernels.pauli_plan import PauliTransferProgram
+from qas_simulators.kernels.sharing import claim
 from qas_simulators.kernels.statevector import StatevectorProgram
 
 MEMORY = 12  # pairs that L-BFGS keeps
@@ -181,6 +182,7 @@ def solve_statevector(
     flips,
     diagonals,
     memory,
+    cursor,
     rows,
     batch,
     counts,
@@ -188,20 +190,24 @@ def solve_statevector(
 ):
     """Evaluate or minimise, one circuit after the other.
 
-    Circuit ``r`` of ``rows`` has the table ``tables[r]``, its angles in row ``r`` of the batch, and four numbers in
-    ``counts[r]``: gates, angles, the first angle to scan, and how many rows of angles there are from ``r`` on. First
+    Circuit ``r = rows[k]`` has the table ``tables[r]``, its angles in row ``r`` of the batch, and four numbers in
+    ``counts[k]``: gates, angles, the first angle to scan, and how many rows of angles there are from ``r`` on. First
     the angles of row ``r`` from that one on are scanned, in place. Then, with ``max_iterations`` 0: energies of the
     rows, and gradients unless that array has no rows; the state is left at the beginning of ``memory``, which is longer
-    where there are gradients or scans. Otherwise row ``r`` is minimised over, in place. In the end ``counts[r, 1:3]``
-    are the number of evaluations and that of gradients among them. One entry for everything, because every entry
-    compiles all that it calls anew.
+    where there are gradients or scans. Otherwise row ``r`` is minimised over, in place. In the end ``counts[k, 1:3]``
+    are the number of evaluations and that of gradients among them. Threads that share ``cursor``, 0 at first, and all
+    else but ``memory`` serve the circuits together. One entry for everything, because every entry compiles all that it
+    calls anew.
 
     ``batch`` holds angles, gradients and energies, ``(rows, angles)`` twice and ``(rows,)``; ``settings`` are
     ``max_iterations``, ``gradient_tolerance`` and ``energy_tolerance``.
     """
-    for row in rows:
-        program = StatevectorProgram(tables[row, : counts[row, 0]], kinds, matrices, flips, diagonals)
-        _solve(program, memory, row, batch, counts[row], settings)
+    k = claim(cursor)
+    while k < rows.size:
+        row = rows[k]
+        program = StatevectorProgram(tables[row, : counts[k, 0]], kinds, matrices, flips, diagonals)
+        _solve(program, memory, row, batch, counts[k], settings)
+        k = claim(cursor)
 
 
 @kernel
@@ -223,15 +229,18 @@ def solve_pauli_transfer(
     indices,
     coefficients,
     memory,
+    cursor,
     rows,
     batch,
     counts,
     settings,
 ):
     """Do the same for noisy programs; see :func:`solve_statevector`."""
-    for row in rows:
+    k = claim(cursor)
+    while k < rows.size:
+        row = rows[k]
         program = PauliTransferProgram(
-            tables[row, : counts[row, 0]],
+            tables[row, : counts[k, 0]],
             kinds,
             channels,
             after,
@@ -248,4 +257,5 @@ def solve_pauli_transfer(
             indices,
             coefficients,
         )
-        _solve(program, memory, row, batch, counts[row], settings)
+        _solve(program, memory, row, batch, counts[k], settings)
+        k = claim(cursor)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
@@ -30,10 +27,9 @@ class NoOptimizer:
         simulator: Simulator,
         batch: CircuitBatch,
         observable: PauliSum,
+        rows: Sequence[int],
         num_new: Sequence[int],
-        rows: NDArray[np.int64],
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
-        none = [0] * len(batch)
-        return minimize_each_exactly(simulator, batch, observable, none, rows, (0, 0.0, 0.0), num_threads)
+        return minimize_each_exactly(simulator, batch, observable, rows, [0] * len(rows), (0, 0.0, 0.0), num_threads)

@@ -32,9 +32,9 @@ class OptimizationResult(NamedTuple):
 class BatchResult(NamedTuple):
     """What :class:`OptimizationResult` says, for circuits side by side; the angles are in the batch."""
 
-    energies: FloatArray  # (circuits,)
-    evaluations: NDArray[np.int64]  # (circuits,)
-    gradients: NDArray[np.int64]  # (circuits,)
+    energies: FloatArray  # (rows,)
+    evaluations: NDArray[np.int64]  # (rows,)
+    gradients: NDArray[np.int64]  # (rows,)
 
 
 class Optimizer(Protocol):
@@ -63,14 +63,13 @@ class BatchOptimizer(Optimizer, Protocol):
         simulator: Simulator,
         batch: CircuitBatch,
         observable: PauliSum,
+        rows: Sequence[int],
         num_new: Sequence[int],
-        rows: NDArray[np.int64],
         num_threads: int = 1,
     ) -> BatchResult | None:
         """Do what :meth:`minimize` does, with the same numbers, for circuits ``rows`` of a batch, changing its angles.
 
-        Returns ``None``, and changes nothing, where circuits must be served one by one; what the arrays hold for other
-        rows has no meaning.
+        Returns ``None``, and changes nothing, where circuits must be served one by one.
         """
         ...
 
@@ -79,8 +78,8 @@ def minimize_each_exactly(
     simulator: Simulator,
     batch: CircuitBatch,
     observable: PauliSum,
+    rows: Sequence[int],
     num_new: Sequence[int],
-    rows: NDArray[np.int64],
     settings: Settings,
     num_threads: int,
 ) -> BatchResult | None:
@@ -88,5 +87,8 @@ def minimize_each_exactly(
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
-    energies, counts = minimize_each(program, batch.angles, batch.counts(num_new), rows, settings, num_threads)
+    counts = batch.counts(rows, num_new)
+    energies, counts = minimize_each(
+        program, batch.angles, np.array(rows, dtype=np.int64), counts, settings, num_threads
+    )
     return BatchResult(energies, counts[:, 0], counts[:, 1])

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
@@ -65,11 +62,11 @@ class ScanLBFGS:
         simulator: Simulator,
         batch: CircuitBatch,
         observable: PauliSum,
+        rows: Sequence[int],
         num_new: Sequence[int],
-        rows: NDArray[np.int64],
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
         simulator.require_exact("scan_lbfgs")
-        new = [circuit.num_params for circuit in batch.circuits] if self.scan_all else num_new
-        return minimize_each_exactly(simulator, batch, observable, new, rows, self._settings, num_threads)
+        new = [batch.circuits[row].num_params for row in rows] if self.scan_all else num_new
+        return minimize_each_exactly(simulator, batch, observable, rows, new, self._settings, num_threads)
