@@ -58,10 +58,13 @@ class ActionCatalogue:
         num_qubits: Size of the register.
         gates: A gate set or the name of one.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
+        stop: Offer one action more, the last, that appends nothing and ends the episode.
 
     Attributes:
-        actions: Every action.
+        actions: Every action that appends a gate.
+        stop: The number of the action that ends the episode, or ``None``.
         num_angles: How many angles each action's gate has, 0 or 1.
+        is_two_qubit: Whether each action's gate acts on two qubits.
 
     Raises:
         ValueError: Unknown gate set or gate, or so few actions that all could be illegal at once.
@@ -72,6 +75,7 @@ class ActionCatalogue:
         num_qubits: int,
         gates: GateSet | str = "crlqas",
         couplings: Collection[tuple[int, int]] | None = None,
+        stop: bool = False,
     ) -> None:
         if isinstance(gates, str):
             if gates not in GATE_SETS:
@@ -83,14 +87,16 @@ class ActionCatalogue:
         self.actions = (*pairs, *_one_qubit_actions(num_qubits, gates))
         if len(self.actions) <= num_qubits:
             raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
+        self.stop = len(self.actions) if stop else None
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
         self._rows = [
             (gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions
         ]
+        self.is_two_qubit = tuple(len(action.qubits) == 2 for action in self.actions)
         self.num_angles = tuple(GATES[row[0]].num_params for row in self._rows)
 
     def __len__(self) -> int:
-        return len(self.actions)
+        return len(self.actions) + (self.stop is not None)
 
     def append(self, circuit: Circuit, action: int) -> int:
         """Append the action's gate with angle 0 and return how many angles it brought."""
@@ -117,8 +123,8 @@ def _one_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
 class FrontierMask:
     """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
 
-    Repeating such a gate merges with it or undoes it. At most one gate per qubit is on the frontier, so a legal action
-    always exists.
+    Repeating such a gate merges with it or undoes it. Stopping is always legal. At most one gate per qubit is on the
+    frontier, so a legal action always exists.
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -13,18 +12,16 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from qas_envs.catalogue import ActionCatalogue, FrontierMask
-from qas_envs.curricula import Curriculum
-from qas_envs.encodings import ContextEncoder, Encoding, Observation, View
-from qas_envs.families import Family
-from qas_envs.halting import Halting
+from qas_envs.catalogue import FrontierMask
+from qas_envs.curricula import InstanceCurriculum
+from qas_envs.encodings import ContextEncoder, Observation, View
 from qas_envs.problems import Problem
-from qas_envs.rewards import Reward, Transition
-from qas_simulators import Circuit, Simulator
-from qas_simulators.errors import must, unknown_name
-from qas_simulators.optimizers import OptimizationResult, Optimizer
+from qas_envs.rewards import Transition
+from qas_envs.rules import Rules
+from qas_simulators import Circuit
+from qas_simulators.errors import must
+from qas_simulators.optimizers import OptimizationResult
 
-ILLEGAL = ("raise", "skip")
 FIGURES = (
     "energy",
     "energy_error",
@@ -40,23 +37,6 @@ FIGURES = (
 """The numbers in ``info``."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The rules of the game: one small object per concept. The environment copies those that keep state."""
-
-    catalogue: ActionCatalogue
-    encoding: Encoding
-    reward: Reward
-    curriculum: Curriculum
-    halting: Halting
-    simulator: Simulator
-    optimizer: Optimizer
-    max_gates: int
-    initial: Circuit | None = None
-    illegal: str = "raise"
-    family: Family | None = None
-
-
 class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     """Build a quantum circuit gate by gate; after every gate all angles are re-optimised.
 
@@ -69,7 +49,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating
     a gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes
     nothing. With ``illegal="skip"``, for agents that know no masks, it wastes a gate of the budget instead: the circuit
-    stays as it is, and the reward is that of a step without a gate and without gain.
+    stays as it is, and the reward is that of a step without a gate and without gain. With ``stop``, one action more,
+    always legal, appends nothing and ends the episode.
 
     ## Observation Space
     The encoding's; by default the flattened one-hot tensor of moments, and the energy.
@@ -83,7 +64,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     ## Episode End
     Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted,
-    which is part of the game. Truncation: random halting.
+    which is part of the game, or the agent stops, which rewards treat like an exhausted budget. Truncation: random
+    halting.
 
     ## Information
     ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
@@ -105,8 +87,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 4}
 
     def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
-        if rules.max_gates < 1:
-            raise ValueError(must("max_gates", "be at least 1", rules.max_gates))
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(must("render_mode", f"be one of {self.metadata['render_modes']} or None", render_mode))
         self.problem = problem
@@ -115,10 +95,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
         self.optimizer = rules.optimizer
-        if rules.illegal not in ILLEGAL:
-            raise ValueError(unknown_name("treatment of illegal actions", rules.illegal, ILLEGAL))
         self._skips_illegal = rules.illegal == "skip"
-        self.is_skipped = False  # whether the step under way has no gate
+        self.adds_nothing = False  # whether the step under way has no gate: an illegal one skipped, or the end
         self._wasted = 0  # steps of this episode that had none
         self.curriculum = copy.deepcopy(rules.curriculum)
         self._reward = rules.reward
@@ -143,6 +121,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._halt_at: int | None = None
         self._over = True
         self._errors: list[float] = []  # of the episode, for pictures
+        self._threshold = self.curriculum.threshold
         self._window: Any = None
         self._warn_if_trivial()
 
@@ -182,7 +161,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if seed is not None:
             self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
         if self.family is not None:
-            self.context = self.family.draw(self.np_random, options or {})
+            options = dict(options or {})
+            if isinstance(self.curriculum, InstanceCurriculum) and options.get("split", "train") == "train":
+                options = {**self.curriculum.context(), **options}
+            self.context = self.family.draw(self.np_random, options)
             self._take_up(self.family.at(self.context))
         elif options:
             raise ValueError(must("options", "be empty where instances do not vary", options))
@@ -190,6 +172,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._energy = self._first_energy
         self.encoder.reset(self.problem)
         self.mask.reset()
+        self._threshold = self.curriculum.threshold  # by which the last step was judged
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
         self._wasted = 0
@@ -216,15 +199,15 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def append_gate(self, index: int) -> int:
         """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
-        self.is_skipped = not self.mask.array[index]
-        return 0 if self.is_skipped else self.catalogue.append(self.circuit, index)
+        self.adds_nothing = index == self.catalogue.stop or (self._skips_illegal and not self.mask.array[index])
+        return 0 if self.adds_nothing else self.catalogue.append(self.circuit, index)
 
     def optimize_angles(self, num_new: int) -> OptimizationResult:
         """Second part of a step, the one that may run on a thread of its own: it only reads.
 
         Vector environments do many at once; then the circuits have their new angles.
         """
-        if self.is_skipped:
+        if self.adds_nothing:
             return OptimizationResult(self._energy, self.circuit.params, 0, 0)
         return self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
 
@@ -234,31 +217,34 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         Returns:
             Reward, success, terminated, truncated.
         """
-        circuit = self.circuit
-        if self.is_skipped:
-            self._wasted += 1
+        circuit, curriculum = self.circuit, self.curriculum
+        new_gates = two_qubit_gates = 0
+        stops = index == self.catalogue.stop
+        if self.adds_nothing:
+            self._wasted += not stops
         else:
             self.encoder.append(index)
             self.mask.update(index)
+            new_gates, two_qubit_gates = 1, int(self.catalogue.is_two_qubit[index])
         previous, self._energy = self._energy, energy
-        self.curriculum.observe(energy)
-        success = abs(energy - self.curriculum.reference_energy) < self.curriculum.threshold
+        curriculum.observe(energy)
+        reference, self._threshold = curriculum.reference_energy, curriculum.threshold
+        success = abs(energy - reference) < self._threshold
         added = circuit.num_gates - self.initial.num_gates + self._wasted
-        exhausted = added == self.max_gates
-        new_gates = 0 if self.is_skipped else 1
-        two_qubit_gates = new_gates * (len(self.catalogue.actions[index].qubits) - 1)
+        exhausted = stops or added == self.max_gates
+        total_two_qubit_gates = circuit.num_two_qubit_gates
         reward = self._reward(
             Transition(
                 previous,
                 energy,
-                self.curriculum.reference_energy,
+                reference,
                 success,
                 exhausted,
                 two_qubit_gates,
                 new_gates - two_qubit_gates,
                 self._first_energy,
-                circuit.num_two_qubit_gates,
-                circuit.num_gates - circuit.num_two_qubit_gates,
+                total_two_qubit_gates,
+                circuit.num_gates - total_two_qubit_gates,
                 circuit.depth(),
                 self.max_gates,
             )
@@ -267,8 +253,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         truncated = not terminated and self._halt_at == added - 1
         if terminated or truncated:
             self._over = True
-            self.curriculum.end_episode(success)
-        self._errors.append(energy - self.problem.ground_energy)
+            curriculum.end_episode(success)
+        if self.render_mode is not None:
+            self._errors.append(energy - self.problem.ground_energy)
         return reward, success, terminated, truncated
 
     def view(self) -> View:
@@ -312,7 +299,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._energy,
             self._energy - self.problem.ground_energy,
             success,
-            self.curriculum.threshold,
+            self._threshold,
             circuit.num_gates,
             circuit.num_two_qubit_gates,
             circuit.num_params,

@@ -5,10 +5,10 @@ A curriculum is a small state machine owned by one environment: it hears every e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from qas_envs.problems import Problem
 from qas_simulators.errors import must, unknown_name
@@ -32,6 +32,15 @@ class Curriculum(Protocol):
 
     def end_episode(self, success: bool) -> None:
         """Hear that an episode ended."""
+        ...
+
+
+@runtime_checkable
+class InstanceCurriculum(Curriculum, Protocol):
+    """A curriculum that also chooses among a family's instances."""
+
+    def context(self) -> Mapping[str, float]:
+        """Return numbers of the family that the next episode shall have; the others are drawn."""
         ...
 
 
@@ -185,4 +194,68 @@ class StagedThreshold:
             self._enter(self.stage + 1)
 
 
-CURRICULA: Final = {"fixed": FixedThreshold, "moving": MovingThreshold, "staged": StagedThreshold}
+@dataclass
+class ScheduledInstances:
+    """Easy instances first: one of a family's numbers, such as a bond length or a field, follows a list.
+
+    Success is an error below one threshold, measured from the instance's exact ground energy. The next value comes
+    after so many successes, or after so many episodes whatever their end; the last one stays. Test instances, and
+    numbers given to ``reset``, are not touched.
+
+    Attributes:
+        parameter: What is scheduled; one of the names that the environment's ``vary`` holds.
+        values: Its values, in this order.
+        successes: Successes per value.
+        patience: Episodes per value at most; ``None`` for no limit.
+        threshold: Largest error (excluded); ``None`` takes the problem's accuracy.
+    """
+
+    parameter: str
+    values: Sequence[float]
+    successes: int = 10
+    patience: int | None = None
+    threshold: float = None  # type: ignore[assignment]  # set by start()
+    reference_energy: float = field(default=float("nan"), init=False)
+    stage: int = field(default=0, init=False)
+    fits_families = True
+
+    def __post_init__(self) -> None:
+        self.values = tuple(float(value) for value in self.values)
+        if not self.values:
+            raise ValueError(must("values", "hold at least one value", self.values))
+        for name in ("successes", "patience"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(must(name, "be at least 1", getattr(self, name)))
+        if self.threshold is not None and not self.threshold > 0:
+            raise ValueError(must("threshold", "be positive", self.threshold))
+        self._successes = self._episodes = 0
+
+    def start(self, problem: Problem) -> None:
+        """See :class:`Curriculum`."""
+        self.reference_energy = problem.ground_energy
+        if self.threshold is None:
+            self.threshold = problem.accuracy
+
+    def context(self) -> dict[str, float]:
+        """See :class:`InstanceCurriculum`."""
+        return {self.parameter: self.values[self.stage]}
+
+    def observe(self, energy: float) -> None:
+        """Nothing changes."""
+
+    def end_episode(self, success: bool) -> None:
+        """See :class:`Curriculum`."""
+        self._successes += success
+        self._episodes += 1
+        is_over = self._successes >= self.successes or self._episodes == self.patience
+        if is_over and self.stage + 1 < len(self.values):
+            self.stage += 1
+            self._successes = self._episodes = 0
+
+
+CURRICULA: Final = {
+    "fixed": FixedThreshold,
+    "moving": MovingThreshold,
+    "staged": StagedThreshold,
+    "scheduled": ScheduledInstances,
+}

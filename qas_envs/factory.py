@@ -8,10 +8,10 @@ from inspect import signature
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
-from qas_envs.circuit_env import CircuitBuildingEnv, Rules
+from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import check_settings, resolve
 from qas_envs.couplings import couplings_of
-from qas_envs.curricula import CURRICULA, Curriculum
+from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.families import Family
 from qas_envs.halting import HALTINGS
@@ -19,6 +19,7 @@ from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
+from qas_envs.rules import Rules
 from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
@@ -45,7 +46,7 @@ def make_env(
             :class:`~qas_envs.families.Family`.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
             ``halting``,
-            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``, ``illegal``.
+            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``, ``illegal``, ``stop``.
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -54,7 +55,7 @@ def make_env(
         raise ValueError(unknown_name("preset", preset, PRESETS))
     problem, family = _problem(problem, problem_settings or {}, vary)
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal"}
+    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop"}
     for name in rules:
         if name not in known:
             raise ValueError(unknown_name("environment argument", name, known))
@@ -62,19 +63,28 @@ def make_env(
     max_gates = rules["max_gates"]
     if not isinstance(max_gates, int) or isinstance(max_gates, bool):
         raise ValueError(must("max_gates", "be an integer", max_gates))
+    stop = rules.get("stop", False)
+    if not isinstance(stop, bool):
+        raise ValueError(must("stop", "be True or False", stop))
     simulator = _simulator(rules.get("simulator"), rules.get("noise"))
     noise = getattr(simulator, "noise", None)
     couplings = couplings_of(rules.get("couplings"), problem.num_qubits)
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = resolve("curriculum", rules["curriculum"], CURRICULA)
+    if isinstance(curriculum, InstanceCurriculum):
+        for name in curriculum.context():
+            if family is None or name not in family.names:
+                raise ValueError(must("vary", f"hold {name!r}, which the curriculum schedules", vary))
     if family is not None and not getattr(curriculum, "fits_families", False):
-        raise ValueError(must("curriculum", "be 'fixed' where instances vary", type(curriculum).__name__))
+        raise ValueError(
+            must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
+        )
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings),
+            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=curriculum,

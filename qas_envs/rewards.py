@@ -17,7 +17,7 @@ class Transition(NamedTuple):
         energy: Energy after the gate, angles re-optimised.
         reference_energy: The curriculum's reference minimum.
         success: Whether the curriculum's threshold was met.
-        exhausted: Whether the gate budget ended with this gate.
+        exhausted: Whether the gate budget ended with this gate, or the agent stopped.
         two_qubit_gates: Two-qubit gates this action added.
         one_qubit_gates: One-qubit gates this action added.
         empty_energy: Energy at the beginning of the episode.

@@ -124,6 +124,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: An action is out of range or masked; no environment has changed.
         """
         envs = self.envs
+        actions = np.asarray(actions).tolist()
         waiting = np.flatnonzero(self._waits).tolist()
         moving = np.flatnonzero(~self._waits).tolist()
         indices = {k: envs[k].check_action(actions[k]) for k in moving}
@@ -142,8 +143,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     def _optimize(self, moving: list[int], num_new: list[int]) -> list[tuple[float, int, int]]:
         """Optimise the circuits ``moving``; return energies, evaluations and gradients."""
         envs = self.envs
-        found = {k: (envs[k].energy, 0, 0) for k in moving if envs[k].is_skipped}
-        changed = [(k, new) for k, new in zip(moving, num_new, strict=True) if not envs[k].is_skipped]
+        found = {k: (envs[k].energy, 0, 0) for k in moving if envs[k].adds_nothing}
+        changed = [(k, new) for k, new in zip(moving, num_new, strict=True) if not envs[k].adds_nothing]
         together = self._optimize_together([k for k, _ in changed], [new for _, new in changed])
         if together is not None:
             numbers = zip(*(column.tolist() for column in together), strict=True)

@@ -56,6 +56,7 @@ class Circuit:
         self._table = np.empty((_INITIAL_CAPACITY, 4), dtype=np.int32)
         self._angles = np.empty(_INITIAL_CAPACITY, dtype=np.float64)
         self._moments = [0] * self.num_qubits
+        self._depth = 0
         self.num_gates = 0
         self.num_params = 0
         self.num_two_qubit_gates = 0
@@ -101,10 +102,12 @@ class Circuit:
         self._table[index] = (gate, qubit0, qubit1, param)
         moments = self._moments
         if qubit1 < 0:
-            moments[qubit0] += 1
+            moment = moments[qubit0] = moments[qubit0] + 1
         else:
-            moments[qubit0] = moments[qubit1] = max(moments[qubit0], moments[qubit1]) + 1
+            moment = moments[qubit0] = moments[qubit1] = max(moments[qubit0], moments[qubit1]) + 1
             self.num_two_qubit_gates += 1
+        if moment > self._depth:
+            self._depth = moment
         self.num_gates = index + 1
 
     def _grow(self) -> None:
@@ -119,7 +122,7 @@ class Circuit:
             self._grow()
         self._table[: other.num_gates] = other.table
         self._angles[: other.num_params] = other._angles[: other.num_params]
-        self._moments = list(other._moments)
+        self._moments, self._depth = list(other._moments), other._depth
         self.num_gates, self.num_params = other.num_gates, other.num_params
         self.num_two_qubit_gates = other.num_two_qubit_gates
 
@@ -176,7 +179,7 @@ class Circuit:
 
     def depth(self) -> int:
         """Return the number of moments when every gate starts as soon as its qubits are free."""
-        return max(self._moments)
+        return self._depth
 
     def count_ops(self) -> dict[str, int]:
         """Return how often each gate occurs, most frequent first (ties: first appearance)."""

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.couplings import COUPLINGS, couplings_of
@@ -219,7 +220,7 @@ def test_families_of_seeds_and_lists() -> None:
         ({"vary": {"field": {"test": (0.5, 1.0)}}}, None, "split 'train'"),
         ({"vary": {"field": {"train": (0.5, 1.0), "valid": (1, 2)}}}, None, "Unknown split 'valid'"),
         ({"vary": {}}, None, "at least one"),
-        ({"vary": FIELDS, "curriculum": {"name": "moving", "initial": 1.0}}, None, "be 'fixed' where instances vary"),
+        ({"vary": FIELDS, "curriculum": {"name": "moving", "initial": 1.0}}, None, "be 'fixed' or 'scheduled' where"),
         ({"vary": FIELDS, "encoding": "graph"}, None, "give vectors"),
         ({"vary": {"num_qubits": (2, 4)}}, None, None),
         ({"vary": FIELDS}, {"split": "valid"}, "Unknown split 'valid'"),
@@ -319,3 +320,57 @@ def test_presets_of_papers(environment: str, preset: str, gates: int) -> None:
     if preset == "tensorrl":
         assert info["energy_error"] <= 3.04e-3 + 1e-5 and info["num_gates"] == 5
         assert not info["success"], "the Hartree-Fock state misses chemical accuracy"
+
+
+def test_stopping_ends_the_episode_and_adds_nothing() -> None:
+    env = build(num_qubits=2, stop=True, max_gates=5)
+    stop = env.action_space.n - 1
+    assert env.catalogue.stop == stop == len(env.catalogue.actions)
+    _, info = env.reset(seed=0)
+    assert info["action_mask"][stop] == 1
+    *_, info = env.step(0)
+    assert info["action_mask"].tolist() == [0] + [1] * stop, "stopping stays legal"
+    before = env.energy
+    observation, reward, terminated, truncated, info = env.step(stop)
+    assert terminated and not truncated and not info["success"] and reward == -5.0
+    assert env.energy == before and info["num_gates"] == 1 and info["evaluations"] == 0
+    assert env.observation_space.contains(observation)
+    with pytest.raises(ResetNeeded):
+        env.step(0)
+    with pytest.warns(UserWarning, match="already meets"):
+        easy = build(num_qubits=2, stop=True, curriculum={"name": "fixed", "threshold": 5.0})
+    easy.reset()
+    _, reward, terminated, _, info = easy.step(easy.catalogue.stop)
+    assert terminated and info["success"] and reward == 5.0, "the empty circuit was good enough"
+    with pytest.raises(ValueError, match="stop"):
+        build(stop="yes")
+
+
+def test_stopping_in_a_vector_environment() -> None:
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=2, stop=True, autoreset_mode="Disabled")
+    _, infos = envs.reset(seed=0)
+    stop = infos["action_mask"].shape[1] - 1
+    *_, terminated, _, infos = envs.step([0, stop, stop])
+    assert terminated.tolist() == [False, True, True] and infos["num_gates"].tolist() == [1, 0, 0]
+
+
+def test_scheduled_instances() -> None:
+    schedule = {"name": "scheduled", "parameter": "field", "values": [0.5, 0.9, 1.5], "successes": 2, "patience": 4}
+    env = build(vary=FIELDS, num_qubits=2, curriculum=schedule)
+    seen = []
+    for success in (True, False, True, False, False, False, False, True, True, True):
+        seen.append(env.reset(seed=0)[1]["field"])
+        env.curriculum.end_episode(success)
+    assert seen == [0.5] * 3 + [0.9] * 4 + [1.5] * 3
+    assert env.reset(options={"field": 0.75})[1]["field"] == 0.75
+    assert env.reset(seed=0, options={"split": "test"})[1]["field"] > 1.5, "tests are not scheduled"
+    assert env.curriculum.reference_energy == env.problem.ground_energy
+    for settings, message in [
+        ({"curriculum": schedule}, "which the curriculum schedules"),
+        ({"vary": {"coupling": (1.0, 2.0)}, "curriculum": schedule}, "which the curriculum schedules"),
+        ({"vary": FIELDS, "curriculum": {**schedule, "values": []}}, "at least one value"),
+        ({"vary": FIELDS, "curriculum": {**schedule, "patience": 0}}, "patience"),
+        ({"vary": FIELDS, "curriculum": {**schedule, "threshold": 0.0}}, "positive"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            build(num_qubits=2, **settings)

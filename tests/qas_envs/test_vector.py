@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import gymnasium as gym
@@ -19,6 +20,10 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("QAS-Bell-v0", {}),
     ("QAS-TFIM-v0", {"vary": {"field": (0.5, 1.5)}, "max_gates": 4}),
     ("QAS-TFIM-v0", {"encoding": "graph", "max_gates": 4}),
+    ("QAS-TFIM-v0", {"encoding": {"name": "gates", "threshold": True}, "max_gates": 4, "stop": True}),
+    ("QAS-TFIM-v0", {"encoding": "pauli", "max_gates": 4, "noise": "depolarizing", "initial": "basis_state"}),
+    ("QAS-TFIM-v0", {"encoding": {"name": "tensor", "angles": True}, "max_gates": 4, "noise": "ourense"}),
+    ("QAS-TFIM-v0", {"max_gates": 4, "optimizer": {"name": "scan_lbfgs", "scan_all": True}}),
 ]
 
 
@@ -47,6 +52,7 @@ def test_equal_to_single_environments(environment: str, settings: dict[str, Any]
     theirs = SyncVectorEnv(singles, autoreset_mode=mode)
     one, other = ours.reset(seed=7), theirs.reset(seed=7)
     ended = 0
+    ours.unwrapped._pays = True  # threads from the first step on, however fast it is
     for _ in range(40):
         same(one[0], other[0])
         for key in ("action_mask", "energy", "num_gates", "depth", "evaluations"):
@@ -121,3 +127,25 @@ def test_reset_mask() -> None:
     envs.step([0, 0, 0])
     _, infos = envs.reset(options={"reset_mask": np.array([True, False, True])})
     assert infos["num_gates"].tolist() == [0, 1, 0]
+
+
+def test_a_pickled_one_goes_on_alike() -> None:
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, max_gates=4, autoreset_mode="SameStep").unwrapped
+    rng = np.random.default_rng(0)
+    _, infos = envs.reset(seed=0)
+    for _ in range(3):
+        *_, infos = envs.step(legal(infos["action_mask"], rng))
+    twin = pickle.loads(pickle.dumps(envs))
+    for _ in range(6):
+        actions = legal(infos["action_mask"], rng)
+        one, other = envs.step(actions), twin.step(actions)
+        for left, right in zip(one[:4], other[:4], strict=True):
+            np.testing.assert_array_equal(left, right)
+        infos = one[-1]
+        np.testing.assert_array_equal(infos["action_mask"], other[-1]["action_mask"])
+
+
+def test_environments_must_be_alike() -> None:
+    members = [gym.make("QAS-TFIM-v0", num_qubits=2, field=field).unwrapped for field in (0.5, 1.0)]
+    with pytest.raises(ValueError, match="same Hamiltonian"):
+        CircuitBuildingVectorEnv(members)

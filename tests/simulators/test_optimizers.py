@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators import (
+    Circuit,
+    CircuitBatch,
+    NoiseModel,
+    PauliSum,
+    PauliTransferSimulator,
+    StatevectorSimulator,
+)
+from qas_simulators.channels import depolarizing
+from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import (
     OPTIMIZERS,
     AdamSPSA,
+    BatchOptimizer,
     Cobyla,
     NoOptimizer,
     Optimizer,
@@ -147,3 +157,46 @@ def test_bad_settings() -> None:
         ScanLBFGS(max_iterations=0)
     with pytest.raises(ValueError, match="positive, but is -1"):
         Cobyla(initial_step=-1)
+
+
+@pytest.mark.parametrize("optimizer", [ScanLBFGS(), ScanLBFGS(max_iterations=3, scan_all=True), NoOptimizer()])
+@pytest.mark.parametrize("noise", [None, "depolarizing", "mumbai"])
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_many_circuits_at_once_give_the_same_bits(
+    optimizer: BatchOptimizer, noise: str | None, num_threads: int
+) -> None:
+    simulator = StatevectorSimulator() if noise is None else PauliTransferSimulator(NOISE_MODELS[noise]())
+    observable = random_pauli_sum(3, 20, seed=1)
+    circuits = [random_circuit(3, size, seed=size) for size in (0, 7, 12, 3, 20)]
+    num_new = [min(1, circuit.num_params) for circuit in circuits]
+    before = [circuit.copy() for circuit in circuits]
+    batch = CircuitBatch(circuits, capacity=25)
+    rows = [4, 0, 3, 1]
+    found = optimizer.minimize_each(simulator, batch, observable, rows, [num_new[k] for k in rows], num_threads)
+    assert found is not None
+    for place, k in enumerate(rows):
+        alone = optimizer.minimize(simulator, before[k], observable, num_new[k])
+        assert found.energies[place] == alone.energy
+        assert (found.evaluations[place], found.gradients[place]) == (alone.evaluations, alone.gradients)
+        np.testing.assert_array_equal(circuits[k].params, alone.params)
+    assert circuits[2] == before[2], "it was not asked for"
+
+
+def test_circuits_that_must_be_served_one_by_one() -> None:
+    batch, observable = CircuitBatch([Circuit(2).ry(0.1, 0)], capacity=2), TFIM_2
+    idle = NoiseModel.depolarizing(0.01, 0.02)
+    idle.add_idle(depolarizing(0.01))
+    for simulator in (StatevectorSimulator(shots=10, seed=0), PauliTransferSimulator(idle)):
+        assert NoOptimizer().minimize_each(simulator, batch, observable, [0], [1]) is None
+    with pytest.raises(ValueError, match="exact"):
+        ScanLBFGS().minimize_each(StatevectorSimulator(shots=10), batch, observable, [0], [1])
+    assert batch.circuits[0].params.tolist() == [0.1]
+
+
+def test_bad_batches() -> None:
+    with pytest.raises(ValueError, match="same number of qubits"):
+        CircuitBatch([Circuit(2), Circuit(3)], capacity=2)
+    with pytest.raises(ValueError, match="capacity"):
+        CircuitBatch([Circuit(2).h(0).h(1)], capacity=1)
+    with pytest.raises(ValueError, match="2 qubits"):
+        Circuit(2).assign(Circuit(3))

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 types: Any = _types  # numba fills it at run time
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def claim(typing_context: Any, cursor: Any) -> Any:
     """Return ``cursor[0]`` and add 1 to it, in one step that no other thread can interrupt."""
 
