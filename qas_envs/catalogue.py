@@ -1,4 +1,4 @@
-"""ActionCatalogue: which gate each action appends, and which actions are legal."""
+"""ActionCatalogue: which gate each action appends."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
@@ -118,35 +115,3 @@ def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
 
 def _one_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
     return [Action(name, (qubit,)) for qubit in range(num_qubits) for name in gates.one_qubit]
-
-
-class FrontierMask:
-    """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
-
-    Repeating such a gate merges with it or undoes it. Stopping is always legal. At most one gate per qubit is on the
-    frontier, so a legal action always exists.
-    """
-
-    def __init__(self, catalogue: ActionCatalogue) -> None:
-        self._qubits = [action.qubits for action in catalogue.actions]
-        self._last = [-1] * catalogue.num_qubits
-        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)  # 1 = allowed
-
-    def move_to(self, array: NDArray[np.int8]) -> None:
-        """Live in other memory, such as a row of all environments' masks."""
-        array[:] = self.array
-        self.array = array
-
-    def reset(self) -> None:
-        """Allow everything."""
-        self._last = [-1] * len(self._last)
-        self.array[:] = 1
-
-    def update(self, action: int) -> None:
-        """Account for an appended action."""
-        last, array = self._last, self.array
-        for qubit in self._qubits[action]:
-            if last[qubit] >= 0:
-                array[last[qubit]] = 1
-            last[qubit] = action
-        array[action] = 0

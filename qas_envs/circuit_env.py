@@ -12,7 +12,6 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from qas_envs.catalogue import FrontierMask
 from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import ContextEncoder, Observation, View
 from qas_envs.problems import Problem
@@ -108,7 +107,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if self.family is not None:
             self.context = self.family.first()
             self.encoder = ContextEncoder(self.encoder, self.family)
-        self.mask = FrontierMask(rules.catalogue)
+        self.mask = rules.mask(rules.catalogue)
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self.encoder.space
         self.curriculum.start(problem)
@@ -282,7 +281,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
         if not self.mask.array[index] and not self._skips_illegal:
             raise ValueError(
-                f"Action {index} ({self.catalogue.actions[index]}) is masked: the same gate is the last on its qubits. "
+                f"Action {index} ({self.catalogue.actions[index]}) is masked: an earlier gate makes it pointless. "
                 'Choose an action with info["action_mask"] == 1, or build the environment with illegal="skip".'
             )
         return index

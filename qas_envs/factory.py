@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any
 
@@ -15,6 +15,7 @@ from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.families import Family
 from qas_envs.halting import HALTINGS
+from qas_envs.masks import MASKS, Mask
 from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
@@ -45,8 +46,8 @@ def make_env(
         vary: Arguments of a problem given by name that differ from episode to episode; see
             :class:`~qas_envs.families.Family`.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
-            ``halting``,
-            ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``, ``illegal``, ``stop``.
+            ``halting``, ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``,
+            ``illegal``, ``stop``, ``mask``.
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -55,7 +56,7 @@ def make_env(
         raise ValueError(unknown_name("preset", preset, PRESETS))
     problem, family = _problem(problem, problem_settings or {}, vary)
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop"}
+    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop", "mask"}
     for name in rules:
         if name not in known:
             raise ValueError(unknown_name("environment argument", name, known))
@@ -95,6 +96,7 @@ def make_env(
             initial=_initial(rules.get("initial"), problem),
             illegal=rules.get("illegal", "raise"),
             family=family,
+            mask=_mask(rules.get("mask", "frontier")),
         ),
         render_mode,
     )
@@ -132,6 +134,14 @@ def _initial(choice: Any, problem: Problem) -> Circuit | None:
     if not isinstance(choice, str) or choice not in choices:
         raise ValueError(unknown_name("initial circuit", str(choice), choices))
     return choices[choice]()
+
+
+def _mask(choice: str | Callable[[ActionCatalogue], Mask]) -> Callable[[ActionCatalogue], Mask]:
+    if not isinstance(choice, str):
+        return choice
+    if choice not in MASKS:
+        raise ValueError(unknown_name("mask", choice, MASKS))
+    return MASKS[choice]
 
 
 def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum: Curriculum) -> None:

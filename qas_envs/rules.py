@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qas_envs.catalogue import ActionCatalogue
@@ -9,6 +10,7 @@ from qas_envs.curricula import Curriculum
 from qas_envs.encodings import Encoding
 from qas_envs.families import Family
 from qas_envs.halting import Halting
+from qas_envs.masks import FrontierMask, Mask
 from qas_envs.rewards import Reward
 from qas_simulators import Circuit, Simulator
 from qas_simulators.errors import must, unknown_name
@@ -32,6 +34,7 @@ class Rules:
     initial: Circuit | None = None
     illegal: str = "raise"
     family: Family | None = None
+    mask: Callable[[ActionCatalogue], Mask] = FrontierMask
 
     def __post_init__(self) -> None:
         if self.max_gates < 1:

@@ -44,12 +44,15 @@ class Found:
         """Return the figures without the circuit."""
         row = asdict(self)
         row.pop("circuit")
+        shorter = self.circuit.simplified()
         return {
             **row,
             "two_qubit_gates": self.circuit.num_two_qubit_gates,
             "rotations": self.circuit.num_params,
             "gates": self.circuit.num_gates,
             "depth": self.circuit.depth(),
+            "simplified_gates": shorter.num_gates,
+            "simplified_two_qubit_gates": shorter.num_two_qubit_gates,
         }
 
 

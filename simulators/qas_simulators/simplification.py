@@ -47,7 +47,7 @@ def _one_pass(gates: list[_Gate], tolerance: float) -> list[_Gate]:
             if merged is not None:
                 done[position : position + 1] = merged
                 break
-            if not _commute(other, gate):
+            if not commute(other.name, other.qubits, gate.name, gate.qubits):
                 done.append(gate)
                 break
         else:
@@ -102,12 +102,26 @@ def _swapped(matrix: ComplexMatrix) -> ComplexMatrix:
     return matrix[np.ix_(order, order)]
 
 
-def _commute(first: _Gate, second: _Gate) -> bool:
-    register = sorted({*first.qubits, *second.qubits})
-    if len(register) == len(first.qubits) + len(second.qubits):
+def merged_name(first: str, at: tuple[int, ...], second: str, there: tuple[int, ...]) -> str | None:
+    """Return which gate two neighbours make, whatever their angles.
+
+    Its name, ``""`` if they undo each other, ``None`` if they make none of the table.
+    """
+    if set(at) != set(there):
+        return None
+    rotations = [GATES[gate_index(name)].num_params for name in (first, second)]
+    if any(rotations):
+        return first if all(rotations) and first == second else None
+    return _product(first, second, at == there)
+
+
+def commute(first: str, at: tuple[int, ...], second: str, there: tuple[int, ...]) -> bool:
+    """Tell whether two gates commute, whatever their angles; ``at`` and ``there`` are their qubits."""
+    register = sorted({*at, *there})
+    if len(register) == len(at) + len(there):
         return True
-    places = tuple(register.index(q) for q in first.qubits), tuple(register.index(q) for q in second.qubits)
-    return _matrices_commute(first.name, places[0], second.name, places[1], len(register))
+    places = tuple(register.index(q) for q in at), tuple(register.index(q) for q in there)
+    return _matrices_commute(first, places[0], second, places[1], len(register))
 
 
 @cache

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
-from qas_envs.catalogue import GATE_SETS, ActionCatalogue, FrontierMask
+from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet
+from qas_envs.masks import CommutingMask, FrontierMask
 from qas_envs.problems import lih
 from qas_envs.problems.molecules import load_molecule
 from qas_envs.rewards import FixedEnds, PricedGates, Transition
-from qas_simulators import NoiseModel, StatevectorSimulator, reference
+from qas_simulators import Circuit, NoiseModel, StatevectorSimulator, reference
 
 
 def build(environment: str, **settings: object) -> CircuitBuildingEnv:
@@ -145,6 +146,43 @@ def test_frontier_mask_equals_its_definition(num_qubits: int, gates: str, seed: 
             if all(qubits.isdisjoint(catalogue.actions[later].qubits) for later in history[position + 1 :]):
                 forbidden.add(earlier)
         assert set(np.flatnonzero(mask.array == 0).tolist()) == forbidden
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 4), st.sampled_from(["crlqas", "ry_cz"]), st.integers(0, 10_000))
+def test_commuting_mask_allows_no_circuit_that_can_be_simplified(num_qubits: int, gates: str, seed: int) -> None:
+    catalogue, rng = ActionCatalogue(num_qubits, gates), np.random.default_rng(seed)
+    mask, circuit = CommutingMask(catalogue), Circuit(num_qubits)
+
+    def longer(action: int) -> Circuit:
+        trial = circuit.copy()
+        catalogue.append(trial, action)
+        trial.params = rng.uniform(0.1, 1.0, trial.num_params)
+        return trial
+
+    for _ in range(15):
+        for action, is_legal in enumerate(mask.array):
+            trial = longer(action)
+            assert (len(trial.simplified()) == len(trial)) == bool(is_legal), (trial.draw(), action)
+        action = int(rng.choice(np.flatnonzero(mask.array)))
+        circuit = longer(action)
+        mask.update(action)
+    mask.reset()
+    assert mask.array.all()
+
+
+def test_commuting_mask_where_everything_commutes() -> None:
+    mask = CommutingMask(ActionCatalogue(2, GateSet(("cz",), ("rz",))))
+    for action, legal in [(0, [0, 1, 1]), (1, [0, 0, 1]), (2, [1, 1, 1])]:
+        mask.update(action)
+        assert mask.array.tolist() == legal
+    kanqas = CommutingMask(catalogue := ActionCatalogue(1, "kanqas"))
+    names = [action.gate for action in catalogue.actions]
+    kanqas.update(names.index("t"))
+    assert kanqas.array[names.index("t")] == 1, "two T make an S, which is no action"
+    kanqas.reset()
+    kanqas.update(names.index("x"))
+    assert dict(zip(names, kanqas.array.tolist(), strict=True)) == {"x": 0, "y": 0, "z": 0, "h": 1, "t": 1}
 
 
 def test_illegal_action_changes_nothing() -> None:

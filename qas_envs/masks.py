@@ -1,0 +1,116 @@
+"""Masks: which actions are legal after the gates so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_envs.catalogue import ActionCatalogue
+from qas_simulators.simplification import commute, merged_name
+
+
+class Mask(Protocol):
+    """Follows one circuit gate by gate. Stopping is always legal, and some gate too."""
+
+    array: NDArray[np.int8]
+    """1 = allowed, ``(num_actions,)``; kept up to date in place."""
+
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """Live in other memory, such as a row of all environments' masks."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all gates."""
+        ...
+
+    def update(self, action: int) -> None:
+        """Account for an appended gate."""
+        ...
+
+
+class FrontierMask:
+    """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
+
+    Repeating such a gate merges with it or undoes it. At most one gate per qubit is on the frontier, so a legal action
+    always exists.
+
+    References:
+        Patel et al., arXiv:2402.03500, section on illegal actions.
+    """
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        self._qubits = [action.qubits for action in catalogue.actions]
+        self._last = [-1] * catalogue.num_qubits
+        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """See :class:`Mask`."""
+        array[:] = self.array
+        self.array = array
+
+    def reset(self) -> None:
+        """See :class:`Mask`."""
+        self._last = [-1] * len(self._last)
+        self.array[:] = 1
+
+    def update(self, action: int) -> None:
+        """See :class:`Mask`."""
+        last, array = self._last, self.array
+        for qubit in self._qubits[action]:
+            if last[qubit] >= 0:
+                array[last[qubit]] = 1
+            last[qubit] = action
+        array[action] = 0
+
+
+class CommutingMask:
+    """Legal actions: all that do not make a gate of the catalogue, or nothing, with an earlier gate.
+
+    A gate is moved back past those it commutes with, whatever their angles, as ``Circuit.simplified`` does: CX(0, 1),
+    RZ(0), CX(0, 1) is as illegal as CX(0, 1) twice. T may follow T where S is no action; the frontier mask forbids
+    that. Where nothing would be legal, because all gates commute, everything is.
+    """
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        self._catalogue = catalogue
+        self._names = {(action.gate, frozenset(action.qubits)) for action in catalogue.actions}
+        self._rows: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = {}
+        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """See :class:`Mask`."""
+        array[:] = self.array
+        self.array = array
+
+    def reset(self) -> None:
+        """See :class:`Mask`."""
+        self.array[:] = 1
+
+    def update(self, action: int) -> None:
+        """See :class:`Mask`."""
+        if action not in self._rows:
+            self._rows[action] = self._relations(action)
+        is_free, is_new = self._rows[action]
+        array = self.array
+        array |= is_free
+        array &= is_new
+        gates = array[: len(self._catalogue.actions)]
+        if not gates.any():
+            gates[:] = 1
+
+    def _relations(self, action: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return which actions do not commute with this one, and which do not merge with it."""
+        own = self._catalogue.actions[action]
+        is_free, is_new = np.zeros((2, len(self._catalogue)), dtype=np.int8)
+        is_new[:] = 1
+        for k, other in enumerate(self._catalogue.actions):
+            is_free[k] = not commute(own.gate, own.qubits, other.gate, other.qubits)
+            name = merged_name(own.gate, own.qubits, other.gate, other.qubits)
+            is_new[k] = name is None or (name != "" and (name, frozenset(own.qubits)) not in self._names)
+        return is_free, is_new
+
+
+MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {"frontier": FrontierMask, "commuting": CommutingMask}
