@@ -39,8 +39,6 @@ def make_environment(settings: TrainSettings, *, evaluation: bool = False) -> Ci
 
 def _dqn(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
     check_settings("agent 'dqn'", DQNConfig, settings)
-    if "hidden" in settings:
-        settings["hidden"] = tuple(settings["hidden"])
     return MaskedDQN(env, DQNConfig(**settings), seed, device)
 
 

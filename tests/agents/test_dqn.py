@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gymnasium import spaces
 from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
 from qas_agents.dqn.losses import double_q_target, masked
 from qas_agents.dqn.networks import mlp
-from qas_agents.dqn.replay import NStepCollector, ReplayBuffer, Transition
+from qas_agents.dqn.replay import NStepCollector, ReplayBuffer, SumTree, Transition
 
 S = [np.array([float(k)], dtype=np.float32) for k in range(6)]
 MASK = np.array([1, 1], dtype=np.int8)
@@ -56,7 +57,7 @@ class Corridor(gym.Env[Any, Any]):
 
 
 CONFIG = DQNConfig(
-    hidden=(32,),
+    network={"name": "mlp", "hidden": [32]},
     learning_rate=3e-3,
     gamma=0.5,
     n_step=1,
@@ -126,7 +127,7 @@ def test_ring_buffer_overwrites_the_oldest(rng: np.random.Generator) -> None:
     for k in range(5):
         buffer.add(Transition(S[k], k, float(k), 0.5, S[k], MASK))
     assert len(buffer) == 3
-    assert set(buffer.sample(200, rng).actions.tolist()) == {2, 3, 4}
+    assert set(buffer.sample(200, rng)[0].actions.tolist()) == {2, 3, 4}
 
 
 # -- learning --------------------------------------------------------------------------------------------------------
@@ -135,8 +136,6 @@ def test_ring_buffer_overwrites_the_oldest(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(("n_step", "truncate_at"), [(1, None), (3, None), (1, 2)])
 def test_converges_to_the_known_values(n_step: int, truncate_at: int | None) -> None:
     """Exploration is off-policy for n > 1, so there ε is small and only the greedy values are compared."""
-    import dataclasses
-
     epsilon = 1.0 if n_step == 1 else 0.02
     decay = 1.0 if n_step == 1 else 0.99
     config = dataclasses.replace(CONFIG, n_step=n_step, epsilon_end=epsilon, epsilon_decay=decay)
@@ -151,12 +150,84 @@ def test_converges_to_the_known_values(n_step: int, truncate_at: int | None) -> 
     assert agent.predict(np.eye(4, dtype=np.float32)[2], action_masks=np.array([1, 0]), deterministic=True)[0] == 0
 
 
+VARIANTS: list[dict[str, Any]] = [
+    {"dueling": True},
+    {"prioritization": 0.6, "importance_steps": 2000},
+    {"tau": 0.02, "target_update_interval": 1},
+    {"epsilon_clock": "environment", "epsilon_decay": 0.999, "epsilon_end": 0.3},
+    {"network": {"name": "kan", "hidden": [4]}, "learning_rate": 1e-2},
+    {"network": {"name": "kan", "hidden": [4]}, "learning_rate": 1e-2, "refit_interval": 100},
+    {"bf16": True, "network": {"name": "mlp", "hidden": [64]}},
+]
+
+
+@pytest.mark.parametrize("change", VARIANTS)
+def test_every_variant_converges(change: dict[str, Any]) -> None:
+    agent = MaskedDQN(Corridor(), dataclasses.replace(CONFIG, **change), seed=0)
+    agent.learn(5000)
+    legal = ~np.isnan(Corridor.Q)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.4)
+
+
+def test_many_environments_at_once() -> None:
+    from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+    envs = SyncVectorEnv([Corridor] * 4, autoreset_mode=AutoresetMode.DISABLED)
+    seen: list[int] = []
+    agent = MaskedDQN(envs, CONFIG, seed=0)
+    agent.learn(4000, callback=lambda now, _: seen.append(len(now["infos"])) or True)  # type: ignore[func-returns-value]
+    assert agent.num_timesteps == 4000 and seen == [4] * 1000
+    legal = ~np.isnan(Corridor.Q)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.3)
+    with pytest.raises(ValueError, match="Disabled"):
+        MaskedDQN(SyncVectorEnv([Corridor]), CONFIG)
+
+
+# -- priorities ------------------------------------------------------------------------------------------------------
+
+
+def test_priorities_and_importance_weights(rng: np.random.Generator) -> None:
+    """Priorities 1, 2, 3 and 4 with exponent 0.5: probabilities in proportion to 1, sqrt 2, sqrt 3 and 2."""
+    buffer = ReplayBuffer(5, 1, 2, prioritization=0.5)
+    for k in range(4):
+        buffer.add(Transition(S[k], k, float(k), 0.5, S[k], MASK))
+    errors = np.array([1.0, -2.0, 3.0, -4.0], dtype=np.float32)
+    buffer.reprioritize(np.arange(4), errors)
+    expected = np.sqrt(np.abs(errors)) / np.sqrt(np.abs(errors)).sum()
+    batch, rows = buffer.sample(40_000, rng, importance=1.0)
+    np.testing.assert_array_equal(rows, batch.actions)
+    frequencies = np.bincount(rows, minlength=4) / len(rows)
+    np.testing.assert_allclose(frequencies, expected, atol=2e-4, err_msg="samples are stratified")
+    np.testing.assert_allclose(batch.weights, (expected.min() / expected)[rows], rtol=1e-5)
+    assert batch.weights.mean() * 4 == pytest.approx(
+        (expected.min() / expected).max() * 4 * expected.min() * 4, rel=0.01
+    )
+    half, rows = buffer.sample(100, rng, importance=0.5)
+    np.testing.assert_allclose(half.weights, np.sqrt(expected.min() / expected)[rows], rtol=1e-5)
+    buffer.add(Transition(S[4], 4, 0.0, 0.5, S[4], MASK))
+    assert buffer.tree is not None and buffer.tree.get(np.array([4]))[0] == pytest.approx(2.0), "the largest so far"
+    uniform, _ = ReplayBuffer(5, 1, 2), None
+    for k in range(3):
+        uniform.add(Transition(S[k], k, float(k), 0.5, S[k], MASK))
+    assert uniform.sample(7, rng)[0].weights.tolist() == [1.0] * 7
+
+
+def test_sum_tree_finds_partial_sums(rng: np.random.Generator) -> None:
+    tree, values = SumTree(11), rng.random(11)
+    tree.set(np.arange(11), values)
+    tree.set(np.array([3, 7]), np.array([0.0, 2.5]))
+    values[[3, 7]] = 0.0, 2.5
+    assert tree.total == pytest.approx(values.sum())
+    sums = rng.random(500) * values.sum()
+    np.testing.assert_array_equal(tree.find(sums), np.searchsorted(values.cumsum(), sums, side="right"))
+
+
 def test_solves_bell() -> None:
     import qas_envs  # noqa: F401
 
     env = gym.make("QAS-Bell-v0").unwrapped
     config = DQNConfig(
-        hidden=(64,),
+        network={"name": "mlp", "hidden": [64]},
         gamma=0.8,
         n_step=1,
         learning_starts=500,
@@ -193,8 +264,6 @@ def test_target_network_follows_every_interval() -> None:
 
 
 def test_epsilon_decays_per_gradient_step_to_its_floor() -> None:
-    import dataclasses
-
     agent = MaskedDQN(Corridor(), dataclasses.replace(CONFIG, epsilon_decay=0.99, epsilon_end=0.1), seed=0)
     agent.learn(200 + 9)
     assert agent.epsilon == pytest.approx(0.99**10)
@@ -261,13 +330,31 @@ def test_works_with_sb3_callbacks_and_functions(tmp_path: Path) -> None:
         ({"gamma": 1.5}, r"`gamma` must lie in \[0, 1\], but is 1.5"),
         ({"n_step": 0}, "at least 1, but is 0"),
         ({"learning_rate": 0.0}, "positive"),
-        ({"hidden": ()}, "positive widths"),
+        ({"tau": 1.5}, r"\[0, 1\]"),
+        ({"epsilon_clock": "episode"}, "Choices: environment, gradient"),
+        ({"prioritization": -0.5}, "not be negative"),
         ({"buffer_size": 10, "batch_size": 20}, "hold a batch of 20"),
     ],
 )
 def test_bad_settings(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DQNConfig(**change)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"name": "cnn"}, "Unknown network 'cnn'. Choices: kan, mlp, pykan"),
+        ({"name": "mlp", "hiden": [3]}, "Did you mean 'hidden'"),
+        ({"name": "mlp", "hidden": []}, "positive widths"),
+        ({"name": "mlp", "hidden": [3], "activation": "tanhh"}, "Unknown activation"),
+        ({"name": "kan", "hidden": [0]}, "positive numbers"),
+        ({"name": "kan", "order": 0}, "order"),
+    ],
+)
+def test_bad_networks(network: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MaskedDQN(Corridor(), dataclasses.replace(CONFIG, network=network))
 
 
 def test_foreign_spaces_are_refused() -> None:

@@ -28,7 +28,7 @@ from qas_simulators.optimizers import OPTIMIZERS
 QUICK = [
     "training.total_timesteps=600",
     "agent.learning_starts=200",
-    "agent.hidden=[16]",
+    "agent.network.hidden=[16]",
     "agent.batch_size=32",
     "training.progress=false",
     "training.evaluate_every=2",
@@ -178,7 +178,7 @@ def test_noise_and_optimizer_reach_the_environment() -> None:
         (["noise=depolarising"], "Did you mean 'depolarizing'"),
         (["env.max_gate=3"], "Did you mean 'env.max_gates'"),
         (["trainig.seed=3"], "Did you mean 'training'"),
-        (["agent=random", "agent.hidden=[3]"], "Unknown override 'agent.hidden'"),
+        (["agent=random", "agent.network.hidden=[3]"], "Unknown override 'agent.network.hidden'"),
     ],
 )
 def test_unknown_names(overrides: list[str], message: str) -> None:
@@ -195,7 +195,7 @@ def test_settings_of_a_component_can_be_given(tmp_path: Path) -> None:
 
 def test_sweeps_pass_the_check() -> None:
     register_schemas()
-    check_overrides("train", ["training.seed=0,1,2", "env=h2,lih", "agent.hidden=[8],[16]"])
+    check_overrides("train", ["training.seed=0,1,2", "env=h2,lih", "agent.network.hidden=[8],[16]"])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_command_line_warns_of_a_trivial_threshold(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
-    arguments = ["training.total_timesteps=100000000", "run=cut", "agent.hidden=[16]", "agent.batch_size=32"]
+    arguments = ["training.total_timesteps=100000000", "run=cut", "agent.network.hidden=[16]", "agent.batch_size=32"]
     process = subprocess.Popen(
         [sys.executable, "-m", "qas_experiments.train", *arguments],
         cwd=tmp_path,

@@ -18,13 +18,13 @@ from torch.nn import functional
 
 from qas_agents.callbacks import Callback, as_callback
 from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.environments import Environments
 from qas_agents.dqn.losses import double_q_target
-from qas_agents.dqn.networks import mlp
+from qas_agents.dqn.networks import make_network
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
 from qas_simulators.errors import must
 
-Mask = NDArray[np.int8]
-FORMAT = 1
+FORMAT = 2
 
 
 class MaskedDQN:
@@ -32,7 +32,7 @@ class MaskedDQN:
 
     Args:
         env: Discrete actions, a flat ``Box`` of observations, and ``info["action_mask"]`` (without it all actions are
-            legal). ``None`` for an agent that only predicts.
+            legal); or a vector of such environments whose autoreset is disabled.
         config: Settings.
         seed: Seeds the networks, exploration and replay; the first ``env.reset`` gets it too.
         device: A torch device.
@@ -46,14 +46,14 @@ class MaskedDQN:
     """
 
     def __init__(
-        self, env: gym.Env[Any, Any], config: DQNConfig | None = None, seed: int | None = None, device: str = "cpu"
+        self,
+        env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
+        config: DQNConfig | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
     ) -> None:
-        observation_space, action_space = env.observation_space, env.action_space
-        if not isinstance(action_space, gym.spaces.Discrete):
-            raise ValueError(must("env", "have a Discrete action space", action_space))
-        if not isinstance(observation_space, gym.spaces.Box) or len(observation_space.shape) != 1:
-            raise ValueError(must("env", "have a flat Box of observations", observation_space))
         self.env = env
+        self._environments = Environments(env)
         self.config = config if config is not None else DQNConfig()
         self.seed = seed
         self.device = torch.device(device)
@@ -61,18 +61,28 @@ class MaskedDQN:
         self.num_gradient_steps = 0
         self.epsilon = self.config.epsilon_start
         self.loss = float("nan")
-        self._num_inputs, self._num_actions = observation_space.shape[0], int(action_space.n)
+        self._num_inputs, self._num_actions = self._environments.num_inputs, self._environments.num_actions
         self._rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator alone
             torch.manual_seed(int(self._rng.integers(2**31)))
-            self.online_network = mlp(self._num_inputs, self._num_actions, self.config.hidden).to(self.device)
-        self.target_network = mlp(self._num_inputs, self._num_actions, self.config.hidden).to(self.device)
+            self.online_network, self.target_network = self._network(), self._network()
         self.target_network.load_state_dict(self.online_network.state_dict())
         self.target_network.requires_grad_(False)
+        compiled = torch.compile if self.config.compile else lambda network: network
+        self._online, self._target = compiled(self.online_network), compiled(self.target_network)
         self._optimizer = torch.optim.Adam(self.online_network.parameters(), lr=self.config.learning_rate, fused=True)
         self._replay: ReplayBuffer | None = None
+        self._collectors = [
+            NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self._environments.num_envs)
+        ]
+        self._observations: NDArray[np.float32] | None = None  # to act on next, (num_envs, num_inputs)
+        self._masks: NDArray[np.int8] | None = None
 
-    def get_env(self) -> gym.Env[Any, Any]:
+    def _network(self) -> torch.nn.Module:
+        config = self.config
+        return make_network(config.network, self._num_inputs, self._num_actions, config.dueling).to(self.device)
+
+    def get_env(self) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
         """Return the training environment."""
         return self.env
 
@@ -81,9 +91,14 @@ class MaskedDQN:
     @torch.no_grad()
     def q_values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the online network's values, ``(..., num_actions)``."""
-        values: torch.Tensor = self.online_network(torch.as_tensor(observation, device=self.device))
-        result: NDArray[np.float32] = values.cpu().numpy()
-        return result
+        batch = torch.as_tensor(observation, device=self.device)
+        with self._precision():
+            values: torch.Tensor = self._online(batch if batch.ndim > 1 else batch.unsqueeze(0))
+        result: NDArray[np.float32] = values.float().cpu().numpy()
+        return result if batch.ndim > 1 else result[0]
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
 
     def predict(
         self,
@@ -123,94 +138,134 @@ class MaskedDQN:
         legal = np.flatnonzero(mask)
         return int(legal[self._rng.integers(len(legal))])
 
-    def _explore(self, observation: NDArray[np.float32], mask: Mask) -> int:
-        if self.num_timesteps < self.config.learning_starts or self._rng.random() < self.epsilon:
-            return self._random_legal(mask)
-        return int(np.where(mask, self.q_values(observation), -np.inf).argmax())
+    def _explore(self, observations: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.int64]:
+        """Return an ε-greedy action for every environment, all random before learning starts."""
+        epsilon = 1.0 if self.num_timesteps < self.config.learning_starts else self.epsilon
+        is_random = self._rng.random(len(masks)) < epsilon
+        actions = np.empty(len(masks), dtype=np.int64)
+        if not is_random.all():
+            actions[:] = np.where(masks, self.q_values(observations), -np.inf).argmax(axis=1)
+        for k in np.flatnonzero(is_random):
+            actions[k] = self._random_legal(masks[k])
+        return actions
 
     # -- learning ------------------------------------------------------------------------------------------------
 
     def learn(
         self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
     ) -> MaskedDQN:
-        """Interact and learn for ``total_timesteps`` environment steps, or until the callback returns False.
+        """Interact and learn for ``total_timesteps`` more environment steps, or until the callback returns False.
+
+        Episodes under way go on where the last call left them.
 
         Args:
-            total_timesteps: Environment steps.
+            total_timesteps: Environment steps; with several environments the next multiple of their number.
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a bar of the steps.
         """
         if total_timesteps < 1:
             raise ValueError(must("total_timesteps", "be at least 1", total_timesteps))
-        config, env = self.config, self.env
-        if self._replay is None:
-            self._replay = ReplayBuffer(config.buffer_size, self._num_inputs, self._num_actions)
-        collector = NStepCollector(config.n_step, config.gamma)
+        config, environments = self.config, self._environments
+        replay = self._replay_buffer()
+        end = self.num_timesteps + total_timesteps
         listener = as_callback(callback)
         listener.init_callback(self)
-        observation, info = env.reset(seed=self.seed if self.num_timesteps == 0 else None)
-        mask = self._mask_of(info)
+        if self._observations is None or self._masks is None:
+            self._observations, self._masks = environments.reset(self.seed)
         listener.on_training_start(locals(), globals())
         with progress_of(total_timesteps, progress_bar) as advance:
-            for _ in range(total_timesteps):
-                action = self._explore(observation, mask)
-                next_observation, reward, terminated, truncated, info = env.step(action)
-                next_mask = self._mask_of(info)
-                for transition in collector.push(
-                    observation, action, float(reward), terminated, truncated, next_observation, next_mask
-                ):
-                    self._replay.add(transition)
-                self.num_timesteps += 1
-                if self._is_time_to_learn():
-                    self.loss = self._gradient_step(self._replay.sample(config.batch_size, self._rng))
+            goes_on = True
+            while goes_on and self.num_timesteps < end:
+                actions = self._explore(self._observations, self._masks)
+                moves = environments.step(actions)
+                over = moves.terminated | moves.truncated
+                for k, collector in enumerate(self._collectors):
+                    for transition in collector.push(
+                        self._observations[k],
+                        int(actions[k]),
+                        float(moves.rewards[k]),
+                        bool(moves.terminated[k]),
+                        bool(moves.truncated[k]),
+                        moves.observations[k],
+                        moves.masks[k],
+                    ):
+                        replay.add(transition)
+                for _ in range(environments.num_envs):
+                    self.num_timesteps += 1
+                    if config.epsilon_clock == "environment" and self.num_timesteps > config.learning_starts:
+                        self._decay_epsilon()
+                    if self._is_time_to_learn():
+                        self.loss = self._gradient_step(*replay.sample(config.batch_size, self._rng, self._importance))
+                    advance()
                 listener.update_locals(
-                    {"self": self, "infos": [info], "rewards": [reward], "dones": [terminated or truncated]}
+                    {"self": self, "infos": moves.infos, "rewards": moves.rewards, "dones": over, "actions": actions}
                 )
-                advance()
-                if not listener.on_step():
-                    break
-                observation, mask = next_observation, next_mask
-                if terminated or truncated:
-                    observation, info = env.reset()
-                    mask = self._mask_of(info)
+                goes_on = listener.on_step()
+                self._observations, self._masks = environments.renew(moves, over)
         listener.on_training_end()
         return self
+
+    def _replay_buffer(self) -> ReplayBuffer:
+        if self._replay is None:
+            sizes = self.config.buffer_size, self._num_inputs, self._num_actions
+            self._replay = ReplayBuffer(*sizes, self.config.prioritization)
+        return self._replay
+
+    def _decay_epsilon(self) -> None:
+        self.epsilon = max(self.config.epsilon_end, self.epsilon * self.config.epsilon_decay)
+
+    @property
+    def _importance(self) -> float:
+        """Exponent of the importance weights, rising to 1."""
+        start = self.config.importance_start
+        return start + (1.0 - start) * min(1.0, self.num_gradient_steps / self.config.importance_steps)
 
     def _is_time_to_learn(self) -> bool:
         assert self._replay is not None
         ready = self.num_timesteps >= self.config.learning_starts and len(self._replay) >= self.config.batch_size
         return ready and self.num_timesteps % self.config.train_frequency == 0
 
-    def _mask_of(self, info: dict[str, Any]) -> Mask:
-        mask: Mask | None = info.get("action_mask")
-        return np.ones(self._num_actions, dtype=np.int8) if mask is None else mask
-
-    def _gradient_step(self, batch: Batch) -> float:
+    def _gradient_step(self, batch: Batch, rows: NDArray[np.int64]) -> float:
+        config = self.config
         tensors = [torch.as_tensor(array, device=self.device) for array in batch]
-        observations, actions, returns, discounts, next_observations, next_masks = tensors
-        if self.num_gradient_steps % self.config.target_update_interval == 0:
-            self.target_network.load_state_dict(self.online_network.state_dict())
-        with torch.no_grad():
-            online_next, target_next = self.online_network(next_observations), self.target_network(next_observations)
+        observations, actions, returns, discounts, next_observations, next_masks, weights = tensors
+        if self.num_gradient_steps % config.target_update_interval == 0:
+            self._update_target()
+        if config.refit_interval and (self.num_gradient_steps + 1) % config.refit_interval == 0:
+            for network in (self.target_network, self.online_network):
+                network.refit(observations)  # type: ignore[operator]
+        with torch.no_grad(), self._precision():
+            online_next, target_next = self._online(next_observations), self._target(next_observations)
             target = double_q_target(returns, discounts, online_next, target_next, next_masks)
-        values = self.online_network(observations).gather(1, actions[:, None]).squeeze(1)
-        loss = functional.smooth_l1_loss(values, target)
+        with self._precision():
+            values = self._online(observations).gather(1, actions[:, None]).squeeze(1)
+        loss = (weights * functional.smooth_l1_loss(values.float(), target, reduction="none")).mean()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.max_grad_norm > 0:
-            torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), self.config.max_grad_norm)
+        if config.max_grad_norm > 0:
+            torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), config.max_grad_norm)
         self._optimizer.step()
+        if config.prioritization > 0:
+            self._replay_buffer().reprioritize(rows, (target - values.detach().float()).cpu().numpy())
         self.num_gradient_steps += 1
-        self.epsilon = max(self.config.epsilon_end, self.epsilon * self.config.epsilon_decay)
+        if config.epsilon_clock == "gradient":
+            self._decay_epsilon()
         return float(loss.detach())
+
+    def _update_target(self) -> None:
+        tau, online = self.config.tau, self.online_network.state_dict()
+        if tau < 1.0:
+            target = self.target_network.state_dict()
+            online = {name: target[name].lerp(value, tau) for name, value in online.items()}
+        self.target_network.load_state_dict(online)
 
     # -- keeping -------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
         """Write the policy: networks and settings in one safetensors file, which runs no code when read."""
-        tensors = {f"online.{name}": value for name, value in self.online_network.state_dict().items()}
-        tensors |= {f"target.{name}": value for name, value in self.target_network.state_dict().items()}
+        tensors = {f"online.{name}": value.contiguous() for name, value in self.online_network.state_dict().items()}
+        tensors |= {f"target.{name}": value.contiguous() for name, value in self.target_network.state_dict().items()}
         settings = {
             "format": FORMAT,
             "config": dataclasses.asdict(self.config),
@@ -223,7 +278,7 @@ class MaskedDQN:
         save_file(tensors, Path(path), metadata={"qas_agents": json.dumps(settings)})
 
     @classmethod
-    def load(cls, path: str | Path, env: gym.Env[Any, Any], device: str = "cpu") -> MaskedDQN:
+    def load(cls, path: str | Path, env: Any, device: str = "cpu") -> MaskedDQN:
         """Read a policy written by :meth:`save`; replay and optimiser state are not part of it.
 
         Raises:
@@ -238,7 +293,6 @@ class MaskedDQN:
             raise ValueError(must("path", f"name a file written by MaskedDQN.save ({error})", str(path))) from None
         if settings["format"] != FORMAT:
             raise ValueError(must("path", f"name a file of format {FORMAT}", settings["format"]))
-        settings["config"]["hidden"] = tuple(settings["config"]["hidden"])
         agent = cls(env, DQNConfig(**settings["config"]), device=device)
         if (settings["num_inputs"], settings["num_actions"]) != (agent._num_inputs, agent._num_actions):
             sizes = f"{settings['num_inputs']} inputs and {settings['num_actions']} actions"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
+
+CLOCKS = ("gradient", "environment")
 
 
 @dataclass(frozen=True)
@@ -12,48 +16,73 @@ class DQNConfig:
     """Everything that varies in the agent.
 
     Attributes:
-        hidden: Widths of the hidden layers.
+        network: The value network: ``name`` ("mlp", "kan" or "pykan") and its sizes.
+        dueling: Split values into the state's value and advantages.
         learning_rate: Adam's.
         gamma: Discount of one environment step.
         n_step: Rewards summed before bootstrapping with ``gamma**n``.
         batch_size: Transitions per gradient step.
         buffer_size: Transitions kept.
+        prioritization: Exponent of the priorities in proportional replay; 0 samples uniformly.
+        importance_start: First exponent of the importance weights.
+        importance_steps: Gradient steps until that exponent is 1.
         learning_starts: Environment steps before the first gradient step, all random.
         train_frequency: Environment steps per gradient step.
-        target_update_interval: Gradient steps between two copies to the target network.
+        target_update_interval: Gradient steps between two updates of the target network.
+        tau: Share of the online network in such an update; 1 copies it.
+        refit_interval: Gradient steps between two refits of a KAN's grids to a batch; 0 for none.
         epsilon_start: Probability of a random legal action at first.
         epsilon_end: Its floor.
-        epsilon_decay: Factor per gradient step.
+        epsilon_decay: Factor per step of ``epsilon_clock``.
+        epsilon_clock: "gradient" or "environment" steps; the latter from ``learning_starts`` on.
         max_grad_norm: Gradients are scaled down to this norm; 0 switches that off.
+        bf16: Networks compute in bfloat16 where that is safe.
+        compile: Networks are compiled by ``torch.compile``, which needs a C++ compiler.
     """
 
-    hidden: tuple[int, ...] = (256, 256)
+    network: Mapping[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": (256, 256)})
+    dueling: bool = False
     learning_rate: float = 3e-4
     gamma: float = 0.98
     n_step: int = 5
     batch_size: int = 128
     buffer_size: int = 50_000
+    prioritization: float = 0.0
+    importance_start: float = 0.4
+    importance_steps: int = 100_000
     learning_starts: int = 2_000
     train_frequency: int = 4
     target_update_interval: int = 500
+    tau: float = 1.0
+    refit_interval: int = 0
     epsilon_start: float = 1.0
     epsilon_end: float = 0.05
     epsilon_decay: float = 0.9998
+    epsilon_clock: str = "gradient"
     max_grad_norm: float = 10.0
+    bf16: bool = False
+    compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "buffer_size", "n_step", "train_frequency", "target_update_interval"):
+        for name in (
+            "batch_size",
+            "buffer_size",
+            "n_step",
+            "train_frequency",
+            "target_update_interval",
+            "importance_steps",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        for name in ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay"):
+        for name in ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay", "importance_start", "tau"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(must(name, "lie in [0, 1]", getattr(self, name)))
-        for name in ("learning_starts", "max_grad_norm"):
+        for name in ("learning_starts", "max_grad_norm", "prioritization", "refit_interval"):
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         if not self.learning_rate > 0:
             raise ValueError(must("learning_rate", "be positive", self.learning_rate))
-        if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(must("hidden", "hold positive widths", self.hidden))
+        if self.epsilon_clock not in CLOCKS:
+            raise ValueError(unknown_name("epsilon_clock", self.epsilon_clock, CLOCKS))
         if self.buffer_size < self.batch_size:
             raise ValueError(must("buffer_size", f"hold a batch of {self.batch_size}", self.buffer_size))

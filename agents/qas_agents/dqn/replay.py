@@ -1,4 +1,4 @@
-"""Uniform replay of n-step transitions."""
+"""Replay of n-step transitions, uniform or by priority."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Batch(NamedTuple):
     discounts: NDArray[np.float32]  # gamma**n, 0 after termination
     next_observations: NDArray[np.float32]
     next_masks: NDArray[np.int8]
+    weights: NDArray[np.float32]  # importance weights, at most 1
 
 
 class Transition(NamedTuple):
@@ -41,7 +42,7 @@ class NStepCollector:
     def __init__(self, n_step: int, gamma: float) -> None:
         self._n_step = n_step
         self._gamma = gamma
-        self._pending: deque[tuple[NDArray[np.float32], int, float]] = deque()
+        self.pending: deque[tuple[NDArray[np.float32], int, float]] = deque()
 
     def push(
         self,
@@ -54,54 +55,130 @@ class NStepCollector:
         next_mask: NDArray[np.int8],
     ) -> list[Transition]:
         """Add one step and return the transitions it completes."""
-        self._pending.append((observation, action, reward))
+        self.pending.append((observation, action, reward))
         over = terminated or truncated
         done: list[Transition] = []
-        while self._pending and (over or len(self._pending) == self._n_step):
+        while self.pending and (over or len(self.pending) == self._n_step):
             total = 0.0
-            for _, _, later in reversed(self._pending):
+            for _, _, later in reversed(self.pending):
                 total = later + self._gamma * total
-            discount = 0.0 if terminated else self._gamma ** len(self._pending)
-            first, first_action, _ = self._pending.popleft()
+            discount = 0.0 if terminated else self._gamma ** len(self.pending)
+            first, first_action, _ = self.pending.popleft()
             done.append(Transition(first, first_action, total, discount, next_observation, next_mask))
         return done
 
 
-class ReplayBuffer:
-    """A ring of transitions, sampled uniformly with replacement."""
+class SumTree:
+    """Numbers whose partial sums are searched in logarithmic time."""
 
-    def __init__(self, capacity: int, num_inputs: int, num_actions: int) -> None:
-        self._capacity = capacity
-        self._count = 0
-        self._observations = np.zeros((capacity, num_inputs), dtype=np.float32)
-        self._actions = np.zeros(capacity, dtype=np.int64)
-        self._returns = np.zeros(capacity, dtype=np.float32)
-        self._discounts = np.zeros(capacity, dtype=np.float32)
-        self._next_observations = np.zeros((capacity, num_inputs), dtype=np.float32)
-        self._next_masks = np.zeros((capacity, num_actions), dtype=np.int8)
+    def __init__(self, capacity: int) -> None:
+        self._leaves = 1 << (capacity - 1).bit_length()
+        self.nodes = np.zeros(2 * self._leaves)
+
+    @property
+    def total(self) -> float:
+        """Sum of all numbers."""
+        return float(self.nodes[1])
+
+    def get(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the numbers of ``rows``."""
+        return self.nodes[self._leaves + rows]
+
+    def set(self, rows: NDArray[np.int64], values: NDArray[np.float64] | float) -> None:
+        """Replace the numbers of ``rows``; of rows that repeat, the last counts."""
+        places = self._leaves + rows
+        self.nodes[places] = values
+        while places[0] > 1:
+            places = places >> 1
+            self.nodes[places] = self.nodes[2 * places] + self.nodes[2 * places + 1]
+
+    def find(self, sums: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the rows at which the partial sums pass ``sums``."""
+        places = np.ones(len(sums), dtype=np.int64)
+        left = sums.copy()
+        while places[0] < self._leaves:
+            places = 2 * places
+            goes_right = left >= self.nodes[places]
+            left -= np.where(goes_right, self.nodes[places], 0.0)
+            places += goes_right
+        return places - self._leaves
+
+
+class ReplayBuffer:
+    """A ring of transitions, sampled with replacement: uniformly, or in proportion to ``priority ** exponent``.
+
+    A new transition gets the largest priority so far.
+
+    Args:
+        capacity: Transitions kept.
+        num_inputs: Length of observations.
+        num_actions: Length of masks.
+        prioritization: The exponent; 0 for uniform sampling.
+
+    References:
+        Schaul et al., "Prioritized experience replay", arXiv:1511.05952, section 3.3, proportional variant.
+    """
+
+    FIELDS = ("observations", "actions", "returns", "discounts", "next_observations", "next_masks")
+
+    def __init__(self, capacity: int, num_inputs: int, num_actions: int, prioritization: float = 0.0) -> None:
+        self.capacity = capacity
+        self.count = 0  # transitions ever added
+        self.prioritization = prioritization
+        self.observations = np.zeros((capacity, num_inputs), dtype=np.float32)
+        self.actions = np.zeros(capacity, dtype=np.int64)
+        self.returns = np.zeros(capacity, dtype=np.float32)
+        self.discounts = np.zeros(capacity, dtype=np.float32)
+        self.next_observations = np.zeros((capacity, num_inputs), dtype=np.float32)
+        self.next_masks = np.zeros((capacity, num_actions), dtype=np.int8)
+        self.tree = SumTree(capacity) if prioritization > 0 else None
+        self.largest = 1.0
 
     def __len__(self) -> int:
-        return min(self._count, self._capacity)
+        return min(self.count, self.capacity)
 
     def add(self, transition: Transition) -> None:
         """Store a transition, overwriting the oldest when full."""
-        row = self._count % self._capacity
-        self._observations[row] = transition.observation
-        self._actions[row] = transition.action
-        self._returns[row] = transition.n_step_return
-        self._discounts[row] = transition.discount
-        self._next_observations[row] = transition.next_observation
-        self._next_masks[row] = transition.next_mask
-        self._count += 1
+        row = self.count % self.capacity
+        self.observations[row] = transition.observation
+        self.actions[row] = transition.action
+        self.returns[row] = transition.n_step_return
+        self.discounts[row] = transition.discount
+        self.next_observations[row] = transition.next_observation
+        self.next_masks[row] = transition.next_mask
+        if self.tree is not None:
+            self.tree.set(np.array([row]), self.largest**self.prioritization)
+        self.count += 1
 
-    def sample(self, batch_size: int, rng: np.random.Generator) -> Batch:
-        """Draw transitions."""
-        rows = rng.integers(len(self), size=batch_size)
-        return Batch(
-            self._observations[rows],
-            self._actions[rows],
-            self._returns[rows],
-            self._discounts[rows],
-            self._next_observations[rows],
-            self._next_masks[rows],
-        )
+    def sample(
+        self, batch_size: int, rng: np.random.Generator, importance: float = 1.0
+    ) -> tuple[Batch, NDArray[np.int64]]:
+        """Draw transitions.
+
+        Args:
+            batch_size: How many.
+            rng: Source of randomness.
+            importance: Exponent of the importance weights ``(N P(i)) ** -importance``, which are divided by the
+                batch's largest.
+
+        Returns:
+            The batch, and the rows that :meth:`reprioritize` wants to hear of.
+        """
+        if self.tree is None:
+            rows = rng.integers(len(self), size=batch_size)
+            weights = np.ones(batch_size, dtype=np.float32)
+        else:
+            total = self.tree.total
+            sums = (np.arange(batch_size) + rng.random(batch_size)) * (total / batch_size)
+            rows = np.minimum(self.tree.find(sums), len(self) - 1)  # rounding may point behind the last
+            raw = (len(self) * self.tree.get(rows) / total) ** -importance
+            weights = (raw / raw.max()).astype(np.float32)
+        return Batch._make([*(getattr(self, name)[rows] for name in self.FIELDS), weights]), rows
+
+    def reprioritize(self, rows: NDArray[np.int64], errors: NDArray[np.float32]) -> None:
+        """Take the temporal-difference errors of a sample as its priorities."""
+        if self.tree is None:
+            return
+        priorities = np.abs(errors).astype(np.float64) + 1e-6
+        self.largest = max(self.largest, float(priorities.max()))
+        self.tree.set(rows, priorities**self.prioritization)

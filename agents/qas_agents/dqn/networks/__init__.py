@@ -1,0 +1,46 @@
+"""Value networks, chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any, Final
+
+from torch import nn
+
+from qas_agents.dqn.networks.dueling import Dueling
+from qas_agents.dqn.networks.kan import KAN
+from qas_agents.dqn.networks.mlp import mlp
+from qas_agents.dqn.networks.pykan import PyKAN, from_pykan, to_pykan
+from qas_simulators.errors import unknown_name
+
+__all__ = ["KAN", "NETWORKS", "Dueling", "PyKAN", "from_pykan", "make_network", "mlp", "to_pykan"]
+
+
+def _kan(num_inputs: int, num_outputs: int, hidden: tuple[int, ...] = (2,), grid: int = 5, order: int = 3) -> KAN:
+    return KAN([num_inputs, *hidden, num_outputs], grid, order)
+
+
+def _pykan(num_inputs: int, num_outputs: int, hidden: tuple[int, ...] = (2,), grid: int = 5, order: int = 3) -> PyKAN:
+    return PyKAN([num_inputs, *hidden, num_outputs], grid, order)
+
+
+NETWORKS: Final[dict[str, Callable[..., nn.Module]]] = {"mlp": mlp, "kan": _kan, "pykan": _pykan}
+
+
+def make_network(settings: Mapping[str, Any], num_inputs: int, num_actions: int, dueling: bool = False) -> nn.Module:
+    """Return a network; ``settings`` are its ``name`` and the arguments of its function.
+
+    Raises:
+        ValueError: Unknown name or setting, or an impossible size.
+    """
+    given = dict(settings)
+    name = given.pop("name", None)
+    if name not in NETWORKS:
+        raise ValueError(unknown_name("network", name, NETWORKS))
+    allowed = [*signature(NETWORKS[name]).parameters][2:]
+    for setting in given:
+        if setting not in allowed:
+            raise ValueError(unknown_name(f"setting of network {name!r}", setting, allowed))
+    network = NETWORKS[name](num_inputs, num_actions + dueling, **given)
+    return Dueling(network) if dueling else network

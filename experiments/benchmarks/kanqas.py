@@ -1,0 +1,242 @@
+"""KANQAS's question, asked fairly: does a KAN in the double DQN find circuits that an MLP does not?
+
+    python experiments/benchmarks/kanqas.py run [workers]   # plays the missing cells, seed by seed
+    python experiments/benchmarks/kanqas.py report          # writes results/kanqas.{json,md}
+
+MLP, KAN and the random legal policy get the same environment steps; both networks the same batch, buffer, learning rate
+and exploration, ten true seeds each. One thread per cell; seconds are processor time. A finished cell is a file and is
+never played again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SEEDS = range(10)
+RUNS = Path("runs/kanqas")
+RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
+AGENTS = ("mlp", "kan", "random")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One problem, the steps to spend on it, and what agents share there.
+
+    Attributes:
+        environment: Its id.
+        settings: Arguments of ``gym.make``.
+        steps: Environment steps.
+        optimal: Gates of the shortest solution; 0 if it has none or it is unknown.
+        base: The agent preset both networks start from.
+        networks: The two networks.
+        shared: What is changed for both.
+    """
+
+    environment: str
+    settings: dict[str, Any]
+    steps: int
+    optimal: int
+    base: str
+    networks: dict[str, dict[str, Any]]
+    shared: dict[str, Any] = field(default_factory=dict)
+
+
+def kan(hidden: list[int], order: int = 3) -> dict[str, Any]:
+    """Return the settings of a KAN."""
+    return {"name": "kan", "hidden": hidden, "grid": 5, "order": order}
+
+
+MLP = {"name": "mlp", "hidden": [30, 30, 30], "activation": "relu"}
+OURS = {"name": "mlp", "hidden": [128, 128]}
+SMALL = {"batch_size": 500, "buffer_size": 10_000, "learning_starts": 500}
+TASKS = {
+    "Bell": Task("QAS-Bell-v0", {}, 30_000, 2, "kanqas_mlp", {"mlp": MLP, "kan": kan([2])}, SMALL),
+    "GHZ-3": Task(
+        "QAS-GHZ-v0", {}, 40_000, 3, "kanqas_mlp", {"mlp": MLP, "kan": kan([3], 4)}, {**SMALL, "gamma": 0.64}
+    ),
+    "Bell, noisy": Task(
+        "QAS-Bell-v0", {"noise": "kanqas"}, 15_000, 0, "kanqas_mlp", {"mlp": MLP, "kan": kan([10, 10, 10], 4)}
+    ),
+    "H2, 4 qubits": Task(
+        "QAS-H2-v0", {"bond_length": 0.7}, 40_000, 0, "dqn", {"mlp": OURS, "kan": kan([10])}, {"learning_starts": 5_000}
+    ),
+    "LiH, 4 qubits": Task(
+        "QAS-LiH-v0", {}, 40_000, 0, "dqn", {"mlp": OURS, "kan": kan([10])}, {"learning_starts": 5_000}
+    ),
+}
+
+
+def path_of(task: str, agent: str, seed: int) -> Path:
+    """Return the file of a cell."""
+    return RUNS / f"{task.replace(', ', '_').replace(' ', '_')}-{agent}-seed{seed}.json"
+
+
+class Tally:
+    """Hears every step; keeps every episode's end and the best circuit."""
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+        self.episodes: list[tuple[bool, int, float]] = []  # success, gates, error
+        self.evaluations = 0
+        self.best: dict[str, Any] = {}
+        self._rank: tuple[float, ...] = (2,)
+
+    def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        """Hear one step."""
+        from qas_experiments.recorder import rank_of
+
+        info = locals_["infos"][0]
+        self.evaluations += int(info["evaluations"])
+        error, gates = float(info["energy_error"]), int(info["num_gates"])
+        rank = rank_of(self._env.problem.accuracy, error, int(info["num_two_qubit_gates"]), gates)
+        if rank < self._rank:
+            self._rank = rank
+            self.best = {
+                "energy_error": error,
+                "two_qubit_gates": int(info["num_two_qubit_gates"]),
+                "gates": gates,
+                "depth": int(info["depth"]),
+                "qasm": self._env.circuit.to_qasm3(),
+            }
+        if locals_["dones"][0]:
+            self.episodes.append((bool(info["success"]), gates, error))
+        return True
+
+
+def play(task_name: str, agent_name: str, seed: int) -> None:
+    """Play one cell and write its file."""
+    import gymnasium as gym
+    import torch
+    from omegaconf import OmegaConf
+
+    import qas_envs  # noqa: F401
+    from qas_agents import DQNConfig, MaskedDQN, RandomPolicy
+    from qas_experiments.evaluation import greedy_rollout
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore", UserWarning)  # the noisy task is known to be out of reach
+    task = TASKS[task_name]
+    env = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
+    env.reset(seed=0)
+    env.step(0)  # compiles what is not in the cache yet
+    tally = Tally(env)
+    result: dict[str, Any] = {"task": task_name, "agent": agent_name, "seed": seed, "steps": task.steps}
+    agent: Any
+    if agent_name == "random":
+        agent = RandomPolicy(env, seed)
+    else:
+        preset = dict(OmegaConf.to_container(OmegaConf.load(CONF / f"{task.base}.yaml")))  # type: ignore[call-overload]
+        preset.pop("name")
+        config = DQNConfig(**{**preset, **task.shared, "network": task.networks[agent_name]})
+        agent = MaskedDQN(env, config, seed)
+        result["parameters"] = sum(p.numel() for p in agent.online_network.parameters())
+    started = time.process_time()
+    agent.learn(task.steps, callback=tally)
+    result |= {
+        "processor_seconds": time.process_time() - started,
+        "evaluations": tally.evaluations,
+        "episodes": tally.episodes,
+        "best": tally.best,
+    }
+    if agent_name != "random":
+        judge = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
+        found, _ = greedy_rollout(agent, judge)
+        result["policy"] = found.numbers() | {"success": bool(found.energy_error < judge.problem.accuracy)}
+    target = path_of(task_name, agent_name, seed)
+    part = target.with_suffix(".part")
+    part.write_text(json.dumps(result))
+    part.replace(target)
+
+
+def run(workers: int) -> None:
+    """Play all missing cells, each in a process of its own."""
+    RUNS.mkdir(parents=True, exist_ok=True)
+    cells = [(task, agent, seed) for seed in SEEDS for task in TASKS for agent in AGENTS]
+
+    def one(cell: tuple[str, str, int]) -> None:
+        if not path_of(*cell).exists():
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+            command = [sys.executable, __file__, "cell", *map(str, cell)]
+            subprocess.run(command, env=environment, check=True)
+            print(*cell, flush=True)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(one, cells))
+
+
+def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
+    """Return what the table shows of one cell."""
+    success = np.array([episode[0] for episode in cell["episodes"]])
+    gates = np.array([episode[1] for episode in cell["episodes"]])
+    best, policy = cell["best"], cell.get("policy", {})
+    return {
+        "success": 100 * success.mean(),
+        "success, last 1000": 100 * success[-1000:].mean(),
+        "optimal": 100 * (success & (gates == optimal)).mean() if optimal else float("nan"),
+        "policy": 100.0 * policy["success"] if policy else float("nan"),
+        "policy error": policy.get("energy_error", float("nan")),
+        "policy CNOT": policy.get("two_qubit_gates", float("nan")),
+        "best error": best["energy_error"],
+        "best CNOT": best["two_qubit_gates"],
+        "best depth": best["depth"],
+        "ms per episode": 1000 * cell["processor_seconds"] / len(success),
+    }
+
+
+def report() -> None:
+    """Write the table of all finished cells."""
+    from qas_experiments.statistics import iqm_with_interval
+
+    lines = ["# MLP against KAN in the double DQN, equal budgets", ""]
+    kept = []
+    for name, task in TASKS.items():
+        table: dict[str, dict[str, str]] = {}
+        counts = {}
+        for agent in AGENTS:
+            paths = [path_of(name, agent, seed) for seed in SEEDS if path_of(name, agent, seed).exists()]
+            cells = [json.loads(path.read_text()) for path in paths]
+            if not cells:
+                continue
+            rows = [figures(cell, task.optimal) for cell in cells]
+            for cell, row in zip(cells, rows, strict=True):
+                small = {key: value for key, value in cell.items() if key != "episodes"}
+                kept.append(small | {"num_episodes": len(cell["episodes"]), "figures": row})
+            counts[agent] = f"{agent} ({len(cells)} seeds)"
+            table[agent] = {key: iqm_with_interval([row[key] for row in rows]) for key in rows[0]}
+            table[agent]["active parameters"] = f"{cells[0].get('parameters', 0):,}"
+        if not table:
+            continue
+        lines += [f"## {name}, {task.steps:,} steps", "", "| | " + " | ".join(counts.values()) + " |"]
+        lines += ["| --- |" + " --- |" * len(counts)]
+        for key in next(iter(table.values())):
+            values = [table[agent][key] for agent in counts]
+            if any(value != "-" for value in values):
+                lines.append(f"| {key} | {' | '.join(values)} |")
+        lines.append("")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "kanqas.md").write_text("\n".join(lines), encoding="utf-8")
+    (RESULTS / "kanqas.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        run(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
+    elif sys.argv[1:2] == ["cell"]:
+        play(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1:] == ["report"]:
+        report()
+    else:
+        sys.exit(__doc__)

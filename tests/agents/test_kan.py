@@ -1,0 +1,136 @@
+"""B-splines against SciPy, gradients against finite differences, refits that keep functions, pykan's outputs."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import BSpline
+
+from qas_agents.dqn.networks import KAN, from_pykan, make_network, to_pykan
+from qas_agents.dqn.networks.kan import KANLayer
+
+
+def layer_of(knots: torch.Tensor, order: int, outputs: int = 3) -> KANLayer:
+    layer = KANLayer(len(knots), outputs, knots.shape[1] - 2 * order - 1, order)
+    layer.take_up_knots(knots)
+    return layer
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("is_uniform", [True, False])
+def test_basis_equals_scipy(order: int, is_uniform: bool) -> None:
+    grid, rng = 4, np.random.default_rng(order)
+    steps = np.full(grid + 2 * order, 0.5) if is_uniform else rng.uniform(0.2, 1.0, grid + 2 * order)
+    knots = np.concatenate([[-1.7], -1.7 + steps.cumsum()])
+    layer = layer_of(torch.tensor(knots, dtype=torch.float32).repeat(2, 1), order)
+    assert layer._is_uniform == is_uniform
+    x = np.linspace(knots[0] + 1e-3, knots[-1] - 1e-3, 41)
+    ours = layer.basis(torch.tensor(np.stack([x, x[::-1]], axis=1), dtype=torch.float32))
+    bumps = [BSpline.basis_element(knots[m : m + order + 2], extrapolate=False)(x) for m in range(grid + order)]
+    theirs = np.nan_to_num(np.stack(bumps, axis=1))
+    np.testing.assert_allclose(ours[:, 0], theirs, atol=3e-6)
+    np.testing.assert_allclose(ours[:, 1], theirs[::-1], atol=3e-6)
+    outside = torch.tensor([[float(knots[0]) - 1.0], [float(knots[-1]) + 1.0]]).repeat(1, 2)
+    assert layer.basis(outside).abs().max() == 0.0
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_gradients_by_finite_differences(order: int) -> None:
+    torch.manual_seed(0)
+    network = KAN([3, 2, 4], grid=3, order=order).double()
+    x = torch.rand(5, 3, dtype=torch.float64, requires_grad=True) * 1.6 - 0.8
+    assert torch.autograd.gradcheck(network, (x,), atol=1e-6)
+    parameters = dict(network.named_parameters())
+    names = tuple(parameters)
+
+    def of(*values: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(network, dict(zip(names, values, strict=True)), (x.detach(),))
+
+    assert torch.autograd.gradcheck(of, tuple(p.detach().requires_grad_() for p in parameters.values()), atol=1e-6)
+
+
+def test_binary_and_mixed_inputs_take_the_short_way_to_the_same_outputs() -> None:
+    torch.manual_seed(0)
+    layer = KANLayer(6, 4)
+    ones = (torch.rand(20, 6) < 0.4).float()
+    mixed = ones.clone()
+    mixed[:, [1, 4]] = torch.randn(20, 2)
+    for x in (ones, mixed, torch.randn(20, 6)):
+        direct = layer.edges(x).sum(dim=1)
+        torch.testing.assert_close(layer(x), direct, atol=2e-6, rtol=1e-5)
+        gradients = [
+            torch.autograd.grad((value**2).sum(), tuple(layer.parameters()), retain_graph=True)
+            for value in (layer(x), direct)
+        ]
+        for one, other in zip(*gradients, strict=True):
+            torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-4)
+
+
+def test_refit_keeps_the_function_and_spares_constant_inputs() -> None:
+    torch.manual_seed(0)
+    network = KAN([3, 2, 2], grid=40)
+    with torch.no_grad():
+        for layer in network.layers:  # smooth splines, which other grids can follow
+            layer.coefficients.copy_(
+                0.3 * torch.sin(torch.arange(43.0) / 9.0)[None, :, None].expand_as(layer.coefficients)
+            )
+    x = torch.rand(200, 3) * 0.8 - 0.4
+    x[:, 1] = 0.25
+    x[:, 2] = (x[:, 2] > 0).float()
+    before = network(x).detach()
+    constant = network.layers[0].coefficients[1].clone()
+    network.refit(x)
+    first = network.layers[0]
+    torch.testing.assert_close(network(x).detach(), before, atol=2e-3, rtol=0)
+    assert torch.equal(first.coefficients[1], constant) and first.coefficients[2].abs().max() > 0.01
+    assert first.knots[0, 3] == pytest.approx(float(x[:, 0].min()), abs=0.02)
+    torch.testing.assert_close(first.knots[1], KANLayer(1, 1, 40).knots[0])
+    twin = KAN([3, 2, 2], grid=40)
+    twin.load_state_dict(network.state_dict())
+    torch.testing.assert_close(twin(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("widths", "order", "count"),
+    [((84, 2, 12), 3, 1_920), ((84, 3, 12), 4, 3_168), ((288, 3, 21), 4, 10_197), ((84, 10, 10, 10, 12), 4, 12_760)],
+)
+def test_active_parameters_of_kanqas(widths: tuple[int, ...], order: int, count: int) -> None:
+    assert KAN(widths, 5, order).num_active_parameters == count
+
+
+@pytest.mark.parametrize("order", [3, 4])
+def test_pykan_gives_the_same_outputs(order: int) -> None:
+    kan = pytest.importorskip("kan")
+    states = random.getstate(), torch.random.get_rng_state()
+    ours = KAN([5, 3, 2], 5, order)
+    x = torch.cat([torch.rand(50, 5) * 2 - 1, (torch.rand(50, 5) < 0.5).float()])
+    torch.random.set_rng_state(states[1])
+    theirs = to_pykan(ours)
+    assert random.getstate() == states[0] and torch.equal(torch.random.get_rng_state(), states[1])
+    torch.testing.assert_close(theirs(x), ours(x), atol=1e-6, rtol=0)
+    theirs.update_grid_from_samples(x)  # knots are no longer uniform
+    back = from_pykan(theirs)
+    assert not all(layer._is_uniform for layer in back.layers)
+    torch.testing.assert_close(back(x), theirs(x), atol=1e-6, rtol=0)
+    fresh = kan.KAN(width=[4, 2, 3], grid=5, k=order, seed=3, auto_save=False)
+    torch.testing.assert_close(from_pykan(fresh)(x[:, :4]), fresh(x[:, :4]), atol=1e-6, rtol=0)
+    fresh.act_fun[0].mask.data[1, 0] = 0.0  # pruned
+    torch.testing.assert_close(from_pykan(fresh)(x[:, :4]), fresh(x[:, :4]), atol=1e-6, rtol=0)
+    fresh.node_bias[0].data += 1.0
+    with pytest.raises(ValueError, match="node_bias"):
+        from_pykan(fresh)
+
+
+def test_pykan_as_a_network_follows_our_seed_and_touches_no_generator() -> None:
+    pytest.importorskip("kan")
+    outputs = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        numbers = np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
+        network = make_network({"name": "pykan", "hidden": [2]}, 6, 3)
+        assert (np.random.get_state()[1] == numbers).all()  # type: ignore[index]  # noqa: NPY002
+        outputs.append(network(torch.ones(2, 6)).detach())
+    assert torch.allclose(outputs[0], outputs[1], atol=1e-6) and not torch.allclose(outputs[0], outputs[2], atol=1e-3)
