@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -34,6 +35,9 @@ FIGURES = (
     "gradients",
 )
 """The numbers in ``info``."""
+
+
+_KEPT = ("energy", "first_energy", "wasted", "halt_at", "over", "threshold")
 
 
 class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
@@ -120,6 +124,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._halt_at: int | None = None
         self._over = True
         self._errors: list[float] = []  # of the episode, for pictures
+        self._actions: list[int] = []  # that appended the episode's gates
         self._threshold = self.curriculum.threshold
         self._window: Any = None
         self._warn_if_trivial()
@@ -171,6 +176,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._energy = self._first_energy
         self.encoder.reset(self.problem)
         self.mask.reset()
+        self._actions.clear()
         self._threshold = self.curriculum.threshold  # by which the last step was judged
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
@@ -224,6 +230,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         else:
             self.encoder.append(index)
             self.mask.update(index)
+            self._actions.append(index)
             new_gates, two_qubit_gates = 1, int(self.catalogue.is_two_qubit[index])
         previous, self._energy = self._energy, energy
         curriculum.observe(energy)
@@ -306,6 +313,39 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             evaluations,
             gradients,
         )
+
+    def state(self) -> dict[str, Any]:
+        """Return where the episode, the curriculum and all randomness stand, in numbers that JSON keeps exactly."""
+        return {
+            "rng": self.np_random.bit_generator.state,
+            "simulator_rng": self.simulator.rng.bit_generator.state,
+            "curriculum": dict(vars(self.curriculum)),
+            "context": list(self.context),
+            "actions": list(self._actions),
+            "params": self.circuit.params.tolist(),
+            **{name: getattr(self, f"_{name}") for name in _KEPT},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken, in an environment built alike."""
+        if self.family is not None:
+            self.context = tuple(state["context"])
+            self._take_up(self.family.at(self.context))
+        vars(self.curriculum).update(state["curriculum"])
+        self.np_random.bit_generator.state = state["rng"]
+        self.simulator.rng.bit_generator.state = state["simulator_rng"]
+        self.circuit.assign(self.initial)
+        self.encoder.reset(self.problem)
+        self.mask.reset()
+        self._actions = list(state["actions"])
+        for action in self._actions:
+            self.catalogue.append(self.circuit, action)
+            self.encoder.append(action)
+            self.mask.update(action)
+        self.circuit.params = state["params"]
+        for name in _KEPT:
+            setattr(self, f"_{name}", state[name])
+        self._errors = [self._energy - self.problem.ground_energy]
 
     def render(self) -> Any:
         """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.

@@ -32,13 +32,13 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     try:
         check_overrides(config_name, overrides)
     except (ValueError, HydraException, OmegaConfBaseException) as error:
-        _fail(error)
+        fail(error)
 
     def task(config: DictConfig) -> None:
         try:
             function(OmegaConf.to_object(config))
         except (ValueError, OmegaConfBaseException) as error:
-            _fail(error)
+            fail(error)
 
     hydra.main(version_base="1.3", config_path="pkg://" + _CONF, config_name=config_name)(task)()
 
@@ -48,7 +48,8 @@ def _open_component(argument: str) -> str:
     return f"++{argument}" if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument) else argument
 
 
-def _fail(error: Exception) -> NoReturn:
+def fail(error: Exception) -> NoReturn:
+    """End the process with status 2 and one line on standard error."""
     told = f"{error} {error.__cause__ or ''}"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     sys.stderr.write(f"error: {' '.join(lines[:4])}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from qas_envs import CircuitBuildingEnv
@@ -49,6 +50,15 @@ class PolicyWatcher:
         self._env = env
         self._path = path
         self.best: Found | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered, for JSON."""
+        return {"best": None if self.best is None else self.best.state(), "env": self._env.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken."""
+        self.best = None if state["best"] is None else Found.of_state(state["best"])
+        self._env.restore(state["env"])
 
     def look(self, agent: Any) -> tuple[Found, int]:
         """Play once; save the agent if its circuit beats all before. Return what ``greedy_rollout`` returns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,10 @@ def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: i
     if energy_error < accuracy:
         return (0, two_qubit_gates, gates, energy_error)
     return (1, energy_error, two_qubit_gates, gates)
+
+
+_FIGURES = ("energy", "energy_error", "evaluations", "seconds")
+_COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "improvements")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,19 @@ class Found:
     def rank(self, accuracy: float) -> tuple[float, ...]:
         """Return :func:`rank_of` this circuit."""
         return rank_of(accuracy, self.energy_error, self.circuit.num_two_qubit_gates, self.circuit.num_gates)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything in numbers and words that JSON keeps exactly."""
+        circuit = {"num_qubits": self.circuit.num_qubits, "gates": [list(operation) for operation in self.circuit]}
+        return {name: getattr(self, name) for name in _FIGURES} | {"circuit": circuit}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Found:
+        """Return what :meth:`state` was taken of."""
+        circuit = Circuit(state["circuit"]["num_qubits"])
+        for name, qubits, angle in state["circuit"]["gates"]:
+            circuit.append(name, qubits, angle)
+        return cls(circuit, **{name: state[name] for name in _FIGURES})
 
     def numbers(self) -> dict[str, Any]:
         """Return the figures without the circuit."""
@@ -82,9 +99,26 @@ class Recorder:
         self.first_solved: Found | None = None
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
+    def state(self) -> dict[str, Any]:
+        """Return all that was recorded, for JSON."""
+        circuits = {"best": self.best, "first_solved": self.first_solved}
+        state = {name: None if found is None else found.state() for name, found in circuits.items()}
+        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken."""
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
+        self.best, self.first_solved = (
+            None if state[name] is None else Found.of_state(state[name]) for name in ("best", "first_solved")
+        )
+        if self.best is not None:
+            self._best_rank = self.best.rank(self._accuracy)
+        self._started = time.perf_counter() - state["seconds"]
+
     @property
     def seconds(self) -> float:
-        """Wall time since the recorder was made."""
+        """Wall time of the training, interruptions left out."""
         return time.perf_counter() - self._started
 
     def spend(self, evaluations: int, gradients: int) -> None:

@@ -107,10 +107,10 @@ def save_picture(circuit: Circuit, path: Path) -> None:
 class TensorBoardWriter:
     """Averages of the last episodes as TensorBoard scalars."""
 
-    def __init__(self, folder: Path, every: int = 50) -> None:
+    def __init__(self, folder: Path, every: int = 50, first_step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder))
+        self._writer = SummaryWriter(str(folder), purge_step=first_step)
         self._every = every
         self._recent: deque[dict[str, Any]] = deque(maxlen=every)
 

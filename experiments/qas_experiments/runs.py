@@ -22,14 +22,32 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
+        self._make(path)
+        self.path = path
+        self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """Return the folder of a run that is to go on.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not (path / "config.yaml").exists():
+            raise ValueError(must("resume", "name the folder of a run", str(path)))
+        folder = cls.__new__(cls)
+        folder.path = path
+        folder._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
+        return folder
+
+    @staticmethod
+    def _make(path: Path) -> None:
         try:
             path.mkdir(parents=True)
         except FileExistsError:
             raise ValueError(must("run", "name a new folder (runs are never overwritten)", str(path))) from None
         except OSError as error:
             raise ValueError(must("run", f"name a folder that can be made ({error.strerror})", str(path))) from None
-        self.path = path
-        self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file atomically and return its path."""
@@ -44,6 +62,16 @@ class RunFolder:
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``."""
         self._metrics.write(json.dumps(row) + "\n")
+
+    def metrics_size(self) -> int:
+        """Return how many bytes of metrics are on disk, all written so far."""
+        self._metrics.flush()
+        return self._metrics.tell()
+
+    def cut_metrics(self, size: int) -> None:
+        """Forget metrics beyond so many bytes: they belong to steps that will be made again."""
+        self._metrics.truncate(size)
+        self._metrics.seek(size)
 
     def close(self) -> None:
         """Flush the metrics."""

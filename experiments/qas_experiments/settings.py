@@ -42,6 +42,7 @@ class TrainingSettings:
     evaluate_every: int = 10  # training episodes between two rollouts of the greedy policy
     baselines: bool = True  # play the random legal policy and the greedy construction too
     progress: bool = True
+    checkpoint_every: int = 20_000  # steps; 0 for none but where a signal ends the run
 
 
 @dataclass
@@ -53,6 +54,7 @@ class TrainSettings:
     optimizer: dict[str, Any] = MISSING
     noise: dict[str, Any] = MISSING
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    resume: str | None = None  # folder of a run that was interrupted; all settings are its own
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
 
 

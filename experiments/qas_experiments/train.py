@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import signal
-import threading
+import json
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import OmegaConf
@@ -24,11 +22,13 @@ from rich.table import Table
 from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
-from qas_experiments.cli import run_command
-from qas_experiments.evaluation import PolicyWatcher, greedy_rollout, trivial_circuits
+from qas_experiments.cli import fail, run_command
+from qas_experiments.evaluation import trivial_circuits
+from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.recorder import Found, Recorder
-from qas_experiments.reporting import TensorBoardWriter, TrainingBar, closing_table, save_picture
+from qas_experiments.reporting import TrainingBar, closing_table, save_picture
 from qas_experiments.runs import RunFolder, default_path, versions
+from qas_experiments.session import Session
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
@@ -37,47 +37,27 @@ _WIDTH = 110  # of the closing table, and of everything where there is no termin
 
 def main() -> None:
     """Entry point of the console script."""
+    resume = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
+    if resume and len(sys.argv) > 2:
+        fail(ValueError(must("resume", "stand alone (a run goes on with its own settings)", " ".join(sys.argv[1:]))))
     run_command("train", train)
 
 
-class Interrupt:
-    """Set by the first Ctrl-C or SIGTERM; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        """Handle the signal."""
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
-
-
-@contextmanager
-def interrupt_requests() -> Iterator[Interrupt]:
-    """Turn Ctrl-C into a request that training loops look at; outside the main thread nothing is caught."""
-    interrupt = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupt
-        return
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 def train(settings: TrainSettings) -> dict[str, Any]:
-    """Train, evaluate the frozen policy, play the baselines, write the run folder.
+    """Train, or go on training, evaluate the frozen policy, play the baselines, write the run folder.
 
     Returns:
         The summary, as in ``summary.json``.
 
     Raises:
-        ValueError: Settings that do not make sense, or a run folder that exists.
+        ValueError: Settings that do not make sense, a run folder that exists, or none to resume.
     """
+    resumed = settings.resume
+    if resumed is not None:
+        settings = _settings_of(Path(resumed))
     training = settings.training
+    if training.checkpoint_every < 0:
+        raise ValueError(must("training.checkpoint_every", "not be negative", training.checkpoint_every))
     for name in ("total_timesteps", "threads", "evaluate_every"):
         if getattr(training, name) < 1:
             raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
@@ -94,25 +74,26 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         console.print(f"warning: {message}", highlight=False, soft_wrap=True)
     agent = make_agent(settings, env)
-    when = datetime.now().strftime("%Y%m%d-%H%M%S")
-    default = default_path(settings.env.id, settings.agent["name"], training.seed, when)
-    folder = RunFolder(Path(settings.run) if settings.run else default)
+    folder = RunFolder.reopen(Path(resumed)) if resumed is not None else _new_folder(settings)
     path = folder.path
-    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
-    folder.write_json("versions.json", versions())
     console.print(
         f"[bold]{env.problem.name}[/]: {env.problem.num_qubits} qubits, {len(env.catalogue)} actions, run {path}"
     )
-    judge.reset()
+    judge.reset(seed=training.seed)
     judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
     ready_seconds = time.perf_counter() - started
     console.print(f"environment and kernels ready after {ready_seconds:.1f} s", highlight=False)
-    with interrupt_requests() as interrupt:
-        recorder, policies = _learn(settings, agent, env, judge, folder, console, interrupt)
+    with closing(folder), interrupt_requests() as interrupt:
+        session = Session(training, agent, env, judge, folder, console, interrupt)
+        recorder = session.recorder
+        if resumed is not None:
+            console.print(
+                f"resumed after {recorder.steps:,} steps" if session.resume() else "no checkpoint: from the start"
+            )
+        policies = session.run()
         rows: dict[str, Found | None] = {"found in training": recorder.best, **policies, **trivial_circuits(judge)}
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
-    folder.close()
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
@@ -128,48 +109,28 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     return summary
 
 
-def _learn(
-    settings: TrainSettings,
-    agent: Agent,
-    env: CircuitBuildingEnv,
-    judge: CircuitBuildingEnv,
-    folder: RunFolder,
-    console: Console,
-    interrupt: Interrupt,
-) -> tuple[Recorder, dict[str, Found | None]]:
-    """Train; return what was recorded and the circuits of the frozen policies."""
-    training = settings.training
-    is_policy = hasattr(agent, "save")
-    watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
-    board = TensorBoardWriter(folder.path / "tensorboard")
+def _new_folder(settings: TrainSettings) -> RunFolder:
+    when = datetime.now().strftime("%Y%m%d-%H%M%S")
+    default = default_path(settings.env.id, settings.agent["name"], settings.training.seed, when)
+    folder = RunFolder(Path(settings.run) if settings.run else default)
+    folder.write_json("versions.json", versions())
+    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    return folder
 
-    def on_episode(row: dict[str, Any]) -> None:
-        if is_policy and row["episode"] % training.evaluate_every == 0:
-            found, gradients = watcher.look(agent)
-            recorder.spend(found.evaluations, gradients)
-            row |= {
-                "policy_energy_error": found.energy_error,
-                "policy_two_qubit_gates": found.circuit.num_two_qubit_gates,
-            }
-        folder.append_metrics({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-        board.add(row)
 
-    def should_stop() -> bool:
-        bar.update(recorder)
-        return interrupt.requested
+def _settings_of(path: Path) -> TrainSettings:
+    """Return the settings of a run that can go on.
 
-    with TrainingBar(console, training.total_timesteps, env.problem.unit, training.progress) as bar:
-        recorder = Recorder(env, on_episode, should_stop)
-        agent.learn(training.total_timesteps, callback=recorder)
-    board.close()
-    policies: dict[str, Found | None] = {}
-    if is_policy:
-        last, gradients = watcher.look(agent)
-        recorder.spend(last.evaluations, gradients)
-        agent.save(str(folder.path / "policy_last.safetensors"))  # type: ignore[attr-defined]
-        frozen = type(agent).load(str(folder.path / "policy_best.safetensors"), judge)  # type: ignore[attr-defined]
-        policies = {"frozen policy, best": greedy_rollout(frozen, judge)[0], "frozen policy, last": last}
-    return recorder, policies
+    Raises:
+        ValueError: There is no such run, or it is finished.
+    """
+    if not (path / "config.yaml").exists():
+        raise ValueError(must("resume", "name the folder of a run", str(path)))
+    summary = path / "summary.json"
+    if summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]:
+        raise ValueError(must("resume", "name a run that was interrupted (this one is finished)", str(path)))
+    merged = OmegaConf.merge(OmegaConf.structured(TrainSettings), OmegaConf.load(path / "config.yaml"))
+    return cast(TrainSettings, OmegaConf.to_object(merged))
 
 
 def _play_baselines(

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from qas_experiments.building import AGENTS, make_agent, make_environment
 from qas_experiments.cli import check_overrides
 from qas_experiments.recorder import Recorder
+from qas_experiments.session import Session
 from qas_experiments.settings import TrainSettings, register_schemas
 from qas_experiments.train import train
 from qas_simulators import Circuit
@@ -248,7 +249,7 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert "Traceback" not in output and "was not played" in output
-    assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES
+    assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES | {"checkpoint"}
     summary = json.loads((tmp_path / "cut" / "summary.json").read_text())
     assert summary["interrupted"] and summary["rows"]["found in training"]["energy_error"] > -1e-9
 
@@ -268,3 +269,80 @@ def test_couplings_and_initial_circuits_from_the_command_line() -> None:
     assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
     with pytest.raises(ValueError, match="vary"):  # its table is of one instance
         check_overrides("train", ["env.vary={field:[0.5,1.5]}"])
+
+
+# -- checkpoints -----------------------------------------------------------------------------------------------------
+
+LONG = [
+    *QUICK,
+    "training.total_timesteps=900",
+    "training.checkpoint_every=150",
+    "env=tfim",
+    "env.problem.num_qubits=2",
+    "agent.buffer_size=400",
+    "agent.n_step=3",
+]
+VARIANTS = {
+    "plain": [],
+    "priorities, shot noise": ["agent.prioritization=0.6", "noise=mumbai", "optimizer=adam_spsa"],
+    "kan": ["agent.network={name: kan, hidden: [3]}", "agent.refit_interval=50", "agent.dueling=true"],
+    "curriculum, halting": [
+        "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
+        "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
+    ],
+}
+
+
+def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
+    """Train until so many checkpoints are written."""
+    original, written = Session.checkpoint, []
+
+    def checkpoint(session: Session) -> None:
+        original(session)
+        written.append(1)
+        if len(written) == stop_after:
+            raise RuntimeError("power cut")
+
+    with monkeypatch.context() as context:
+        context.setattr(Session, "checkpoint", checkpoint)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(settings)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [entry for entry in LONG if not ("network" in entry and "network" in "".join(VARIANTS[variant]))]
+    settings += VARIANTS[variant]
+    whole = train(compose(*settings, f"run={tmp_path / 'whole'}"))
+    for stop_after in (1, 4):  # checkpoints, counted from the last start
+        start = f"resume={tmp_path / 'cut'}" if (tmp_path / "cut").exists() else f"run={tmp_path / 'cut'}"
+        cut_power(monkeypatch, compose(start) if start.startswith("resume") else compose(*settings, start), stop_after)
+    resumed = train(compose(f"resume={tmp_path / 'cut'}"))
+    for name in ("policy_last.safetensors", "policy_best.safetensors", "metrics.jsonl", "best.qasm"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+    for key in ("steps", "episodes", "evaluations", "gradients"):
+        assert whole["training"][key] == resumed["training"][key]
+    with pytest.raises(ValueError, match="this one is finished"):
+        train(compose(f"resume={tmp_path / 'cut'}"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "experiments" / "benchmarks" / "kill_and_resume.py"
+    result = subprocess.run(
+        [sys.executable, str(script), "3", "6000", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "3 kills" in result.stdout and "all files are the same bytes" in result.stdout
+
+
+def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = command("resume=nowhere", cwd=tmp_path)
+    assert result.returncode == 2 and "must name the folder of a run" in result.stderr
+    result = command("resume=nowhere", "env=h2", cwd=tmp_path)
+    assert result.returncode == 2 and "stand alone" in result.stderr
+    cut_power(monkeypatch, compose(*LONG, f"run={tmp_path / 'run'}"), 1)
+    numbers = next((tmp_path / "run" / "checkpoint").glob("numbers-*.json"))
+    numbers.write_text(numbers.read_text()[:100])
+    with pytest.raises(ValueError, match="whole checkpoint"):
+        train(compose(f"resume={tmp_path / 'run'}"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 from qas_agents.callbacks import Callback, as_callback
@@ -21,10 +18,11 @@ from qas_agents.dqn.config import DQNConfig
 from qas_agents.dqn.environments import Environments
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
+from qas_agents.dqn.policies import prefixed, read_policy, save_policy
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
 from qas_simulators.errors import must
 
-FORMAT = 2
+_COUNTERS = ("num_timesteps", "num_gradient_steps", "epsilon", "loss")
 
 
 class MaskedDQN:
@@ -61,7 +59,7 @@ class MaskedDQN:
         self.num_gradient_steps = 0
         self.epsilon = self.config.epsilon_start
         self.loss = float("nan")
-        self._num_inputs, self._num_actions = self._environments.num_inputs, self._environments.num_actions
+        self.num_inputs, self.num_actions = self._environments.num_inputs, self._environments.num_actions
         self._rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator alone
             torch.manual_seed(int(self._rng.integers(2**31)))
@@ -71,7 +69,7 @@ class MaskedDQN:
         compiled = torch.compile if self.config.compile else lambda network: network
         self._online, self._target = compiled(self.online_network), compiled(self.target_network)
         self._optimizer = torch.optim.Adam(self.online_network.parameters(), lr=self.config.learning_rate, fused=True)
-        self._replay: ReplayBuffer | None = None
+        self._replay: ReplayBuffer | None = None  # made when training needs it
         self._collectors = [
             NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self._environments.num_envs)
         ]
@@ -80,7 +78,7 @@ class MaskedDQN:
 
     def _network(self) -> torch.nn.Module:
         config = self.config
-        return make_network(config.network, self._num_inputs, self._num_actions, config.dueling).to(self.device)
+        return make_network(config.network, self.num_inputs, self.num_actions, config.dueling).to(self.device)
 
     def get_env(self) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
         """Return the training environment."""
@@ -122,7 +120,7 @@ class MaskedDQN:
         """
         batch = np.atleast_2d(np.asarray(observation, dtype=np.float32))
         if action_masks is None:
-            masks = np.ones((len(batch), self._num_actions), dtype=np.bool_)
+            masks = np.ones((len(batch), self.num_actions), dtype=np.bool_)
         else:
             masks = np.atleast_2d(np.asarray(action_masks)).astype(np.bool_)
         if not masks.any(axis=1).all():
@@ -152,7 +150,12 @@ class MaskedDQN:
     # -- learning ------------------------------------------------------------------------------------------------
 
     def learn(
-        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
+        self,
+        total_timesteps: int,
+        callback: Callback = None,
+        log_interval: int = 0,
+        progress_bar: bool = False,
+        after_step: Callable[[], None] | None = None,
     ) -> MaskedDQN:
         """Interact and learn for ``total_timesteps`` more environment steps, or until the callback returns False.
 
@@ -163,11 +166,12 @@ class MaskedDQN:
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a bar of the steps.
+            after_step: Called when a step is all done, new episodes begun: :meth:`state` may be read.
         """
         if total_timesteps < 1:
             raise ValueError(must("total_timesteps", "be at least 1", total_timesteps))
         config, environments = self.config, self._environments
-        replay = self._replay_buffer()
+        replay = self.replay
         end = self.num_timesteps + total_timesteps
         listener = as_callback(callback)
         listener.init_callback(self)
@@ -203,12 +207,16 @@ class MaskedDQN:
                 )
                 goes_on = listener.on_step()
                 self._observations, self._masks = environments.renew(moves, over)
+                if after_step is not None:
+                    after_step()
         listener.on_training_end()
         return self
 
-    def _replay_buffer(self) -> ReplayBuffer:
+    @property
+    def replay(self) -> ReplayBuffer:
+        """The transitions that training samples from."""
         if self._replay is None:
-            sizes = self.config.buffer_size, self._num_inputs, self._num_actions
+            sizes = self.config.buffer_size, self.num_inputs, self.num_actions
             self._replay = ReplayBuffer(*sizes, self.config.prioritization)
         return self._replay
 
@@ -247,7 +255,7 @@ class MaskedDQN:
             torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), config.max_grad_norm)
         self._optimizer.step()
         if config.prioritization > 0:
-            self._replay_buffer().reprioritize(rows, (target - values.detach().float()).cpu().numpy())
+            self.replay.reprioritize(rows, (target - values.detach().float()).cpu().numpy())
         self.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":
             self._decay_epsilon()
@@ -264,18 +272,7 @@ class MaskedDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy: networks and settings in one safetensors file, which runs no code when read."""
-        tensors = {f"online.{name}": value.contiguous() for name, value in self.online_network.state_dict().items()}
-        tensors |= {f"target.{name}": value.contiguous() for name, value in self.target_network.state_dict().items()}
-        settings = {
-            "format": FORMAT,
-            "config": dataclasses.asdict(self.config),
-            "num_inputs": self._num_inputs,
-            "num_actions": self._num_actions,
-            "num_timesteps": self.num_timesteps,
-            "num_gradient_steps": self.num_gradient_steps,
-            "epsilon": self.epsilon,
-        }
-        save_file(tensors, Path(path), metadata={"qas_agents": json.dumps(settings)})
+        save_policy(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path, env: Any, device: str = "cpu") -> MaskedDQN:
@@ -284,25 +281,67 @@ class MaskedDQN:
         Raises:
             ValueError: Not such a file, another format, or an environment with other spaces.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(Path(path), framework="pt") as file:
-                settings = json.loads((file.metadata() or {})["qas_agents"])
-        except (SafetensorError, KeyError) as error:
-            raise ValueError(must("path", f"name a file written by MaskedDQN.save ({error})", str(path))) from None
-        if settings["format"] != FORMAT:
-            raise ValueError(must("path", f"name a file of format {FORMAT}", settings["format"]))
-        agent = cls(env, DQNConfig(**settings["config"]), device=device)
-        if (settings["num_inputs"], settings["num_actions"]) != (agent._num_inputs, agent._num_actions):
-            sizes = f"{settings['num_inputs']} inputs and {settings['num_actions']} actions"
-            raise ValueError(must("env", f"have {sizes}", (agent._num_inputs, agent._num_actions)))
-        tensors = load_file(Path(path), device=str(agent.device))
+        config, tensors, numbers = read_policy(Path(path), device)
+        agent = cls(env, config, device=device)
+        if (numbers["num_inputs"], numbers["num_actions"]) != (agent.num_inputs, agent.num_actions):
+            sizes = f"{numbers['num_inputs']} inputs and {numbers['num_actions']} actions"
+            raise ValueError(must("env", f"have {sizes}", (agent.num_inputs, agent.num_actions)))
         for name, network in (("online", agent.online_network), ("target", agent.target_network)):
-            network.load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(name)})
+            network.load_state_dict(prefixed(tensors, name))
         for name in ("num_timesteps", "num_gradient_steps", "epsilon"):
-            setattr(agent, name, settings[name])
+            setattr(agent, name, numbers[name])
         return agent
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return everything that training goes on with, but for the transitions in :attr:`replay`.
+
+        Returns:
+            Arrays, and numbers that JSON keeps exactly.
+        """
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, network in (("online", self.online_network), ("target", self.target_network)):
+            arrays |= {f"{name}.{key}": value.cpu().numpy() for key, value in network.state_dict().items()}
+        for k, moments in self._optimizer.state_dict()["state"].items():
+            arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
+        if self._observations is not None and self._masks is not None:
+            arrays |= {"next.observations": self._observations, "next.masks": self._masks}
+        for k, collector in enumerate(self._collectors):
+            if collector.pending:
+                observations, actions, rewards = zip(*collector.pending, strict=True)
+                arrays |= {
+                    f"pending.{k}.observations": np.stack(observations),
+                    f"pending.{k}.actions": np.array(actions, dtype=np.int64),
+                    f"pending.{k}.rewards": np.array(rewards),
+                }
+        if self.replay.tree is not None:
+            arrays["priorities"] = self.replay.tree.nodes
+        numbers = {name: getattr(self, name) for name in _COUNTERS}
+        return arrays, numbers | {"rng": self._rng.bit_generator.state, "largest_priority": self.replay.largest}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
+        """Take up what :meth:`state` returned; :attr:`replay` must be filled again by its own means."""
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        self.online_network.load_state_dict(prefixed(tensors, "online"))
+        self.target_network.load_state_dict(prefixed(tensors, "target"))
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in prefixed(tensors, "adam").items():
+            number, key = name.split(".")
+            adam.setdefault(int(number), {})[key] = value
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": adam})
+        if "next.observations" in arrays:
+            self._observations, self._masks = np.array(arrays["next.observations"]), np.array(arrays["next.masks"])
+        for k, collector in enumerate(self._collectors):
+            collector.pending.clear()
+            if f"pending.{k}.actions" in arrays:
+                columns = [arrays[f"pending.{k}.{name}"] for name in ("observations", "actions", "rewards")]
+                for seen, chosen, reward in zip(*columns, strict=True):
+                    collector.pending.append((np.array(seen), int(chosen), float(reward)))
+        if self.replay.tree is not None:
+            self.replay.tree.nodes[:] = arrays["priorities"]
+        self.replay.largest = numbers["largest_priority"]
+        for name in _COUNTERS:
+            setattr(self, name, numbers[name])
+        self._rng.bit_generator.state = numbers["rng"]
 
 
 @contextmanager

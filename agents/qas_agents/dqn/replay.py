@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,3 +183,16 @@ class ReplayBuffer:
         priorities = np.abs(errors).astype(np.float64) + 1e-6
         self.largest = max(self.largest, float(priorities.max()))
         self.tree.set(rows, priorities**self.prioritization)
+
+    def since(self, count: int) -> dict[str, NDArray[Any]]:
+        """Return the transitions added after the first ``count``, oldest first, as far as they are still there."""
+        rows = np.arange(max(count, self.count - self.capacity, 0), self.count) % self.capacity
+        return {name: getattr(self, name)[rows] for name in self.FIELDS}
+
+    def put(self, first: int, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Put back transitions number ``first`` and later; the priorities are not touched."""
+        size = len(fields["actions"])
+        rows = np.arange(first, first + size) % self.capacity
+        for name in self.FIELDS:
+            getattr(self, name)[rows] = fields[name]
+        self.count = max(self.count, first + size)

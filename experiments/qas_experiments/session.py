@@ -1,0 +1,114 @@
+"""One training, from its first step or from a checkpoint to its last."""
+
+from __future__ import annotations
+
+import math
+from contextlib import closing
+from typing import Any
+
+from rich.console import Console
+
+from qas_envs import CircuitBuildingEnv
+from qas_experiments.building import Agent
+from qas_experiments.checkpoints import Checkpoints
+from qas_experiments.evaluation import PolicyWatcher, greedy_rollout
+from qas_experiments.interrupts import Interrupt
+from qas_experiments.recorder import Found, Recorder
+from qas_experiments.reporting import TensorBoardWriter, TrainingBar
+from qas_experiments.runs import RunFolder
+from qas_experiments.settings import TrainingSettings
+
+
+class Session:
+    """Trains an agent, watches its frozen policy, writes metrics and checkpoints.
+
+    Args:
+        training: How long, and what happens how often.
+        agent: What learns. Agents with ``state`` and ``restore`` get checkpoints.
+        env: What it learns on.
+        judge: Where the frozen policy is played.
+        folder: The run's.
+        console: What is said.
+        interrupt: Asked whether to stop.
+    """
+
+    def __init__(
+        self,
+        training: TrainingSettings,
+        agent: Agent,
+        env: CircuitBuildingEnv,
+        judge: CircuitBuildingEnv,
+        folder: RunFolder,
+        console: Console,
+        interrupt: Interrupt,
+    ) -> None:
+        self._training = training
+        self._agent: Any = agent
+        self._env, self._judge, self._folder, self._console = env, judge, folder, console
+        self._interrupt = interrupt
+        self._is_policy = hasattr(agent, "save")
+        self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
+        self._checkpoints = Checkpoints(folder.path / "checkpoint") if hasattr(agent, "restore") else None
+        self.recorder = Recorder(env, self._on_episode, self._should_stop)
+
+    def resume(self) -> bool:
+        """Take up the last checkpoint; tell whether there was one. Without one the run starts anew."""
+        numbers = None if self._checkpoints is None else self._checkpoints.restore(self._agent)
+        self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
+        if numbers is None:
+            return False
+        self._env.restore(numbers["env"])
+        self._watcher.restore(numbers["watcher"])
+        self.recorder.restore(numbers["recorder"])
+        return True
+
+    def run(self) -> dict[str, Found | None]:
+        """Train up to the wanted number of steps; return the circuits of the frozen policies."""
+        left = self._training.total_timesteps - self.recorder.steps
+        unit, total = self._env.problem.unit, self._training.total_timesteps
+        settings: dict[str, Any] = {"callback": self.recorder}
+        if self._checkpoints is not None:
+            settings["after_step"] = self._after_step
+        self._board = TensorBoardWriter(self._folder.path / "tensorboard", first_step=self.recorder.steps)
+        with closing(self._board), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
+            if left > 0:
+                self._agent.learn(left, **settings)
+        return self._frozen() if self._is_policy else {}
+
+    def _on_episode(self, row: dict[str, Any]) -> None:
+        if self._is_policy and row["episode"] % self._training.evaluate_every == 0:
+            found, gradients = self._watcher.look(self._agent)
+            self.recorder.spend(found.evaluations, gradients)
+            row |= {
+                "policy_energy_error": found.energy_error,
+                "policy_two_qubit_gates": found.circuit.num_two_qubit_gates,
+            }
+        self._folder.append_metrics({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
+        self._board.add(row)
+
+    def _should_stop(self) -> bool:
+        self._bar.update(self.recorder)
+        return self._interrupt.requested
+
+    def _after_step(self) -> None:
+        every, steps = self._training.checkpoint_every, self.recorder.steps
+        if self._interrupt.requested or (every and steps % every == 0):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write all that the run needs to go on."""
+        assert self._checkpoints is not None
+        numbers = {
+            "env": self._env.state(),
+            "watcher": self._watcher.state(),
+            "recorder": self.recorder.state(),
+            "metrics_size": self._folder.metrics_size(),
+        }
+        self._checkpoints.write(self._agent, numbers)
+
+    def _frozen(self) -> dict[str, Found | None]:
+        last, gradients = self._watcher.look(self._agent)
+        self.recorder.spend(last.evaluations, gradients)
+        self._agent.save(str(self._folder.path / "policy_last.safetensors"))
+        frozen = type(self._agent).load(str(self._folder.path / "policy_best.safetensors"), self._judge)
+        return {"frozen policy, best": greedy_rollout(frozen, self._judge)[0], "frozen policy, last": last}
