@@ -119,6 +119,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if self.initial.num_qubits != problem.num_qubits:
             raise ValueError(must("initial", f"have {problem.num_qubits} qubits", self.initial.num_qubits))
         self.circuit = self.initial.copy()
+        self.finished = self.initial.copy()  # the last circuit of the episode before
         self._first_energy = self.simulator.expectation(self.circuit, problem.hamiltonian)
         self._energy = self._first_energy
         self._halt_at: int | None = None
@@ -172,6 +173,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._take_up(self.family.at(self.context))
         elif options:
             raise ValueError(must("options", "be empty where instances do not vary", options))
+        self.finished.assign(self.circuit)
         self.circuit.assign(self.initial)
         self._energy = self._first_energy
         self.encoder.reset(self.problem)

@@ -1,6 +1,7 @@
 """Agents for circuit-building environments; they see spaces, observations and action masks only."""
 
 from qas_agents.dqn import DQNConfig, MaskedDQN
+from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import GreedySearch, RandomPolicy
 
-__all__ = ["DQNConfig", "GreedySearch", "MaskedDQN", "RandomPolicy"]
+__all__ = ["DQNConfig", "GreedySearch", "MaskedDQN", "RandomPolicy", "SB3Agent"]

@@ -123,7 +123,7 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
 
     import qas_envs  # noqa: F401
     from qas_agents import DQNConfig, MaskedDQN, RandomPolicy
-    from qas_experiments.evaluation import greedy_rollout
+    from qas_experiments.evaluation import rollout
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", UserWarning)  # the noisy task is known to be out of reach
@@ -152,7 +152,7 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
     }
     if agent_name != "random":
         judge = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
-        found, _ = greedy_rollout(agent, judge)
+        found, _ = rollout(agent, judge)
         result["policy"] = found.numbers() | {"success": bool(found.energy_error < judge.problem.accuracy)}
     target = path_of(task_name, agent_name, seed)
     part = target.with_suffix(".part")

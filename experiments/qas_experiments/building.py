@@ -7,7 +7,8 @@ from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
 
-from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
+from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy, SB3Agent
+from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
 from qas_experiments.settings import EnvSettings, TrainSettings
@@ -32,6 +33,8 @@ def make_environment(settings: TrainSettings, *, evaluation: bool = False) -> Ci
     for name in ("id", "problem"):
         rules.pop(name)
     arguments |= {name: value for name, value in rules.items() if value is not None}
+    if settings.agent["name"] == "sb3" and settings.agent["algorithm"] not in MASKED:
+        arguments.setdefault("illegal", "skip")
     if evaluation:
         arguments |= {"curriculum": "fixed", "halting": "none"}
     return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
@@ -50,7 +53,11 @@ def _greedy(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
     return GreedySearch(env, seed)
 
 
-AGENTS: Final[dict[str, Callable[..., Agent]]] = {"dqn": _dqn, "random": _random, "greedy": _greedy}
+def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **settings: Any) -> Agent:
+    return SB3Agent(env, algorithm, settings, seed, device)
+
+
+AGENTS: Final[dict[str, Callable[..., Agent]]] = {"dqn": _dqn, "sb3": _sb3, "random": _random, "greedy": _greedy}
 
 
 def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:

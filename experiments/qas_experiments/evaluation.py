@@ -11,14 +11,14 @@ from qas_experiments.recorder import Found
 from qas_simulators import Circuit
 
 
-def greedy_rollout(agent: Any, env: CircuitBuildingEnv) -> tuple[Found, int]:
-    """Play one episode with the agent's best actions; return its last circuit and the gradients spent on the way."""
+def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Found, int]:
+    """Play one episode with the agent's actions; return its last circuit and the gradients spent on the way."""
     started = time.perf_counter()
     observation, info = env.reset()
     evaluations = gradients = 0
     over = False
     while not over:
-        action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
+        action, _ = agent.predict(observation, deterministic=deterministic, action_masks=info["action_mask"])
         observation, _, terminated, truncated, info = env.step(action)
         evaluations += info["evaluations"]
         gradients += info["gradients"]
@@ -62,7 +62,7 @@ class PolicyWatcher:
 
     def look(self, agent: Any) -> tuple[Found, int]:
         """Play once; save the agent if its circuit beats all before. Return what ``greedy_rollout`` returns."""
-        found, gradients = greedy_rollout(agent, self._env)
+        found, gradients = rollout(agent, self._env)
         accuracy = self._env.problem.accuracy
         if self.best is None or found.rank(accuracy) < self.best.rank(accuracy):
             self.best = found

@@ -142,7 +142,10 @@ class Recorder:
         return not self._should_stop()
 
     def _keep(self, info: dict[str, Any]) -> None:
-        found = Found(self._env.circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+        circuit = self._env.circuit
+        if circuit.num_gates != info["num_gates"]:  # Stable-Baselines3 tells after it has begun the next episode
+            circuit = self._env.finished
+        found = Found(circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
         before, self.best = self.best, found
         if found.energy_error >= self._accuracy:
             return

@@ -7,8 +7,11 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from omegaconf import OmegaConf
+
+from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
 _PACKAGES = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "torch", "hydra-core", "qiskit")
@@ -96,3 +99,22 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def settings_of(path: Path) -> TrainSettings:
+    """Return the settings of a run.
+
+    Raises:
+        ValueError: There is no such run.
+    """
+    if not (path / "config.yaml").exists():
+        raise ValueError(must("run", "name the folder of a run", str(path)))
+    merged = OmegaConf.merge(OmegaConf.structured(TrainSettings), OmegaConf.load(path / "config.yaml"))
+    return cast(TrainSettings, OmegaConf.to_object(merged))
+
+
+def require_unfinished(path: Path) -> None:
+    """Raise ``ValueError`` if a run came to its end."""
+    summary = path / "summary.json"
+    if summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]:
+        raise ValueError(must("resume", "name a run that was interrupted (this one is finished)", str(path)))

@@ -11,7 +11,7 @@ from rich.console import Console
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent
 from qas_experiments.checkpoints import Checkpoints
-from qas_experiments.evaluation import PolicyWatcher, greedy_rollout
+from qas_experiments.evaluation import PolicyWatcher, rollout
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TensorBoardWriter, TrainingBar
@@ -111,4 +111,4 @@ class Session:
         self.recorder.spend(last.evaluations, gradients)
         self._agent.save(str(self._folder.path / "policy_last.safetensors"))
         frozen = type(self._agent).load(str(self._folder.path / "policy_best.safetensors"), self._judge)
-        return {"frozen policy, best": greedy_rollout(frozen, self._judge)[0], "frozen policy, last": last}
+        return {"frozen policy, best": rollout(frozen, self._judge)[0], "frozen policy, last": last}

@@ -29,6 +29,9 @@ class EnvSettings:
     halting: Any = None
     couplings: Any = None
     initial: str | None = None
+    illegal: str | None = None
+    stop: bool | None = None
+    mask: str | None = None
 
 
 @dataclass

@@ -46,3 +46,19 @@ def iqm_with_interval(values: Sequence[float]) -> str:
         return "-"
     mean, low, high = iqm_interval(known)
     return f"{mean:.3g} (all equal)" if low == high else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return the 95 % score interval of a probability.
+
+    References:
+        Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+
+    Examples:
+        >>> [round(value, 3) for value in wilson_interval(0, 10)]
+        [0.0, 0.278]
+    """
+    share, square = successes / trials, z * z / trials
+    middle = (share + square / 2) / (1 + square)
+    half = z * np.sqrt(share * (1 - share) / trials + square / (4 * trials)) / (1 + square)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

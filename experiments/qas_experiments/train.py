@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import time
 import warnings
@@ -12,7 +11,7 @@ from contextlib import closing
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from omegaconf import OmegaConf
@@ -27,7 +26,7 @@ from qas_experiments.evaluation import trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TrainingBar, closing_table, save_picture
-from qas_experiments.runs import RunFolder, default_path, versions
+from qas_experiments.runs import RunFolder, default_path, require_unfinished, settings_of, versions
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
@@ -54,7 +53,8 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     """
     resumed = settings.resume
     if resumed is not None:
-        settings = _settings_of(Path(resumed))
+        settings = settings_of(Path(resumed))
+        require_unfinished(Path(resumed))
     training = settings.training
     if training.checkpoint_every < 0:
         raise ValueError(must("training.checkpoint_every", "not be negative", training.checkpoint_every))
@@ -116,21 +116,6 @@ def _new_folder(settings: TrainSettings) -> RunFolder:
     folder.write_json("versions.json", versions())
     folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
     return folder
-
-
-def _settings_of(path: Path) -> TrainSettings:
-    """Return the settings of a run that can go on.
-
-    Raises:
-        ValueError: There is no such run, or it is finished.
-    """
-    if not (path / "config.yaml").exists():
-        raise ValueError(must("resume", "name the folder of a run", str(path)))
-    summary = path / "summary.json"
-    if summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]:
-        raise ValueError(must("resume", "name a run that was interrupted (this one is finished)", str(path)))
-    merged = OmegaConf.merge(OmegaConf.structured(TrainSettings), OmegaConf.load(path / "config.yaml"))
-    return cast(TrainSettings, OmegaConf.to_object(merged))
 
 
 def _play_baselines(

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from qas_experiments.building import AGENTS, make_agent, make_environment
 from qas_experiments.cli import check_overrides
+from qas_experiments.evaluate import evaluate
 from qas_experiments.recorder import Recorder
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainSettings, register_schemas
@@ -346,3 +347,48 @@ def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers.write_text(numbers.read_text()[:100])
     with pytest.raises(ValueError, match="whole checkpoint"):
         train(compose(f"resume={tmp_path / 'run'}"))
+
+
+# -- evaluation ------------------------------------------------------------------------------------------------------
+
+
+def test_evaluation_of_a_run(run: Path) -> None:
+    """The frozen policy's row is the one that training printed, and every number follows from the rollouts."""
+    summary = evaluate(run, policy="last", rollouts=20, epsilon=1.0)
+    trained = json.loads((run / "summary.json").read_text())["rows"]["frozen policy, last"]
+    for key in ("energy", "two_qubit_gates", "depth", "gates"):
+        assert summary["greedy"][key] == trained[key]
+    stochastic = summary["stochastic"]
+    assert stochastic["rollouts"] == 20 and 0 <= stochastic["success_probability"] <= 1
+    low, high = stochastic["interval"]
+    assert low <= stochastic["success_probability"] <= high and high - low > 0.1
+    assert stochastic["energy_error"]["min"] <= stochastic["energy_error"]["median"]
+    assert summary["checked_by_qiskit"] < 1e-12
+    assert json.loads((run / "evaluation.json").read_text()) == summary
+    assert (run / "evaluation.png").read_bytes().startswith(b"\x89PNG")
+    again = evaluate(run, policy="last", rollouts=20, epsilon=1.0)
+    assert again == summary, "seeded"
+
+
+def test_bad_evaluations(run: Path, tmp_path: Path) -> None:
+    for arguments, message in [
+        ({"run": tmp_path}, "folder of a run"),
+        ({"run": run, "rollouts": 0}, "at least 1"),
+        ({"run": run, "epsilon": 2.0}, r"\[0, 1\]"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            evaluate(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("agent", [name for name in conf("agent") if name.startswith("sb3")])
+def test_agents_of_stable_baselines(agent: str, tmp_path: Path) -> None:
+    settings = [entry for entry in QUICK if not entry.startswith("agent.")]
+    small = {"sb3_dqn": "learning_starts", "sb3_qrdqn": "learning_starts"}.get(agent, "n_steps")
+    settings += ["agent.batch_size=32"] if "ppo" in agent else []
+    settings += [f"agent={agent}", f"agent.{small}=64", "env=tfim", "env.problem.num_qubits=2", "env.max_gates=6"]
+    summary = train(compose(*settings, f"run={tmp_path / 'run'}"))
+    best = summary["rows"]["found in training"]
+    circuit = Circuit.from_qasm3((tmp_path / "run" / "best.qasm").read_text())
+    assert circuit.num_gates == best["gates"] > 0
+    found = evaluate(tmp_path / "run", policy="last", rollouts=3)
+    assert found["greedy"]["energy"] == summary["rows"]["frozen policy, last"]["energy"]

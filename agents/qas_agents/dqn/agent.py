@@ -84,6 +84,11 @@ class MaskedDQN:
         """Return the training environment."""
         return self.env
 
+    def reseed(self, seed: int | None, epsilon: float | None = None) -> None:
+        """Draw from another seed from now on, and explore with another ε."""
+        self._rng = np.random.default_rng(seed)
+        self.epsilon = self.epsilon if epsilon is None else epsilon
+
     # -- acting --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
