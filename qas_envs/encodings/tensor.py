@@ -36,16 +36,19 @@ class TensorEncoding:
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return _TensorEncoder(energies, catalogue, max_gates, self)
+        return TensorEncoder(energies, catalogue, max_gates, self)
 
 
-class _TensorEncoder(VectorEncoder):
+class TensorEncoder(VectorEncoder):
+    """See :class:`TensorEncoding`."""
+
     def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
         n, gates = catalogue.num_qubits, catalogue.gates
         self._slice = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
         self._ones = max_gates * self._slice
         size = self._ones * (1 + encoding.angles)
         super().__init__(np.where(np.arange(size) < self._ones, 0.0, -1.0), np.ones(size), energies, encoding)
+        self._catalogue = catalogue
         self._moments = [0] * n
         self._places = []  # (qubits, position inside a moment's slice) of every action
         for action in catalogue.actions:
@@ -57,12 +60,23 @@ class _TensorEncoder(VectorEncoder):
         self._rotates = [encoding.angles and num_angles == 1 for num_angles in catalogue.num_angles]
         self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
 
+    def labels(self) -> list[tuple[int, str, tuple[int, ...]]]:
+        """Return moment, gate and qubits of every one-hot entry; of those that no action uses the gate is ``""``."""
+        found: dict[int, tuple[str, tuple[int, ...]]] = {
+            place: (action.gate, action.qubits)
+            for action, (_, place) in zip(self._catalogue.actions, self._places, strict=True)
+        }
+        moments = range(self._ones // self._slice)
+        return [(moment, *found.get(place, ("", ()))) for moment in moments for place in range(self._slice)]
+
     def reset(self, problem: Problem) -> None:
+        """See :class:`~qas_envs.encodings.encoding.Encoder`."""
         self.vector[:] = 0.0
         self._moments = [0] * len(self._moments)
         self._rotations.clear()
 
     def append(self, action: int) -> None:
+        """See :class:`~qas_envs.encodings.encoding.Encoder`."""
         qubits, place = self._places[action]
         moments = self._moments
         if len(qubits) == 1:

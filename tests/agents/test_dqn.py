@@ -324,6 +324,27 @@ def test_works_with_sb3_callbacks_and_functions(tmp_path: Path) -> None:
     assert len(seen) == 20
 
 
+@pytest.mark.filterwarnings("ignore:Training and eval env are not of the same type")  # theirs is in a vector
+def test_sb3_evaluates_and_checkpoints_our_agent(tmp_path: Path) -> None:
+    callbacks = pytest.importorskip("stable_baselines3.common.callbacks")
+    from stable_baselines3.common.evaluation import evaluate_policy
+    from stable_baselines3.common.monitor import Monitor
+
+    import qas_envs  # noqa: F401
+
+    env = Monitor(gym.make("QAS-Bell-v0", illegal="skip"))
+    agent = MaskedDQN(gym.make("QAS-Bell-v0").unwrapped, dataclasses.replace(CONFIG, batch_size=16), seed=0)
+    evaluation = callbacks.EvalCallback(
+        env, n_eval_episodes=2, eval_freq=100, best_model_save_path=str(tmp_path), verbose=0
+    )
+    checkpoint = callbacks.CheckpointCallback(save_freq=100, save_path=str(tmp_path), name_prefix="agent")
+    agent.learn(250, callback=callbacks.CallbackList([evaluation, checkpoint]))
+    assert evaluation.best_mean_reward > 0 and (tmp_path / "agent_200_steps.zip").exists()
+    twin = MaskedDQN.load(tmp_path / "best_model", env)
+    mean, _ = evaluate_policy(twin, env, n_eval_episodes=2)
+    assert mean == pytest.approx(evaluation.best_mean_reward)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy.interpolate import BSpline
 
-from qas_agents.dqn.networks import KAN, from_pykan, make_network, to_pykan
+from qas_agents.dqn.interpretation import edge_spreads, grouped_importance, input_importance, plot_edges
+from qas_agents.dqn.networks import KAN, Dueling, from_pykan, make_network, to_pykan
 from qas_agents.dqn.networks.kan import KANLayer
 
 
@@ -134,3 +135,22 @@ def test_pykan_as_a_network_follows_our_seed_and_touches_no_generator() -> None:
         assert (np.random.get_state()[1] == numbers).all()  # type: ignore[index]  # noqa: NPY002
         outputs.append(network(torch.ones(2, 6)).detach())
     assert torch.allclose(outputs[0], outputs[1], atol=1e-6) and not torch.allclose(outputs[0], outputs[2], atol=1e-3)
+
+
+def test_importance_of_inputs_and_pictures_of_edges() -> None:
+    """Of the inputs only number 1 matters to the outputs, and 2 never changes."""
+    torch.manual_seed(0)
+    network = KAN([3, 2, 2])
+    with torch.no_grad():
+        network.layers[0].base[0], network.layers[0].scale[0] = 0.0, 0.0
+    observations = np.random.default_rng(0).uniform(-1, 1, (100, 3)).astype(np.float32)
+    observations[:, 2] = 0.3
+    scores = input_importance(Dueling(network), observations)
+    np.testing.assert_allclose(scores, [0.0, 1.0, 0.0], atol=1e-6)
+    assert grouped_importance(scores, {"a": [0, 2], "b": [1]}) == {"b": pytest.approx(1.0), "a": pytest.approx(0.0)}
+    spreads = edge_spreads(network, observations)
+    assert [spread.shape for spread in spreads] == [(3, 2), (2, 2)] and spreads[0][1].min() > 0.01
+    figure = plot_edges(network, observations, num_edges=5)
+    assert sum(axis.get_visible() for axis in figure.axes) == 5
+    with pytest.raises(ValueError, match="be a KAN"):
+        input_importance(torch.nn.Linear(3, 2), observations)

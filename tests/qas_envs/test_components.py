@@ -374,3 +374,14 @@ def test_scheduled_instances() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             build(num_qubits=2, **settings)
+
+
+def test_labels_of_the_tensor() -> None:
+    env = build("QAS-Bell-v0")
+    env.reset()
+    observation, *_ = env.step(0)
+    labels = env.encoder.labels()  # type: ignore[attr-defined]
+    assert len(labels) == len(observation)
+    assert [labels[k] for k in np.flatnonzero(observation)] == [(0, "cx", (0, 1))]
+    observation, *_ = env.step(5)
+    assert [labels[k] for k in np.flatnonzero(observation)][1] == (1, "h", (0,))

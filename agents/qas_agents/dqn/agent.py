@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,16 @@ class MaskedDQN:
     def get_env(self) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
         """Return the training environment."""
         return self.env
+
+    def get_vec_normalize_env(self) -> None:
+        """Return nothing: observations are not normalised. Stable-Baselines3's callbacks ask."""
+
+    @cached_property
+    def logger(self) -> Any:
+        """Stable-Baselines3's logger, which its callbacks write to; it keeps nothing."""
+        from stable_baselines3.common.logger import Logger
+
+        return Logger(None, [])
 
     def reseed(self, seed: int | None, epsilon: float | None = None) -> None:
         """Draw from another seed from now on, and explore with another ε."""
