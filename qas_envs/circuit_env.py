@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import ContextEncoder, Observation, View
 from qas_envs.problems import Problem
+from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rewards import Transition
 from qas_envs.rules import Rules
 from qas_simulators import Circuit
@@ -87,15 +88,14 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     * v0: first version
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": [*RENDER_MODES], "render_fps": 4}
 
     def __init__(self, problem: Problem, rules: Rules, render_mode: str | None = None) -> None:
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(must("render_mode", f"be one of {self.metadata['render_modes']} or None", render_mode))
         self.problem = problem
         self.catalogue = rules.catalogue
         self.max_gates = rules.max_gates
         self.render_mode = render_mode
+        self._renderer = Renderer(render_mode)
         self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
         self.optimizer = rules.optimizer
         self._skips_illegal = rules.illegal == "skip"
@@ -124,10 +124,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._energy = self._first_energy
         self._halt_at: int | None = None
         self._over = True
-        self._errors: list[float] = []  # of the episode, for pictures
         self._actions: list[int] = []  # that appended the episode's gates
         self._threshold = self.curriculum.threshold
-        self._window: Any = None
         self._warn_if_trivial()
 
     def _warn_if_trivial(self) -> None:
@@ -183,7 +181,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._halt_at = self._halting.sample(self.np_random)
         self._over = False
         self._wasted = 0
-        self._errors = [self._energy - self.problem.ground_energy]
+        self._renderer.begin(self._energy - self.problem.ground_energy)
         if self.render_mode == "human":
             self.render()
         return self._observation(), self.info(*self.figures(False, 0, 0))
@@ -263,7 +261,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._over = True
             curriculum.end_episode(success)
         if self.render_mode is not None:
-            self._errors.append(energy - self.problem.ground_energy)
+            self._renderer.add(energy - self.problem.ground_energy)
         return reward, success, terminated, truncated
 
     def view(self) -> View:
@@ -347,31 +345,17 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.circuit.params = state["params"]
         for name in _KEPT:
             setattr(self, f"_{name}", state[name])
-        self._errors = [self._energy - self.problem.ground_energy]
+        self._renderer.begin(self._energy - self.problem.ground_energy)
 
     def render(self) -> Any:
         """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.
 
         The mode ``"human"`` shows the picture in a window by itself.
         """
-        if self.render_mode is None:
-            return None
         error = self._energy - self.problem.ground_energy
         title = f"{self.problem.name}: energy {self._energy:.9f} {self.problem.unit}, error {error:.3e}"
-        if self.render_mode == "ansi":
-            return f"{title}\n{self.circuit.draw()}"
-        from qas_envs.rendering import Window, figure_of, pixels_of
-
-        picture = pixels_of(figure_of(title, self.circuit, self._errors, self.curriculum.threshold))
-        if self.render_mode == "rgb_array":
-            return picture
-        if self._window is None:
-            self._window = Window()
-        self._window.show(picture)
-        return None
+        return self._renderer.render(title, self.circuit, self.curriculum.threshold)
 
     def close(self) -> None:
         """Close the window, if there is one."""
-        if self._window is not None:
-            self._window.close()
-            self._window = None
+        self._renderer.close()

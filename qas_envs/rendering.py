@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators import Circuit
+from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+RENDER_MODES: Final = ("ansi", "rgb_array", "human")
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#666666"  # of Okabe and Ito's palette, safe for the colour-blind
 _SMALLEST = 1e-12  # errors below are drawn here
 
@@ -105,3 +107,45 @@ class Window:
 
             plt.close(self._image.figure)
             self._image = None
+
+
+class Renderer:
+    """Shows one environment in its render mode.
+
+    Args:
+        mode: One of :data:`RENDER_MODES`, or ``None`` to show nothing.
+
+    Raises:
+        ValueError: Another mode.
+    """
+
+    def __init__(self, mode: str | None) -> None:
+        if mode is not None and mode not in RENDER_MODES:
+            raise ValueError(must("render_mode", f"be one of {list(RENDER_MODES)} or None", mode))
+        self._mode = mode
+        self._errors: list[float] = []  # of the episode
+        self._window = Window()
+
+    def begin(self, error: float) -> None:
+        """Begin an episode whose first circuit has this error."""
+        self._errors = [error]
+
+    def add(self, error: float) -> None:
+        """Hear the error after a gate."""
+        self._errors.append(error)
+
+    def render(self, title: str, circuit: Circuit, threshold: float) -> Any:
+        """Return text or a picture, or show the picture, according to the mode."""
+        if self._mode is None:
+            return None
+        if self._mode == "ansi":
+            return f"{title}\n{circuit.draw()}"
+        picture = pixels_of(figure_of(title, circuit, self._errors, threshold))
+        if self._mode == "rgb_array":
+            return picture
+        self._window.show(picture)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if it was opened."""
+        self._window.close()

@@ -258,9 +258,9 @@ def test_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     human = build("QAS-Bell-v0", render_mode="human")
     human.reset()
     human.step(0)
-    assert human._window is not None and human.render() is None
+    assert human._renderer._window._image is not None and human.render() is None
     human.close()
-    assert human._window is None
+    assert human._renderer._window._image is None
     with pytest.raises(ValueError, match="render_mode"):
         build("QAS-Bell-v0", render_mode="video")
 
