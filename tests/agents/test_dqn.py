@@ -366,7 +366,7 @@ def test_bad_settings(change: dict[str, Any], message: str) -> None:
     ("network", "message"),
     [
         ({"name": "cnn"}, "Unknown network 'cnn'. Choices: kan, mlp, pykan"),
-        ({"name": "mlp", "hiden": [3]}, "Did you mean 'hidden'"),
+        ({"name": "mlp", "hiddens": [3]}, "Did you mean 'hidden'"),
         ({"name": "mlp", "hidden": []}, "positive widths"),
         ({"name": "mlp", "hidden": [3], "activation": "tanhh"}, "Unknown activation"),
         ({"name": "kan", "hidden": [0]}, "positive numbers"),
