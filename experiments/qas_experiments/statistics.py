@@ -45,7 +45,11 @@ def iqm_with_interval(values: Sequence[float]) -> str:
     if not known:
         return "-"
     mean, low, high = iqm_interval(known)
-    return f"{mean:.3g} (all equal)" if low == high else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+    return f"{_short(mean)} (all equal)" if low == high else f"{_short(mean)} [{_short(low)}, {_short(high)}]"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
