@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from scipy.interpolate import BSpline
 
+import qas_envs  # noqa: F401
+from qas_agents import DQNConfig, MaskedDQN
 from qas_agents.dqn.interpretation import edge_spreads, grouped_importance, input_importance, plot_edges
 from qas_agents.dqn.networks import KAN, Dueling, from_pykan, make_network, to_pykan
 from qas_agents.dqn.networks.kan import KANLayer
@@ -154,3 +158,18 @@ def test_importance_of_inputs_and_pictures_of_edges() -> None:
     assert sum(axis.get_visible() for axis in figure.axes) == 5
     with pytest.raises(ValueError, match="be a KAN"):
         input_importance(torch.nn.Linear(3, 2), observations)
+
+
+@pytest.mark.parametrize("network", ["kan", "pykan"])
+def test_an_agent_trains_saves_and_loads(network: str, tmp_path: Path) -> None:
+    if network == "pykan":
+        pytest.importorskip("kan")
+    env = gym.make("QAS-Bell-v0").unwrapped
+    settings = {"name": network, "hidden": [2]}
+    config = DQNConfig(network=settings, batch_size=16, learning_starts=20, target_update_interval=5, refit_interval=7)
+    agent = MaskedDQN(env, config, seed=0).learn(100)
+    agent.save(tmp_path / "policy.safetensors")
+    twin = MaskedDQN.load(tmp_path / "policy.safetensors", env)
+    observations = agent.replay.observations[:10]
+    np.testing.assert_array_equal(twin.q_values(observations), agent.q_values(observations))
+    assert np.isfinite(agent.loss) and agent.num_gradient_steps == 21
