@@ -3,8 +3,8 @@
     python experiments/benchmarks/kanqas.py run [workers]   # plays the missing cells, seed by seed
     python experiments/benchmarks/kanqas.py report          # writes results/kanqas.{json,md}
 
-MLP, KAN and the random legal policy get the same environment steps; both networks the same batch, buffer, learning rate
-and exploration, ten true seeds each. One thread per cell; seconds are processor time. A finished cell is a file and is
+MLP, KAN (with and without refitted grids) and the random legal policy get the same environment steps; networks the same
+batch, buffer, learning rate and exploration, ten true seeds each. One thread per cell; seconds are processor time. A finished cell is a file and is
 never played again.
 """
 
@@ -27,7 +27,7 @@ SEEDS = range(10)
 RUNS = Path("runs/kanqas")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
-AGENTS = ("mlp", "kan", "random")
+AGENTS = ("mlp", "kan", "kan_refit", "random")  # kan_refit: grids follow the data every 50 updates, as in the paper
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,10 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
     else:
         preset = dict(OmegaConf.to_container(OmegaConf.load(CONF / f"{task.base}.yaml")))  # type: ignore[call-overload]
         preset.pop("name")
-        config = DQNConfig(**{**preset, **task.shared, "network": task.networks[agent_name]})
+        own: dict[str, Any] = {"network": task.networks[agent_name.removesuffix("_refit")]}
+        if agent_name == "kan_refit":
+            own["refit_interval"] = 50
+        config = DQNConfig(**{**preset, **task.shared, **own})
         agent = MaskedDQN(env, config, seed)
         result["parameters"] = sum(p.numel() for p in agent.online_network.parameters())
     started = time.process_time()
