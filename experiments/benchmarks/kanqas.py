@@ -4,8 +4,8 @@
     python experiments/benchmarks/kanqas.py report          # writes results/kanqas.{json,md}
 
 MLP, KAN (with and without refitted grids) and the random legal policy get the same environment steps; networks the same
-batch, buffer, learning rate and exploration, ten true seeds each. One thread per cell; seconds are processor time. A finished cell is a file and is
-never played again.
+batch, buffer, learning rate and exploration, ten true seeds each. One thread per cell; seconds are processor time. A
+finished cell is a file and is never played again.
 """
 
 from __future__ import annotations
