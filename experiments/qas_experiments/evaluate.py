@@ -19,6 +19,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import make_environment
 from qas_experiments.cli import fail
 from qas_experiments.evaluation import rollout
+from qas_experiments.interpretation import interpret
 from qas_experiments.recorder import Found
 from qas_experiments.runs import settings_of
 from qas_experiments.statistics import wilson_interval
@@ -51,6 +52,8 @@ def evaluate(
     run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
 ) -> dict[str, Any]:
     """Play a run's frozen policy, greedily once and stochastically; write ``evaluation.json`` and ``evaluation.png``.
+
+    For KANs also ``kan_edges.png`` and ``kan_importance.png``.
 
     Args:
         run: Folder of a run.
@@ -103,6 +106,9 @@ def evaluate(
         },
         "best": _row(best, accuracy) | {"qasm": best.circuit.to_qasm3()},
     }
+    importance = interpret(agent, env, run)
+    if importance is not None:
+        summary["importance"] = importance
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     _plot(played, accuracy, env, run / "evaluation.png")
     return summary

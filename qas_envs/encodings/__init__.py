@@ -7,7 +7,7 @@ from qas_envs.encodings.encoding import Encoder, Encoding, Observation, VectorEn
 from qas_envs.encodings.gate_list import GateListEncoding
 from qas_envs.encodings.graph import GraphEncoding
 from qas_envs.encodings.pauli import PauliEncoding
-from qas_envs.encodings.tensor import TensorEncoding
+from qas_envs.encodings.tensor import TensorEncoder, TensorEncoding
 
 __all__ = [
     "ENCODINGS",
@@ -18,6 +18,7 @@ __all__ = [
     "GraphEncoding",
     "Observation",
     "PauliEncoding",
+    "TensorEncoder",
     "TensorEncoding",
     "VectorEncoder",
     "View",

@@ -370,6 +370,18 @@ def test_evaluation_of_a_run(run: Path) -> None:
     assert again == summary, "seeded"
 
 
+def test_what_a_kan_looks_at(tmp_path: Path) -> None:
+    settings = [entry for entry in QUICK if "network" not in entry]
+    settings += ["agent=kanqas_kan", "env=bell", "optimizer=none"]
+    train(compose(*settings, f"run={tmp_path / 'run'}"))
+    found = evaluate(tmp_path / "run", policy="last", rollouts=3)["importance"]
+    assert set(found) == {"moments", "gates", "qubits"}
+    assert set(found["gates"]) == {"cx", "x", "y", "z", "h", "t"} and sum(found["gates"].values()) == pytest.approx(1.0)
+    assert sum(found["moments"].values()) == pytest.approx(1.0)
+    for name in ("kan_edges.png", "kan_importance.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+
+
 def test_bad_evaluations(run: Path, tmp_path: Path) -> None:
     for arguments, message in [
         ({"run": tmp_path}, "folder of a run"),

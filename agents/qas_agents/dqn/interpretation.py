@@ -110,3 +110,26 @@ def plot_edges(network: Any, observations: NDArray[np.float32], num_edges: int =
     for axis in axes[len(ranked) :]:
         axis.set_visible(False)
     return figure
+
+
+def plot_importance(groupings: Mapping[str, Mapping[str, float]], num_bars: int = 12) -> Figure:
+    """Draw summed importances as bars, one panel per way of grouping the inputs.
+
+    Args:
+        groupings: For every panel, by its title, what :func:`grouped_importance` returned.
+        num_bars: The largest so many are drawn.
+
+    Returns:
+        A matplotlib figure.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3.4 * len(groupings), 3), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, len(groupings)))
+    for axis, (title, sums) in zip(axes, groupings.items(), strict=True):
+        names = list(sums)[:num_bars][::-1]
+        axis.barh(names, [sums[name] for name in names], color=_COLOURS[0])
+        axis.set_title(title, fontsize=9)
+        axis.set_xlabel("share of importance", fontsize=8)
+        axis.tick_params(labelsize=7)
+    return figure
