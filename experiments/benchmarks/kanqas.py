@@ -5,7 +5,7 @@
 
 MLP, KAN (with and without refitted grids) and the random legal policy get the same environment steps; networks the same
 batch, buffer, learning rate and exploration, ten true seeds each. One thread per cell; seconds are processor time. A
-finished cell is a file and is never played again.
+finished cell is a file, or a row of the committed results, and is never played again.
 """
 
 from __future__ import annotations
@@ -166,10 +166,11 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
 def run(workers: int) -> None:
     """Play all missing cells, each in a process of its own."""
     RUNS.mkdir(parents=True, exist_ok=True)
+    done = finished()
     cells = [(task, agent, seed) for seed in SEEDS for task in TASKS for agent in AGENTS]
 
     def one(cell: tuple[str, str, int]) -> None:
-        if not path_of(*cell).exists():
+        if cell not in done:
             environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
             command = [sys.executable, __file__, "cell", *map(str, cell)]
             subprocess.run(command, env=environment, check=True)
@@ -201,10 +202,20 @@ def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
     }
 
 
+def finished() -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Return what is kept of every finished cell: of those committed with the results, and of those on disk."""
+    known = RESULTS / "kanqas.json"
+    rows = json.loads(known.read_text(encoding="utf-8")) if known.exists() else []
+    for path in sorted(RUNS.glob("*.json")):
+        cell = json.loads(path.read_text(encoding="utf-8"))
+        row = {key: value for key, value in cell.items() if key != "episodes"}
+        row |= {"num_episodes": len(cell["episodes"]), "figures": figures(cell, TASKS[cell["task"]].optimal)}
+        rows.append(row)
+    return {(row["task"], row["agent"], row["seed"]): row for row in rows}
+
+
 def report() -> None:
     """Write the table of all finished cells."""
-    from qas_experiments.statistics import iqm_with_interval
-
     lines = [
         "# MLP against KAN in the double DQN, equal budgets",
         "",
@@ -215,35 +226,28 @@ def report() -> None:
         "`python experiments/benchmarks/kanqas.py run` and `report`.",
         "",
     ]
-    kept = []
+    kept = finished()
     for name, task in TASKS.items():
-        table: dict[str, dict[str, str]] = {}
-        counts = {}
-        for agent in AGENTS:
-            paths = [path_of(name, agent, seed) for seed in SEEDS if path_of(name, agent, seed).exists()]
-            cells = [json.loads(path.read_text()) for path in paths]
-            if not cells:
-                continue
-            rows = [figures(cell, task.optimal) for cell in cells]
-            for cell, row in zip(cells, rows, strict=True):
-                small = {key: value for key, value in cell.items() if key != "episodes"}
-                kept.append(small | {"num_episodes": len(cell["episodes"]), "figures": row})
-            counts[agent] = f"{agent} ({len(cells)} seeds)"
-            table[agent] = {key: iqm_with_interval([row[key] for row in rows]) for key in rows[0]}
-            table[agent]["active parameters"] = f"{cells[0]['parameters']:,}" if "parameters" in cells[0] else "-"
-        if not table:
-            continue
-        lines += [f"## {name}, {task.steps:,} steps", "", "| | " + " | ".join(counts.values()) + " |"]
-        lines += ["| --- |" + " --- |" * len(counts)]
-        for key in next(iter(table.values())):
-            values = [table[agent][key] for agent in counts]
-            if any(value != "-" for value in values):
-                lines.append(f"| {key} | {' | '.join(values)} |")
-        lines.append("")
+        lines += [f"## {name}, {task.steps:,} steps", "", *_table(name, kept), ""]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "kanqas.md").write_text("\n".join(lines), encoding="utf-8")
-    (RESULTS / "kanqas.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    (RESULTS / "kanqas.json").write_text(json.dumps([kept[key] for key in sorted(kept)], indent=1), encoding="utf-8")
     print("\n".join(lines))
+
+
+def _table(name: str, kept: dict[tuple[str, str, int], dict[str, Any]]) -> list[str]:
+    from qas_experiments.statistics import iqm_with_interval
+
+    columns = {agent: [row for key, row in kept.items() if key[:2] == (name, agent)] for agent in AGENTS}
+    columns = {agent: rows for agent, rows in columns.items() if rows}
+    lines = ["| | " + " | ".join(f"{agent} ({len(rows)} seeds)" for agent, rows in columns.items()) + " |"]
+    lines.append("| --- |" + " --- |" * len(columns))
+    for key in next(iter(columns.values()))[0]["figures"]:
+        values = [iqm_with_interval([row["figures"][key] for row in rows]) for rows in columns.values()]
+        if any(value != "-" for value in values):
+            lines.append(f"| {key} | {' | '.join(values)} |")
+    sizes = [f"{rows[0]['parameters']:,}" if "parameters" in rows[0] else "-" for rows in columns.values()]
+    return [*lines, f"| active parameters | {' | '.join(sizes)} |"]
 
 
 if __name__ == "__main__":
