@@ -85,6 +85,12 @@ class SB3Agent:
         action, state = self.model.predict(observation, state, episode_start, deterministic=deterministic, **masks)
         return action, state
 
+    def reseed(self, seed: int, epsilon: float | None = None) -> None:
+        """Draw from another seed from now on; ``epsilon`` means nothing to algorithms that sample."""
+        self.model.set_random_seed(seed)
+        if epsilon is not None and hasattr(self.model, "exploration_rate"):
+            self.model.exploration_rate = epsilon
+
     def save(self, path: str | Path) -> None:
         """Write the policy's weights and the settings."""
         from safetensors.torch import save_file

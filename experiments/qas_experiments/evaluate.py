@@ -72,17 +72,9 @@ def evaluate(
         raise ValueError(must("rollouts", "be at least 1", rollouts))
     if not 0 <= epsilon <= 1:
         raise ValueError(must("epsilon", "lie in [0, 1]", epsilon))
-    settings = settings_of(run)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said when it was trained
-        env = make_environment(settings, evaluation=True)
     path = run / f"policy_{policy}.safetensors"
-    if not path.exists():
-        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
-    kind = SB3Agent if settings.agent["name"] == "sb3" else MaskedDQN
-    agent: Any = kind.load(path, env)
-    if isinstance(agent, MaskedDQN):
-        agent.reseed(seed, epsilon)
+    agent, env = _frozen(run, path)
+    agent.reseed(seed, epsilon)
     env.reset(seed=seed)
     greedy = rollout(agent, env, deterministic=True)[0]
     played = [rollout(agent, env, deterministic=False)[0] for _ in range(rollouts)]
@@ -112,6 +104,18 @@ def evaluate(
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     _plot(played, accuracy, env, run / "evaluation.png")
     return summary
+
+
+def _frozen(run: Path, path: Path) -> tuple[MaskedDQN | SB3Agent, CircuitBuildingEnv]:
+    """Return a run's policy and the environment to judge it on."""
+    settings = settings_of(run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said when it was trained
+        env = make_environment(settings, evaluation=True)
+    if not path.exists():
+        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
+    kind = SB3Agent if settings.agent["name"] == "sb3" else MaskedDQN
+    return kind.load(path, env), env
 
 
 def _checked(found: Found, env: CircuitBuildingEnv) -> float:

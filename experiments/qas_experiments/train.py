@@ -28,7 +28,7 @@ from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TrainingBar, closing_table, save_picture
 from qas_experiments.runs import RunFolder, default_path, require_unfinished, settings_of, versions
 from qas_experiments.session import Session
-from qas_experiments.settings import TrainSettings
+from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_simulators.errors import must
 
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
@@ -56,29 +56,17 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         settings = settings_of(Path(resumed))
         require_unfinished(Path(resumed))
     training = settings.training
-    if training.checkpoint_every < 0:
-        raise ValueError(must("training.checkpoint_every", "not be negative", training.checkpoint_every))
-    for name in ("total_timesteps", "threads", "evaluate_every"):
-        if getattr(training, name) < 1:
-            raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
-    if training.seed < 0:
-        raise ValueError(must("training.seed", "not be negative", training.seed))
+    _check(training)
     torch.set_num_threads(training.threads)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        env, judge = make_environment(settings), make_environment(settings, evaluation=True)
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        console.print(f"warning: {message}", highlight=False, soft_wrap=True)
+    env, judge = _environments(settings, console)
     agent = make_agent(settings, env)
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else _new_folder(settings)
-    path = folder.path
-    console.print(
-        f"[bold]{env.problem.name}[/]: {env.problem.num_qubits} qubits, {len(env.catalogue)} actions, run {path}"
-    )
+    sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
+    console.print(f"[bold]{env.problem.name}[/]: {sizes}, run {folder.path}")
     judge.reset(seed=training.seed)
     judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
     ready_seconds = time.perf_counter() - started
@@ -97,16 +85,41 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
+    _show(env, rows, folder, console)
+    return summary
+
+
+def _check(training: TrainingSettings) -> None:
+    """Raise ``ValueError`` for numbers out of range."""
+    for name in ("total_timesteps", "threads", "evaluate_every"):
+        if getattr(training, name) < 1:
+            raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
+    for name in ("seed", "checkpoint_every"):
+        if getattr(training, name) < 0:
+            raise ValueError(must(f"training.{name}", "not be negative", getattr(training, name)))
+
+
+def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBuildingEnv, CircuitBuildingEnv]:
+    """Return the environments to train and to evaluate on; say once what they warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        environments = make_environment(settings), make_environment(settings, evaluation=True)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        console.print(f"warning: {message}", highlight=False, soft_wrap=True)
+    return environments
+
+
+def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
+    """Print and write the closing table, print the best circuit."""
     problem = env.problem
     title = f"{problem.name}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
-    table = closing_table(title, problem.unit, rows)
-    text = _as_text(table)
+    text = _as_text(closing_table(title, problem.unit, rows))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
-    if recorder.best is not None:
-        console.print(recorder.best.circuit.draw(), highlight=False, soft_wrap=True)
-    console.print(f"everything is in {path}", highlight=False)
-    return summary
+    best = rows["found in training"]
+    if best is not None:
+        console.print(best.circuit.draw(), highlight=False, soft_wrap=True)
+    console.print(f"everything is in {folder.path}", highlight=False)
 
 
 def _new_folder(settings: TrainSettings) -> RunFolder:
