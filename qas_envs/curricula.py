@@ -39,6 +39,10 @@ class Curriculum(Protocol):
 class InstanceCurriculum(Curriculum, Protocol):
     """A curriculum that also chooses among a family's instances."""
 
+    def contexts(self) -> Sequence[Mapping[str, float]]:
+        """Return all that :meth:`context` may ever return, so that mistakes are found before training."""
+        ...
+
     def context(self) -> Mapping[str, float]:
         """Return numbers of the family that the next episode shall have; the others are drawn."""
         ...
@@ -236,9 +240,13 @@ class ScheduledInstances:
         if self.threshold is None:
             self.threshold = problem.accuracy
 
+    def contexts(self) -> list[dict[str, float]]:
+        """See :class:`InstanceCurriculum`."""
+        return [{self.parameter: value} for value in self.values]
+
     def context(self) -> dict[str, float]:
         """See :class:`InstanceCurriculum`."""
-        return {self.parameter: self.values[self.stage]}
+        return self.contexts()[self.stage]
 
     def observe(self, energy: float) -> None:
         """Nothing changes."""

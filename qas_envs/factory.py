@@ -72,15 +72,7 @@ def make_env(
     couplings = couplings_of(rules.get("couplings"), problem.num_qubits)
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
-    curriculum = resolve("curriculum", rules["curriculum"], CURRICULA)
-    if isinstance(curriculum, InstanceCurriculum):
-        for name in curriculum.context():
-            if family is None or name not in family.names:
-                raise ValueError(must("vary", f"hold {name!r}, which the curriculum schedules", vary))
-    if family is not None and not getattr(curriculum, "fits_families", False):
-        raise ValueError(
-            must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
-        )
+    curriculum = _curriculum(rules["curriculum"], family)
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
@@ -121,6 +113,21 @@ def _problem(
             raise ValueError(unknown_name(f"setting of problem {choice!r}", argument, signature(build).parameters))
     family = Family(build, vary, {name: value for name, value in settings.items() if name not in vary})
     return family.at(family.first()), family
+
+
+def _curriculum(choice: Any, family: Family | None) -> Curriculum:
+    """Return the curriculum, which must go together with the family of instances or the lack of one."""
+    curriculum: Curriculum = resolve("curriculum", choice, CURRICULA)
+    if isinstance(curriculum, InstanceCurriculum):
+        for context in curriculum.contexts():
+            if family is None:
+                raise ValueError(must("vary", f"hold {[*context]}, which the curriculum schedules", None))
+            family.check(context)
+    if family is not None and not getattr(curriculum, "fits_families", False):
+        raise ValueError(
+            must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
+        )
+    return curriculum
 
 
 def _initial(choice: Any, problem: Problem) -> Circuit | None:

@@ -84,6 +84,16 @@ class Family:
             for name, splits in self._choices.items()
         )
 
+    def check(self, values: Mapping[str, float]) -> None:
+        """Raise ``ValueError`` if a name is none of ours, or a value lies outside what observations can show."""
+        for name, value in values.items():
+            if name not in self.names:
+                raise ValueError(unknown_name("number that varies", name, self.names))
+            place = self.names.index(name)
+            low, high = float(self.low[place]), float(self.high[place])
+            if not low <= np.float32(value) <= high:
+                raise ValueError(must(name, f"lie in [{low:g}, {high:g}], where `vary` has it", value))
+
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> tuple[float, ...]:
         """Return the context of the next member.
 
@@ -92,11 +102,12 @@ class Family:
             options: ``split`` ("train" by default) and values of arguments that are not to be drawn.
 
         Raises:
-            ValueError: Something else in ``options``.
+            ValueError: Something else in ``options``, or a value outside all ranges.
         """
         for name in options:
             if name not in (*self.names, "split"):
                 raise ValueError(unknown_name("reset option", name, [*self.names, "split"]))
+        self.check({name: value for name, value in options.items() if name != "split"})
         split = options.get("split", "train")
         if split not in SPLITS:
             raise ValueError(unknown_name("split", str(split), SPLITS))

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import bootstrap, trim_mean
+
+from qas_experiments.statistics import iqm_with_interval
 
 SEEDS = range(10)
 RUNS = Path("runs/lih_ten_seeds")
@@ -45,21 +46,6 @@ def play(seed: int) -> None:
     print(f"seed {seed} done", flush=True)
 
 
-def interval(values: list[float]) -> str:
-    """Return the interquartile mean with its 95 % bootstrap interval."""
-    data = np.array(values)
-    if np.ptp(data) == 0:
-        return f"{data[0]:.3g} (all equal)"
-
-    def iqm(sample: Any, axis: int = -1) -> Any:
-        return trim_mean(sample, 0.25, axis=axis)
-
-    low, high = bootstrap(
-        (data,), iqm, n_resamples=10_000, rng=np.random.default_rng(0), method="percentile"
-    ).confidence_interval
-    return f"{iqm(data):.3g} [{low:.3g}, {high:.3g}]"
-
-
 def first_with(account: dict[str, Any], gates: int) -> dict[str, Any] | None:
     """Return the first solution with at most so many two-qubit gates."""
     return next((row for row in account["improvements"] if row["two_qubit_gates"] <= gates), None)
@@ -83,7 +69,8 @@ def report() -> None:
         rows = [s["rows"][name] for s in summaries]
         solved = [row for row in rows if row["energy_error"] < accuracy]
         cells = [
-            interval([row[key] for row in rows]) for key in ("two_qubit_gates", "depth", "rotations", "energy_error")
+            iqm_with_interval([row[key] for row in rows])
+            for key in ("two_qubit_gates", "depth", "rotations", "energy_error")
         ]
         lines.append(f"| {name} | {len(solved)}/{len(rows)} | {' | '.join(cells)} |")
     for name in ("empty circuit", "best basis state", "best product state"):

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents import MaskedDQN
-from qas_agents.dqn.interpretation import grouped_importance, input_importance, plot_edges, plot_importance
-from qas_agents.dqn.networks import KAN, Dueling
+from qas_agents.dqn.interpretation import grouped_importance, holds_kan, input_importance, plot_edges, plot_importance
 from qas_envs import CircuitBuildingEnv
 from qas_envs.encodings import TensorEncoder
 
@@ -29,7 +28,7 @@ def interpret(agent: Any, env: CircuitBuildingEnv, folder: Path) -> dict[str, di
     if not isinstance(agent, MaskedDQN) or not isinstance(env.encoder, TensorEncoder):
         return None
     network = agent.online_network
-    if not isinstance(network.body if isinstance(network, Dueling) else network, KAN):
+    if not holds_kan(network):
         return None
     observations = _observations(agent, env)
     scores = input_importance(network, observations)

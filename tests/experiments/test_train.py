@@ -8,34 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.resources import files
 from pathlib import Path
 
-import hydra
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 from qas_experiments.building import AGENTS, make_agent, make_environment
 from qas_experiments.cli import check_overrides
-from qas_experiments.evaluate import evaluate
 from qas_experiments.recorder import Recorder
-from qas_experiments.session import Session
-from qas_experiments.settings import TrainSettings, register_schemas
+from qas_experiments.settings import register_schemas
 from qas_experiments.train import train
 from qas_simulators import Circuit
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
+from tests.experiments.conftest import QUICK, command, compose, conf
 
-QUICK = [
-    "training.total_timesteps=600",
-    "agent.learning_starts=200",
-    "agent.network.hidden=[16]",
-    "agent.batch_size=32",
-    "training.progress=false",
-    "training.evaluate_every=2",
-    "training.baselines=false",
-]
 FILES = {
     "best.png",
     "best.qasm",
@@ -49,37 +37,6 @@ FILES = {
     "tensorboard",
     "versions.json",
 }
-
-
-def compose(*overrides: str) -> TrainSettings:
-    register_schemas()
-    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
-        settings = OmegaConf.to_object(hydra.compose("train", list(overrides)))
-    assert isinstance(settings, TrainSettings)
-    return settings
-
-
-def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "qas_experiments.train", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def conf(group: str) -> list[str]:
-    names = [entry.name for entry in files("qas_experiments.conf").joinpath(group).iterdir()]
-    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One small run with baselines."""
-    path = tmp_path_factory.mktemp("runs") / "first"
-    train(compose(*QUICK, "training.baselines=true", "env=tfim", "env.problem.num_qubits=2", f"run={path}"))
-    return path
 
 
 def test_run_folder(run: Path) -> None:
@@ -270,137 +227,3 @@ def test_couplings_and_initial_circuits_from_the_command_line() -> None:
     assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
     with pytest.raises(ValueError, match="vary"):  # its table is of one instance
         check_overrides("train", ["env.vary={field:[0.5,1.5]}"])
-
-
-# -- checkpoints -----------------------------------------------------------------------------------------------------
-
-LONG = [
-    *QUICK,
-    "training.total_timesteps=900",
-    "training.checkpoint_every=150",
-    "env=tfim",
-    "env.problem.num_qubits=2",
-    "agent.buffer_size=400",
-    "agent.n_step=3",
-]
-VARIANTS = {
-    "plain": [],
-    "priorities, shot noise": ["agent.prioritization=0.6", "noise=mumbai", "optimizer=adam_spsa"],
-    "kan": ["agent.network={name: kan, hidden: [3]}", "agent.refit_interval=50", "agent.dueling=true"],
-    "curriculum, halting": [
-        "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
-        "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
-    ],
-}
-
-
-def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
-    """Train until so many checkpoints are written."""
-    original, written = Session.checkpoint, []
-
-    def checkpoint(session: Session) -> None:
-        original(session)
-        written.append(1)
-        if len(written) == stop_after:
-            raise RuntimeError("power cut")
-
-    with monkeypatch.context() as context:
-        context.setattr(Session, "checkpoint", checkpoint)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(settings)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = [entry for entry in LONG if not ("network" in entry and "network" in "".join(VARIANTS[variant]))]
-    settings += VARIANTS[variant]
-    whole = train(compose(*settings, f"run={tmp_path / 'whole'}"))
-    for stop_after in (1, 4):  # checkpoints, counted from the last start
-        start = f"resume={tmp_path / 'cut'}" if (tmp_path / "cut").exists() else f"run={tmp_path / 'cut'}"
-        cut_power(monkeypatch, compose(start) if start.startswith("resume") else compose(*settings, start), stop_after)
-    resumed = train(compose(f"resume={tmp_path / 'cut'}"))
-    for name in ("policy_last.safetensors", "policy_best.safetensors", "metrics.jsonl", "best.qasm"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
-    for key in ("steps", "episodes", "evaluations", "gradients"):
-        assert whole["training"][key] == resumed["training"][key]
-    with pytest.raises(ValueError, match="this one is finished"):
-        train(compose(f"resume={tmp_path / 'cut'}"))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_killed_and_resumed(tmp_path: Path) -> None:
-    script = Path(__file__).parents[2] / "experiments" / "benchmarks" / "kill_and_resume.py"
-    result = subprocess.run(
-        [sys.executable, str(script), "3", "6000", str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 kills" in result.stdout and "all files are the same bytes" in result.stdout
-
-
-def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = command("resume=nowhere", cwd=tmp_path)
-    assert result.returncode == 2 and "must name the folder of a run" in result.stderr
-    result = command("resume=nowhere", "env=h2", cwd=tmp_path)
-    assert result.returncode == 2 and "stand alone" in result.stderr
-    cut_power(monkeypatch, compose(*LONG, f"run={tmp_path / 'run'}"), 1)
-    numbers = next((tmp_path / "run" / "checkpoint").glob("numbers-*.json"))
-    numbers.write_text(numbers.read_text()[:100])
-    with pytest.raises(ValueError, match="whole checkpoint"):
-        train(compose(f"resume={tmp_path / 'run'}"))
-
-
-# -- evaluation ------------------------------------------------------------------------------------------------------
-
-
-def test_evaluation_of_a_run(run: Path) -> None:
-    """The frozen policy's row is the one that training printed, and every number follows from the rollouts."""
-    summary = evaluate(run, policy="last", rollouts=20, epsilon=1.0)
-    trained = json.loads((run / "summary.json").read_text())["rows"]["frozen policy, last"]
-    for key in ("energy", "two_qubit_gates", "depth", "gates"):
-        assert summary["greedy"][key] == trained[key]
-    stochastic = summary["stochastic"]
-    assert stochastic["rollouts"] == 20 and 0 <= stochastic["success_probability"] <= 1
-    low, high = stochastic["interval"]
-    assert low <= stochastic["success_probability"] <= high and high - low > 0.1
-    assert stochastic["energy_error"]["min"] <= stochastic["energy_error"]["median"]
-    assert summary["checked_by_qiskit"] < 1e-12
-    assert json.loads((run / "evaluation.json").read_text()) == summary
-    assert (run / "evaluation.png").read_bytes().startswith(b"\x89PNG")
-    again = evaluate(run, policy="last", rollouts=20, epsilon=1.0)
-    assert again == summary, "seeded"
-
-
-def test_what_a_kan_looks_at(tmp_path: Path) -> None:
-    settings = [entry for entry in QUICK if "network" not in entry]
-    settings += ["agent=kanqas_kan", "env=bell", "optimizer=none"]
-    train(compose(*settings, f"run={tmp_path / 'run'}"))
-    found = evaluate(tmp_path / "run", policy="last", rollouts=3)["importance"]
-    assert set(found) == {"moments", "gates", "qubits"}
-    assert set(found["gates"]) == {"cx", "x", "y", "z", "h", "t"} and sum(found["gates"].values()) == pytest.approx(1.0)
-    assert sum(found["moments"].values()) == pytest.approx(1.0)
-    for name in ("kan_edges.png", "kan_importance.png"):
-        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
-
-
-def test_bad_evaluations(run: Path, tmp_path: Path) -> None:
-    for arguments, message in [
-        ({"run": tmp_path}, "folder of a run"),
-        ({"run": run, "rollouts": 0}, "at least 1"),
-        ({"run": run, "epsilon": 2.0}, r"\[0, 1\]"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            evaluate(**arguments)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("agent", [name for name in conf("agent") if name.startswith("sb3")])
-def test_agents_of_stable_baselines(agent: str, tmp_path: Path) -> None:
-    settings = [entry for entry in QUICK if not entry.startswith("agent.")]
-    small = {"sb3_dqn": "learning_starts", "sb3_qrdqn": "learning_starts"}.get(agent, "n_steps")
-    settings += ["agent.batch_size=32"] if "ppo" in agent else []
-    settings += [f"agent={agent}", f"agent.{small}=64", "env=tfim", "env.problem.num_qubits=2", "env.max_gates=6"]
-    summary = train(compose(*settings, f"run={tmp_path / 'run'}"))
-    best = summary["rows"]["found in training"]
-    circuit = Circuit.from_qasm3((tmp_path / "run" / "best.qasm").read_text())
-    assert circuit.num_gates == best["gates"] > 0
-    found = evaluate(tmp_path / "run", policy="last", rollouts=3)
-    assert found["greedy"]["energy"] == summary["rows"]["frozen policy, last"]["energy"]

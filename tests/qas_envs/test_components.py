@@ -225,6 +225,7 @@ def test_families_of_seeds_and_lists() -> None:
         ({"vary": {"num_qubits": (2, 4)}}, None, None),
         ({"vary": FIELDS}, {"split": "valid"}, "Unknown split 'valid'"),
         ({"vary": FIELDS}, {"fild": 1.0}, "Did you mean 'field'"),
+        ({"vary": FIELDS}, {"field": 2.6}, r"lie in \[0.5, 2.5\]"),
         ({}, {"field": 1.0}, "be empty where instances do not vary"),
     ],
 )
@@ -367,7 +368,8 @@ def test_scheduled_instances() -> None:
     assert env.curriculum.reference_energy == env.problem.ground_energy
     for settings, message in [
         ({"curriculum": schedule}, "which the curriculum schedules"),
-        ({"vary": {"coupling": (1.0, 2.0)}, "curriculum": schedule}, "which the curriculum schedules"),
+        ({"vary": {"coupling": (1.0, 2.0)}, "curriculum": schedule}, "Unknown number that varies 'field'"),
+        ({"vary": FIELDS, "curriculum": {**schedule, "values": [0.5, 3.0]}}, r"lie in \[0.5, 2.5\]"),
         ({"vary": FIELDS, "curriculum": {**schedule, "values": []}}, "at least one value"),
         ({"vary": FIELDS, "curriculum": {**schedule, "patience": 0}}, "patience"),
         ({"vary": FIELDS, "curriculum": {**schedule, "threshold": 0.0}}, "positive"),

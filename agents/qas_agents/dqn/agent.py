@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from qas_agents.callbacks import Callback, as_callback
 from qas_agents.dqn.config import DQNConfig
-from qas_agents.dqn.environments import Environments
+from qas_agents.dqn.environments import Environments, Moves
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
 from qas_agents.dqn.policies import prefixed, read_policy, save_policy
@@ -187,7 +187,7 @@ class MaskedDQN:
         if total_timesteps < 1:
             raise ValueError(must("total_timesteps", "be at least 1", total_timesteps))
         config, environments = self.config, self._environments
-        replay = self.replay
+        replay = self.replay  # made now if it is not there yet
         end = self.num_timesteps + total_timesteps
         listener = as_callback(callback)
         listener.init_callback(self)
@@ -200,17 +200,7 @@ class MaskedDQN:
                 actions = self._explore(self._observations, self._masks)
                 moves = environments.step(actions)
                 over = moves.terminated | moves.truncated
-                for k, collector in enumerate(self._collectors):
-                    for transition in collector.push(
-                        self._observations[k],
-                        int(actions[k]),
-                        float(moves.rewards[k]),
-                        bool(moves.terminated[k]),
-                        bool(moves.truncated[k]),
-                        moves.observations[k],
-                        moves.masks[k],
-                    ):
-                        replay.add(transition)
+                self._remember(self._observations, actions, moves)
                 for _ in range(environments.num_envs):
                     self.num_timesteps += 1
                     if config.epsilon_clock == "environment" and self.num_timesteps > config.learning_starts:
@@ -227,6 +217,20 @@ class MaskedDQN:
                     after_step()
         listener.on_training_end()
         return self
+
+    def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:
+        """Store the transitions that a step of all environments completed."""
+        for k, collector in enumerate(self._collectors):
+            for transition in collector.push(
+                observations[k],
+                int(actions[k]),
+                float(moves.rewards[k]),
+                bool(moves.terminated[k]),
+                bool(moves.truncated[k]),
+                moves.observations[k],
+                moves.masks[k],
+            ):
+                self.replay.add(transition)
 
     @property
     def replay(self) -> ReplayBuffer:

@@ -18,13 +18,22 @@ if TYPE_CHECKING:
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
+def holds_kan(network: Any) -> bool:
+    """Tell whether an agent's network is a KAN, with dueling heads or without."""
+    return isinstance(_body(network), KAN)
+
+
+def _body(network: Any) -> Any:
+    return network.body if isinstance(network, Dueling) else network
+
+
 def kan_of(network: Any) -> KAN:
     """Return the KAN in an agent's network.
 
     Raises:
         ValueError: It is another network.
     """
-    body = network.body if isinstance(network, Dueling) else network
+    body = _body(network)
     if not isinstance(body, KAN):
         raise ValueError(must("network", "be a KAN", type(body).__name__))
     return body

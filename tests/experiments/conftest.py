@@ -1,0 +1,56 @@
+"""What the tests of the commands share: small settings, commands, one run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import hydra
+import pytest
+from omegaconf import OmegaConf
+
+from qas_experiments.settings import TrainSettings, register_schemas
+from qas_experiments.train import train
+
+QUICK = [
+    "training.total_timesteps=600",
+    "agent.learning_starts=200",
+    "agent.network.hidden=[16]",
+    "agent.batch_size=32",
+    "training.progress=false",
+    "training.evaluate_every=2",
+    "training.baselines=false",
+]
+
+
+def compose(*overrides: str) -> TrainSettings:
+    register_schemas()
+    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
+        settings = OmegaConf.to_object(hydra.compose("train", list(overrides)))
+    assert isinstance(settings, TrainSettings)
+    return settings
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qas_experiments.train", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def conf(group: str) -> list[str]:
+    names = [entry.name for entry in files("qas_experiments.conf").joinpath(group).iterdir()]
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One small run with baselines; tests that write into it take a copy."""
+    path = tmp_path_factory.mktemp("runs") / "first"
+    train(compose(*QUICK, "training.baselines=true", "env=tfim", "env.problem.num_qubits=2", f"run={path}"))
+    return path
