@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 from typing import Any
 
 import gymnasium as gym
@@ -111,7 +112,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if self.family is not None:
             self.context = self.family.first()
             self.encoder = ContextEncoder(self.encoder, self.family)
-        self.mask = rules.mask(rules.catalogue)
+        self.mask, self._other_mask = rules.mask(rules.catalogue), rules.mask(rules.catalogue)
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self.encoder.space
         self.curriculum.start(problem)
@@ -171,6 +172,14 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._take_up(self.family.at(self.context))
         elif options:
             raise ValueError(must("options", "be empty where instances do not vary", options))
+        self._begin()
+        self._halt_at = self._halting.sample(self.np_random)
+        if self.render_mode == "human":
+            self.render()
+        return self._observation(), self.info(*self.figures(False, 0, 0))
+
+    def _begin(self) -> None:
+        """Start an episode with the initial circuit."""
         self.finished.assign(self.circuit)
         self.circuit.assign(self.initial)
         self._energy = self._first_energy
@@ -178,13 +187,16 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.mask.reset()
         self._actions.clear()
         self._threshold = self.curriculum.threshold  # by which the last step was judged
-        self._halt_at = self._halting.sample(self.np_random)
+        self._halt_at = None
         self._over = False
         self._wasted = 0
         self._renderer.begin(self._energy - self.problem.ground_energy)
-        if self.render_mode == "human":
-            self.render()
-        return self._observation(), self.info(*self.figures(False, 0, 0))
+
+    def _take(self, action: int) -> None:
+        """Account for an action that appends a gate."""
+        self.encoder.append(action)
+        self.mask.update(action)
+        self._actions.append(action)
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Append a gate, re-optimise all angles, read the energy.
@@ -201,6 +213,66 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if self.render_mode == "human":
             self.render()
         return self._observation(), reward, terminated, truncated, info
+
+    @property
+    def actions(self) -> list[int]:
+        """Actions that appended the gates of the episode so far."""
+        return list(self._actions)
+
+    @property
+    def angles(self) -> list[tuple[float, ...]]:
+        """Angles of each of :attr:`actions`, in radians."""
+        params, start = self.circuit.params.tolist(), self.initial.num_params
+        ends = np.cumsum([start, *(self.catalogue.num_angles[action] for action in self._actions)]).tolist()
+        return [tuple(params[first:end]) for first, end in pairwise(ends)]
+
+    def is_legal(self, actions: Sequence[int]) -> bool:
+        """Tell whether an episode may begin with these actions."""
+        mask = self._other_mask
+        mask.reset()
+        if len(actions) > self.max_gates:
+            return False
+        for action in actions:
+            if not 0 <= action < len(self.catalogue.actions) or not mask.array[action]:
+                return False
+            mask.update(action)
+        return True
+
+    def play(
+        self, actions: Sequence[int], angles: Sequence[Sequence[float]] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode of the same instance with these actions and optimise all angles once.
+
+        For searchers that change whole circuits. The curriculum does not notice; rewards are not paid. The episode goes
+        on with :meth:`step` unless its circuit is a success or the budget is exhausted.
+
+        Args:
+            actions: Legal one after the other.
+            angles: What the optimiser starts from, by action. By default each one is scanned, from 0 on.
+
+        Raises:
+            ValueError: A sequence that is not legal, or angles that do not fit; nothing changes.
+
+        Returns:
+            As :meth:`reset`.
+        """
+        if not self.is_legal(actions):
+            raise ValueError(must("actions", f"be at most {self.max_gates}, legal one after the other", list(actions)))
+        counts = [self.catalogue.num_angles[action] for action in actions]
+        if angles is not None and [len(some) for some in angles] != counts:
+            raise ValueError(must("angles", "hold a tuple for every action", angles))
+        self._begin()
+        for action in actions:
+            self._take(action)
+            self.catalogue.append(self.circuit, action)
+        if angles is not None:
+            self.circuit.params = [*self.initial.params, *chain.from_iterable(angles)]
+        num_new = sum(counts) if angles is None else 0
+        result = self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
+        self.circuit.params, self._energy = result.params, result.energy
+        success = abs(result.energy - self.curriculum.reference_energy) < self._threshold
+        self._over = success or len(actions) == self.max_gates
+        return self._observation(), self.info(*self.figures(success, result.evaluations, result.gradients))
 
     def append_gate(self, index: int) -> int:
         """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
@@ -228,9 +300,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if self.adds_nothing:
             self._wasted += not stops
         else:
-            self.encoder.append(index)
-            self.mask.update(index)
-            self._actions.append(index)
+            self._take(index)
             new_gates, two_qubit_gates = 1, int(self.catalogue.is_two_qubit[index])
         previous, self._energy = self._energy, energy
         curriculum.observe(energy)
@@ -337,11 +407,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.circuit.assign(self.initial)
         self.encoder.reset(self.problem)
         self.mask.reset()
-        self._actions = list(state["actions"])
-        for action in self._actions:
+        self._actions.clear()
+        for action in state["actions"]:
             self.catalogue.append(self.circuit, action)
-            self.encoder.append(action)
-            self.mask.update(action)
+            self._take(action)
         self.circuit.params = state["params"]
         for name in _KEPT:
             setattr(self, f"_{name}", state[name])

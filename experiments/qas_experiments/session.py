@@ -65,6 +65,7 @@ class Session:
     def run(self) -> dict[str, Found | None]:
         """Train up to the wanted number of steps; return the circuits of the frozen policies."""
         left = self._training.total_timesteps - self.recorder.steps
+        self._steps_seen = self.recorder.steps
         unit, total = self._env.problem.unit, self._training.total_timesteps
         settings: dict[str, Any] = {"callback": self.recorder}
         if self._checkpoints is not None:
@@ -91,9 +92,10 @@ class Session:
         return self._interrupt.requested
 
     def _after_step(self) -> None:
-        every, steps = self._training.checkpoint_every, self.recorder.steps
-        if self._interrupt.requested or (every and steps % every == 0):
+        every = self._training.checkpoint_every
+        if self._interrupt.requested or (every and self.recorder.steps // every > self._steps_seen // every):
             self.checkpoint()
+        self._steps_seen = self.recorder.steps
 
     def checkpoint(self) -> None:
         """Write all that the run needs to go on."""

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from qas_agents.callbacks import Callback, as_callback
+from qas_agents.callbacks import Callback, CallbackObject, as_callback
 from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.demonstrations import Demonstrations
 from qas_agents.dqn.environments import Environments, Moves
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
@@ -80,6 +81,15 @@ class MaskedDQN:
     def _network(self) -> torch.nn.Module:
         config = self.config
         return make_network(config.network, self.num_inputs, self.num_actions, config.dueling).to(self.device)
+
+    @cached_property
+    def demonstrations(self) -> Demonstrations | None:
+        """The successes that training is led by, if the settings want any."""
+        if self.config.demonstrations == 0:
+            return None
+        if self._environments.single is None:
+            raise ValueError(must("demonstrations", "be 0 where environments are a vector", self.config.demonstrations))
+        return Demonstrations(self.env, self.config.demonstrations, self.config.demonstration_share)
 
     def get_env(self) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
         """Return the training environment."""
@@ -161,6 +171,9 @@ class MaskedDQN:
             actions[:] = np.where(masks, self.q_values(observations), -np.inf).argmax(axis=1)
         for k in np.flatnonzero(is_random):
             actions[k] = self._random_legal(masks[k])
+        if self.demonstrations is not None:
+            led = self.demonstrations.next_action(masks[0])
+            actions[0] = actions[0] if led is None else led
         return actions
 
     # -- learning ------------------------------------------------------------------------------------------------
@@ -187,7 +200,7 @@ class MaskedDQN:
         if total_timesteps < 1:
             raise ValueError(must("total_timesteps", "be at least 1", total_timesteps))
         config, environments = self.config, self._environments
-        replay = self.replay  # made now if it is not there yet
+        replay, demonstrations = self.replay, self.demonstrations  # made now if they are not there yet
         end = self.num_timesteps + total_timesteps
         listener = as_callback(callback)
         listener.init_callback(self)
@@ -212,11 +225,28 @@ class MaskedDQN:
                     {"self": self, "infos": moves.infos, "rewards": moves.rewards, "dones": over, "actions": actions}
                 )
                 goes_on = listener.on_step()
+                if demonstrations is not None and over[0]:
+                    goes_on = self._study(bool(moves.infos[0].get("success", False)), listener) and goes_on
                 self._observations, self._masks = environments.renew(moves, over)
                 if after_step is not None:
                     after_step()
         listener.on_training_end()
         return self
+
+    def _study(self, success: bool, listener: CallbackObject) -> bool:
+        """Prune an episode that was a success; its trials count as steps. Tell whether training goes on."""
+        goes_on = True
+
+        def hear(info: dict[str, Any]) -> None:
+            nonlocal goes_on
+            self.num_timesteps += 1
+            trial = {"infos": [info], "rewards": np.zeros(1), "dones": np.zeros(1, dtype=np.bool_)}
+            listener.update_locals({"self": self, **trial})
+            goes_on = listener.on_step() and goes_on
+
+        assert self.demonstrations is not None
+        self.demonstrations.end_episode(success, self._rng, hear)
+        return goes_on
 
     def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:
         """Store the transitions that a step of all environments completed."""
@@ -336,6 +366,8 @@ class MaskedDQN:
         if self.replay.tree is not None:
             arrays["priorities"] = self.replay.tree.nodes
         numbers = {name: getattr(self, name) for name in _COUNTERS}
+        if self.demonstrations is not None:
+            numbers["demonstrations"] = self.demonstrations.state()
         return arrays, numbers | {"rng": self._rng.bit_generator.state, "largest_priority": self.replay.largest}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
@@ -359,6 +391,8 @@ class MaskedDQN:
         if self.replay.tree is not None:
             self.replay.tree.nodes[:] = arrays["priorities"]
         self.replay.largest = numbers["largest_priority"]
+        if self.demonstrations is not None:
+            self.demonstrations.restore(numbers["demonstrations"])
         for name in _COUNTERS:
             setattr(self, name, numbers[name])
         self._rng.bit_generator.state = numbers["rng"]

@@ -36,6 +36,8 @@ class DQNConfig:
         epsilon_decay: Factor per step of ``epsilon_clock``.
         epsilon_clock: "gradient" or "environment" steps; the latter from ``learning_starts`` on.
         max_grad_norm: Gradients are scaled down to this norm; 0 switches that off.
+        demonstrations: How many of its own successes, pruned, the agent keeps to be led by again; 0 for none.
+        demonstration_share: Part of the episodes that are led, for a random number of gates.
         bf16: Networks compute in bfloat16 where that is safe.
         compile: Networks are compiled by ``torch.compile``, which needs a C++ compiler.
     """
@@ -60,6 +62,8 @@ class DQNConfig:
     epsilon_decay: float = 0.9998
     epsilon_clock: str = "gradient"
     max_grad_norm: float = 10.0
+    demonstrations: int = 0
+    demonstration_share: float = 0.25
     bf16: bool = False
     compile: bool = False
 
@@ -74,10 +78,10 @@ class DQNConfig:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        for name in ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay", "importance_start", "tau"):
+        for name in ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay", "importance_start", "tau", "demonstration_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(must(name, "lie in [0, 1]", getattr(self, name)))
-        for name in ("learning_starts", "max_grad_norm", "prioritization", "refit_interval"):
+        for name in ("learning_starts", "max_grad_norm", "prioritization", "refit_interval", "demonstrations"):
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         if not self.learning_rate > 0:

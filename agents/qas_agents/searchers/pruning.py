@@ -1,0 +1,88 @@
+"""Pruning: drop the gates that a successful circuit can do without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+Angles = tuple[float, ...]
+
+
+class Workbench(Protocol):
+    """What of an environment serves whole circuits: ``CircuitBuildingEnv`` does."""
+
+    catalogue: Any
+    """Its ``is_two_qubit`` tells of every action whether it appends a two-qubit gate."""
+
+    @property
+    def actions(self) -> list[int]:
+        """Actions of the episode so far."""
+        ...
+
+    @property
+    def angles(self) -> list[Angles]:
+        """Angles of each action of the episode so far."""
+        ...
+
+    def is_legal(self, actions: Sequence[int]) -> bool:
+        """Tell whether an episode may begin with these actions."""
+        ...
+
+    def play(self, actions: Sequence[int], angles: Sequence[Angles] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode with these actions, all angles optimised once; return observation and info."""
+        ...
+
+
+def workbench(env: Any) -> Workbench:
+    """Return what serves whole circuits in an environment, or under its wrappers.
+
+    Raises:
+        TypeError: Nothing does.
+    """
+    bench: Workbench = env.unwrapped
+    for name in ("actions", "angles", "is_legal", "play"):
+        if not hasattr(bench, name):
+            raise TypeError(f"{type(bench).__name__} has no {name!r}, which whole circuits need.")
+    return bench
+
+
+def prune(
+    bench: Workbench,
+    actions: Sequence[int],
+    angles: Sequence[Angles],
+    rng: np.random.Generator,
+    hear: Callable[[dict[str, Any]], None],
+    cost: Callable[[int], float] = lambda action: 1.0,
+) -> list[int]:
+    """Drop actions, one at a time, as long as the circuit stays successful with re-optimised angles.
+
+    Args:
+        bench: Where circuits are tried.
+        actions: A successful circuit.
+        angles: Its angles, by action.
+        rng: Breaks ties.
+        hear: Told the info of every trial.
+        cost: Dearer actions are tried first.
+
+    Returns:
+        Actions of which none can be dropped alone.
+    """
+    kept, kept_angles = list(actions), list(angles)
+    dropped = True
+    while dropped:
+        dropped = False
+        order = sorted(range(len(kept)), key=lambda k: (-cost(kept[k]), rng.random()))
+        gone: list[int] = []
+        for place in order:
+            k = place - sum(other < place for other in gone)
+            shorter, warm = kept[:k] + kept[k + 1 :], kept_angles[:k] + kept_angles[k + 1 :]
+            if not shorter or not bench.is_legal(shorter):
+                continue
+            _, info = bench.play(shorter, warm)
+            hear(info)
+            if info["success"]:
+                kept, kept_angles, dropped = shorter, bench.angles, True
+                gone.append(place)
+    return kept

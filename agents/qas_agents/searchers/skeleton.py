@@ -1,0 +1,204 @@
+"""Exhaustive skeleton search: the floor of two-qubit gates for a given error.
+
+A skeleton says on which pairs of qubits CZ gates act, in which order. Between them every qubit may turn freely, so the
+best energy of a skeleton bounds from below whatever a circuit with as many CX or CZ gates on these pairs can reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import numpy as np
+
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import ScanLBFGS
+
+Pair = tuple[int, int]
+Skeleton = tuple[Pair, ...]
+
+_MOST_QUBITS_FOR_SYMMETRIES = 7
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The best that so many two-qubit gates were found to do.
+
+    Attributes:
+        two_qubit_gates: How many.
+        energy: The lowest energy found: an upper bound of the true floor, since angles are searched from random starts.
+        circuit: Which reaches it.
+        skeletons: How many were tried.
+        evaluations: Energy evaluations spent on them, most with gradients.
+    """
+
+    two_qubit_gates: int
+    energy: float
+    circuit: Circuit
+    skeletons: int
+    evaluations: int
+
+
+def skeleton_floors(
+    hamiltonian: PauliSum,
+    max_two_qubit_gates: int,
+    *,
+    couplings: Collection[Pair] | None = None,
+    starts: int = 4,
+    seed: int = 0,
+    enough: float = -np.inf,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Floor]:
+    """Yield the floor of 0, 1, ... ``max_two_qubit_gates`` gates, trying every skeleton from several random angles.
+
+    Args:
+        hamiltonian: What is minimised.
+        max_two_qubit_gates: The longest skeletons.
+        couplings: Pairs that may be coupled, in any order of their qubits; all by default.
+        starts: Random starts per skeleton.
+        seed: Of the starts.
+        enough: End a length, and the search, at the first energy below this.
+        should_stop: Asked after every skeleton; on True the search ends without the floor under way.
+
+    Raises:
+        ValueError: Negative number of gates, no starts, pairs that are none.
+    """
+    if max_two_qubit_gates < 0:
+        raise ValueError(must("max_two_qubit_gates", "not be negative", max_two_qubit_gates))
+    if starts < 1:
+        raise ValueError(must("starts", "be at least 1", starts))
+    n = hamiltonian.num_qubits
+    pairs = _pairs(couplings, n)
+    symmetries = _symmetries(hamiltonian, pairs)
+    simulator, optimizer, rng = StatevectorSimulator(), ScanLBFGS(max_iterations=400), np.random.default_rng(seed)
+    for length in range(max_two_qubit_gates + 1):
+        best, best_energy, count, evaluations = Circuit(n), np.inf, 0, 0
+        for skeleton in skeletons(n, pairs, length, symmetries):
+            circuit = dressed(n, skeleton)
+            count += 1
+            for _ in range(starts):
+                circuit.params = rng.uniform(-np.pi, np.pi, circuit.num_params)
+                result = optimizer.minimize(simulator, circuit, hamiltonian)
+                evaluations += result.evaluations
+                if result.energy < best_energy:
+                    best, best_energy = circuit.copy(), result.energy
+                    best.params = result.params
+            if best_energy < enough:
+                break
+            if should_stop():
+                return
+        yield Floor(length, best_energy, best, count, evaluations)
+        if best_energy < enough:
+            return
+
+
+def skeletons(
+    num_qubits: int, pairs: Sequence[Pair], length: int, symmetries: Sequence[Sequence[int]] = ()
+) -> Iterator[Skeleton]:
+    """Yield sequences of pairs, one for each class of those that prepare the same states.
+
+    Left out are other orders of neighbours that share no qubit; a fourth gate in a row on one pair, since three make
+    any two-qubit unitary, and a second one where the pair was untouched before, since one prepares any two-qubit state;
+    and images under ``symmetries``, permutations of qubits that change nothing else.
+    """
+
+    def grow(head: Skeleton) -> Iterator[Skeleton]:
+        if len(head) == length:
+            if all(_canonical(_image(head, permutation)) >= head for permutation in symmetries):
+                yield head
+            return
+        for pair in pairs:
+            if _fits(head, pair):
+                yield from grow((*head, pair))
+
+    if length >= 0 and num_qubits >= 1:
+        yield from grow(())
+
+
+def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
+    """Return a skeleton with free turns of its qubits, no angle too many.
+
+    A turn about Z commutes with CZ, so every qubit needs an RX at first, an RZ and an RX after each of its CZ, and an RZ
+    at last, where energies can see it.
+    """
+    circuit = Circuit(num_qubits)
+    for qubit in range(num_qubits):
+        circuit.rx(0.0, qubit)
+    for pair in skeleton:
+        circuit.cz(*pair)
+        for qubit in pair:
+            circuit.rz(0.0, qubit).rx(0.0, qubit)
+    for qubit in range(num_qubits):
+        circuit.rz(0.0, qubit)
+    return circuit
+
+
+def _pairs(couplings: Collection[Pair] | None, num_qubits: int) -> list[Pair]:
+    if couplings is None:
+        return list(combinations(range(num_qubits), 2))
+    pairs = {(min(pair), max(pair)) for pair in couplings}
+    for pair in pairs:
+        if pair[0] == pair[1] or not 0 <= pair[0] <= pair[1] < num_qubits:
+            raise ValueError(must("couplings", f"be pairs of two qubits in 0..{num_qubits - 1}", pair))
+    return sorted(pairs)
+
+
+def _fits(head: Skeleton, pair: Pair) -> bool:
+    """Tell whether ``head`` and then ``pair`` is the first among its equals."""
+    for position in reversed(range(len(head))):
+        before = head[position]
+        if before == pair:
+            return _may_repeat(head[: position + 1], pair)
+        if before[0] in pair or before[1] in pair:
+            return True
+        if pair < before:
+            return False  # it could have come before its neighbour
+    return True
+
+
+def _may_repeat(head: Skeleton, pair: Pair) -> bool:
+    """Tell whether a pair may be used once more after gates of which the last is on it."""
+    row = 0
+    for before in reversed(head):
+        if before == pair:
+            row += 1
+        elif before[0] in pair or before[1] in pair:
+            return row < 3
+    return False  # nothing but this pair: one gate prepares all that two can
+
+
+def _canonical(skeleton: Skeleton) -> Skeleton:
+    """Return the smallest order in which neighbours without a common qubit may stand."""
+    left, ordered = list(skeleton), []
+    while left:
+        free = [k for k, pair in enumerate(left) if all(not {*pair} & {*before} for before in left[:k])]
+        ordered.append(left.pop(min(free, key=lambda k: left[k])))
+    return tuple(ordered)
+
+
+def _image(skeleton: Skeleton, permutation: Sequence[int]) -> Skeleton:
+    return tuple((min(a, b), max(a, b)) for a, b in ((permutation[p], permutation[q]) for p, q in skeleton))
+
+
+def _symmetries(hamiltonian: PauliSum, pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
+    """Return the permutations of qubits, but for the trivial one, that keep the Hamiltonian and the couplings."""
+    n = hamiltonian.num_qubits
+    if n > _MOST_QUBITS_FOR_SYMMETRIES:
+        return []
+    terms, found = hamiltonian.terms(), []
+    for permutation in permutations(range(n)):
+        if permutation == tuple(range(n)) or {*_image(tuple(pairs), permutation)} != {*pairs}:
+            continue
+        if all(abs(terms.get(_moved(label, permutation), np.inf) - value) < 1e-12 for label, value in terms.items()):
+            found.append(permutation)
+    return found
+
+
+def _moved(label: str, permutation: Sequence[int]) -> str:
+    """Return the label with the factor of qubit q on qubit ``permutation[q]``; labels read right to left."""
+    moved = [""] * len(label)
+    for qubit, factor in enumerate(reversed(label)):
+        moved[permutation[qubit]] = factor
+    return "".join(reversed(moved))
