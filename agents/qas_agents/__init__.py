@@ -2,6 +2,14 @@
 
 from qas_agents.dqn import DQNConfig, MaskedDQN
 from qas_agents.sb3 import SB3Agent
-from qas_agents.searchers import GreedySearch, RandomPolicy
+from qas_agents.searchers import GreedySearch, RandomPolicy, SimulatedAnnealing, skeleton_floors
 
-__all__ = ["DQNConfig", "GreedySearch", "MaskedDQN", "RandomPolicy", "SB3Agent"]
+__all__ = [
+    "DQNConfig",
+    "GreedySearch",
+    "MaskedDQN",
+    "RandomPolicy",
+    "SB3Agent",
+    "SimulatedAnnealing",
+    "skeleton_floors",
+]

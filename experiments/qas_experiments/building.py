@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
 
-from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy, SB3Agent
+from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy, SB3Agent, SimulatedAnnealing
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
@@ -53,11 +53,22 @@ def _greedy(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
     return GreedySearch(env, seed)
 
 
+def _annealing(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
+    check_settings("agent 'annealing'", SimulatedAnnealing, settings)
+    return SimulatedAnnealing(env, seed, **settings)
+
+
 def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **settings: Any) -> Agent:
     return SB3Agent(env, algorithm, settings, seed, device)
 
 
-AGENTS: Final[dict[str, Callable[..., Agent]]] = {"dqn": _dqn, "sb3": _sb3, "random": _random, "greedy": _greedy}
+AGENTS: Final[dict[str, Callable[..., Agent]]] = {
+    "dqn": _dqn,
+    "sb3": _sb3,
+    "random": _random,
+    "greedy": _greedy,
+    "annealing": _annealing,
+}
 
 
 def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:

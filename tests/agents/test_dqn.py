@@ -12,7 +12,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy
+from qas_agents import DQNConfig, MaskedDQN
 from qas_agents.dqn.losses import double_q_target, masked
 from qas_agents.dqn.networks import mlp
 
@@ -265,6 +265,7 @@ def test_sb3_evaluates_and_checkpoints_our_agent(tmp_path: Path) -> None:
         ({"learning_rate": 0.0}, "positive"),
         ({"tau": 1.5}, r"\[0, 1\]"),
         ({"epsilon_clock": "episode"}, "Choices: environment, gradient"),
+        ({"search_steps": 10}, "be positive where search_steps are"),
         ({"prioritization": -0.5}, "not be negative"),
         ({"buffer_size": 10, "batch_size": 20}, "hold a batch of 20"),
     ],
@@ -302,22 +303,44 @@ def test_environment_without_masks() -> None:
     assert agent.num_gradient_steps == 101
 
 
-# -- searchers -------------------------------------------------------------------------------------------------------
+# -- demonstrations --------------------------------------------------------------------------------------------------
 
 
-def test_random_policy_obeys_the_mask_and_its_seed() -> None:
-    runs = []
-    for _ in range(2):
-        seen: list[float] = []
-        RandomPolicy(Corridor(), seed=3).learn(200, callback=lambda now, _, s=seen: s.append(now["rewards"][0]) or True)  # type: ignore[misc, func-returns-value]
-        runs.append(seen)
-    assert runs[0] == runs[1] and len(runs[0]) == 200
+def test_led_by_its_own_successes() -> None:
+    """Pruned circuits are kept if they succeed gate by gate; the frozen policy comes to build the shortest one."""
+    env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10, reward="priced").unwrapped
+    config = dataclasses.replace(
+        CONFIG, gamma=0.99, n_step=3, buffer_size=5000, demonstrations=4, search_steps=300, epsilon_decay=0.99
+    )
+    counted: list[int] = []
+    agent = MaskedDQN(env, config, seed=0)
+    agent.learn(6000, callback=lambda now, _: counted.append(now["self"].num_timesteps) or True)  # type: ignore[func-returns-value]
+    assert counted == list(range(1, len(counted) + 1)), "every circuit tried is a step"
+    assert len(counted) == agent.num_timesteps >= 6000
+    kept = agent.demonstrations.kept if agent.demonstrations is not None else []
+    assert 1 <= len(kept) <= 4 and len(kept[0]) == 3
+    for actions in kept:
+        env.reset()
+        infos = [env.step(action)[4] for action in actions]
+        assert infos[-1]["success"] and not any(info["success"] for info in infos[:-1])
+    observation, info = env.reset()
+    while not info.get("success") and len(env.actions) < 10:
+        action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
+        observation, _, _, _, info = env.step(int(action))
+    assert info["success"] and len(env.actions) == 3
 
 
-def test_greedy_search_finds_the_two_qubit_ising_state() -> None:
-    import qas_envs  # noqa: F401
-
+def test_a_callback_ends_the_search_too() -> None:
     env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
-    energies: list[float] = []
-    GreedySearch(env).learn(10_000, callback=lambda seen, _: energies.append(seen["infos"][0]["energy"]) or True)  # type: ignore[func-returns-value]
-    assert min(energies) == pytest.approx(-np.sqrt(5), abs=1e-3)
+    agent = MaskedDQN(env, dataclasses.replace(CONFIG, demonstrations=4, search_steps=300), seed=0)
+    agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
+    assert agent.num_timesteps == 50
+
+
+def test_who_cannot_be_led() -> None:
+    led = dataclasses.replace(CONFIG, demonstrations=4)
+    with pytest.raises(TypeError, match="CartPoleEnv has no 'actions'"):
+        MaskedDQN(gym.make("CartPole-v1"), led).learn(10)
+    envs = gym.make_vec("QAS-Bell-v0", num_envs=2, autoreset_mode="Disabled")
+    with pytest.raises(ValueError, match="where environments are a vector"):
+        MaskedDQN(envs, led).learn(10)

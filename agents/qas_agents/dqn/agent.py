@@ -204,11 +204,15 @@ class MaskedDQN:
         end = self.num_timesteps + total_timesteps
         listener = as_callback(callback)
         listener.init_callback(self)
-        if self._observations is None or self._masks is None:
-            self._observations, self._masks = environments.reset(self.seed)
         listener.on_training_start(locals(), globals())
+        goes_on = True
+        if self._observations is None or self._masks is None:
+            if demonstrations is not None and config.search_steps:
+                hearing = _Hearing(self, listener)
+                demonstrations.search(config.search_steps, self._rng, hearing)
+                goes_on = hearing.goes_on
+            self._observations, self._masks = environments.reset(self.seed)
         with progress_of(total_timesteps, progress_bar) as advance:
-            goes_on = True
             while goes_on and self.num_timesteps < end:
                 actions = self._explore(self._observations, self._masks)
                 moves = environments.step(actions)
@@ -221,32 +225,21 @@ class MaskedDQN:
                     if self._is_time_to_learn():
                         self.loss = self._gradient_step(*replay.sample(config.batch_size, self._rng, self._importance))
                     advance()
+                if demonstrations is not None and over[0]:
+                    demonstrations.take_episode()  # now: callbacks may play too
                 listener.update_locals(
                     {"self": self, "infos": moves.infos, "rewards": moves.rewards, "dones": over, "actions": actions}
                 )
                 goes_on = listener.on_step()
                 if demonstrations is not None and over[0]:
-                    goes_on = self._study(bool(moves.infos[0].get("success", False)), listener) and goes_on
+                    hearing = _Hearing(self, listener, goes_on)
+                    demonstrations.end_episode(bool(moves.infos[0]["success"]), self._rng, hearing)
+                    goes_on = hearing.goes_on
                 self._observations, self._masks = environments.renew(moves, over)
                 if after_step is not None:
                     after_step()
         listener.on_training_end()
         return self
-
-    def _study(self, success: bool, listener: CallbackObject) -> bool:
-        """Prune an episode that was a success; its trials count as steps. Tell whether training goes on."""
-        goes_on = True
-
-        def hear(info: dict[str, Any]) -> None:
-            nonlocal goes_on
-            self.num_timesteps += 1
-            trial = {"infos": [info], "rewards": np.zeros(1), "dones": np.zeros(1, dtype=np.bool_)}
-            listener.update_locals({"self": self, **trial})
-            goes_on = listener.on_step() and goes_on
-
-        assert self.demonstrations is not None
-        self.demonstrations.end_episode(success, self._rng, hear)
-        return goes_on
 
     def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:
         """Store the transitions that a step of all environments completed."""
@@ -396,6 +389,22 @@ class MaskedDQN:
         for name in _COUNTERS:
             setattr(self, name, numbers[name])
         self._rng.bit_generator.state = numbers["rng"]
+
+
+class _Hearing:
+    """Counts circuits that are tried outside episodes as steps, and tells the callback of them."""
+
+    def __init__(self, agent: MaskedDQN, listener: CallbackObject, goes_on: bool = True) -> None:
+        self._agent, self._listener = agent, listener
+        self.goes_on = goes_on
+
+    def __call__(self, info: dict[str, Any]) -> bool:
+        """Hear of one circuit; tell whether training goes on."""
+        self._agent.num_timesteps += 1
+        trial = {"infos": [info], "rewards": np.zeros(1), "dones": np.zeros(1, dtype=np.bool_)}
+        self._listener.update_locals({"self": self._agent, **trial})
+        self.goes_on = self._listener.on_step() and self.goes_on
+        return self.goes_on
 
 
 @contextmanager

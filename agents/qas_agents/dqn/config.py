@@ -36,8 +36,9 @@ class DQNConfig:
         epsilon_decay: Factor per step of ``epsilon_clock``.
         epsilon_clock: "gradient" or "environment" steps; the latter from ``learning_starts`` on.
         max_grad_norm: Gradients are scaled down to this norm; 0 switches that off.
-        demonstrations: How many of its own successes, pruned, the agent keeps to be led by again; 0 for none.
+        demonstrations: How many successes, pruned, are kept to lead the agent; 0 for none.
         demonstration_share: Part of the episodes that are led, for a random number of gates.
+        search_steps: Circuits of simulated annealing before the first step, whose successes are the first to lead.
         bf16: Networks compute in bfloat16 where that is safe.
         compile: Networks are compiled by ``torch.compile``, which needs a C++ compiler.
     """
@@ -64,6 +65,7 @@ class DQNConfig:
     max_grad_norm: float = 10.0
     demonstrations: int = 0
     demonstration_share: float = 0.25
+    search_steps: int = 0
     bf16: bool = False
     compile: bool = False
 
@@ -78,14 +80,31 @@ class DQNConfig:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        for name in ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay", "importance_start", "tau", "demonstration_share"):
+        for name in (
+            "gamma",
+            "epsilon_start",
+            "epsilon_end",
+            "epsilon_decay",
+            "importance_start",
+            "tau",
+            "demonstration_share",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(must(name, "lie in [0, 1]", getattr(self, name)))
-        for name in ("learning_starts", "max_grad_norm", "prioritization", "refit_interval", "demonstrations"):
+        for name in (
+            "learning_starts",
+            "max_grad_norm",
+            "prioritization",
+            "refit_interval",
+            "demonstrations",
+            "search_steps",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         if not self.learning_rate > 0:
             raise ValueError(must("learning_rate", "be positive", self.learning_rate))
+        if self.search_steps > 0 and self.demonstrations == 0:
+            raise ValueError(must("demonstrations", "be positive where search_steps are", self.demonstrations))
         if self.epsilon_clock not in CLOCKS:
             raise ValueError(unknown_name("epsilon_clock", self.epsilon_clock, CLOCKS))
         if self.buffer_size < self.batch_size:

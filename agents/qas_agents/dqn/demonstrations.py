@@ -1,4 +1,4 @@
-"""Demonstrations: the agent's own successes, pruned, shown to it again."""
+"""Demonstrations: successes of a search and of the agent itself, pruned, shown to it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_agents.searchers.pruning import prune, workbench
+from qas_agents.searchers.annealing import SimulatedAnnealing
+from qas_agents.searchers.pruning import Angles, prune, workbench
+
+Hear = Callable[[dict[str, Any]], bool]
+
+_PAUSE = 100  # circuits of the search between two that are pruned, unless one is better than all before
 
 
 class Demonstrations:
-    """Prunes successful episodes, keeps the shortest results, and leads new episodes along them.
+    """Prunes successful circuits, keeps the shortest, and leads new episodes along them.
 
     A pruned circuit leads one whole episode: gate by gate its angles are optimised on another way, so it need not be a
     success there; if it is, it is kept. Of those kept, each episode follows one for a random number of its gates, with
@@ -28,11 +33,38 @@ class Demonstrations:
     """
 
     def __init__(self, env: Any, capacity: int, share: float) -> None:
-        self._bench = workbench(env)
+        self._env, self._bench = env, workbench(env)
         self._capacity, self._share = capacity, share
         self.kept: list[list[int]] = []
-        self._waiting: list[int] | None = None  # pruned, not yet played gate by gate
+        self._waiting: list[list[int]] = []  # pruned, to be played gate by gate, the best last
         self._lead: list[int] = []  # what is left for this episode to follow
+        self._ended: tuple[list[int], list[Angles]] = [], []  # the last episode
+
+    def search(self, steps: int, rng: np.random.Generator, hear: Hear) -> None:
+        """Collect successes of simulated annealing.
+
+        Args:
+            steps: Circuits to try, those of the pruning not counted.
+            rng: Of the agent.
+            hear: Told the info of every circuit tried; on False the search ends.
+        """
+        best, tried, last = (np.inf, np.inf), 0, -_PAUSE
+        found: dict[tuple[int, ...], None] = {}
+
+        def consider(locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
+            nonlocal best, tried, last
+            info = locals_["infos"][0]
+            goes_on, tried = hear(info), tried + 1
+            cost = info["num_two_qubit_gates"], info["num_gates"]
+            if goes_on and info["success"] and (cost < best or tried - last >= _PAUSE):
+                pruned = self._pruned(self._bench.actions, self._bench.angles, rng, hear)
+                found[tuple(pruned)] = None
+                best, last = min(best, self._cost(pruned)), tried
+            return goes_on
+
+        SimulatedAnnealing(self._env, int(rng.integers(2**31))).learn(steps, consider)
+        self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
+        self._choose(rng)
 
     def next_action(self, mask: NDArray[Any]) -> int | None:
         """Return the action to follow, if there is a legal one."""
@@ -44,30 +76,42 @@ class Demonstrations:
             return None
         return action
 
-    def end_episode(self, success: bool, rng: np.random.Generator, hear: Callable[[dict[str, Any]], None]) -> None:
-        """Keep or prune the episode that has just ended, choose what the next one follows.
+    def take_episode(self) -> None:
+        """Look at the episode that has just ended, while the environment still shows it."""
+        self._ended = self._bench.actions, self._bench.angles
+
+    def end_episode(self, success: bool, rng: np.random.Generator, hear: Hear) -> None:
+        """Keep or prune the episode that was taken, choose what the next one follows.
 
         Args:
             success: Whether it was one.
             rng: Of the agent.
             hear: Told the info of every circuit tried.
         """
-        actions = self._bench.actions
-        if actions == self._waiting or actions in self.kept:
+        actions, angles = self._ended
+        is_shown = bool(self._waiting) and actions == self._waiting[-1][: len(actions)]
+        if self._waiting:
+            self._waiting.pop()
+        if is_shown or actions in self.kept:
             self._judge(actions, success)
-            self._waiting = None
         elif success:
-            is_two_qubit = self._bench.catalogue.is_two_qubit
-            self._waiting = prune(self._bench, actions, self._bench.angles, rng, hear, is_two_qubit.__getitem__)
-            if self._waiting in self.kept:
-                self._waiting = None
-        if self._waiting is not None:
-            self._lead = list(self._waiting)
+            pruned = self._pruned(actions, angles, rng, hear)
+            if pruned not in self.kept:
+                self._waiting.append(pruned)
+        self._choose(rng)
+
+    def _choose(self, rng: np.random.Generator) -> None:
+        """Choose what the next episode follows."""
+        if self._waiting:
+            self._lead = list(self._waiting[-1])
         elif self.kept and rng.random() < self._share:
             chosen = self.kept[rng.integers(len(self.kept))]
             self._lead = chosen[: rng.integers(len(chosen) + 1)]
         else:
             self._lead = []
+
+    def _pruned(self, actions: list[int], angles: list[Angles], rng: np.random.Generator, hear: Hear) -> list[int]:
+        return prune(self._bench, actions, angles, rng, hear, self._bench.catalogue.is_two_qubit.__getitem__)
 
     def _judge(self, actions: list[int], success: bool) -> None:
         if actions in self.kept:
@@ -86,6 +130,5 @@ class Demonstrations:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
-        self.kept = [list(actions) for actions in state["kept"]]
-        self._waiting = None if state["waiting"] is None else list(state["waiting"])
+        self.kept, self._waiting = ([list(actions) for actions in state[name]] for name in ("kept", "waiting"))
         self._lead = list(state["lead"])

@@ -1,6 +1,8 @@
 """Searchers that do not learn, in the shape of agents."""
 
+from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.greedy import GreedySearch
 from qas_agents.searchers.random_policy import RandomPolicy
+from qas_agents.searchers.skeleton import Floor, skeleton_floors
 
-__all__ = ["GreedySearch", "RandomPolicy"]
+__all__ = ["Floor", "GreedySearch", "RandomPolicy", "SimulatedAnnealing", "skeleton_floors"]

@@ -53,7 +53,7 @@ def prune(
     actions: Sequence[int],
     angles: Sequence[Angles],
     rng: np.random.Generator,
-    hear: Callable[[dict[str, Any]], None],
+    hear: Callable[[dict[str, Any]], Any],
     cost: Callable[[int], float] = lambda action: 1.0,
 ) -> list[int]:
     """Drop actions, one at a time, as long as the circuit stays successful with re-optimised angles.

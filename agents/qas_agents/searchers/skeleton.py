@@ -120,8 +120,8 @@ def skeletons(
 def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
     """Return a skeleton with free turns of its qubits, no angle too many.
 
-    A turn about Z commutes with CZ, so every qubit needs an RX at first, an RZ and an RX after each of its CZ, and an RZ
-    at last, where energies can see it.
+    A turn about Z commutes with CZ, so every qubit needs an RX at first, an RZ and an RX after each of its CZ, and an
+    RZ at last, where energies can see it.
     """
     circuit = Circuit(num_qubits)
     for qubit in range(num_qubits):

@@ -1,0 +1,224 @@
+"""Which agent finds short circuits, and for how many energy evaluations?
+
+    python experiments/benchmarks/learning.py run [workers]   # plays the missing cells, seed by seed
+    python experiments/benchmarks/learning.py report          # writes results/learning.{json,md}
+
+LiH on 4 qubits at three bond lengths and on 6 at one, full gate set: our agents beside annealing, the random legal
+policy and Stable-Baselines3's algorithms, five seeds each, and the floor of CNOTs that exhaustive skeleton search
+finds. A cell is a run folder of ``qas-train``; finished ones, and rows of the committed results, are not played again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SEEDS = range(5)
+RUNS = Path("runs/learning")
+RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+SB3 = ("sb3_dqn", "sb3_qrdqn", "sb3_a2c", "sb3_ppo", "sb3_maskable_ppo")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One problem.
+
+    Attributes:
+        settings: Overrides of ``qas-train``.
+        bond_length: In Å.
+        num_qubits: Of the register.
+        floor: The longest skeletons to try for the floor.
+        steps: Environment steps (for annealing: circuits), by agent.
+    """
+
+    settings: tuple[str, ...]
+    bond_length: float
+    num_qubits: int
+    floor: int
+    steps: dict[str, int]
+
+
+FOUR = {"dqn_guided": 300_000, "annealing": 300_000, "random": 100_000, **dict.fromkeys(SB3, 60_000)}
+SIX = {"dqn_guided": 1_200_000, "annealing": 1_200_000, "random": 300_000}
+INSTANCES = {
+    f"LiH, {length} Å, 4 qubits": Instance((f"env.problem.bond_length={length}",), length, 4, 3, FOUR)
+    for length in (3.4, 2.2, 1.2)
+} | {
+    "LiH, 2.2 Å, 6 qubits": Instance(
+        ("env.problem.bond_length=2.2", "+env.problem.num_qubits=6", "env.max_gates=60"), 2.2, 6, 4, SIX
+    )
+}
+EXTRA = {("LiH, 2.2 Å, 6 qubits", "dqn_guided"): ("agent.search_steps=1000000",)}
+
+
+def folder_of(instance: str, agent: str, seed: int) -> Path:
+    """Return the run folder of a cell."""
+    return RUNS / f"{instance.replace(', ', '_').replace(' ', '_').replace('Å', 'A')}-{agent}-seed{seed}"
+
+
+def play(instance: str, agent: str, seed: int) -> None:
+    """Train one cell."""
+    task = INSTANCES[instance]
+    folder = folder_of(instance, agent, seed)
+    settings = [
+        "env=lih",
+        *task.settings,
+        f"agent={agent}",
+        f"training.total_timesteps={task.steps[agent]}",
+        *EXTRA.get((instance, agent), ()),
+    ]
+    quiet = ["training.progress=false", "training.baselines=false"]
+    command = [sys.executable, "-m", "qas_experiments.train", f"run={folder}", f"training.seed={seed}"]
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".log").open("w") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        subprocess.run(
+            [*command, *settings, *quiet], stdout=file, stderr=subprocess.STDOUT, env=environment, check=True
+        )
+    print(instance, agent, seed, flush=True)
+
+
+def committed() -> list[dict[str, Any]]:
+    """Return the cells of the committed results."""
+    path = RESULTS / "learning.json"
+    return list(json.loads(path.read_text())["cells"]) if path.exists() else []
+
+
+def cells() -> list[dict[str, Any]]:
+    """Return all finished cells, in the order in which they are to be played."""
+    known = {(row["instance"], row["agent"], row["seed"]): row for row in committed()}
+    for instance, agent, seed in wanted():
+        path = folder_of(instance, agent, seed) / "summary.json"
+        if path.exists():
+            known[instance, agent, seed] = digest(instance, agent, seed, json.loads(path.read_text()))
+    return [known[cell] for cell in wanted() if cell in known]
+
+
+def wanted() -> list[tuple[str, str, int]]:
+    """Return every cell, Stable-Baselines3's last, problem by problem."""
+    every = [(name, agent, seed) for seed in SEEDS for name, task in INSTANCES.items() for agent in task.steps]
+    order = list(INSTANCES)
+    return sorted(every, key=lambda cell: (order.index(cell[0]) + 1) * cell[1].startswith("sb3"))
+
+
+def digest(instance: str, agent: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a run."""
+    training, rows = summary["training"], summary["rows"]
+    figures = ("energy_error", "two_qubit_gates", "gates", "depth")
+    return {
+        "instance": instance,
+        "agent": agent,
+        "seed": seed,
+        "accuracy": summary["accuracy"],
+        **{name: training[name] for name in ("steps", "evaluations", "gradients", "seconds")},
+        "firsts": [[row["two_qubit_gates"], row["evaluations"], row["seconds"]] for row in training["improvements"]],
+        **{
+            key: None if rows.get(name) is None else {figure: rows[name][figure] for figure in figures}
+            for key, name in (
+                ("best", "found in training"),
+                ("frozen_best", "frozen policy, best"),
+                ("frozen_last", "frozen policy, last"),
+            )
+        },
+    }
+
+
+def first_with(cell: dict[str, Any], gates: int) -> list[float] | None:
+    """Return evaluations and seconds of the first solution with at most so many two-qubit gates."""
+    return next((row[1:] for row in cell["firsts"] if row[0] <= gates), None)
+
+
+def floors() -> list[dict[str, Any]]:
+    """Return the least error of so many CNOTs, by exhaustive search."""
+    import gymnasium as gym
+
+    import qas_envs  # noqa: F401
+    from qas_agents import skeleton_floors
+
+    found = []
+    for name, task in INSTANCES.items():
+        env: Any = gym.make("QAS-LiH-v0", bond_length=task.bond_length, num_qubits=task.num_qubits).unwrapped
+        problem = env.problem
+        for floor in skeleton_floors(problem.hamiltonian, task.floor):
+            error = floor.energy - problem.ground_energy
+            figures = {"skeletons": floor.skeletons, "evaluations": floor.evaluations}
+            found.append({"instance": name, "cnots": floor.two_qubit_gates, "energy_error": error, **figures})
+    return found
+
+
+def report() -> None:
+    """Write the tables of all finished cells."""
+    from qas_experiments.statistics import iqm_with_interval
+
+    played, bounds = cells(), floors()
+    lines = ["# Short circuits for LiH: agents beside searchers", ""]
+    lines += [
+        "Interquartile means with 95 % bootstrap intervals over seeds. *Solved*: true error below 1.6e-3 Ha, always",
+        "against the exact ground energy. Evaluations are energies of the simulator, those of pruning and of annealing",
+        "included. Seconds are wall time with two runs side by side. Made by",
+        "`python experiments/benchmarks/learning.py run` and `report`.",
+    ]
+    for name, task in INSTANCES.items():
+        lines += ["", f"## {name}", "", "Floor by exhaustive skeleton search: "]
+        rows = [row for row in bounds if row["instance"] == name]
+        lines[-1] += ", ".join(f"{row['cnots']} CNOT {row['energy_error']:.2e} Ha" for row in rows)
+        lines[-1] += f" ({sum(row['evaluations'] for row in rows):,} evaluations)."
+        lines += ["", "| agent | seeds solved | fewest CNOT | frozen policy: solved | CNOT | steps | evaluations | s |"]
+        lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
+        of_task = {agent: [c for c in played if (c["instance"], c["agent"]) == (name, agent)] for agent in task.steps}
+        for agent, some in of_task.items():
+            if not some:
+                continue
+            solved = [c["best"]["two_qubit_gates"] for c in some if is_solved(c, "best")]
+            frozen = [c["frozen_best"]["two_qubit_gates"] for c in some if is_solved(c, "frozen_best")]
+            line = [f"{len(solved)}/{len(some)}", iqm_with_interval(solved) if solved else "-"]
+            has_policy = some[0]["frozen_best"] is not None
+            line += [f"{len(frozen)}/{len(some)}" if has_policy else "-", iqm_with_interval(frozen) if frozen else "-"]
+            line += [f"{np.median([c[key] for c in some]):,.0f}" for key in ("steps", "evaluations", "seconds")]
+            lines.append(f"| {agent} | {' | '.join(line)} |")
+        fewest = sorted({row[0] for c in played if c["instance"] == name for row in c["firsts"]})[:8]
+        lines += [
+            "",
+            "Evaluations to the first solution with at most so many CNOTs: median (seeds that got there).",
+            "",
+        ]
+        lines += ["| CNOT | " + " | ".join(of_task) + " |", "| --- " * (len(of_task) + 1) + "|"]
+        for gates in reversed(fewest):
+            line = []
+            for some in of_task.values():
+                reached = [first[0] for c in some if (first := first_with(c, gates)) is not None]
+                line.append(f"{np.median(reached):,.0f} ({len(reached)}/{len(some)})" if reached else "-")
+            lines.append(f"| {gates} | {' | '.join(line)} |")
+    (RESULTS / "learning.md").write_text("\n".join(lines) + "\n")
+    text = ",\n".join(json.dumps(row) for row in played)
+    bounds_text = ",\n".join(json.dumps(row) for row in bounds)
+    (RESULTS / "learning.json").write_text(f'{{"cells": [\n{text}\n],\n"floors": [\n{bounds_text}\n]}}\n')
+    print("\n".join(lines))
+
+
+def is_solved(cell: dict[str, Any], row: str) -> bool:
+    """Tell whether a circuit's true error lies below the accuracy."""
+    return cell[row] is not None and cell[row]["energy_error"] < cell["accuracy"]
+
+
+def main(command: str, workers: str = "2") -> None:
+    """Run or report."""
+    if command == "report":
+        report()
+        return
+    done = {(row["instance"], row["agent"], row["seed"]) for row in cells()}
+    with ThreadPoolExecutor(int(workers)) as pool:
+        for _ in pool.map(lambda cell: play(*cell), [cell for cell in wanted() if cell not in done]):
+            pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
