@@ -12,6 +12,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
+import qas_envs  # noqa: F401
 from qas_agents import DQNConfig, MaskedDQN
 from qas_agents.dqn.losses import double_q_target, masked
 from qas_agents.dqn.networks import mlp
@@ -135,8 +136,6 @@ def test_many_environments_at_once() -> None:
 
 
 def test_solves_bell() -> None:
-    import qas_envs  # noqa: F401
-
     env = gym.make("QAS-Bell-v0").unwrapped
     config = DQNConfig(
         network={"name": "mlp", "hidden": [64]},
@@ -214,8 +213,6 @@ def test_save_and_load(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a policy")
     with pytest.raises(ValueError, match=r"written by MaskedDQN.save"):
         MaskedDQN.load(tmp_path / "text", Corridor())
-    import qas_envs  # noqa: F401
-
     with pytest.raises(ValueError, match="4 inputs and 2 actions"):
         MaskedDQN.load(tmp_path / "policy.safetensors", gym.make("QAS-Bell-v0"))
 
@@ -241,8 +238,6 @@ def test_sb3_evaluates_and_checkpoints_our_agent(tmp_path: Path) -> None:
     callbacks = pytest.importorskip("stable_baselines3.common.callbacks")
     from stable_baselines3.common.evaluation import evaluate_policy
     from stable_baselines3.common.monitor import Monitor
-
-    import qas_envs  # noqa: F401
 
     env = Monitor(gym.make("QAS-Bell-v0", illegal="skip"))
     agent = MaskedDQN(gym.make("QAS-Bell-v0").unwrapped, dataclasses.replace(CONFIG, batch_size=16), seed=0)
