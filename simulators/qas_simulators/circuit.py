@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Table = NDArray[np.int32]
-"""Rows ``(gate, qubit0, qubit1 or -1, parameter index or -1)``."""
+"""Rows ``(gate, qubit0, qubit1 or -1, number of the rotation or -1)``."""
 
 _INITIAL_CAPACITY = 64
 _IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
 MAX_QUBITS = 30
+
+
+class Link(NamedTuple):
+    """How a rotation's angle follows from the parameters: ``offset + factor * params[source]``.
+
+    ``source`` is -1 for a constant angle.
+    """
+
+    source: int
+    factor: float
+    offset: float
 
 
 class Operation(NamedTuple):
@@ -60,6 +71,7 @@ class Circuit:
         self.num_gates = 0
         self.num_params = 0
         self.num_two_qubit_gates = 0
+        self._links: list[Link] | None = None  # of every rotation, once one is not a parameter of its own
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -91,14 +103,43 @@ class Circuit:
 
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
         """Append a gate validated before: table row, qubits (second -1 if none), angle; the fast way in."""
+        param = -1
+        if _IS_ROTATION[gate]:
+            param = self.num_rotations
+            self._add_param(angle)
+            if self._links is not None:
+                self._links.append(Link(self.num_params - 1, 1.0, 0.0))
+        self._append(gate, qubit0, qubit1, param)
+
+    def append_param(self, value: float = 0.0) -> int:
+        """Add a parameter for rotations yet to come, see :meth:`append_linked`; return its index."""
+        self._links = self.links
+        self._add_param(value)
+        return self.num_params - 1
+
+    def _add_param(self, value: float) -> None:
+        if self.num_params == len(self._angles):
+            self._grow()
+        self._angles[self.num_params] = value
+        self.num_params += 1
+
+    def append_linked(self, gate: int, qubit0: int, qubit1: int, link: Link) -> None:
+        """Append a rotation validated before whose angle is constant, or follows from a parameter that is there."""
+        links = self._links = self.links if self._links is None else self._links
+        links.append(link)
+        self._append(gate, qubit0, qubit1, len(links) - 1)
+
+    def link_like(self, other: Circuit) -> None:
+        """Take over parameters and links of a circuit with as many rotations."""
+        if self.num_rotations != other.num_rotations:
+            raise ValueError(must("other", f"have {self.num_rotations} rotations", other.num_rotations))
+        self._links, self.num_params = other.links, other.num_params
+        self._angles[: self.num_params] = other.params
+
+    def _append(self, gate: int, qubit0: int, qubit1: int, param: int) -> None:
         index = self.num_gates
         if index == len(self._table):
             self._grow()
-        param = -1
-        if _IS_ROTATION[gate]:
-            param = self.num_params
-            self._angles[param] = angle
-            self.num_params = param + 1
         self._table[index] = (gate, qubit0, qubit1, param)
         moments = self._moments
         if qubit1 < 0:
@@ -125,6 +166,7 @@ class Circuit:
         self._moments, self._depth = list(other._moments), other._depth
         self.num_gates, self.num_params = other.num_gates, other.num_params
         self.num_two_qubit_gates = other.num_two_qubit_gates
+        self._links = None if other._links is None else list(other._links)
 
     def _move_to(self, table: Table, angles: NDArray[np.float64]) -> None:
         """Live in other memory from now on, as long as it suffices."""
@@ -146,8 +188,19 @@ class Circuit:
         """Append all gates of ``other``, which must have the same number of qubits."""
         if other.num_qubits != self.num_qubits:
             raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
-        for name, qubits, angle in other:
-            self.append(name, qubits, angle)
+        if not other.is_linked:
+            for name, qubits, angle in other:
+                self.append(name, qubits, angle)
+            return self
+        first, links = self.num_params, other.links
+        for value in other.params:
+            self.append_param(value)
+        for gate, qubit0, qubit1, param in other.table.tolist():
+            if param < 0:
+                self._append(gate, qubit0, qubit1, -1)
+            else:
+                source, factor, offset = links[param]
+                self.append_linked(gate, qubit0, qubit1, Link(source + first if source >= 0 else -1, factor, offset))
         return self
 
     def copy(self) -> Circuit:
@@ -160,12 +213,39 @@ class Circuit:
 
     @property
     def table(self) -> Table:
-        """Rows ``(gate, qubit0, qubit1 or -1, parameter index or -1)``, shape ``(num_gates, 4)``; a view."""
+        """Rows ``(gate, qubit0, qubit1 or -1, number of the rotation or -1)``, shape ``(num_gates, 4)``; a view."""
         return self._table[: self.num_gates]
 
     @property
+    def is_linked(self) -> bool:
+        """Whether some rotation is not a parameter of its own."""
+        return self._links is not None
+
+    @property
+    def links(self) -> list[Link]:
+        """How every rotation's angle follows from :attr:`params`."""
+        return [Link(k, 1.0, 0.0) for k in range(self.num_params)] if self._links is None else list(self._links)
+
+    @property
+    def num_rotations(self) -> int:
+        """Rotation gates, which are as many as parameters unless angles are shared or constant."""
+        return self.num_params if self._links is None else len(self._links)
+
+    @property
+    def angles(self) -> NDArray[np.float64]:
+        """Angle of every rotation in radians, in order, shape ``(num_rotations,)``; a copy."""
+        if self._links is None:
+            return self.params
+        sources, factors, offsets = (np.array(column) for column in zip(*self._links, strict=True))
+        own = np.append(self._angles[: self.num_params], 0.0)[sources]  # the last one for constant angles
+        return np.asarray(offsets + factors * own, dtype=np.float64)
+
+    @property
     def params(self) -> NDArray[np.float64]:
-        """All angles in radians, in the order their gates were appended, shape ``(num_params,)``; a copy."""
+        """All parameters in radians, in order, shape ``(num_params,)``; a copy.
+
+        They are the rotations' :attr:`angles` unless these are linked.
+        """
         return self._angles[: self.num_params].copy()
 
     @params.setter
@@ -192,9 +272,10 @@ class Circuit:
         return self.num_gates
 
     def __iter__(self) -> Iterator[Operation]:
+        angles = self._angles if self._links is None else self.angles
         for gate, qubit0, qubit1, param in self.table.tolist():
             qubits = (qubit0,) if qubit1 < 0 else (qubit0, qubit1)
-            yield Operation(GATES[gate].name, qubits, None if param < 0 else float(self._angles[param]))
+            yield Operation(GATES[gate].name, qubits, None if param < 0 else float(angles[param]))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Circuit):
@@ -203,6 +284,7 @@ class Circuit:
             self.num_qubits == other.num_qubits
             and np.array_equal(self.table, other.table)
             and np.array_equal(self.params, other.params)
+            and self._links == other._links
         )
 
     __hash__ = None  # type: ignore[assignment]  # mutable
@@ -214,6 +296,7 @@ class Circuit:
         state = dict(self.__dict__)
         state["_table"], state["_angles"] = self._table.copy(), self._angles.copy()
         state["_moments"] = list(self._moments)
+        state["_links"] = None if self._links is None else list(self._links)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -228,7 +228,7 @@ class NoiseModel:
         self.check_couplings(circuit.table, circuit.num_qubits)
         if not self.has_idle_noise:
             return circuit
-        angles = circuit.params
+        angles = circuit.angles
         idle, free = gate_index("id"), [0] * circuit.num_qubits
         result = Circuit(circuit.num_qubits)
         for gate, qubit0, qubit1, param in circuit.table.tolist():
@@ -242,6 +242,8 @@ class NoiseModel:
         for qubit in range(circuit.num_qubits):
             for _ in range(max(free) - free[qubit]):
                 result.append_row(idle, qubit, -1)
+        if circuit.is_linked:
+            result.link_like(circuit)
         return result
 
     def channels(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:

@@ -8,7 +8,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, pulled_back
+from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, links_of, pulled_back
 from qas_simulators.simulator import Simulator
 
 
@@ -40,8 +40,8 @@ class PauliTransferSimulator(Simulator):
         return not self.noise.is_noiseless
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
-        tables = self.noise.scheduled(circuit).table[None]
-        return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable))
+        tables, links = self.noise.scheduled(circuit).table[None], links_of(circuit)
+        return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable), links)
 
     def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
         if self.noise.has_idle_noise:  # adds gates of its own to every circuit
@@ -62,8 +62,8 @@ class PauliTransferSimulator(Simulator):
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        tables = self.noise.scheduled(circuit).table[None]
-        vector = final_state(self._tables_for(circuit.num_qubits).program(tables, identity), params)
+        tables, links = self.noise.scheduled(circuit).table[None], links_of(circuit)
+        vector = final_state(self._tables_for(circuit.num_qubits).program(tables, identity, links), params)
         return self.noise.term_means(observable, vector)
 
     def _tables_for(self, num_qubits: int) -> NoiseTables:

@@ -33,8 +33,25 @@ _NO_DESCENT: Final = (0, 0.0, 0.0)
 _ONLY: Final = np.zeros(1, dtype=np.int64)
 
 
+Links = tuple[NDArray[np.int64], FloatArray, FloatArray]
+"""Source, factor and offset of every rotation; empty where every rotation is a parameter of its own."""
+
+_UNLINKED: Final[Links] = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+
+
+def links_of(circuit: Circuit) -> Links:
+    """Return a circuit's links as the kernels read them."""
+    if not circuit.is_linked:
+        return _UNLINKED
+    sources, factors, offsets = zip(*circuit.links, strict=True)
+    return np.array(sources, dtype=np.int64), np.array(factors), np.array(offsets)
+
+
 class Program(NamedTuple):
-    """Circuits of one register, and everything else that their kernel needs to know."""
+    """Circuits of one register, and everything else that their kernel needs to know.
+
+    Links are those of the one circuit there is; where there are more, none has any.
+    """
 
     solve: Callable[..., None]  # the kernel
     tables: NDArray[np.int32]  # (circuits, num_gates or more, 4)
@@ -42,6 +59,7 @@ class Program(NamedTuple):
     dtype: type  # of a state's entries
     size: int  # how many entries a state has
     vectors: tuple[int, int, int]  # states for which an energy, a gradient and a scan need memory
+    links: Links = _UNLINKED
 
 
 _ROTATIONS: Final = {"X": 0, "Y": 1, "Z": 2}  # both kernel modules number RX, RY, RZ so
@@ -64,11 +82,11 @@ def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
 STATEVECTOR_KINDS, STATEVECTOR_MATRICES = _statevector_tables()
 
 
-def statevector_program(tables: Table, observable: PauliSum) -> Program:
+def statevector_program(tables: Table, observable: PauliSum, links: Links = _UNLINKED) -> Program:
     """Join circuits, ``(circuits, num_gates or more, 4)``, and an observable on the same number of qubits."""
     flips, diagonals = observable.grouped()
     constants = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals
-    return Program(entries.solve_statevector, tables, constants, np.complex128, diagonals.shape[1], (2, 2, 3))
+    return Program(entries.solve_statevector, tables, constants, np.complex128, diagonals.shape[1], (2, 2, 3), links)
 
 
 class NoiseTables:
@@ -133,7 +151,7 @@ class NoiseTables:
         growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
         return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_plan.MAX_GROWTH)
 
-    def program(self, tables: Table, observable: PauliSum) -> Program:
+    def program(self, tables: Table, observable: PauliSum, links: Links = _UNLINKED) -> Program:
         """Join circuits, ``(circuits, num_gates or more, 4)``, this noise and an observable."""
         constants = (
             self.kinds,
@@ -153,7 +171,7 @@ class NoiseTables:
             observable.coefficients,
         )
         size = 4 ** self.channels.shape[1]
-        return Program(entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2))
+        return Program(entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2), links)
 
 
 class Swaps:
@@ -278,7 +296,7 @@ _MEMORY = _Memory()
 def _solve(program: Program, task: int, *arguments: Any) -> NDArray[Any]:
     """Run the kernel of a program; return its memory."""
     memory = _MEMORY.array(program.dtype, program.vectors[task] * program.size)
-    program.solve(program.tables, *program.constants, memory, *arguments)
+    program.solve(program.tables, *program.constants, memory, program.links, *arguments)
     return memory
 
 
@@ -329,6 +347,34 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, 
     return np.concatenate([part(rows[0]), *(other.result() for other in others)])
 
 
+_SAMPLES: Final = 8, 64  # of a period: at least, at most
+
+
+def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, int]:
+    """Move each linked parameter from index ``first`` on to the best of a few points of its period.
+
+    In a shared angle an energy is a sum of sinusoids, up to the frequency that is the sum of its factors; there are
+    four points to that one's period.
+
+    Returns:
+        The energy, and how many were evaluated.
+    """
+    sources, factors, _ = program.links
+    energy, evaluations = np.inf, 0
+    for k in range(first, len(params)):
+        own = np.abs(factors[sources == k])
+        own = own[own > 0]
+        low, high = _SAMPLES
+        number = int(min(high, max(low, np.ceil(4.0 * own.sum() / own.min()))))
+        points = np.tile(params, (number, 1))
+        points[:, k] += 2.0 * np.pi / own.min() / number * np.arange(number)
+        evaluations += number
+        energies = evaluate(program, points, points[:0])
+        best = int(np.argmin(np.round(energies, 12)))  # the first of equals, so that symmetry does not shift angles
+        params[k], energy = points[best, k], energies[best]
+    return float(energy), evaluations
+
+
 def sweep(program: Program, params: FloatArray, first: int = 0) -> float:
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid, in place; return the energy."""
     batch = params[None, :]
@@ -341,9 +387,11 @@ def minimize(program: Program, params: FloatArray, first: int, settings: Setting
     Returns:
         Energy, number of evaluations (energies and gradients), number of gradients among them.
     """
-    batch = params[None, :]
+    batch, sampled = params[None, :], 0
+    if len(program.links[0]) > 0 and first < len(params):
+        first, sampled = len(params), _sample(program, params, first)[1]
     _, energies, counts = _solve_one(program, SCAN, batch, batch[:0], first, settings)
-    return float(energies[0]), int(counts[0, 1]), int(counts[0, 2])
+    return float(energies[0]), int(counts[0, 1]) + sampled, int(counts[0, 2])
 
 
 def minimize_each(

@@ -78,9 +78,11 @@ class Simulator(ABC):
     def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
         """Return the flat program of many circuits, or ``None`` where they must be served one by one.
 
-        That is so with shot noise, with noise of idle qubits, and where memory may not suffice.
+        That is so with shot noise, with noise of idle qubits, with linked angles, and where memory may not suffice.
         """
-        if self.shots is not None or any(self._bytes_needed(circuit) > _MEMORY_LIMIT for circuit in batch.circuits):
+        if self.shots is not None or any(circuit.is_linked for circuit in batch.circuits):
+            return None
+        if any(self._bytes_needed(circuit) > _MEMORY_LIMIT for circuit in batch.circuits):
             return None
         return self._batch_program(batch, observable)
 
@@ -190,6 +192,8 @@ class Objective:
         ``energy`` is that of ``params``. A device measures two more per angle; exact values come from our kernels in
         about the time of a gradient, whatever the number of angles.
         """
+        if self._circuit.is_linked:
+            raise ValueError(must("circuit", "have no linked angles: energies are no sinusoids in them", self._circuit))
         if self._simulator.shots is None:
             energy = sweep(self._program, params)
         else:

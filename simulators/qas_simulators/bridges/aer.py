@@ -168,6 +168,8 @@ class AerSimulator(Simulator):
     ) -> tuple[FloatArray, FloatArray]:
         """Return exact expectation values and their gradients by the parameter-shift rule."""
         self.require_exact("gradients")
+        if circuit.is_linked:
+            raise ValueError(must("circuit", "have no linked angles, which parameter shifts need", circuit))
         batch = self._batch(circuit, params_batch)
         objective = self.objective(circuit, observable)
         shifts = np.pi / 2 * np.eye(circuit.num_params)

@@ -50,6 +50,42 @@ def _typed_workspace(program, num_params, memory):
     return _module_of(program).workspace
 
 
+@inner
+def _follow(links, params, angles):
+    """Fill the rotations' angles."""
+    sources, factors, offsets = links
+    for k in range(sources.size):
+        angles[k] = offsets[k]
+        if sources[k] >= 0:
+            angles[k] += factors[k] * params[sources[k]]
+
+
+@inner
+def _pull(links, slopes, gradient):
+    """Turn the derivatives by the rotations' angles into those by the parameters."""
+    sources, factors, _ = links
+    for p in range(gradient.size):
+        gradient[p] = 0.0
+    for k in range(sources.size):
+        if sources[k] >= 0:
+            gradient[sources[k]] += factors[k] * slopes[k]
+
+
+@inlined
+def _value(program, links, params, gradient, rotations, work):
+    """Return the energy; fill the gradient unless it is empty. ``rotations`` holds their angles and slopes."""
+    angles, slopes = params, gradient
+    if links[0].size > 0:
+        angles = rotations[0]
+        _follow(links, params, angles)
+        if gradient.size > 0:
+            slopes = rotations[1]
+    value = _evaluate(program, angles, slopes, angles.size, work)  # one call: each would be compiled on its own
+    if links[0].size > 0 and gradient.size > 0:
+        _pull(links, slopes, gradient)
+    return value
+
+
 @inlined
 def _two_loop(gradient, steps, changes, products, count, direction):
     """Fill ``direction`` with minus the L-BFGS inverse Hessian times the gradient; ``count`` pairs were ever stored."""
@@ -93,12 +129,12 @@ def _largest(vector):
 
 
 @inlined
-def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance, work):
+def _lbfgs(program, links, params, max_iterations, gradient_tolerance, energy_tolerance, rotations, work):
     """Minimise in place; return the energy and the number of energy-and-gradient evaluations."""
     size = params.size
     gradient, trial, trial_gradient, direction = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     steps, changes, products = np.empty((MEMORY, size)), np.empty((MEMORY, size)), np.empty(MEMORY)
-    value = _evaluate(program, params, gradient, size, work)
+    value = _value(program, links, params, gradient, rotations, work)
     evaluations, pairs = np.int64(1), np.int64(0)  # typed: a literal 0 would compile _two_loop once more
     for _ in range(max_iterations):
         if _largest(gradient) <= gradient_tolerance:
@@ -120,7 +156,7 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
         for _ in range(MAX_BACKTRACKS):
             for i in range(size):
                 trial[i] = params[i] + length * direction[i]
-            trial_value = _evaluate(program, trial, trial_gradient, size, work)
+            trial_value = _value(program, links, trial, trial_gradient, rotations, work)
             evaluations += 1
             if trial_value <= value + ARMIJO * length * slope:
                 accepted = True
@@ -148,12 +184,14 @@ def _lbfgs(program, params, max_iterations, gradient_tolerance, energy_tolerance
 
 
 @inlined
-def _solve(program, memory, row, batch, counts, settings):
-    """Serve one circuit, whose angles begin in a row of the batch; see :func:`solve_statevector`."""
+def _solve(program, memory, links, row, batch, counts, settings):
+    """Serve one circuit, whose parameters begin in a row of the batch; see :func:`solve_statevector`."""
     params_batch, gradients, energies = batch
     num_params, first, num_rows = counts[1], counts[2], counts[3]
+    num_linked = links[0].size
     max_iterations, gradient_tolerance, energy_tolerance = settings
-    work = _workspace(program, num_params, memory)
+    work = _workspace(program, max(num_params, num_linked), memory)
+    rotations = np.empty(num_linked), np.empty(num_linked)
     params = params_batch[row, :num_params]
     evaluations = np.int64(0)
     if first < num_params:
@@ -161,15 +199,16 @@ def _solve(program, memory, row, batch, counts, settings):
         evaluations = 3 * (num_params - first)  # what a device would need
     if max_iterations > 0 and num_params > 0:
         energies[row], gradient_evaluations = _lbfgs(
-            program, params, max_iterations, gradient_tolerance, energy_tolerance, work
+            program, links, params, max_iterations, gradient_tolerance, energy_tolerance, rotations, work
         )
-        for k in range(num_params):  # a turn more or less is a global phase
-            params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
+        if num_linked == 0:
+            for k in range(num_params):  # a turn more or less is a global phase
+                params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
         counts[1], counts[2] = evaluations + gradient_evaluations, gradient_evaluations
         return
     for b in range(row, row + num_rows):
         gradient = gradients[b, :num_params] if gradients.shape[0] > 0 else params[:0]
-        energies[b] = _evaluate(program, params_batch[b, :num_params], gradient, num_params, work)
+        energies[b] = _value(program, links, params_batch[b, :num_params], gradient, rotations, work)
     counts[1] = evaluations if evaluations > 0 else num_rows
     counts[2] = gradients.shape[0]
 
@@ -182,6 +221,7 @@ def solve_statevector(
     flips,
     diagonals,
     memory,
+    links,
     cursor,
     rows,
     batch,
@@ -189,6 +229,9 @@ def solve_statevector(
     settings,
 ):
     """Evaluate or minimise, one circuit after the other.
+
+    ``links`` say how rotations follow from the angles, which then are fewer; empty where every rotation has its own.
+    They go with one circuit only, whose angles are not scanned: its energy need not be a sinusoid in them.
 
     Circuit ``r = rows[k]`` has the table ``tables[r]``, its angles in row ``r`` of the batch, and four numbers in
     ``counts[k]``: gates, angles, the first angle to scan, and how many rows of angles there are from ``r`` on. First
@@ -206,7 +249,7 @@ def solve_statevector(
     while k < rows.size:
         row = rows[k]
         program = StatevectorProgram(tables[row, : counts[k, 0]], kinds, matrices, flips, diagonals)
-        _solve(program, memory, row, batch, counts[k], settings)
+        _solve(program, memory, links, row, batch, counts[k], settings)
         k = claim(cursor)
 
 
@@ -229,6 +272,7 @@ def solve_pauli_transfer(
     indices,
     coefficients,
     memory,
+    links,
     cursor,
     rows,
     batch,
@@ -257,5 +301,5 @@ def solve_pauli_transfer(
             indices,
             coefficients,
         )
-        _solve(program, memory, row, batch, counts[k], settings)
+        _solve(program, memory, links, row, batch, counts[k], settings)
         k = claim(cursor)

@@ -1,0 +1,304 @@
+"""Gadget: a named, parametrised sub-circuit, unrolled before anything counts or simulates it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.circuit import Circuit, Link
+from qas_simulators.errors import must, unknown_name
+from qas_simulators.gates import GATE_INDEX, GATES, gate_index
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_FORMAT, _VERSION = "qas-gadgets", 1
+
+
+class Part(NamedTuple):
+    """One operation of a gadget.
+
+    Attributes:
+        what: A gate's name, or a gadget.
+        qubits: Formal qubits.
+        links: How each of its angles follows from the gadget's parameters.
+    """
+
+    what: str | Gadget
+    qubits: tuple[int, ...]
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gadget:
+    """A sub-circuit over formal qubits, whose angles are parameters, shared or scaled ones, or constants.
+
+    Attributes:
+        name: A valid OpenQASM identifier that is no gate's.
+        num_qubits: Formal qubits; every one is used.
+        num_params: Parameters; every one is used.
+        parts: Gates and gadgets, in order.
+
+    Raises:
+        ValueError: A name, qubit or parameter that does not fit.
+
+    Examples:
+        >>> gadget = Gadget("rz_cz", 2, 1, (Part("rz", (0,), (Link(0, 1.0, 0.0),)), Part("cz", (0, 1))))
+        >>> gadget.circuit([0.3], num_qubits=3, qubits=[2, 0]).count_ops()
+        {'rz': 1, 'cz': 1}
+    """
+
+    name: str
+    num_qubits: int
+    num_params: int
+    parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.match(self.name):
+            raise ValueError(must("name", "be an identifier: letters, digits, underscores", self.name))
+        if self.name in GATE_INDEX:
+            raise ValueError(must("name", "not be that of a gate", self.name))
+        if not self.parts:
+            raise ValueError(must("parts", f"hold at least one operation of gadget {self.name!r}", self.parts))
+        qubits, sources = set(), set()
+        for part in self.parts:
+            self._check(part)
+            qubits |= {*part.qubits}
+            sources |= {link.source for link in part.links if link.source >= 0 and link.factor != 0}
+        for what, used, number in (("qubits", qubits, self.num_qubits), ("parameters", sources, self.num_params)):
+            if used != set(range(number)):
+                raise ValueError(must(f"{what} of gadget {self.name!r}", f"be 0..{number - 1}, all used", sorted(used)))
+
+    def _check(self, part: Part) -> None:
+        label = part.what if isinstance(part.what, str) else part.what.name
+        where = f"of {label!r} in gadget {self.name!r}"
+        num_qubits, num_params = _sizes(part.what)
+        if len(part.qubits) != num_qubits or len({*part.qubits}) != num_qubits:
+            raise ValueError(must(f"qubits {where}", f"be {num_qubits} distinct ones", part.qubits))
+        if len(part.links) != num_params:
+            raise ValueError(must(f"angles {where}", f"be {num_params}", part.links))
+        for link in part.links:
+            if not -1 <= link.source < self.num_params:
+                raise ValueError(must(f"parameters {where}", f"lie in 0..{self.num_params - 1}", link.source))
+            if not np.isfinite([link.factor, link.offset]).all():
+                raise ValueError(must(f"angles {where}", "be finite", link))
+
+    def unrolled(self) -> Iterator[tuple[str, tuple[int, ...], Link | None]]:
+        """Yield gates, formal qubits, and how the angle follows from the parameters (``None`` for fixed gates)."""
+        for what, qubits, links in self.parts:
+            if isinstance(what, str):
+                yield what, qubits, links[0] if links else None
+                continue
+            for name, inner_qubits, inner in what.unrolled():
+                places = tuple(qubits[qubit] for qubit in inner_qubits)
+                yield name, places, None if inner is None else _composed(inner, links)
+
+    @property
+    def num_two_qubit_gates(self) -> int:
+        """Two-qubit gates after unrolling."""
+        return sum(len(qubits) == 2 for _, qubits, _ in self.unrolled())
+
+    @property
+    def num_gates(self) -> int:
+        """Gates after unrolling."""
+        return sum(1 for _ in self.unrolled())
+
+    def append_to(self, circuit: Circuit, qubits: Sequence[int], params: Sequence[float] | None = None) -> int:
+        """Append the unrolled gates to a circuit, which gets the gadget's parameters; return how many.
+
+        Args:
+            circuit: Where to.
+            qubits: One for every formal qubit.
+            params: Radians; 0 by default.
+
+        Raises:
+            ValueError: Qubits or parameters that do not fit; the circuit is unchanged.
+        """
+        if len(qubits) != self.num_qubits or len({*qubits}) != len(qubits):
+            raise ValueError(must("qubits", f"be {self.num_qubits} distinct ones for {self.name!r}", tuple(qubits)))
+        if not all(0 <= qubit < circuit.num_qubits for qubit in qubits):
+            raise ValueError(must("qubits", f"lie in 0..{circuit.num_qubits - 1}", tuple(qubits)))
+        values = [0.0] * self.num_params if params is None else [float(value) for value in params]
+        if len(values) != self.num_params or not np.isfinite(values).all():
+            raise ValueError(must("params", f"be {self.num_params} finite numbers for {self.name!r}", params))
+        gates = list(self.unrolled())
+        is_plain = [link for _, _, link in gates if link] == [Link(k, 1.0, 0.0) for k in range(self.num_params)]
+        first = circuit.num_params
+        if not is_plain:
+            for value in values:
+                circuit.append_param(value)
+        for name, formal, link in gates:
+            row, places = gate_index(name), [qubits[qubit] for qubit in formal]
+            second = places[1] if len(places) == 2 else -1
+            if link is None or is_plain:
+                circuit.append_row(row, places[0], second, values[link.source] if link else 0.0)
+            else:
+                source = link.source + first if link.source >= 0 else -1
+                circuit.append_linked(row, places[0], second, Link(source, link.factor, link.offset))
+        return self.num_params
+
+    def circuit(
+        self, params: Sequence[float] | None = None, num_qubits: int | None = None, qubits: Sequence[int] | None = None
+    ) -> Circuit:
+        """Return a circuit of this gadget alone, by default on its own formal qubits."""
+        circuit = Circuit(self.num_qubits if num_qubits is None else num_qubits)
+        self.append_to(circuit, range(self.num_qubits) if qubits is None else qubits, params)
+        return circuit
+
+    def unitary(self, params: Sequence[float] | None = None) -> NDArray[np.complex128]:
+        """Return its matrix ``(2**n, 2**n)``, formal qubit 0 the least significant bit."""
+        from qas_simulators.reference import apply_left
+
+        matrix = np.eye(1 << self.num_qubits, dtype=np.complex128)
+        for name, qubits, angle in self.circuit(params):
+            matrix = apply_left(GATES[gate_index(name)].matrix(angle or 0.0), qubits, matrix)
+        return matrix
+
+    def to_qasm3(self) -> str:
+        """Return an OpenQASM 3 definition, after those of the gadgets it is made of."""
+        found: dict[str, str] = {}
+        self._define(found)
+        return "\n".join(found.values())
+
+    def _define(self, found: dict[str, str]) -> None:
+        lines = []
+        for what, qubits, links in self.parts:
+            if isinstance(what, Gadget):
+                what._define(found)
+            name = what if isinstance(what, str) else what.name
+            angles = f"({', '.join(_expression(link) for link in links)})" if links else ""
+            lines.append(f"  {name}{angles} {', '.join(f'q{qubit}' for qubit in qubits)};")
+        params = f"({', '.join(f'p{k}' for k in range(self.num_params))})" if self.num_params else ""
+        head = f"gate {self.name}{params} {', '.join(f'q{k}' for k in range(self.num_qubits))} {{"
+        found[self.name] = "\n".join([head, *lines, "}"])
+
+
+def _sizes(what: str | Gadget) -> tuple[int, int]:
+    """Return qubits and angles of a gate or gadget."""
+    if isinstance(what, Gadget):
+        return what.num_qubits, what.num_params
+    gate = GATES[gate_index(what)]
+    return gate.num_qubits, gate.num_params
+
+
+def _composed(inner: Link, outer: Sequence[Link]) -> Link:
+    """Return the link of an angle that follows from a parameter, which itself follows from others."""
+    if inner.source < 0:
+        return inner
+    source, factor, offset = outer[inner.source]
+    return Link(source, inner.factor * factor if source >= 0 else 0.0, inner.offset + inner.factor * offset)
+
+
+def _expression(link: Link) -> str:
+    if link.source < 0:
+        return repr(float(link.offset))
+    text = f"p{link.source}" if link.factor == 1 else f"{float(link.factor)!r} * p{link.source}"
+    return text if link.offset == 0 else f"{text} + {float(link.offset)!r}"
+
+
+# -- files -----------------------------------------------------------------------------------------------------------
+
+
+def save_gadgets(gadgets: Iterable[Gadget], path: str | Path) -> None:
+    """Write gadgets, and those they are made of, as JSON; the file appears whole or not at all.
+
+    Raises:
+        ValueError: Two different gadgets of one name.
+    """
+    found: dict[str, Gadget] = {}
+    for gadget in gadgets:
+        _collect(gadget, found)
+    target = Path(path)
+    rows = ",\n".join(json.dumps(_as_row(gadget)) for gadget in found.values())
+    draft = target.with_name(target.name + ".tmp")
+    draft.write_text(f'{{"format": "{_FORMAT}", "version": {_VERSION}, "gadgets": [\n{rows}\n]}}\n')
+    draft.replace(target)
+
+
+def load_gadgets(path: str | Path) -> dict[str, Gadget]:
+    """Return the gadgets of a file by name, in its order.
+
+    Raises:
+        ValueError: Not such a file, another version, a name given twice, one that is unknown or defined by itself, a
+            wrong number of qubits or angles, an angle bound twice.
+    """
+    try:
+        data = json.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(must("gadgets", f"name a file of gadgets ({error})", str(path))) from None
+    if not isinstance(data, dict) or data.get("format") != _FORMAT or not isinstance(data.get("gadgets"), list):
+        raise ValueError(must("gadgets", f"name a file of format {_FORMAT!r}", str(path)))
+    if data.get("version") != _VERSION:
+        raise ValueError(must("version", f"be {_VERSION} in {path}", data.get("version")))
+    rows: dict[str, Mapping[str, Any]] = {}
+    for row in data["gadgets"]:
+        _require(row, {"name", "qubits", "params", "parts"}, set(), "gadget")
+        if row["name"] in rows:
+            raise ValueError(must("names", "be given to one gadget each", row["name"]))
+        rows[row["name"]] = row
+    known: dict[str, Gadget] = {}
+    for name in rows:
+        _resolve(name, rows, known, ())
+    return {name: known[name] for name in rows}
+
+
+def _collect(gadget: Gadget, found: dict[str, Gadget]) -> None:
+    for part in gadget.parts:
+        if isinstance(part.what, Gadget):
+            _collect(part.what, found)
+    if found.setdefault(gadget.name, gadget) != gadget:
+        raise ValueError(must("names", "be given to one gadget each", gadget.name))
+
+
+def _as_row(gadget: Gadget) -> dict[str, Any]:
+    parts = []
+    for what, qubits, links in gadget.parts:
+        row: dict[str, Any] = {"what": what if isinstance(what, str) else what.name, "qubits": list(qubits)}
+        if links:
+            row["angles"] = [_as_angle(link) for link in links]
+        parts.append(row)
+    return {"name": gadget.name, "qubits": gadget.num_qubits, "params": gadget.num_params, "parts": parts}
+
+
+def _as_angle(link: Link) -> dict[str, float]:
+    if link.source < 0:
+        return {"value": link.offset}
+    return {"param": link.source, "factor": link.factor, "offset": link.offset}
+
+
+def _require(row: Any, needed: set[str], optional: set[str], what: str) -> None:
+    if not isinstance(row, dict) or not needed <= {*row} or not {*row} <= needed | optional:
+        raise ValueError(must(what, f"have {sorted(needed)} (and perhaps {sorted(optional)})", row))
+
+
+def _resolve(
+    name: str, rows: Mapping[str, Mapping[str, Any]], known: dict[str, Gadget], above: tuple[str, ...]
+) -> Gadget:
+    if name in above:
+        raise ValueError(must("gadgets", "not be defined by themselves", " -> ".join([*above, name])))
+    if name not in known:
+        row, parts = rows[name], []
+        for part in row["parts"]:
+            _require(part, {"what", "qubits"}, {"angles"}, f"part of gadget {name!r}")
+            what = part["what"]
+            if what not in GATE_INDEX and what not in rows:
+                raise ValueError(unknown_name(f"gate or gadget in gadget {name!r}", str(what), [*GATE_INDEX, *rows]))
+            inner = what if what in GATE_INDEX else _resolve(what, rows, known, (*above, name))
+            links = tuple(_as_link(angle, name) for angle in part.get("angles", []))
+            parts.append(Part(inner, tuple(part["qubits"]), links))
+        known[name] = Gadget(name, row["qubits"], row["params"], tuple(parts))
+    return known[name]
+
+
+def _as_link(angle: Any, name: str) -> Link:
+    if isinstance(angle, dict) and "value" in angle:
+        if {*angle} != {"value"}:
+            raise ValueError(must(f"angles of gadget {name!r}", "be bound once, to a value or a parameter", angle))
+        return Link(-1, 0.0, float(angle["value"]))
+    _require(angle, {"param"}, {"factor", "offset"}, f"angle of gadget {name!r}")
+    return Link(int(angle["param"]), float(angle.get("factor", 1.0)), float(angle.get("offset", 0.0)))
