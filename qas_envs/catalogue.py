@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Final
 
-from qas_simulators import Circuit
+from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index
 
@@ -38,33 +38,41 @@ _SYMMETRIC = ("cz", "swap")
 
 @dataclass(frozen=True)
 class Action:
-    """One entry: the gate's name and its qubits, ``(control, target)`` for controlled gates."""
+    """One entry: the name of a gate or gadget and its qubits, ``(control, target)`` for controlled gates."""
 
     gate: str
     qubits: tuple[int, ...]
 
 
 class ActionCatalogue:
-    """The discrete actions of one gate set on one register.
+    """The discrete actions of one gate set, and perhaps gadgets, on one register.
 
     Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``;
     pairs in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the
-    numbering of CRLQAS and KANQAS.
+    numbering of CRLQAS and KANQAS. Gadgets follow, on every choice of qubits that the couplings allow; of choices that
+    append the same gates only the first is offered.
 
     Args:
         num_qubits: Size of the register.
         gates: A gate set or the name of one.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
         stop: Offer one action more, the last, that appends nothing and ends the episode.
+        gadgets: More actions, each of which appends several gates.
 
     Attributes:
-        actions: Every action that appends a gate.
+        actions: Every action that appends something.
         stop: The number of the action that ends the episode, or ``None``.
-        num_angles: How many angles each action's gate has, 0 or 1.
-        is_two_qubit: Whether each action's gate acts on two qubits.
+        operations: Every gate that some action appends; the first are the actions of the gate set.
+        alphabet: The gates of all operations.
+        rotates: Whether each operation is a rotation.
+        parts: The operations that each action appends, by number.
+        num_angles: How many parameters each action brings.
+        num_gates: How many gates each action appends.
+        num_two_qubit_gates: How many of them act on two qubits.
 
     Raises:
-        ValueError: Unknown gate set or gate, or so few actions that all could be illegal at once.
+        ValueError: Unknown gate set or gate, so few actions that all could be illegal at once, two gadgets of one name,
+            a gadget that fits nowhere.
     """
 
     def __init__(
@@ -73,33 +81,89 @@ class ActionCatalogue:
         gates: GateSet | str = "crlqas",
         couplings: Collection[tuple[int, int]] | None = None,
         stop: bool = False,
+        gadgets: Sequence[Gadget] = (),
     ) -> None:
         if isinstance(gates, str):
             if gates not in GATE_SETS:
                 raise ValueError(unknown_name("gate set", gates, GATE_SETS))
             gates = GATE_SETS[gates]
+        if len({gadget.name for gadget in gadgets}) < len(gadgets):
+            raise ValueError(must("gadgets", "have different names", [gadget.name for gadget in gadgets]))
         self.num_qubits = num_qubits
         self.gates = gates
         pairs = [a for a in _two_qubit_actions(num_qubits, gates) if couplings is None or a.qubits in couplings]
-        self.actions = (*pairs, *_one_qubit_actions(num_qubits, gates))
-        if len(self.actions) <= num_qubits:
+        plain = (*pairs, *_one_qubit_actions(num_qubits, gates))
+        if len(plain) <= num_qubits:
             raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
-        self.stop = len(self.actions) if stop else None
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
-        self._rows = [
-            (gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in self.actions
-        ]
-        self.is_two_qubit = tuple(len(action.qubits) == 2 for action in self.actions)
-        self.num_angles = tuple(GATES[row[0]].num_params for row in self._rows)
+        self._rows = [(gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in plain]
+        numbers = {action: k for k, action in enumerate(plain)}
+        parts: list[tuple[int, ...]] = [(k,) for k in range(len(plain))]
+        placed: list[tuple[Gadget, Action]] = []
+        for gadget in gadgets:
+            for action, steps in _placements(gadget, num_qubits, couplings):
+                placed.append((gadget, action))
+                parts.append(tuple(numbers.setdefault(step, len(numbers)) for step in steps))
+        self._gadgets = [gadget for gadget, _ in placed]
+        self.actions = (*plain, *(action for _, action in placed))
+        self.stop = len(self.actions) if stop else None
+        self.operations = tuple(numbers)
+        self.alphabet = GateSet(*(self._alphabet(number) for number in (2, 1)))
+        self.rotates = tuple(GATES[gate_index(operation.gate)].num_params == 1 for operation in self.operations)
+        self.parts = tuple(parts)
+        self.num_angles = (
+            *(GATES[row[0]].num_params for row in self._rows),
+            *(gadget.num_params for gadget in self._gadgets),
+        )
+        self.num_gates = tuple(len(steps) for steps in parts)
+        self.num_two_qubit_gates = tuple(
+            sum(len(self.operations[step].qubits) == 2 for step in steps) for steps in parts
+        )
+
+    def _alphabet(self, num_qubits: int) -> tuple[str, ...]:
+        known = self.gates.two_qubit if num_qubits == 2 else self.gates.one_qubit
+        names = [operation.gate for operation in self.operations if len(operation.qubits) == num_qubits]
+        return tuple(dict.fromkeys([*known, *names]))
 
     def __len__(self) -> int:
         return len(self.actions) + (self.stop is not None)
 
+    @property
+    def has_gadgets(self) -> bool:
+        """Whether actions are more than gates."""
+        return len(self._gadgets) > 0
+
+    @property
+    def overhang(self) -> int:
+        """How many gates more than one an action may append."""
+        return max(self.num_gates) - 1
+
     def append(self, circuit: Circuit, action: int) -> int:
-        """Append the action's gate with angle 0 and return how many angles it brought."""
-        gate, qubit0, qubit1 = self._rows[action]
-        circuit.append_row(gate, qubit0, qubit1)
-        return self.num_angles[action]
+        """Append the action's gates with all parameters 0 and return how many parameters it brought."""
+        if action < len(self._rows):
+            gate, qubit0, qubit1 = self._rows[action]
+            circuit.append_row(gate, qubit0, qubit1)
+            return self.num_angles[action]
+        return self._gadgets[action - len(self._rows)].append_to(circuit, self.actions[action].qubits)
+
+
+def _placements(
+    gadget: Gadget, num_qubits: int, couplings: Collection[tuple[int, int]] | None
+) -> list[tuple[Action, tuple[Action, ...]]]:
+    """Return the choices of qubits for a gadget, each with the gates it appends."""
+    unrolled, seen = list(gadget.unrolled()), set()
+    found: list[tuple[Action, tuple[Action, ...]]] = []
+    for qubits in permutations(range(num_qubits), gadget.num_qubits):
+        steps = tuple(Action(name, tuple(qubits[q] for q in formal)) for name, formal, _ in unrolled)
+        if couplings is not None and any(len(step.qubits) == 2 and step.qubits not in couplings for step in steps):
+            continue
+        steps = tuple(Action(a.gate, tuple(sorted(a.qubits))) if a.gate in _SYMMETRIC else a for a in steps)
+        if steps not in seen:
+            seen.add(steps)
+            found.append((Action(gadget.name, qubits), steps))
+    if not found:
+        raise ValueError(must("gadgets", f"fit on {num_qubits} qubits and their couplings", gadget.name))
+    return found
 
 
 def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:

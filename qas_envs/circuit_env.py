@@ -46,9 +46,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     """Build a quantum circuit gate by gate; after every gate all angles are re-optimised.
 
     ## Description
-    The register starts in ``|0...0>``. Each action appends one gate of the catalogue with angle 0, the optimiser then
-    minimises the problem's energy over all angles, warm-started from the last ones, and the energy of the new circuit
-    is read.
+    The register starts in ``|0...0>``. Each action appends one gate of the catalogue, or those of a gadget, with
+    angle 0, the optimiser then minimises the problem's energy over all angles, warm-started from the last ones, and the
+    energy of the new circuit is read.
 
     ## Action Space
     ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating
@@ -95,6 +95,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.problem = problem
         self.catalogue = rules.catalogue
         self.max_gates = rules.max_gates
+        self.capacity = rules.max_gates + rules.catalogue.overhang  # gates that an episode may come to
         self.render_mode = render_mode
         self._renderer = Renderer(render_mode)
         self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
@@ -108,7 +109,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.family = rules.family
         self.context: tuple[float, ...] = ()
         energies = (problem.lower_bound, problem.upper_bound) if self.family is None else (-np.inf, np.inf)
-        self.encoder = rules.encoding.bind(problem, rules.catalogue, rules.max_gates, energies)
+        self.encoder = rules.encoding.bind(problem, rules.catalogue, self.capacity, energies)
         if self.family is not None:
             self.context = self.family.first()
             self.encoder = ContextEncoder(self.encoder, self.family)
@@ -194,7 +195,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def _take(self, action: int) -> None:
         """Account for an action that appends a gate."""
-        self.encoder.append(action)
+        for operation in self.catalogue.parts[action]:
+            self.encoder.append(operation)
         self.mask.update(action)
         self._actions.append(action)
 
@@ -230,12 +232,12 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Tell whether an episode may begin with these actions."""
         mask = self._other_mask
         mask.reset()
-        if len(actions) > self.max_gates:
-            return False
+        num_gates = 0
         for action in actions:
-            if not 0 <= action < len(self.catalogue.actions) or not mask.array[action]:
+            if not 0 <= action < len(self.catalogue.actions) or not mask.array[action] or num_gates >= self.max_gates:
                 return False
             mask.update(action)
+            num_gates += self.catalogue.num_gates[action]
         return True
 
     def play(
@@ -257,7 +259,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             As :meth:`reset`.
         """
         if not self.is_legal(actions):
-            raise ValueError(must("actions", f"be at most {self.max_gates}, legal one after the other", list(actions)))
+            raise ValueError(
+                must("actions", f"be legal one after the other, at most {self.max_gates} gates", list(actions))
+            )
         counts = [self.catalogue.num_angles[action] for action in actions]
         if angles is not None and [len(some) for some in angles] != counts:
             raise ValueError(must("angles", "hold a tuple for every action", angles))
@@ -271,7 +275,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         result = self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
         self.circuit.params, self._energy = result.params, result.energy
         success = abs(result.energy - self.curriculum.reference_energy) < self._threshold
-        self._over = success or len(actions) == self.max_gates
+        self._over = success or self.circuit.num_gates - self.initial.num_gates >= self.max_gates
         return self._observation(), self.info(*self.figures(success, result.evaluations, result.gradients))
 
     def append_gate(self, index: int) -> int:
@@ -301,13 +305,13 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self._wasted += not stops
         else:
             self._take(index)
-            new_gates, two_qubit_gates = 1, int(self.catalogue.is_two_qubit[index])
+            new_gates, two_qubit_gates = self.catalogue.num_gates[index], self.catalogue.num_two_qubit_gates[index]
         previous, self._energy = self._energy, energy
         curriculum.observe(energy)
         reference, self._threshold = curriculum.reference_energy, curriculum.threshold
         success = abs(energy - reference) < self._threshold
         added = circuit.num_gates - self.initial.num_gates + self._wasted
-        exhausted = stops or added == self.max_gates
+        exhausted = stops or added >= self.max_gates
         total_two_qubit_gates = circuit.num_two_qubit_gates
         reward = self._reward(
             Transition(
@@ -326,7 +330,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             )
         )
         terminated = success or exhausted
-        truncated = not terminated and self._halt_at == added - 1
+        truncated = not terminated and self._halt_at is not None and self._halt_at < added
         if terminated or truncated:
             self._over = True
             curriculum.end_episode(success)

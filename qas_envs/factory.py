@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
@@ -21,7 +23,15 @@ from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
 from qas_envs.rules import Rules
-from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
+from qas_simulators import (
+    Circuit,
+    Gadget,
+    NoiseModel,
+    PauliTransferSimulator,
+    Simulator,
+    StatevectorSimulator,
+    load_gadgets,
+)
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
@@ -47,7 +57,7 @@ def make_env(
             :class:`~qas_envs.families.Family`.
         overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
             ``halting``, ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``,
-            ``illegal``, ``stop``, ``mask``.
+            ``illegal``, ``stop``, ``mask``, ``gadgets`` (a shipped set, a file, or gadgets).
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
@@ -56,7 +66,7 @@ def make_env(
         raise ValueError(unknown_name("preset", preset, PRESETS))
     problem, family = _problem(problem, problem_settings or {}, vary)
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop", "mask"}
+    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets"}
     for name in rules:
         if name not in known:
             raise ValueError(unknown_name("environment argument", name, known))
@@ -77,7 +87,7 @@ def make_env(
     return CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop),
+            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop, _gadgets(rules.get("gadgets"))),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=curriculum,
@@ -128,6 +138,22 @@ def _curriculum(choice: Any, family: Family | None) -> Curriculum:
             must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
         )
     return curriculum
+
+
+def _gadgets(choice: Any) -> list[Gadget]:
+    if choice is None:
+        return []
+    if isinstance(choice, str | Path):
+        shipped = files("qas_envs") / "gadget_sets" / f"{choice}.json"
+        path = Path(choice) if Path(choice).exists() or not shipped.is_file() else Path(str(shipped))
+        if not path.exists():
+            sets = [entry.name for entry in (files("qas_envs") / "gadget_sets").iterdir()]
+            raise ValueError(unknown_name("gadget set or file", str(choice), [n.removesuffix(".json") for n in sets]))
+        return list(load_gadgets(path).values())
+    gadgets = list(choice)
+    if not all(isinstance(gadget, Gadget) for gadget in gadgets):
+        raise ValueError(must("gadgets", "be a set's name, a file, or objects of class Gadget", choice))
+    return gadgets
 
 
 def _initial(choice: Any, problem: Problem) -> Circuit | None:

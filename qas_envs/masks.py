@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
+from qas_simulators.errors import must
 from qas_simulators.simplification import commute, merged_name
 
 
@@ -34,36 +35,75 @@ class Mask(Protocol):
 class FrontierMask:
     """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
 
-    Repeating such a gate merges with it or undoes it. At most one gate per qubit is on the frontier, so a legal action
-    always exists.
+    Repeating such a gate merges with it or undoes it. A gadget must not repeat itself so, nor begin with such a gate.
+    At most one gate per qubit is on the frontier, so a legal action always exists.
 
     References:
         Patel et al., arXiv:2402.03500, section on illegal actions.
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
-        self._qubits = [action.qubits for action in catalogue.actions]
+        self._qubits = [operation.qubits for operation in catalogue.operations]
         self._last = [-1] * catalogue.num_qubits
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+        self._gadgets = _GadgetRepeats(catalogue) if catalogue.has_gadgets else None
+        self._allowed = self.array if self._gadgets is None else np.ones(len(self._qubits), dtype=np.int8)
 
     def move_to(self, array: NDArray[np.int8]) -> None:
         """See :class:`Mask`."""
         array[:] = self.array
+        if self._gadgets is None:
+            self._allowed = array
         self.array = array
 
     def reset(self) -> None:
         """See :class:`Mask`."""
         self._last = [-1] * len(self._last)
         self.array[:] = 1
+        if self._gadgets is not None:
+            self._allowed[:] = 1
+            self._gadgets.standing.clear()
 
     def update(self, action: int) -> None:
         """See :class:`Mask`."""
-        last, array = self._last, self.array
-        for qubit in self._qubits[action]:
+        if self._gadgets is None:
+            self._follow(action)
+            return
+        for operation in self._gadgets.parts[action]:
+            self._follow(operation)
+        self._gadgets.mark(action, self._allowed, self.array)
+
+    def _follow(self, operation: int) -> None:
+        last, allowed = self._last, self._allowed
+        for qubit in self._qubits[operation]:
             if last[qubit] >= 0:
-                array[last[qubit]] = 1
-            last[qubit] = action
-        array[action] = 0
+                allowed[last[qubit]] = 1
+            last[qubit] = operation
+        allowed[operation] = 0
+
+
+class _GadgetRepeats:
+    """Which actions repeat the frontier, where some append several gates."""
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        self.parts = catalogue.parts
+        self.standing: set[int] = set()  # gadgets that nothing has followed
+        self._qubits = [{*action.qubits} for action in catalogue.actions]
+        self._begins = np.zeros((len(self.parts), len(catalogue.operations)), dtype=np.int8)
+        for action, parts in enumerate(self.parts):
+            touched: set[int] = set()
+            for operation in parts:
+                qubits = catalogue.operations[operation].qubits
+                self._begins[action, operation] |= touched.isdisjoint(qubits)
+                touched |= {*qubits}
+
+    def mark(self, action: int, allowed: NDArray[np.int8], array: NDArray[np.int8]) -> None:
+        """Write the mask after an action, given which single gates are allowed."""
+        self.standing = {other for other in self.standing if self._qubits[other].isdisjoint(self._qubits[action])}
+        if len(self.parts[action]) > 1:
+            self.standing.add(action)
+        array[: len(self.parts)] = (self._begins @ (1 - allowed)) == 0
+        array[list(self.standing)] = 0
 
 
 class CommutingMask:
@@ -75,6 +115,8 @@ class CommutingMask:
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
+        if catalogue.has_gadgets:
+            raise ValueError(must("mask", "be 'frontier' where there are gadgets", "commuting"))
         self._catalogue = catalogue
         self._names = {(action.gate, frozenset(action.qubits)) for action in catalogue.actions}
         self._rows: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = {}

@@ -79,7 +79,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     def _move_together(self) -> None:
         """Let what all environments keep be rows of common arrays."""
         first = self.envs[0]
-        capacity = first.initial.num_gates + first.max_gates
+        capacity = first.initial.num_gates + first.capacity
         self._batch = CircuitBatch([env.circuit for env in self.envs], capacity)
         self._masks = np.empty((self.num_envs, len(first.catalogue)), dtype=np.int8)
         for env, mask in zip(self.envs, self._masks, strict=True):

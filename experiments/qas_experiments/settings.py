@@ -32,6 +32,7 @@ class EnvSettings:
     illegal: str | None = None
     stop: bool | None = None
     mask: str | None = None
+    gadgets: str | None = None
 
 
 @dataclass

@@ -33,15 +33,15 @@ class GateListEncoding:
 
 class _GateListEncoder(VectorEncoder):
     def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: GateListEncoding) -> None:
-        names = [*catalogue.gates.two_qubit, *catalogue.gates.one_qubit]
+        names = [*catalogue.alphabet.two_qubit, *catalogue.alphabet.one_qubit]
         n = catalogue.num_qubits
         low, high = np.tile([0.0, 0.0, 0.0, -1.0], max_gates), np.tile([len(names), n, n, 1.0], max_gates)
         super().__init__(low, high, energies, encoding)
         self._rows = [
             (names.index(action.gate) + 1, *(qubit + 1 for qubit in action.qubits), *(0,) * (2 - len(action.qubits)))
-            for action in catalogue.actions
+            for action in catalogue.operations
         ]
-        self._num_angles = catalogue.num_angles
+        self._rotates = catalogue.rotates
         self._start = 0  # where the next gate's numbers begin
         self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
 
@@ -50,13 +50,13 @@ class _GateListEncoder(VectorEncoder):
         self._start = 0
         self._rotations.clear()
 
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         start = self._start
-        self.vector[start : start + 3] = self._rows[action]
-        if self._num_angles[action]:
+        self.vector[start : start + 3] = self._rows[operation]
+        if self._rotates[operation]:
             self._rotations.append(start + 3)
         self._start = start + 4
 
     def _show(self, view: View) -> None:
         if self._rotations:
-            self.vector[self._rotations] = in_pi(view.circuit.params[-len(self._rotations) :])
+            self.vector[self._rotations] = in_pi(view.circuit.angles[-len(self._rotations) :])

@@ -28,10 +28,10 @@ class GraphEncoding:
 
 class _GraphEncoder:
     def __init__(self, problem: Problem, catalogue: ActionCatalogue) -> None:
-        names = [*catalogue.gates.two_qubit, *catalogue.gates.one_qubit]
-        self._kinds = [names.index(action.gate) + 1 for action in catalogue.actions]
-        self._qubits = [action.qubits for action in catalogue.actions]
-        self._num_angles = catalogue.num_angles
+        names = [*catalogue.alphabet.two_qubit, *catalogue.alphabet.one_qubit]
+        self._kinds = [names.index(action.gate) + 1 for action in catalogue.operations]
+        self._qubits = [action.qubits for action in catalogue.operations]
+        self._rotates = catalogue.rotates
         self._num_qubits, self._width = catalogue.num_qubits, len(names) + 2
         low, high = np.zeros(self._width, dtype=np.float32), np.ones(self._width, dtype=np.float32)
         low[-1] = -1.0
@@ -47,21 +47,21 @@ class _GraphEncoder:
         self._links: list[tuple[int, int]] = []
         self._rotations: list[int] = []
 
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         node = len(self._nodes)
-        self._nodes.append(self._kinds[action])
-        for qubit in self._qubits[action]:
+        self._nodes.append(self._kinds[operation])
+        for qubit in self._qubits[operation]:
             self._links.append((self._last[qubit], node))
             self._edges.append(qubit)
             self._last[qubit] = node
-        if self._num_angles[action]:
+        if self._rotates[operation]:
             self._rotations.append(node)
 
     def observe(self, view: View) -> Observation:
         nodes = np.zeros((len(self._nodes), self._width), dtype=np.float32)
         nodes[np.arange(len(nodes)), self._nodes] = 1.0
         if self._rotations:
-            nodes[self._rotations, -1] = in_pi(view.circuit.params[-len(self._rotations) :])
+            nodes[self._rotations, -1] = in_pi(view.circuit.angles[-len(self._rotations) :])
         if not self._edges:
             return spaces.GraphInstance(nodes, None, None)
         return spaces.GraphInstance(nodes, np.array(self._edges, dtype=np.int64), np.array(self._links, dtype=np.int32))

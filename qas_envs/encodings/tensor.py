@@ -43,7 +43,7 @@ class TensorEncoder(VectorEncoder):
     """See :class:`TensorEncoding`."""
 
     def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
-        n, gates = catalogue.num_qubits, catalogue.gates
+        n, gates = catalogue.num_qubits, catalogue.alphabet
         self._slice = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
         self._ones = max_gates * self._slice
         size = self._ones * (1 + encoding.angles)
@@ -51,20 +51,20 @@ class TensorEncoder(VectorEncoder):
         self._catalogue = catalogue
         self._moments = [0] * n
         self._places = []  # (qubits, position inside a moment's slice) of every action
-        for action in catalogue.actions:
+        for action in catalogue.operations:
             if len(action.qubits) == 2:
                 row = n * gates.two_qubit.index(action.gate) + action.qubits[1]
             else:
                 row = n * len(gates.two_qubit) + gates.one_qubit.index(action.gate)
             self._places.append((action.qubits, row * n + action.qubits[0]))
-        self._rotates = [encoding.angles and num_angles == 1 for num_angles in catalogue.num_angles]
+        self._rotates = [encoding.angles and rotates for rotates in catalogue.rotates]
         self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
 
     def labels(self) -> list[tuple[int, str, tuple[int, ...]]]:
         """Return moment, gate and qubits of every one-hot entry; of those that no action uses the gate is ``""``."""
         found: dict[int, tuple[str, tuple[int, ...]]] = {
             place: (action.gate, action.qubits)
-            for action, (_, place) in zip(self._catalogue.actions, self._places, strict=True)
+            for action, (_, place) in zip(self._catalogue.operations, self._places, strict=True)
         }
         moments = range(self._ones // self._slice)
         return [(moment, *found.get(place, ("", ()))) for moment in moments for place in range(self._slice)]
@@ -75,9 +75,9 @@ class TensorEncoder(VectorEncoder):
         self._moments = [0] * len(self._moments)
         self._rotations.clear()
 
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         """See :class:`~qas_envs.encodings.encoding.Encoder`."""
-        qubits, place = self._places[action]
+        qubits, place = self._places[operation]
         moments = self._moments
         if len(qubits) == 1:
             moment = moments[qubits[0]]
@@ -87,10 +87,10 @@ class TensorEncoder(VectorEncoder):
             moments[qubit] = moment + 1
         position = moment * self._slice + place
         self.vector[position] = 1.0
-        if self._rotates[action]:
+        if self._rotates[operation]:
             self._rotations.append(self._ones + position)
 
     def _show(self, view: View) -> None:
         if self._rotations:
-            own = view.circuit.params[-len(self._rotations) :]  # an initial circuit's come first
+            own = view.circuit.angles[-len(self._rotations) :]  # an initial circuit's come first
             self.vector[self._rotations] = in_pi(own)

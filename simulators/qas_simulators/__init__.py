@@ -3,6 +3,7 @@
 from qas_simulators.channels import Channel
 from qas_simulators.circuit import Circuit, Operation
 from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.composite import Gadget, load_gadgets, save_gadgets
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.pauli_transfer import PauliTransferSimulator
@@ -13,10 +14,13 @@ __all__ = [
     "Channel",
     "Circuit",
     "CircuitBatch",
+    "Gadget",
     "NoiseModel",
     "Operation",
     "PauliSum",
     "PauliTransferSimulator",
     "Simulator",
     "StatevectorSimulator",
+    "load_gadgets",
+    "save_gadgets",
 ]

@@ -60,7 +60,7 @@ def test_pruned_circuits_cannot_lose_a_gate() -> None:
     searcher = SimulatedAnnealing(env, seed=0)
     searcher.learn(10**6, callback=lambda seen, _: not seen["infos"][0]["success"])
     actions, angles = env.actions, env.angles
-    kept = prune(env, actions, angles, rng, heard.append, env.catalogue.is_two_qubit.__getitem__)
+    kept = prune(env, actions, angles, rng, heard.append, env.catalogue.num_two_qubit_gates.__getitem__)
     assert 0 < len(kept) < len(actions) and len(heard) >= len(actions) - 1
     rest = iter(actions)
     assert all(action in rest for action in kept), "in the same order"

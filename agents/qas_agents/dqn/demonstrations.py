@@ -111,7 +111,7 @@ class Demonstrations:
             self._lead = []
 
     def _pruned(self, actions: list[int], angles: list[Angles], rng: np.random.Generator, hear: Hear) -> list[int]:
-        return prune(self._bench, actions, angles, rng, hear, self._bench.catalogue.is_two_qubit.__getitem__)
+        return prune(self._bench, actions, angles, rng, hear, self._bench.catalogue.num_two_qubit_gates.__getitem__)
 
     def _judge(self, actions: list[int], success: bool) -> None:
         if actions in self.kept:
@@ -122,7 +122,7 @@ class Demonstrations:
             del self.kept[self._capacity :]
 
     def _cost(self, actions: list[int]) -> tuple[int, int]:
-        return sum(self._bench.catalogue.is_two_qubit[action] for action in actions), len(actions)
+        return sum(self._bench.catalogue.num_two_qubit_gates[action] for action in actions), len(actions)
 
     def state(self) -> dict[str, Any]:
         """Return everything, for JSON."""

@@ -14,7 +14,7 @@ class Workbench(Protocol):
     """What of an environment serves whole circuits: ``CircuitBuildingEnv`` does."""
 
     catalogue: Any
-    """Its ``is_two_qubit`` tells of every action whether it appends a two-qubit gate."""
+    """Its ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
 
     @property
     def actions(self) -> list[int]:
