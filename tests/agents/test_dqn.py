@@ -329,7 +329,7 @@ def test_a_callback_ends_the_search_too() -> None:
     env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
     agent = MaskedDQN(env, dataclasses.replace(CONFIG, demonstrations=4, search_steps=300), seed=0)
     agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
-    assert agent.num_timesteps == 50
+    assert 50 <= agent.num_timesteps < 100, "no more than the circuit that was being pruned"
 
 
 def test_who_cannot_be_led() -> None:

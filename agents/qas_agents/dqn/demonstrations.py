@@ -13,7 +13,7 @@ from qas_agents.searchers.pruning import Angles, prune, workbench
 
 Hear = Callable[[dict[str, Any]], bool]
 
-_PAUSE = 100  # circuits of the search between two that are pruned, unless one is better than all before
+_PAUSE = 100  # circuits of the search between two that are pruned after it; what is better than all before is at once
 
 
 class Demonstrations:
@@ -49,20 +49,31 @@ class Demonstrations:
             hear: Told the info of every circuit tried; on False the search ends.
         """
         best, tried, last = (np.inf, np.inf), 0, -_PAUSE
+        seen: list[tuple[list[int], list[Angles]]] = []
         found: dict[tuple[int, ...], None] = {}
 
         def consider(locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
             nonlocal best, tried, last
             info = locals_["infos"][0]
             goes_on, tried = hear(info), tried + 1
-            cost = info["num_two_qubit_gates"], info["num_gates"]
-            if goes_on and info["success"] and (cost < best or tried - last >= _PAUSE):
-                pruned = self._pruned(self._bench.actions, self._bench.angles, rng, hear)
+            if not goes_on:
+                seen.clear()
+                return False
+            if not info["success"]:
+                return True
+            circuit = self._bench.actions, self._bench.angles
+            if self._cost(circuit[0]) < best:
+                pruned = self._pruned(*circuit, rng, hear)
                 found[tuple(pruned)] = None
-                best, last = min(best, self._cost(pruned)), tried
-            return goes_on
+                best = self._cost(pruned)
+            elif tried - last >= _PAUSE:
+                seen.append(circuit)
+                last = tried
+            return True
 
         SimulatedAnnealing(self._env, int(rng.integers(2**31))).learn(steps, consider)
+        for circuit in seen:
+            found[tuple(self._pruned(*circuit, rng, hear))] = None
         self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
         self._choose(rng)
 
