@@ -57,6 +57,23 @@ def test_gradients_by_finite_differences(order: int) -> None:
     assert torch.autograd.gradcheck(of, tuple(p.detach().requires_grad_() for p in parameters.values()), atol=1e-6)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
+def test_compiled_splines_equal_those_of_torch(order: int) -> None:
+    """Single precision on CPU is compiled; everything else goes by torch's own functions."""
+    torch.manual_seed(order)
+    compiled, plain = KANLayer(3, 2, 4, order), KANLayer(3, 2, 4, order).double()
+    plain.load_state_dict(compiled.state_dict())
+    found = []
+    x = 4.0 * torch.rand(50, 3) - 2.0  # beyond the grid on either side
+    for layer in (compiled, plain):
+        points = x.to(layer.base.dtype).requires_grad_()
+        values = layer(points, False)
+        gradients = torch.autograd.grad((values**2).sum(), (points, *layer.parameters()))
+        found.append([values.detach(), *gradients])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours.double(), theirs, atol=3e-5, rtol=1e-4)
+
+
 def test_binary_and_mixed_inputs_take_the_short_way_to_the_same_outputs() -> None:
     torch.manual_seed(0)
     layer = KANLayer(6, 4)

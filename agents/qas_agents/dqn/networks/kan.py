@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qas_agents.dqn.networks.spline_kernels import kernels
 from qas_simulators.errors import must
 
 
@@ -46,7 +47,7 @@ class ScaledUniformBasis(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, start: Tensor, inverse_step: Tensor, num_basis: int, order: int) -> Tensor:
-        """Return ``(num_basis, batch, inputs)``: long rows are quick.
+        """Return ``(inputs, num_basis, batch)``: long rows are quick, and one matrix product does the rest.
 
         Args:
             ctx: Of autograd.
@@ -56,36 +57,48 @@ class ScaledUniformBasis(torch.autograd.Function):
             num_basis: Splines per input.
             order: Degree of the polynomials.
         """
-        half = 0.5 * (order + 1)
-        centres = torch.arange(half, half + num_basis, dtype=x.dtype, device=x.device)
-        offset = (x - start) * inverse_step - centres[:, None, None]
-        bump = functional.relu_(half - offset.abs())
-        slope = lower = _power(bump, order - 1)
-        basis = lower * bump
-        for j in range(1, int(half - 0.25) + 1):
-            factor = (-1) ** j * math.comb(order + 1, j)
-            bump = functional.relu_(bump - 1.0)
-            lower = _power(bump, order - 1)
-            basis.addcmul_(lower, bump, value=factor)
-            if ctx.needs_input_grad[0]:
-                slope = torch.add(slope, lower, alpha=factor)
-        if ctx.needs_input_grad[0]:
-            ctx.order = order
-            ctx.save_for_backward(slope * offset.sign_(), inverse_step)
+        positions = ((x - start) * inverse_step).t().contiguous()  # (inputs, batch)
+        ctx.order = order
+        ctx.save_for_backward(positions, inverse_step)
+        if not _is_for_kernels(positions):
+            return _bumps(_offsets(positions, num_basis, order).abs_(), order, order)
+        basis = torch.empty(len(positions), num_basis, len(x))
+        kernels(order)[0](positions.numpy(), basis.numpy())
         return basis
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient by ``x``."""
-        slope, inverse_step = ctx.saved_tensors
-        return (gradient * slope).sum(dim=0) * (-ctx.order * inverse_step), None, None, None, None
+        positions, inverse_step = ctx.saved_tensors
+        if _is_for_kernels(positions) and gradient.dtype == torch.float32:
+            slopes = torch.empty_like(positions)
+            kernels(ctx.order)[1](positions.numpy(), gradient.contiguous().numpy(), slopes.numpy())
+        else:
+            offsets = _offsets(positions, gradient.shape[1], ctx.order)
+            slopes = -(gradient * _bumps(offsets.abs(), ctx.order, ctx.order - 1) * offsets.sign_()).sum(dim=1)
+        return slopes.t() * (ctx.order * inverse_step), None, None, None, None
 
 
-def _power(x: Tensor, exponent: int) -> Tensor:
-    """Return ``x ** exponent`` by multiplications; torch's own power is slow from 4 on."""
-    if exponent <= 3:
-        return x.pow(exponent)
-    return _power(x * x, exponent // 2) if exponent % 2 == 0 else x * _power(x * x, exponent // 2)
+def _is_for_kernels(positions: Tensor) -> bool:
+    is_plain = positions.device.type == "cpu" and positions.dtype == torch.float32
+    return is_plain and not torch.compiler.is_compiling()
+
+
+def _offsets(positions: Tensor, num_basis: int, order: int) -> Tensor:
+    """Return the distances to the middle of every spline, ``(inputs, num_basis, batch)``."""
+    half = 0.5 * (order + 1)
+    centres = torch.arange(half, half + num_basis, dtype=positions.dtype, device=positions.device)
+    return positions[:, None, :] - centres[:, None]
+
+
+def _bumps(distances: Tensor, order: int, exponent: int) -> Tensor:
+    """Return the sum of truncated powers: splines for ``exponent = order``; one less for their slope over ``order``."""
+    rest = 0.5 * (order + 1) - distances
+    total = torch.zeros_like(rest)
+    for j in range(int(0.5 * (order + 1) - 0.25) + 1):
+        powers = functional.relu(rest - j).pow(exponent) if exponent else (rest > j).to(rest.dtype)
+        total = torch.add(total, powers, alpha=(-1) ** j * math.comb(order + 1, j))
+    return total
 
 
 class KANLayer(nn.Module):
@@ -144,7 +157,7 @@ class KANLayer(nn.Module):
 
     def basis(self, x: Tensor) -> Tensor:
         """Return the splines at ``x`` ``(batch, inputs)``: ``(batch, inputs, grid + order)``."""
-        return self._scaled_basis(x).permute(1, 2, 0) * self._unit
+        return self._scaled_basis(x).permute(2, 0, 1) * self._unit
 
     @property
     def _unit(self) -> float:
@@ -153,7 +166,7 @@ class KANLayer(nn.Module):
 
     def _scaled_basis(self, x: Tensor, chosen: Any = slice(None)) -> Tensor:
         if not self._is_uniform:
-            return spline_basis(x, self.knots[chosen], self.order).permute(2, 0, 1)
+            return spline_basis(x, self.knots[chosen], self.order).permute(1, 2, 0)
         settings = self._start[chosen], self._inverse_step[chosen], self.grid + self.order, self.order
         basis: Tensor = ScaledUniformBasis.apply(x, *settings)  # type: ignore[no-untyped-call]
         return basis
@@ -182,9 +195,10 @@ class KANLayer(nn.Module):
         return torch.addmm(at_zero.sum(dim=0), x, at_one - at_zero + _SILU_OF_ONE * self.base[chosen])
 
     def _continuous(self, x: Tensor, chosen: Any) -> Tensor:
-        basis = self._scaled_basis(x, chosen)
+        basis = self._scaled_basis(x, chosen).reshape(-1, len(x))
         weights = (self._unit * self.scale[chosen]).unsqueeze(1) * self.coefficients[chosen]  # (i, m, o)
-        return torch.addmm(torch.bmm(basis, weights.transpose(0, 1)).sum(dim=0), functional.silu(x), self.base[chosen])
+        splines = basis.t() @ weights.reshape(-1, self.num_outputs)
+        return torch.addmm(splines, functional.silu(x), self.base[chosen])
 
     @torch.no_grad()
     def _fitted(self, points: Tensor, values: Tensor) -> Tensor:
