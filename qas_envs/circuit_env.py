@@ -68,9 +68,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     angles are optimised with the others; encodings of gates show only what the agent added.
 
     ## Episode End
-    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted,
-    which is part of the game, or the agent stops, which rewards treat like an exhausted budget. Truncation: random
-    halting.
+    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted
+    (the last gadget may go beyond it), which is part of the game, or the agent stops, which rewards treat like an
+    exhausted budget. Truncation: random halting.
 
     ## Information
     ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
@@ -265,6 +265,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         counts = [self.catalogue.num_angles[action] for action in actions]
         if angles is not None and [len(some) for some in angles] != counts:
             raise ValueError(must("angles", "hold a tuple for every action", angles))
+        if angles is not None and not np.isfinite([*chain.from_iterable(angles)]).all():
+            raise ValueError(must("angles", "be finite", angles))
         self._begin()
         for action in actions:
             self._take(action)

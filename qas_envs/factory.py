@@ -34,7 +34,7 @@ from qas_simulators import (
 )
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
-from qas_simulators.optimizers import OPTIMIZERS
+from qas_simulators.optimizers import OPTIMIZERS, Rotosolve
 
 
 def make_env(
@@ -83,17 +83,20 @@ def make_env(
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = _curriculum(rules["curriculum"], family)
+    gadgets, optimizer = _gadgets(rules.get("gadgets")), resolve("optimizer", rules["optimizer"], OPTIMIZERS)
+    if isinstance(optimizer, Rotosolve) and any(gadget.is_linked for gadget in gadgets):
+        raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop, _gadgets(rules.get("gadgets"))),
+            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop, gadgets),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=curriculum,
             halting=resolve("halting", rules["halting"], HALTINGS),
             simulator=simulator,
-            optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
+            optimizer=optimizer,
             max_gates=max_gates,
             initial=_initial(rules.get("initial"), problem),
             illegal=rules.get("illegal", "raise"),
@@ -145,8 +148,8 @@ def _gadgets(choice: Any) -> list[Gadget]:
         return []
     if isinstance(choice, str | Path):
         shipped = files("qas_envs") / "gadget_sets" / f"{choice}.json"
-        path = Path(choice) if Path(choice).exists() or not shipped.is_file() else Path(str(shipped))
-        if not path.exists():
+        path = Path(choice) if Path(choice).is_file() or not shipped.is_file() else Path(str(shipped))
+        if not path.is_file():
             sets = [entry.name for entry in (files("qas_envs") / "gadget_sets").iterdir()]
             raise ValueError(unknown_name("gadget set or file", str(choice), [n.removesuffix(".json") for n in sets]))
         return list(load_gadgets(path).values())

@@ -65,7 +65,7 @@ class Found:
         return {
             **row,
             "two_qubit_gates": self.circuit.num_two_qubit_gates,
-            "rotations": self.circuit.num_params,
+            "rotations": self.circuit.num_rotations,
             "gates": self.circuit.num_gates,
             "depth": self.circuit.depth(),
             "simplified_gates": shorter.num_gates,

@@ -133,6 +133,8 @@ class Circuit:
         """Take over parameters and links of a circuit with as many rotations."""
         if self.num_rotations != other.num_rotations:
             raise ValueError(must("other", f"have {self.num_rotations} rotations", other.num_rotations))
+        while len(self._angles) < other.num_params:
+            self._grow()
         self._links, self.num_params = other.links, other.num_params
         self._angles[: self.num_params] = other.params
 
@@ -159,7 +161,7 @@ class Circuit:
         """Become equal to another circuit on as many qubits, in the memory of this one."""
         if other.num_qubits != self.num_qubits:
             raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
-        while len(self._table) < other.num_gates:
+        while len(self._table) < other.num_gates or len(self._angles) < other.num_params:
             self._grow()
         self._table[: other.num_gates] = other.table
         self._angles[: other.num_params] = other._angles[: other.num_params]
@@ -234,8 +236,8 @@ class Circuit:
     @property
     def angles(self) -> NDArray[np.float64]:
         """Angle of every rotation in radians, in order, shape ``(num_rotations,)``; a copy."""
-        if self._links is None:
-            return self.params
+        if not self._links:
+            return self.params[: self.num_rotations]
         sources, factors, offsets = (np.array(column) for column in zip(*self._links, strict=True))
         own = np.append(self._angles[: self.num_params], 0.0)[sources]  # the last one for constant angles
         return np.asarray(offsets + factors * own, dtype=np.float64)

@@ -17,6 +17,11 @@ from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_WORDS = """OPENQASM include defcalgrammar def cal defcal gate extern box let break continue if else end return for
+while in switch case default nop pragma input output const readonly mutable qreg qubit creg bool bit int uint float
+angle complex array void duration stretch gphase inv pow ctrl negctrl dim durationof delay reset measure barrier true
+false im pi tau euler U CX u1 u2 u3 u p cp cphase phase id ccx cswap cy ch crx cry crz cu"""
+_RESERVED = frozenset(_WORDS.split())
 _FORMAT, _VERSION = "qas-gadgets", 1
 
 
@@ -61,10 +66,13 @@ class Gadget:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.match(self.name):
             raise ValueError(must("name", "be an identifier: letters, digits, underscores", self.name))
-        if self.name in GATE_INDEX:
-            raise ValueError(must("name", "not be that of a gate", self.name))
+        if self.name in GATE_INDEX or self.name in _RESERVED:
+            raise ValueError(must("name", "not be that of a gate or a word of OpenQASM", self.name))
         if not self.parts:
             raise ValueError(must("parts", f"hold at least one operation of gadget {self.name!r}", self.parts))
+        if not _is_integer(self.num_qubits) or not _is_integer(self.num_params):
+            sizes = self.num_qubits, self.num_params
+            raise ValueError(must(f"qubits and parameters of gadget {self.name!r}", "be integers", sizes))
         qubits, sources = set(), set()
         for part in self.parts:
             self._check(part)
@@ -75,6 +83,8 @@ class Gadget:
                 raise ValueError(must(f"{what} of gadget {self.name!r}", f"be 0..{number - 1}, all used", sorted(used)))
 
     def _check(self, part: Part) -> None:
+        if not all(_is_integer(qubit) for qubit in part.qubits):
+            raise ValueError(must(f"qubits of gadget {self.name!r}", "be integers", part.qubits))
         label = part.what if isinstance(part.what, str) else part.what.name
         where = f"of {label!r} in gadget {self.name!r}"
         num_qubits, num_params = _sizes(part.what)
@@ -97,6 +107,12 @@ class Gadget:
             for name, inner_qubits, inner in what.unrolled():
                 places = tuple(qubits[qubit] for qubit in inner_qubits)
                 yield name, places, None if inner is None else _composed(inner, links)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether some angle is not a parameter of its own, in the order of the gates."""
+        links = [link for _, _, link in self.unrolled() if link is not None]
+        return links != [Link(k, 1.0, 0.0) for k in range(self.num_params)]
 
     @property
     def num_two_qubit_gates(self) -> int:
@@ -127,7 +143,7 @@ class Gadget:
         if len(values) != self.num_params or not np.isfinite(values).all():
             raise ValueError(must("params", f"be {self.num_params} finite numbers for {self.name!r}", params))
         gates = list(self.unrolled())
-        is_plain = [link for _, _, link in gates if link] == [Link(k, 1.0, 0.0) for k in range(self.num_params)]
+        is_plain = not self.is_linked
         first = circuit.num_params
         if not is_plain:
             for value in values:
@@ -238,6 +254,8 @@ def load_gadgets(path: str | Path) -> dict[str, Gadget]:
     rows: dict[str, Mapping[str, Any]] = {}
     for row in data["gadgets"]:
         _require(row, {"name", "qubits", "params", "parts"}, set(), "gadget")
+        if not isinstance(row["name"], str) or not isinstance(row["parts"], list):
+            raise ValueError(must("gadget", "have a name and a list of parts", row))
         if row["name"] in rows:
             raise ValueError(must("names", "be given to one gadget each", row["name"]))
         rows[row["name"]] = row
@@ -286,6 +304,8 @@ def _resolve(
         for part in row["parts"]:
             _require(part, {"what", "qubits"}, {"angles"}, f"part of gadget {name!r}")
             what = part["what"]
+            if not isinstance(what, str) or not isinstance(part["qubits"], list):
+                raise ValueError(must(f"part of gadget {name!r}", "be of a gate or gadget on a list of qubits", part))
             if what not in GATE_INDEX and what not in rows:
                 raise ValueError(unknown_name(f"gate or gadget in gadget {name!r}", str(what), [*GATE_INDEX, *rows]))
             inner = what if what in GATE_INDEX else _resolve(what, rows, known, (*above, name))
@@ -299,6 +319,21 @@ def _as_link(angle: Any, name: str) -> Link:
     if isinstance(angle, dict) and "value" in angle:
         if {*angle} != {"value"}:
             raise ValueError(must(f"angles of gadget {name!r}", "be bound once, to a value or a parameter", angle))
-        return Link(-1, 0.0, float(angle["value"]))
+        return Link(-1, 0.0, _number(angle["value"], name))
     _require(angle, {"param"}, {"factor", "offset"}, f"angle of gadget {name!r}")
-    return Link(int(angle["param"]), float(angle.get("factor", 1.0)), float(angle.get("offset", 0.0)))
+    if not _is_integer(angle["param"]):
+        raise ValueError(must(f"parameters of gadget {name!r}", "be integers", angle["param"]))
+    return Link(angle["param"], *(_number(angle.get(key, value), name) for key, value in _DEFAULTS.items()))
+
+
+_DEFAULTS = {"factor": 1.0, "offset": 0.0}
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(must(f"angles of gadget {name!r}", "be numbers", value))
+    return float(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -41,7 +41,7 @@ _UNLINKED: Final[Links] = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
 
 def links_of(circuit: Circuit) -> Links:
     """Return a circuit's links as the kernels read them."""
-    if not circuit.is_linked:
+    if not circuit.is_linked or circuit.num_rotations == 0:
         return _UNLINKED
     sources, factors, offsets = zip(*circuit.links, strict=True)
     return np.array(sources, dtype=np.int64), np.array(factors), np.array(offsets)
@@ -351,7 +351,7 @@ _SAMPLES: Final = 8, 64  # of a period: at least, at most
 
 
 def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, int]:
-    """Move each linked parameter from index ``first`` on to the best of a few points of its period.
+    """Move each parameter from index ``first`` on to the minimum of its sinusoid, or the best point of its period.
 
     In a shared angle an energy is a sum of sinusoids, up to the frequency that is the sum of its factors; there are
     four points to that one's period.
@@ -364,6 +364,18 @@ def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, in
     for k in range(first, len(params)):
         own = np.abs(factors[sources == k])
         own = own[own > 0]
+        if own.size == 0:
+            continue  # of no rotation
+        if own.size == 1:
+            points = np.tile(params, (3, 1))
+            points[:, k] += 0.5 * np.pi / own[0] * np.array([0.0, 1.0, -1.0])
+            here, up, down = evaluate(program, points, points[:0])
+            middle, evaluations = 0.5 * (up + down), evaluations + 3
+            amplitude = float(np.hypot(up - middle, here - middle))
+            if amplitude > 1e-12:
+                params[k] += np.arctan2(middle - up, middle - here) / own[0]
+            energy = middle - amplitude
+            continue
         low, high = _SAMPLES
         number = int(min(high, max(low, np.ceil(4.0 * own.sum() / own.min()))))
         points = np.tile(params, (number, 1))

@@ -25,7 +25,7 @@ def _is_positive_integer(value: object) -> bool:
 class Simulator(ABC):
     """Expectation values of a ``PauliSum`` after a ``Circuit``: exact with gradients, or with shot noise.
 
-    ``params`` replaces the circuit's own angles (radians, in the order of the gates); the circuit is never changed.
+    ``params`` replaces the circuit's own parameters (radians, in their order); the circuit is never changed.
 
     Args:
         shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal with the exact variance

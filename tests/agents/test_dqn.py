@@ -305,7 +305,15 @@ def test_led_by_its_own_successes() -> None:
     """Pruned circuits are kept if they succeed gate by gate; the frozen policy comes to build the shortest one."""
     env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10, reward="priced").unwrapped
     config = dataclasses.replace(
-        CONFIG, gamma=0.99, n_step=3, buffer_size=5000, demonstrations=4, search_steps=300, epsilon_decay=0.99
+        CONFIG,
+        network={"name": "mlp", "hidden": [64]},
+        learning_rate=1e-3,
+        gamma=0.99,
+        n_step=3,
+        buffer_size=5000,
+        demonstrations=4,
+        search_steps=300,
+        epsilon_decay=0.99,
     )
     counted: list[int] = []
     agent = MaskedDQN(env, config, seed=0)
@@ -330,6 +338,15 @@ def test_a_callback_ends_the_search_too() -> None:
     agent = MaskedDQN(env, dataclasses.replace(CONFIG, demonstrations=4, search_steps=300), seed=0)
     agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
     assert 50 <= agent.num_timesteps < 100, "no more than the circuit that was being pruned"
+
+
+def test_the_search_is_part_of_the_steps() -> None:
+    env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10).unwrapped
+    agent = MaskedDQN(env, dataclasses.replace(CONFIG, demonstrations=4, search_steps=5000, learning_starts=30), seed=0)
+    agent.learn(200)
+    assert (agent.num_timesteps, agent.num_moves) == (200, 0)
+    agent.learn(400)
+    assert 0 < agent.num_moves <= 400 and agent.num_gradient_steps > 0
 
 
 def test_who_cannot_be_led() -> None:

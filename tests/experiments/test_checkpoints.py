@@ -27,6 +27,7 @@ VARIANTS = {
     "priorities, shot noise": ["agent.prioritization=0.6", "noise=mumbai", "optimizer=adam_spsa"],
     "kan": ["agent.network={name: kan, hidden: [3]}", "agent.refit_interval=50", "agent.dueling=true"],
     "demonstrations": ["agent.demonstrations=4", "agent.search_steps=50", "env.max_gates=8"],
+    "gadgets": ["env.gadgets=grl", "env.gates=ibm", "env.max_gates=20"],
     "curriculum, halting": [
         "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
         "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",

@@ -64,6 +64,7 @@ def test_bad_circuits_change_nothing() -> None:
         ([0, 1, 0, 1, 0, 1], None, "at most 5"),
         ([0, 1], [()], "tuple for every action"),
         ([0], [(0.3,)], "tuple for every action"),
+        ([12], [(float("nan"),)], "be finite"),
     ]:
         assert angles is not None or not env.is_legal(actions)
         with pytest.raises(ValueError, match=message):

@@ -24,7 +24,7 @@ from qas_agents.dqn.policies import prefixed, read_policy, save_policy
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
 from qas_simulators.errors import must
 
-_COUNTERS = ("num_timesteps", "num_gradient_steps", "epsilon", "loss")
+_COUNTERS = ("num_timesteps", "num_moves", "num_gradient_steps", "epsilon", "loss")
 
 
 class MaskedDQN:
@@ -58,6 +58,7 @@ class MaskedDQN:
         self.seed = seed
         self.device = torch.device(device)
         self.num_timesteps = 0
+        self.num_moves = 0  # steps in episodes: all, but for circuits that are tried outside of them
         self.num_gradient_steps = 0
         self.epsilon = self.config.epsilon_start
         self.loss = float("nan")
@@ -164,7 +165,7 @@ class MaskedDQN:
 
     def _explore(self, observations: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.int64]:
         """Return an ε-greedy action for every environment, all random before learning starts."""
-        epsilon = 1.0 if self.num_timesteps < self.config.learning_starts else self.epsilon
+        epsilon = 1.0 if self.num_moves < self.config.learning_starts else self.epsilon
         is_random = self._rng.random(len(masks)) < epsilon
         actions = np.empty(len(masks), dtype=np.int64)
         if not is_random.all():
@@ -191,7 +192,8 @@ class MaskedDQN:
         Episodes under way go on where the last call left them.
 
         Args:
-            total_timesteps: Environment steps; with several environments the next multiple of their number.
+            total_timesteps: Environment steps, circuits that are tried outside episodes among them; with several
+                environments the next multiple of their number. A circuit that is being pruned is finished.
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a bar of the steps.
@@ -208,10 +210,12 @@ class MaskedDQN:
         goes_on = True
         if self._observations is None or self._masks is None:
             if demonstrations is not None and config.search_steps:
-                hearing = _Hearing(self, listener)
+                hearing = _Hearing(self, listener, end=end)
                 demonstrations.search(config.search_steps, self._rng, hearing)
                 goes_on = hearing.goes_on
             self._observations, self._masks = environments.reset(self.seed)
+            if after_step is not None and config.search_steps and goes_on:
+                after_step()
         with progress_of(total_timesteps, progress_bar) as advance:
             while goes_on and self.num_timesteps < end:
                 actions = self._explore(self._observations, self._masks)
@@ -220,7 +224,8 @@ class MaskedDQN:
                 self._remember(self._observations, actions, moves)
                 for _ in range(environments.num_envs):
                     self.num_timesteps += 1
-                    if config.epsilon_clock == "environment" and self.num_timesteps > config.learning_starts:
+                    self.num_moves += 1
+                    if config.epsilon_clock == "environment" and self.num_moves > config.learning_starts:
                         self._decay_epsilon()
                     if self._is_time_to_learn():
                         self.loss = self._gradient_step(*replay.sample(config.batch_size, self._rng, self._importance))
@@ -274,8 +279,8 @@ class MaskedDQN:
 
     def _is_time_to_learn(self) -> bool:
         assert self._replay is not None
-        ready = self.num_timesteps >= self.config.learning_starts and len(self._replay) >= self.config.batch_size
-        return ready and self.num_timesteps % self.config.train_frequency == 0
+        ready = self.num_moves >= self.config.learning_starts and len(self._replay) >= self.config.batch_size
+        return ready and self.num_moves % self.config.train_frequency == 0
 
     def _gradient_step(self, batch: Batch, rows: NDArray[np.int64]) -> float:
         config = self.config
@@ -394,8 +399,10 @@ class MaskedDQN:
 class _Hearing:
     """Counts circuits that are tried outside episodes as steps, and tells the callback of them."""
 
-    def __init__(self, agent: MaskedDQN, listener: CallbackObject, goes_on: bool = True) -> None:
-        self._agent, self._listener = agent, listener
+    def __init__(
+        self, agent: MaskedDQN, listener: CallbackObject, goes_on: bool = True, end: float = float("inf")
+    ) -> None:
+        self._agent, self._listener, self._end = agent, listener, end
         self.goes_on = goes_on
 
     def __call__(self, info: dict[str, Any]) -> bool:
@@ -403,7 +410,7 @@ class _Hearing:
         self._agent.num_timesteps += 1
         trial = {"infos": [info], "rewards": np.zeros(1), "dones": np.zeros(1, dtype=np.bool_)}
         self._listener.update_locals({"self": self._agent, **trial})
-        self.goes_on = self._listener.on_step() and self.goes_on
+        self.goes_on = self._listener.on_step() and self.goes_on and self._agent.num_timesteps < self._end
         return self.goes_on
 
 

@@ -26,8 +26,8 @@ class DQNConfig:
         prioritization: Exponent of the priorities in proportional replay; 0 samples uniformly.
         importance_start: First exponent of the importance weights.
         importance_steps: Gradient steps until that exponent is 1.
-        learning_starts: Environment steps before the first gradient step, all random.
-        train_frequency: Environment steps per gradient step.
+        learning_starts: Steps in episodes before the first gradient step, all random.
+        train_frequency: Steps in episodes per gradient step.
         target_update_interval: Gradient steps between two updates of the target network.
         tau: Share of the online network in such an update; 1 copies it.
         refit_interval: Gradient steps between two refits of a KAN's grids to a batch; 0 for none.

@@ -48,32 +48,35 @@ class Demonstrations:
             rng: Of the agent.
             hear: Told the info of every circuit tried; on False the search ends.
         """
-        best, tried, last = (np.inf, np.inf), 0, -_PAUSE
+        best, tried, last, goes_on = (np.inf, np.inf), 0, -_PAUSE, True
         seen: list[tuple[list[int], list[Angles]]] = []
         found: dict[tuple[int, ...], None] = {}
 
+        def note(info: dict[str, Any]) -> bool:
+            nonlocal goes_on
+            goes_on = hear(info) and goes_on
+            return goes_on
+
         def consider(locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
             nonlocal best, tried, last
-            info = locals_["infos"][0]
-            goes_on, tried = hear(info), tried + 1
-            if not goes_on:
-                seen.clear()
-                return False
-            if not info["success"]:
-                return True
-            circuit = self._bench.actions, self._bench.angles
+            info, circuit = locals_["infos"][0], (self._bench.actions, self._bench.angles)
+            tried += 1
+            if not note(info) or not info["success"]:
+                return goes_on
             if self._cost(circuit[0]) < best:
-                pruned = self._pruned(*circuit, rng, hear)
+                pruned = self._pruned(*circuit, rng, note)
                 found[tuple(pruned)] = None
                 best = self._cost(pruned)
             elif tried - last >= _PAUSE:
                 seen.append(circuit)
                 last = tried
-            return True
+            return goes_on
 
         SimulatedAnnealing(self._env, int(rng.integers(2**31))).learn(steps, consider)
         for circuit in seen:
-            found[tuple(self._pruned(*circuit, rng, hear))] = None
+            if not goes_on:
+                break
+            found[tuple(self._pruned(*circuit, rng, note))] = None
         self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
         self._choose(rng)
 
@@ -133,7 +136,9 @@ class Demonstrations:
             del self.kept[self._capacity :]
 
     def _cost(self, actions: list[int]) -> tuple[int, int]:
-        return sum(self._bench.catalogue.num_two_qubit_gates[action] for action in actions), len(actions)
+        catalogue = self._bench.catalogue
+        pairs = sum(catalogue.num_two_qubit_gates[action] for action in actions)
+        return pairs, sum(catalogue.num_gates[action] for action in actions)
 
     def state(self) -> dict[str, Any]:
         """Return everything, for JSON."""

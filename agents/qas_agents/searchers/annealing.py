@@ -78,7 +78,7 @@ class SimulatedAnnealing:
         end = self.num_timesteps + total_timesteps
         actions: list[int] = []
         angles: list[Angles] = []
-        cost, temperature, age = math.inf, self._hot, 0
+        cost, temperature, age, told = math.inf, self._hot, 0, 0
         while self.num_timesteps < end:
             is_start = age % self._cycle == 0
             if is_start:
@@ -93,7 +93,8 @@ class SimulatedAnnealing:
             _, info = self._bench.play(new, new_angles)
             new_angles = self._bench.angles  # read before the callback, which may play too
             self.num_timesteps += 1
-            is_last = age % self._cycle == 0
+            is_last = age // self._cycle > told
+            told = age // self._cycle
             listener.update_locals({"self": self, "infos": [info], "rewards": [0.0], "dones": [is_last]})
             if not listener.on_step():
                 break

@@ -14,7 +14,7 @@ class Workbench(Protocol):
     """What of an environment serves whole circuits: ``CircuitBuildingEnv`` does."""
 
     catalogue: Any
-    """Its ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
+    """Its ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
 
     @property
     def actions(self) -> list[int]:
@@ -81,8 +81,9 @@ def prune(
             if not shorter or not bench.is_legal(shorter):
                 continue
             _, info = bench.play(shorter, warm)
+            angles_now = bench.angles  # read before whoever hears, and may play too
             hear(info)
             if info["success"]:
-                kept, kept_angles, dropped = shorter, bench.angles, True
+                kept, kept_angles, dropped = shorter, angles_now, True
                 gone.append(place)
     return kept

@@ -222,6 +222,29 @@ def row(name: str, parts: list[dict[str, Any]], qubits: int = 1, params: int = 0
     return {"name": name, "qubits": qubits, "params": params, "parts": parts}
 
 
+def test_odd_linked_circuits() -> None:
+    """Parameters of no rotation, more parameters than gates, and a scan of angles that only look linked."""
+    bare = Circuit(1)
+    bare.append_param(0.3)
+    assert (bare.angles.size, list(bare), bare.num_params) == (0, [], 1)
+    z = PauliSum({"Z": 1.0})
+    assert StatevectorSimulator().expectation(bare, z) == 1.0
+    twin = Circuit(1)
+    for _ in range(100):
+        bare.append_param(0.1)
+    twin.assign(bare)
+    assert twin == bare
+    bare.ry(0.3, 0)
+    result = ScanLBFGS(scan_all=True).minimize(StatevectorSimulator(), bare, z)
+    assert result.energy == pytest.approx(-1.0) and result.params[0] == 0.3
+    plain, linked = Circuit(1).rx(0.2, 0).ry(0.0, 0), Circuit(1)
+    linked.append_linked(gate_index("rx"), 0, -1, Link(linked.append_param(0.2), 1.0, 0.0))
+    linked.ry(0.0, 0)
+    results = [ScanLBFGS().minimize(StatevectorSimulator(), circuit, z, num_new=1) for circuit in (plain, linked)]
+    assert results[0].evaluations == results[1].evaluations
+    np.testing.assert_allclose(np.cos(results[0].params - results[1].params), 1.0, atol=1e-9)
+
+
 X = {"what": "x", "qubits": [0]}
 
 
@@ -234,6 +257,13 @@ X = {"what": "x", "qubits": [0]}
         ([row("a", [{"what": "rx", "qubits": [0], "angles": [{"value": 1.0, "param": 0}]}])], "bound once"),
         ([row("a", [{"what": "x"}])], "part of gadget 'a'"),
         ([{"name": "a"}], "gadget"),
+        ([{**row("a", [X]), "name": ["a"]}], "have a name"),
+        ([{**row("a", [X]), "parts": 5}], "list of parts"),
+        ([row("a", [{"what": "x", "qubits": "0"}])], "list of qubits"),
+        ([row("a", [{"what": "x", "qubits": [0.0]}])], "be integers"),
+        ([row("a", [{"what": "rx", "qubits": [0], "angles": [{"param": 0.7}]}], params=1)], "be integers"),
+        ([row("a", [{"what": "rx", "qubits": [0], "angles": [{"value": None}]}])], "be numbers"),
+        ([row("measure", [X])], "word of OpenQASM"),
     ],
 )
 def test_bad_files(rows: list[dict[str, Any]], message: str, tmp_path: Path) -> None:

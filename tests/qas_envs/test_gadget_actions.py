@@ -22,7 +22,7 @@ SETS = ("grl", "excitations", "redundant_cz")
 RYRX = Gadget("ryrx", 2, 1, (Part("ry", (0,), (Link(0, 1.0, 0.0),)), Part("rx", (1,), (Link(0, 1.0, 0.0),))))
 
 
-def walk(env: Any, seed: int, steps: int = 200) -> Any:
+def walk(env: Any, seed: int, steps: int = 400) -> Any:
     """Yield after random legal steps: action, observation and info."""
     rng = np.random.default_rng(seed)
     _, info = env.reset(seed=seed)
@@ -56,7 +56,7 @@ def test_everything_is_unrolled(gadgets: str, encoding: str) -> None:
         assert info["depth"] == env.circuit.depth()
         assert [len(some) for some in env.angles] == [catalogue.num_angles[used] for used in env.actions]
         assert env.is_legal(env.actions)
-    assert seen > {*catalogue.gates.one_qubit}, "gadgets were among them"
+    assert {action.gate for action in catalogue.actions} <= seen, "every gate and gadget was among them"
 
 
 def test_gates_keep_their_numbers() -> None:
@@ -130,7 +130,7 @@ def test_couplings_confine_gadgets() -> None:
 
 
 def test_state_vectors_and_pickles() -> None:
-    settings: dict[str, Any] = {"gadgets": "excitations", "max_gates": 20}
+    settings: dict[str, Any] = {"gadgets": "excitations", "max_gates": 70, "reward": "priced"}
     env, twin = build("QAS-H2-v0", **settings), build("QAS-H2-v0", **settings)
     list(walk(env, 3, 4))
     twin.restore(env.state())
@@ -144,13 +144,19 @@ def test_state_vectors_and_pickles() -> None:
     envs.reset(seed=0)
     for single in singles:
         single.reset()
-    for _ in range(4):
+    for _ in range(60):  # about every second action is a gadget; circuits with shared angles and without side by side
         actions = [int(rng.choice(np.flatnonzero(single.action_masks()))) for single in singles]
-        observations, _, terminated, _, _ = envs.step(np.array(actions))
+        observations, *signals, infos = envs.step(np.array(actions))
         steps = [single.step(action) for single, action in zip(singles, actions, strict=True)]
         np.testing.assert_array_equal(observations, np.stack([step[0] for step in steps]))
-        if terminated.any():
-            break
+        for k, signal in enumerate(signals, start=1):
+            np.testing.assert_array_equal(signal, [step[k] for step in steps])
+        np.testing.assert_array_equal(infos["energy"], [step[4]["energy"] for step in steps])
+        over = signals[1] | signals[2]
+        if over.any():
+            envs.reset(options={"reset_mask": over})
+            for single in np.flatnonzero(over):
+                singles[single].reset()
 
 
 def test_bad_gadget_settings(tmp_path: Path) -> None:
@@ -164,6 +170,8 @@ def test_bad_gadget_settings(tmp_path: Path) -> None:
         build("QAS-H2-v0", gadgets="grl", mask="commuting")
     with pytest.raises(ValueError, match="fit on 2 qubits"):
         build("QAS-TFIM-v0", num_qubits=2, gadgets="excitations")
+    with pytest.raises(ValueError, match="another one where gadgets share"):
+        build("QAS-H2-v0", gadgets="excitations", optimizer="rotosolve")
     save_gadgets([RYRX], tmp_path / "mine.json")
     assert build("QAS-H2-v0", gadgets=str(tmp_path / "mine.json")).catalogue.has_gadgets
     assert FrontierMask(ActionCatalogue(2)).array.all()
