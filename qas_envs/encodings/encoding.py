@@ -51,7 +51,7 @@ class Encoder(Protocol):
         """Forget all gates; the problem is the one bound to, or another member of its family."""
         ...
 
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         """Account for an appended gate."""
         ...
 
@@ -137,7 +137,7 @@ class VectorEncoder(ABC):
         """See :class:`Encoder`."""
 
     @abstractmethod
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         """See :class:`Encoder`."""
 
 

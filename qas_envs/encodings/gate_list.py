@@ -15,8 +15,8 @@ from qas_envs.problems import Problem
 class GateListEncoding:
     """The gates in order, four numbers each: gate and qubits, counted from 1, 0 for none; the angle in units of pi.
 
-    Gates are numbered as in the gate set, two-qubit gates first. Shape ``4 * max_gates`` plus one each for energy and
-    threshold.
+    Gates are numbered as in the catalogue's alphabet, two-qubit gates first. Shape ``4 * max_gates``, with gadgets more
+    by what the last one may go beyond the budget, plus one each for energy and threshold.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.

@@ -44,7 +44,7 @@ class _PauliEncoder(VectorEncoder):
         self._hamiltonian = problem.hamiltonian
         self._used = 0
 
-    def append(self, action: int) -> None:
+    def append(self, operation: int) -> None:
         self._used += 1
 
     def _show(self, view: View) -> None:

@@ -15,10 +15,10 @@ from qas_envs.problems import Problem
 class TensorEncoding:
     """The 3D architecture encoding of CRLQAS, flattened: one slice per moment, one-hot gates.
 
-    Each moment holds a block ``[target, control]`` per two-qubit gate of the gate set (symmetric gates: larger qubit,
-    smaller qubit) and a row ``[qubit]`` per one-qubit gate. A gate goes into the first moment in which its qubits are
-    free. Shape ``max_gates * (n * two_qubit + one_qubit) * n``, twice that with the angles, plus one each for energy
-    and threshold.
+    Each moment holds a block ``[target, control]`` per two-qubit gate of the catalogue's alphabet (symmetric gates:
+    larger qubit, smaller qubit) and a row ``[qubit]`` per one-qubit gate. A gate goes into the first moment in which
+    its qubits are free. Shape ``max_gates * (n * two_qubit + one_qubit) * n``, with gadgets more moments by what the
+    last one may go beyond the budget, twice that with the angles, plus one each for energy and threshold.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.
