@@ -172,10 +172,10 @@ def report() -> None:
     lines += [
         "Interquartile means with 95 % bootstrap intervals over seeds. *Solved*: true error below 1.6e-3 Ha, always",
         "against the exact ground energy. Evaluations are energies of the simulator, those of pruning and of annealing",
-        "included. Seconds are wall time with other work beside: idle, the runs take a third to a half of it.",
+        "included. Seconds are wall time, one thread a run, up to five runs at once on two cores.",
         "`dqn_guided` begins with a search by annealing; *by the search* counts the seeds whose shortest circuit is",
-        "the search's, so that training added the frozen policy alone. Stable-Baselines3's algorithms but the last know no",
-        "masks: an illegal action costs a step and no evaluation.",
+        "the search's, so that training added the frozen policy alone. Stable-Baselines3's algorithms but the last know",
+        "no masks: an illegal action costs a step and no evaluation.",
         "Made by `python experiments/benchmarks/learning.py run` and `report`.",
     ]
     for name, task in INSTANCES.items():
