@@ -30,8 +30,9 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     """N environments stepped together: equal bit for bit to N single ones with the seeds ``seed``, ``seed + 1``, ...
 
     Circuits, masks and observations of all are rows of common arrays, and one call of a kernel, on several threads,
-    optimises all circuits. Where that cannot be (shot noise, noise of idle qubits, linked angles, families of instances, optimisers
-    that only know single circuits), circuits are optimised one by one, on threads if there is noise.
+    optimises all circuits. Where that cannot be (shot noise, noise of idle qubits, linked angles, families of
+    instances, optimisers that only know single circuits), circuits are optimised one by one, on threads if there is
+    noise.
 
     Args:
         envs: The environments, all alike: same problem, same rules. They belong to us from now on.

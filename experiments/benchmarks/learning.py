@@ -174,8 +174,8 @@ def report() -> None:
         "against the exact ground energy. Evaluations are energies of the simulator, those of pruning and of annealing",
         "included. Seconds are wall time, one thread a run, up to five runs at once on two cores.",
         "`dqn_guided` begins with a search by annealing; *by the search* counts the seeds whose shortest circuit is",
-        "the search's, so that training added the frozen policy alone. Stable-Baselines3's algorithms but the last know",
-        "no masks: an illegal action costs a step and no evaluation.",
+        "the search's, so that training added the frozen policy alone. Of Stable-Baselines3's algorithms only the last",
+        "knows masks; else an illegal action costs a step and no evaluation.",
         "Made by `python experiments/benchmarks/learning.py run` and `report`.",
     ]
     for name, task in INSTANCES.items():
