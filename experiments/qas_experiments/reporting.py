@@ -81,7 +81,7 @@ def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table
             table.add_row(name, *["-"] * 7)
             continue
         circuit = found.circuit
-        counts = [circuit.num_two_qubit_gates, circuit.depth(), circuit.num_params, found.evaluations]
+        counts = [circuit.num_two_qubit_gates, circuit.depth(), circuit.num_rotations, found.evaluations]
         figures = [
             f"{found.energy:.9f}",
             f"{found.energy_error:.3e}",
