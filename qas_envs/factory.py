@@ -34,7 +34,7 @@ from qas_simulators import (
 )
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
-from qas_simulators.optimizers import OPTIMIZERS, Rotosolve
+from qas_simulators.optimizers import OPTIMIZERS, Optimizer
 
 
 def make_env(
@@ -83,9 +83,7 @@ def make_env(
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = _curriculum(rules["curriculum"], family)
-    gadgets, optimizer = _gadgets(rules.get("gadgets")), resolve("optimizer", rules["optimizer"], OPTIMIZERS)
-    if isinstance(optimizer, Rotosolve) and any(gadget.is_linked for gadget in gadgets):
-        raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
+    gadgets = _gadgets(rules.get("gadgets"))
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
@@ -96,7 +94,7 @@ def make_env(
             curriculum=curriculum,
             halting=resolve("halting", rules["halting"], HALTINGS),
             simulator=simulator,
-            optimizer=optimizer,
+            optimizer=_optimizer(rules["optimizer"], gadgets),
             max_gates=max_gates,
             initial=_initial(rules.get("initial"), problem),
             illegal=rules.get("illegal", "raise"),
@@ -141,6 +139,13 @@ def _curriculum(choice: Any, family: Family | None) -> Curriculum:
             must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
         )
     return curriculum
+
+
+def _optimizer(choice: Any, gadgets: list[Gadget]) -> Optimizer:
+    optimizer: Optimizer = resolve("optimizer", choice, OPTIMIZERS)
+    if not getattr(optimizer, "fits_linked_angles", True) and any(gadget.is_linked for gadget in gadgets):
+        raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
+    return optimizer
 
 
 def _gadgets(choice: Any) -> list[Gadget]:

@@ -113,7 +113,7 @@ class Circuit:
 
     def append_param(self, value: float = 0.0) -> int:
         """Add a parameter for rotations yet to come, see :meth:`append_linked`; return its index."""
-        self._links = self.links
+        self._own_links()
         self._add_param(value)
         return self.num_params - 1
 
@@ -125,9 +125,15 @@ class Circuit:
 
     def append_linked(self, gate: int, qubit0: int, qubit1: int, link: Link) -> None:
         """Append a rotation validated before whose angle is constant, or follows from a parameter that is there."""
-        links = self._links = self.links if self._links is None else self._links
+        links = self._own_links()
         links.append(link)
         self._append(gate, qubit0, qubit1, len(links) - 1)
+
+    def _own_links(self) -> list[Link]:
+        """Keep a link of every rotation from now on."""
+        if self._links is None:
+            self._links = self.links
+        return self._links
 
     def link_like(self, other: Circuit) -> None:
         """Take over parameters and links of a circuit with as many rotations."""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,10 @@ angle complex array void duration stretch gphase inv pow ctrl negctrl dim durati
 false im pi tau euler U CX u1 u2 u3 u p cp cphase phase id ccx cswap cy ch crx cry crz cu"""
 _RESERVED = frozenset(_WORDS.split())
 _FORMAT, _VERSION = "qas-gadgets", 1
+
+
+Unrolled = tuple[str, tuple[int, ...], Link | None]
+"""A gate of the table, formal qubits, and how its angle follows from the parameters."""
 
 
 class Part(NamedTuple):
@@ -98,8 +103,15 @@ class Gadget:
             if not np.isfinite([link.factor, link.offset]).all():
                 raise ValueError(must(f"angles {where}", "be finite", link))
 
-    def unrolled(self) -> Iterator[tuple[str, tuple[int, ...], Link | None]]:
-        """Yield gates, formal qubits, and how the angle follows from the parameters (``None`` for fixed gates)."""
+    def unrolled(self) -> tuple[Unrolled, ...]:
+        """Return gates, formal qubits, and how the angle follows from the parameters (``None`` for fixed gates)."""
+        return self._unrolled
+
+    @cached_property
+    def _unrolled(self) -> tuple[Unrolled, ...]:
+        return tuple(self._unroll())
+
+    def _unroll(self) -> Iterator[Unrolled]:
         for what, qubits, links in self.parts:
             if isinstance(what, str):
                 yield what, qubits, links[0] if links else None
@@ -108,7 +120,7 @@ class Gadget:
                 places = tuple(qubits[qubit] for qubit in inner_qubits)
                 yield name, places, None if inner is None else _composed(inner, links)
 
-    @property
+    @cached_property
     def is_linked(self) -> bool:
         """Whether some angle is not a parameter of its own, in the order of the gates."""
         links = [link for _, _, link in self.unrolled() if link is not None]
@@ -122,7 +134,7 @@ class Gadget:
     @property
     def num_gates(self) -> int:
         """Gates after unrolling."""
-        return sum(1 for _ in self.unrolled())
+        return len(self.unrolled())
 
     def append_to(self, circuit: Circuit, qubits: Sequence[int], params: Sequence[float] | None = None) -> int:
         """Append the unrolled gates to a circuit, which gets the gadget's parameters; return how many.
@@ -142,8 +154,7 @@ class Gadget:
         values = [0.0] * self.num_params if params is None else [float(value) for value in params]
         if len(values) != self.num_params or not np.isfinite(values).all():
             raise ValueError(must("params", f"be {self.num_params} finite numbers for {self.name!r}", params))
-        gates = list(self.unrolled())
-        is_plain = not self.is_linked
+        gates, is_plain = self.unrolled(), not self.is_linked
         first = circuit.num_params
         if not is_plain:
             for value in values:

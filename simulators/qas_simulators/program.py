@@ -350,17 +350,33 @@ def evaluate(program: Program, params_batch: FloatArray, gradients: FloatArray, 
 _SAMPLES: Final = 8, 64  # of a period: at least, at most
 
 
-def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, int]:
+def turn_to_minimum(here: float, up: float, down: float) -> tuple[float, float]:
+    """Return by how much to turn, in radians, to the minimum of a sinusoid, and its value there.
+
+    Args:
+        here: Its value.
+        up: That a quarter of a period further.
+        down: That a quarter of a period before.
+    """
+    middle = 0.5 * (up + down)
+    sine, cosine = 0.5 * (up - down), here - middle
+    amplitude = float(np.hypot(sine, cosine))
+    if amplitude <= 1e-12:
+        return 0.0, here
+    return float(np.arctan2(-sine, -cosine)), middle - amplitude
+
+
+def _sample(program: Program, params: FloatArray, first: int) -> int:
     """Move each parameter from index ``first`` on to the minimum of its sinusoid, or the best point of its period.
 
     In a shared angle an energy is a sum of sinusoids, up to the frequency that is the sum of its factors; there are
     four points to that one's period.
 
     Returns:
-        The energy, and how many were evaluated.
+        How many energies were evaluated.
     """
     sources, factors, _ = program.links
-    energy, evaluations = np.inf, 0
+    evaluations = 0
     for k in range(first, len(params)):
         own = np.abs(factors[sources == k])
         own = own[own > 0]
@@ -369,12 +385,8 @@ def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, in
         if own.size == 1:
             points = np.tile(params, (3, 1))
             points[:, k] += 0.5 * np.pi / own[0] * np.array([0.0, 1.0, -1.0])
-            here, up, down = evaluate(program, points, points[:0])
-            middle, evaluations = 0.5 * (up + down), evaluations + 3
-            amplitude = float(np.hypot(up - middle, here - middle))
-            if amplitude > 1e-12:
-                params[k] += np.arctan2(middle - up, middle - here) / own[0]
-            energy = middle - amplitude
+            params[k] += turn_to_minimum(*evaluate(program, points, points[:0]))[0] / own[0]
+            evaluations += 3
             continue
         low, high = _SAMPLES
         number = int(min(high, max(low, np.ceil(4.0 * own.sum() / own.min()))))
@@ -383,8 +395,8 @@ def _sample(program: Program, params: FloatArray, first: int) -> tuple[float, in
         evaluations += number
         energies = evaluate(program, points, points[:0])
         best = int(np.argmin(np.round(energies, 12)))  # the first of equals, so that symmetry does not shift angles
-        params[k], energy = points[best, k], energies[best]
-    return float(energy), evaluations
+        params[k] = points[best, k]
+    return evaluations
 
 
 def sweep(program: Program, params: FloatArray, first: int = 0) -> float:
@@ -401,7 +413,7 @@ def minimize(program: Program, params: FloatArray, first: int, settings: Setting
     """
     batch, sampled = params[None, :], 0
     if len(program.links[0]) > 0 and first < len(params):
-        first, sampled = len(params), _sample(program, params, first)[1]
+        first, sampled = len(params), _sample(program, params, first)
     _, energies, counts = _solve_one(program, SCAN, batch, batch[:0], first, settings)
     return float(energies[0]), int(counts[0, 1]) + sampled, int(counts[0, 2])
 

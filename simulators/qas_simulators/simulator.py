@@ -13,7 +13,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool
+from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool, turn_to_minimum
 
 _MEMORY_LIMIT: Final = 8 * 2**30
 
@@ -206,13 +206,9 @@ class Objective:
         pair = np.tile(params, (2, 1))
         pair[:, k] += [0.5 * np.pi, -0.5 * np.pi]
         up, down = self.energies(pair)
-        middle, sine = 0.5 * (up + down), 0.5 * (up - down)
-        cosine = energy - middle
-        amplitude = float(np.hypot(sine, cosine))
-        if amplitude <= 1e-12:
-            return energy
-        params[k] += np.arctan2(-sine, -cosine)
-        return float(middle - amplitude)
+        turn, energy = turn_to_minimum(energy, up, down)
+        params[k] += turn
+        return float(energy)
 
     def _exact(self, params_batch: FloatArray) -> FloatArray:
         return evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)

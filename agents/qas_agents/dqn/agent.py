@@ -209,10 +209,7 @@ class MaskedDQN:
         listener.on_training_start(locals(), globals())
         goes_on = True
         if self._observations is None or self._masks is None:
-            if demonstrations is not None and config.search_steps:
-                hearing = _Hearing(self, listener, end=end)
-                demonstrations.search(config.search_steps, self._rng, hearing)
-                goes_on = hearing.goes_on
+            goes_on = self._search(listener, end)
             self._observations, self._masks = environments.reset(self.seed)
             if after_step is not None and config.search_steps and goes_on:
                 after_step()
@@ -245,6 +242,14 @@ class MaskedDQN:
                     after_step()
         listener.on_training_end()
         return self
+
+    def _search(self, listener: CallbackObject, end: int) -> bool:
+        """Collect the first demonstrations, if there are to be any; tell whether training goes on."""
+        if self.demonstrations is None or not self.config.search_steps:
+            return True
+        hearing = _Hearing(self, listener, end=end)
+        self.demonstrations.search(self.config.search_steps, self._rng, hearing)
+        return hearing.goes_on
 
     def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:
         """Store the transitions that a step of all environments completed."""

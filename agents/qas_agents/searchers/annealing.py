@@ -109,7 +109,7 @@ class SimulatedAnnealing:
         pairs = info["num_two_qubit_gates"]
         cost = two_qubit * pairs + one_qubit * (info["num_gates"] - pairs)
         if not info["success"]:
-            cost += unsolved + max(0.0, math.log10(abs(info["energy_error"]) / info["threshold"]))
+            cost += unsolved + math.log10(max(1.0, abs(info["energy_error"]) / info["threshold"]))
         return float(cost)
 
     def _random_circuit(self) -> tuple[list[int], list[Angles]]:

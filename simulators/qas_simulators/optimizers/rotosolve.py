@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
@@ -23,6 +24,8 @@ class Rotosolve:
         Ostaszewski, Grant and Benedetti, "Structure optimization for parameterized quantum circuits", arXiv:1905.09692.
         Nakanishi, Fujii and Todo, arXiv:1903.12166.
     """
+
+    fits_linked_angles: ClassVar[bool] = False  # in a shared angle an energy is no sinusoid
 
     max_sweeps: int = 50
     energy_tolerance: float = 1e-8
