@@ -1,0 +1,142 @@
+"""Candidates for gadgets: connected sub-circuits that recur, whatever their qubits and angles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import permutations
+
+from qas_agents.gadgets.programs import (
+    SYMMETRIC,
+    Call,
+    Dependencies,
+    Program,
+    Vocabulary,
+    made,
+    members,
+    normal_form,
+)
+from qas_simulators import Circuit
+from qas_simulators.gates import GATE_INDEX, GATES, gate_index
+
+Pattern = tuple[Call, ...]
+"""Calls on formal qubits 0, 1, ... in normal form."""
+
+_GENERIC = 0.618  # k-th angle: (k + 1) times this; no two of them add up to a whole turn
+
+
+class CandidateFinder:
+    """Finds the connected, convex sub-circuits of programs and gives the same ones the same pattern.
+
+    Two are the same if they differ by angles, by qubits, and by the order of what commutes. Convex: no other gate must
+    stand between theirs. Patterns that simplify to fewer gates, of those that there are, are left out.
+
+    Args:
+        vocabulary: What the programs are made of.
+        max_calls: Most gates and gadgets in a candidate, 2 or more.
+        max_qubits: Most qubits.
+        gates: Those that there are; by default the whole table.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        max_calls: int = 4,
+        max_qubits: int = 2,
+        gates: Collection[str] = tuple(GATE_INDEX),
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._gates = frozenset(gates)
+        self._max_calls, self._max_qubits = max_calls, max_qubits
+        self._patterns: dict[tuple[Call, ...], tuple[Pattern, tuple[int, ...]]] = {}
+        self._trivial: dict[Pattern, bool] = {}
+
+    def find(self, program: Program) -> tuple[Dependencies, dict[Pattern, list[int]]]:
+        """Return where each pattern occurs: sets of calls, as bits."""
+        dependencies = Dependencies(program, self._vocabulary)
+        found: dict[Pattern, list[int]] = {}
+        for bits in self._subsets(dependencies):
+            pattern, _ = self.pattern([dependencies.calls[k] for k in members(bits)])
+            if not self.is_trivial(pattern):
+                found.setdefault(pattern, []).append(bits)
+        return dependencies, found
+
+    def pattern(self, calls: Sequence[Call]) -> tuple[Pattern, tuple[int, ...]]:
+        """Return the pattern of some calls, and which qubit stands for each formal one."""
+        qubits = tuple(dict.fromkeys(qubit for call in calls for qubit in call.qubits))
+        numbers = {qubit: k for k, qubit in enumerate(qubits)}
+        raw = tuple(made(call.name, (numbers[qubit] for qubit in call.qubits)) for call in calls)
+        if raw not in self._patterns:
+            self._patterns[raw] = min(
+                (normal_form([made(c.name, (order[q] for q in c.qubits)) for c in raw], self._vocabulary), order)
+                for order in permutations(range(len(qubits)))
+            )
+        pattern, order = self._patterns[raw]
+        return pattern, tuple(qubits[order.index(k)] for k in range(len(qubits)))
+
+    @staticmethod
+    def is_connected(pattern: Pattern) -> bool:
+        """Tell whether a pattern's qubits hang together by its two-qubit calls."""
+        reached = {*pattern[0].qubits}
+        for _ in pattern:
+            reached |= {q for call in pattern if not reached.isdisjoint(call.qubits) for q in call.qubits}
+        return reached == {q for call in pattern for q in call.qubits}
+
+    def matches(self, dependencies: Dependencies, pattern: Pattern) -> list[int]:
+        """Return where one pattern occurs, of whatever size."""
+        found: set[int] = set()
+
+        def extend(k: int, bits: int, places: dict[int, int]) -> None:
+            if k == len(pattern):
+                if dependencies.is_convex(bits) and self._is_at(dependencies, bits, pattern):
+                    found.add(bits)
+                return
+            for j, call in enumerate(dependencies.calls):
+                if call.name == pattern[k].name and not bits >> j & 1:
+                    for qubits in _orders(call):
+                        bound = dict(places)
+                        is_same = all(
+                            bound.setdefault(formal, qubit) == qubit
+                            for formal, qubit in zip(pattern[k].qubits, qubits, strict=True)
+                        )
+                        if is_same and len({*bound.values()}) == len(bound):
+                            extend(k + 1, bits | 1 << j, bound)
+
+        extend(0, 0, {})
+        return sorted(found)
+
+    def _is_at(self, dependencies: Dependencies, bits: int, pattern: Pattern) -> bool:
+        return self.pattern([dependencies.calls[j] for j in members(bits)])[0] == pattern
+
+    def _subsets(self, dependencies: Dependencies) -> set[int]:
+        """Return all connected, convex sets of 2 to ``max_calls`` calls that grow call by call."""
+        found: set[int] = set()
+        grown = {1 << k for k in range(len(dependencies.calls))}
+        for _ in range(self._max_calls - 1):
+            larger: set[int] = set()
+            for bits in grown:
+                near = 0
+                for k in members(bits):
+                    near |= dependencies.beside[k]
+                larger |= {bits | 1 << k for k in members(near & ~bits)}
+            grown = {bits for bits in larger if self._is_small(dependencies, bits) and dependencies.is_convex(bits)}
+            found |= grown
+        return found
+
+    def _is_small(self, dependencies: Dependencies, bits: int) -> bool:
+        return len({q for k in members(bits) for q in dependencies.calls[k].qubits}) <= self._max_qubits
+
+    def is_trivial(self, pattern: Pattern) -> bool:
+        """Tell whether a pattern simplifies to fewer gates."""
+        if pattern not in self._trivial:
+            gates = [gate for call in pattern for gate in self._vocabulary.unrolled(call)]
+            circuit = Circuit(1 + max(qubit for gate in gates for qubit in gate.qubits))
+            for k, (name, qubits) in enumerate(gates):
+                circuit.append(name, qubits, _GENERIC * (k + 1) if GATES[gate_index(name)].num_params else None)
+            shorter = circuit.simplified()
+            self._trivial[pattern] = len(shorter) < len(gates) and {*shorter.count_ops()} <= self._gates
+        return self._trivial[pattern]
+
+
+def _orders(call: Call) -> list[tuple[int, ...]]:
+    """Return the orders of a call's qubits that mean the same."""
+    return [call.qubits, call.qubits[::-1]] if call.name in SYMMETRIC else [call.qubits]

@@ -1,0 +1,238 @@
+"""Extraction: which gadgets describe a set of circuits best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from qas_agents.gadgets.candidates import CandidateFinder, Pattern
+from qas_agents.gadgets.grammar import Candidate, Production, ScoreSettings, Text, score
+from qas_agents.gadgets.library import equivalent, gadget_of, name_of
+from qas_agents.gadgets.programs import Call, Dependencies, Program, Vocabulary, members
+from qas_simulators import Circuit, Gadget
+from qas_simulators.errors import must, unknown_name
+from qas_simulators.gates import GATES, gate_index
+
+RANKS: Final = ("score", "usage")
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was found.
+
+    Attributes:
+        gadgets: New ones, best first.
+        uses: How often the circuits hold each of them, inside other gadgets too.
+        scores: Of the grammar at the start, and after each gadget was accepted.
+        programs: The circuits in terms of all gadgets accepted.
+    """
+
+    gadgets: tuple[Gadget, ...]
+    uses: tuple[int, ...]
+    scores: tuple[float, ...]
+    programs: tuple[Program, ...]
+
+
+def extract(
+    circuits: Sequence[Circuit],
+    count: int = 3,
+    *,
+    known: Iterable[Gadget] = (),
+    rank: str = "score",
+    max_calls: int = 4,
+    max_qubits: int = 2,
+    min_circuits: int = 2,
+    settings: ScoreSettings | None = None,
+) -> Extraction:
+    """Compress circuits into recurring gadgets, one after the other, each the one that scores best.
+
+    Candidates are connected, convex sub-circuits, equal whatever their qubits, their angles and the order of commuting
+    gates; accepted ones may be parts of later ones. It ends when no candidate improves the description length.
+
+    Args:
+        circuits: At least one; angles count as free.
+        count: Most gadgets to return.
+        known: Gadgets there already; the circuits are first written with them, and they are not returned.
+        rank: ``"score"`` stops after ``count`` gadgets; ``"usage"`` goes on to the end and returns those used most.
+        max_calls: Most gates and earlier gadgets in a new gadget.
+        max_qubits: Most qubits of a gadget.
+        min_circuits: In how many circuits a gadget must occur.
+        settings: Of the score; GRL's by default.
+
+    Returns:
+        The gadgets; none is a valid answer.
+
+    Raises:
+        ValueError: No circuits, an empty one among them, or settings out of range.
+
+    References:
+        Kundu et al., "From Easy to Hard", arXiv:2503.11638. Deviations: candidates are sub-circuits up to commutation,
+        not terms in the order of the gates; of overlapping occurrences a text counts only disjoint ones.
+    """
+    _check(circuits, rank, count=count, max_calls=max_calls - 1, max_qubits=max_qubits, min_circuits=min_circuits)
+    state = _Induction(
+        circuits, list(known), CandidateLimits(max_calls, max_qubits, min_circuits), settings or ScoreSettings()
+    )
+    while (rank == "usage" or len(state.new) < count) and state.accept_best():
+        pass
+    uses = state.uses()
+    chosen = sorted(state.new, key=lambda name: -uses[name]) if rank == "usage" else state.new
+    names = chosen[:count]
+    return Extraction(
+        tuple(state.vocabulary.gadgets[name] for name in names),
+        tuple(uses[name] for name in names),
+        tuple(state.scores),
+        tuple(state.programs),
+    )
+
+
+def _check(circuits: Sequence[Circuit], rank: str, **sizes: int) -> None:
+    if not len(circuits):
+        raise ValueError(must("circuits", "hold at least one circuit to learn from", list(circuits)))
+    if any(not len(circuit) for circuit in circuits):
+        raise ValueError(must("circuits", "hold gates, all of them", [len(circuit) for circuit in circuits]))
+    if rank not in RANKS:
+        raise ValueError(unknown_name("rank", rank, RANKS))
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(must(name, f"be at least {1 + (name == 'max_calls')}", size + (name == "max_calls")))
+
+
+@dataclass(frozen=True)
+class CandidateLimits:
+    """See :func:`extract`."""
+
+    max_calls: int
+    max_qubits: int
+    min_circuits: int
+
+
+class _Induction:
+    """A grammar that grows, and the circuits in its words."""
+
+    def __init__(
+        self, circuits: Sequence[Circuit], known: list[Gadget], limits: CandidateLimits, settings: ScoreSettings
+    ) -> None:
+        self.vocabulary = Vocabulary(known)
+        self.new: list[str] = []
+        self._limits, self._settings = limits, settings
+        self.programs = [Program.of(circuit).normal(self.vocabulary) for circuit in circuits]
+        gates = sorted({call.name for program in self.programs for call in program.calls})
+        self._productions = {name: _of_gate(name) for name in gates}
+        self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates)
+        for gadget in sorted(known, key=lambda gadget: -gadget.num_gates):
+            self._write_with(gadget)
+        self._found: list[tuple[Dependencies, dict[Pattern, list[int]]] | None] = [None] * len(circuits)
+        self.scores = [score(self._texts(), self._productions, None, settings)]
+
+    def accept_best(self) -> bool:
+        """Accept the candidate that scores best, if it improves the score; tell whether it did."""
+        texts = self._texts()
+        sites = self._sites()
+        best: tuple[float, Pattern] | None = None
+        for pattern in sorted(sites, key=lambda calls: (len(calls), calls)):
+            value = score(texts, self._productions, self._candidate(pattern, sites[pattern]), self._settings)
+            if best is None or value > best[0] + 1e-9:
+                best = value, pattern
+        if best is None or best[0] <= self.scores[-1]:
+            return False
+        value, pattern = best
+        gadget = gadget_of(pattern, self.vocabulary, name_of(pattern, self.vocabulary))
+        self.vocabulary.add(gadget)
+        self._productions[gadget.name] = self._production(pattern, is_accepted=True)
+        for k, places in sites[pattern].items():
+            self._rewrite(k, gadget.name, places)
+        self.scores.append(value)
+        if not any(equivalent(gadget, self.vocabulary.gadgets[name]) for name in self._others(gadget.name)):
+            self.new.append(gadget.name)
+        return True
+
+    def uses(self) -> Counter[str]:
+        """Return how often every gadget occurs, inside others too."""
+        total: Counter[str] = Counter()
+        for program in self.programs:
+            for call in program.calls:
+                if call.name in self.vocabulary.gadgets:
+                    _count(self.vocabulary.gadgets[call.name], total)
+        return total
+
+    def _others(self, name: str) -> list[str]:
+        return [other for other in self.vocabulary.gadgets if other != name]
+
+    def _texts(self) -> list[Text]:
+        return [
+            Text(p.num_qubits, Counter(c.name for c in p.calls), sum(map(self.vocabulary.num_angles, _names(p))))
+            for p in self.programs
+        ]
+
+    def _sites(self) -> dict[Pattern, dict[int, list[int]]]:
+        """Return the disjoint occurrences of every pattern by program, of patterns in enough programs."""
+        places: dict[Pattern, dict[int, list[int]]] = {}
+        for k, program in enumerate(self.programs):
+            if self._found[k] is None:
+                self._found[k] = self._finder.find(program)
+            _, found = self._found[k]  # type: ignore[misc]
+            for pattern, occurrences in found.items():
+                places.setdefault(pattern, {})[k] = occurrences
+        return {
+            pattern: {k: self._dependencies(k).disjoint(some) for k, some in by_program.items()}
+            for pattern, by_program in places.items()
+            if len(by_program) >= self._limits.min_circuits
+        }
+
+    def _dependencies(self, k: int) -> Dependencies:
+        found = self._found[k]
+        assert found is not None
+        return found[0]
+
+    def _candidate(self, pattern: Pattern, sites: dict[int, list[int]]) -> Candidate:
+        counts = {k: len(some) for k, some in sites.items()}
+        return Candidate(self._production(pattern), Counter(call.name for call in pattern), counts)
+
+    def _production(self, pattern: Pattern, is_accepted: bool = False) -> Production:
+        parts = [self._productions[call.name] for call in pattern]
+        return Production.of_parts(parts, len({q for call in pattern for q in call.qubits}), is_accepted)
+
+    def _rewrite(self, k: int, name: str, occurrences: Sequence[int]) -> None:
+        dependencies = self._dependencies(k)
+        calls = {}
+        for bits in occurrences:
+            _, qubits = self._finder.pattern([dependencies.calls[j] for j in members(bits)])
+            calls[bits] = Call(name, qubits)
+        program = Program(self.programs[k].num_qubits, tuple(dependencies.rewritten(calls)))
+        self.programs[k], self._found[k] = program.normal(self.vocabulary), None
+
+    def _write_with(self, gadget: Gadget) -> None:
+        """Write all programs with a gadget that is known."""
+        gates = self.vocabulary.unrolled(Call(gadget.name, tuple(range(gadget.num_qubits))))
+        pattern, order = self._finder.pattern(gates)
+        self._productions[gadget.name] = Production.of_parts(
+            [_of_gate(call.name) for call in pattern], gadget.num_qubits, is_accepted=True
+        )
+        for k, program in enumerate(self.programs):
+            dependencies = Dependencies(program, self.vocabulary)
+            calls = {}
+            for bits in dependencies.disjoint(self._finder.matches(dependencies, pattern)):
+                _, qubits = self._finder.pattern([dependencies.calls[j] for j in members(bits)])
+                calls[bits] = Call(gadget.name, tuple(qubits[order.index(q)] for q in range(len(qubits))))
+            if calls:
+                rewritten = Program(program.num_qubits, tuple(dependencies.rewritten(calls)))
+                self.programs[k] = rewritten.normal(self.vocabulary)
+
+
+def _names(program: Program) -> list[str]:
+    return [call.name for call in program.calls]
+
+
+def _of_gate(name: str) -> Production:
+    gate = GATES[gate_index(name)]
+    return Production(gate.num_qubits, gate.num_params, 1.0)
+
+
+def _count(gadget: Gadget, total: Counter[str]) -> None:
+    total[gadget.name] += 1
+    for part in gadget.parts:
+        if isinstance(part.what, Gadget):
+            _count(part.what, total)
