@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
@@ -16,6 +14,7 @@ from qas_envs.couplings import couplings_of
 from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.families import Family
+from qas_envs.gadget_sets import gadgets_of
 from qas_envs.halting import HALTINGS
 from qas_envs.masks import MASKS, Mask
 from qas_envs.presets import PRESETS
@@ -30,7 +29,6 @@ from qas_simulators import (
     PauliTransferSimulator,
     Simulator,
     StatevectorSimulator,
-    load_gadgets,
 )
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
@@ -83,7 +81,7 @@ def make_env(
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = _curriculum(rules["curriculum"], family)
-    gadgets = _gadgets(rules.get("gadgets"))
+    gadgets = gadgets_of(rules.get("gadgets"))
     _warn_if_unreachable(problem, noise, curriculum)
     return CircuitBuildingEnv(
         problem,
@@ -146,22 +144,6 @@ def _optimizer(choice: Any, gadgets: list[Gadget]) -> Optimizer:
     if not getattr(optimizer, "fits_linked_angles", True) and any(gadget.is_linked for gadget in gadgets):
         raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
     return optimizer
-
-
-def _gadgets(choice: Any) -> list[Gadget]:
-    if choice is None:
-        return []
-    if isinstance(choice, str | Path):
-        shipped = files("qas_envs") / "gadget_sets" / f"{choice}.json"
-        path = Path(choice) if Path(choice).is_file() or not shipped.is_file() else Path(str(shipped))
-        if not path.is_file():
-            sets = [entry.name for entry in (files("qas_envs") / "gadget_sets").iterdir()]
-            raise ValueError(unknown_name("gadget set or file", str(choice), [n.removesuffix(".json") for n in sets]))
-        return list(load_gadgets(path).values())
-    gadgets = list(choice)
-    if not all(isinstance(gadget, Gadget) for gadget in gadgets):
-        raise ValueError(must("gadgets", "be a set's name, a file, or objects of class Gadget", choice))
-    return gadgets
 
 
 def _initial(choice: Any, problem: Problem) -> Circuit | None:

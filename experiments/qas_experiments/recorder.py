@@ -73,6 +73,15 @@ class Found:
         }
 
 
+def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:
+    """Return the gates on every qubit, in order."""
+    lines: list[list[Any]] = [[] for _ in range(circuit.num_qubits)]
+    for name, qubits, _ in circuit:
+        for qubit in qubits:
+            lines[qubit].append((name, qubits))
+    return tuple(tuple(line) for line in lines)
+
+
 class Recorder:
     """A training callback: counts, keeps the best circuit, reports every episode.
 
@@ -80,6 +89,7 @@ class Recorder:
         env: The training environment, whose circuit is read when it beats the best.
         on_episode: Called with the episode's metrics.
         should_stop: Asked after every step.
+        num_kept: How many of the best different circuits are kept.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class Recorder:
         env: CircuitBuildingEnv,
         on_episode: Callable[[dict[str, Any]], None],
         should_stop: Callable[[], bool],
+        num_kept: int = 1,
     ) -> None:
         self._env = env
         self._accuracy = env.problem.accuracy
@@ -97,13 +108,17 @@ class Recorder:
         self.best: Found | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
         self.first_solved: Found | None = None
+        self._num_kept = num_kept
+        self._kept: dict[Any, Found] = {}  # by what makes circuits different
+        self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
     def state(self) -> dict[str, Any]:
         """Return all that was recorded, for JSON."""
         circuits = {"best": self.best, "first_solved": self.first_solved}
         state = {name: None if found is None else found.state() for name, found in circuits.items()}
-        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds}
+        kept = [found.state() for found in self.kept]
+        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds, "kept": kept}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
@@ -114,6 +129,8 @@ class Recorder:
         )
         if self.best is not None:
             self._best_rank = self.best.rank(self._accuracy)
+        for kept in state["kept"]:
+            self._consider(Found.of_state(kept))
         self._started = time.perf_counter() - state["seconds"]
 
     @property
@@ -132,20 +149,41 @@ class Recorder:
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
         rank = rank_of(self._accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
-        if rank < self._best_rank:
-            self._best_rank = rank
-            self._keep(info)
+        if rank < self._worst or rank < self._best_rank:
+            found = self._found(info)
+            self._consider(found)
+            if rank < self._best_rank:
+                self._best_rank = rank
+                self._improve(found)
         if locals_["dones"][0]:
             self.episodes += 1
             self.successes += bool(info["success"])
             self._on_episode(self._metrics(locals_, info))
         return not self._should_stop()
 
-    def _keep(self, info: dict[str, Any]) -> None:
+    @property
+    def kept(self) -> list[Found]:
+        """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
+        return sorted(self._kept.values(), key=lambda found: found.rank(self._accuracy))
+
+    def _found(self, info: dict[str, Any]) -> Found:
         circuit = self._env.circuit
         if circuit.num_gates != info["num_gates"]:  # Stable-Baselines3 tells after it has begun the next episode
             circuit = self._env.finished
-        found = Found(circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+        return Found(circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+
+    def _consider(self, found: Found) -> None:
+        """Keep a circuit if it is among the best that differ."""
+        key, rank = _structure(found.circuit), found.rank(self._accuracy)
+        if key in self._kept and self._kept[key].rank(self._accuracy) <= rank:
+            return
+        self._kept[key] = found
+        if len(self._kept) > self._num_kept:
+            self._kept.pop(max(self._kept, key=lambda other: self._kept[other].rank(self._accuracy)))
+        if len(self._kept) == self._num_kept:
+            self._worst = max(kept.rank(self._accuracy) for kept in self._kept.values())
+
+    def _improve(self, found: Found) -> None:
         before, self.best = self.best, found
         if found.energy_error >= self._accuracy:
             return

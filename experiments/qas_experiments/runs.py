@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import OmegaConf
 
+from qas_experiments.recorder import Found
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
@@ -88,6 +91,38 @@ def default_path(environment: str, agent: str, seed: int, when: str) -> Path:
     while path.exists():
         path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
     return path
+
+
+def new_folder(settings: TrainSettings) -> RunFolder:
+    """Make the folder of a run, with its settings and the versions of what it depends on.
+
+    Raises:
+        ValueError: It exists.
+    """
+    when = datetime.now().strftime("%Y%m%d-%H%M%S")
+    default = default_path(settings.env.id, settings.agent["name"], settings.training.seed, when)
+    folder = RunFolder(Path(settings.run) if settings.run else default)
+    folder.write_json("versions.json", versions())
+    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    return folder
+
+
+def write_circuits(folder: RunFolder, circuits: Sequence[Found]) -> None:
+    """Write ``circuits.json``: the best different circuits of a run, with their angles and figures."""
+    folder.write_json("circuits.json", [found.state() for found in circuits])
+
+
+def read_circuits(path: Path) -> list[Found]:
+    """Return the circuits of a run's folder, or of its ``circuits.json``.
+
+    Raises:
+        ValueError: There are none, or the file is of another kind.
+    """
+    file = path / "circuits.json" if path.is_dir() else path
+    try:
+        return [Found.of_state(state) for state in json.loads(file.read_text(encoding="utf-8"))]
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(must("circuits", f"name a run that is finished ({error!r})", str(path))) from None
 
 
 def versions() -> dict[str, str]:

@@ -30,6 +30,7 @@ class Session:
         folder: The run's.
         console: What is said.
         interrupt: Asked whether to stop.
+        num_kept: How many of the best circuits are recorded.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Session:
         folder: RunFolder,
         console: Console,
         interrupt: Interrupt,
+        num_kept: int = 1,
     ) -> None:
         self._training = training
         self._agent: Any = agent
@@ -49,7 +51,7 @@ class Session:
         self._is_policy = hasattr(agent, "save")
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._checkpoints = Checkpoints(folder.path / "checkpoint") if hasattr(agent, "restore") else None
-        self.recorder = Recorder(env, self._on_episode, self._should_stop)
+        self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
 
     def resume(self) -> bool:
         """Take up the last checkpoint; tell whether there was one. Without one the run starts anew."""
@@ -72,7 +74,7 @@ class Session:
             settings["after_step"] = self._after_step
         self._board = TensorBoardWriter(self._folder.path / "tensorboard", first_step=self.recorder.steps)
         with closing(self._board), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
-            if left > 0:
+            if left > 0 and not self._is_spent():
                 self._agent.learn(left, **settings)
         return self._frozen() if self._is_policy else {}
 
@@ -89,7 +91,10 @@ class Session:
 
     def _should_stop(self) -> bool:
         self._bar.update(self.recorder)
-        return self._interrupt.requested
+        return self._interrupt.requested or self._is_spent()
+
+    def _is_spent(self) -> bool:
+        return 0 < self._training.max_evaluations <= self.recorder.evaluations
 
     def _after_step(self) -> None:
         every = self._training.checkpoint_every

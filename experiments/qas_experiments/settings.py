@@ -40,6 +40,7 @@ class TrainingSettings:
     """How long, from which seed, and what is shown."""
 
     total_timesteps: int = 100_000
+    max_evaluations: int = 0  # energies after which training ends too; 0 for as many as it takes
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of PyTorch; more than one changes the last bits
@@ -47,6 +48,21 @@ class TrainingSettings:
     baselines: bool = True  # play the random legal policy and the greedy construction too
     progress: bool = True
     checkpoint_every: int = 20_000  # steps; 0 for none but where a signal ends the run
+
+
+@dataclass
+class ExtractionSettings:
+    """How rounds learn gadgets from each other; see :func:`qas_agents.gadgets.extract`."""
+
+    circuits: int = 20  # the best different ones of a round, which are also kept in circuits.json
+    gadgets: int = 2  # new ones per round
+    rank: str = "score"
+    max_calls: int = 4
+    max_qubits: int = 2
+    structure_penalty: float = 1.0
+    pseudo_counts: float = 10.0
+    prune: bool = True  # forget gadgets that no circuit of the round holds
+    carry_policy: bool = False  # begin each round with the last one's policy
 
 
 @dataclass
@@ -58,6 +74,9 @@ class TrainSettings:
     optimizer: dict[str, Any] = MISSING
     noise: dict[str, Any] = MISSING
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    rounds: list[Any] = field(default_factory=list)  # overrides of each round; without any there is one training
+    extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
+    policy: str | None = None  # folder of a run whose last policy training begins with
     resume: str | None = None  # folder of a run that was interrupted; all settings are its own
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
 

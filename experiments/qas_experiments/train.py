@@ -8,13 +8,11 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
@@ -26,9 +24,10 @@ from qas_experiments.evaluation import trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TrainingBar, closing_table, save_picture
-from qas_experiments.runs import RunFolder, default_path, require_unfinished, settings_of, versions
+from qas_experiments.runs import RunFolder, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainingSettings, TrainSettings
+from qas_experiments.transfer import begin_with
 from qas_simulators.errors import must
 
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
@@ -55,6 +54,10 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     if resumed is not None:
         settings = settings_of(Path(resumed))
         require_unfinished(Path(resumed))
+    if settings.rounds:
+        from qas_experiments.rounds import play_rounds
+
+        return play_rounds(settings, None if resumed is None else Path(resumed), train)
     training = settings.training
     _check(training)
     torch.set_num_threads(training.threads)
@@ -64,7 +67,9 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     started = time.perf_counter()
     env, judge = _environments(settings, console)
     agent = make_agent(settings, env)
-    folder = RunFolder.reopen(Path(resumed)) if resumed is not None else _new_folder(settings)
+    if settings.policy is not None:
+        begin_with(agent, env, Path(settings.policy))
+    folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
     console.print(f"[bold]{env.problem.name}[/]: {sizes}, run {folder.path}")
     judge.reset(seed=training.seed)
@@ -72,7 +77,7 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     ready_seconds = time.perf_counter() - started
     console.print(f"environment and kernels ready after {ready_seconds:.1f} s", highlight=False)
     with closing(folder), interrupt_requests() as interrupt:
-        session = Session(training, agent, env, judge, folder, console, interrupt)
+        session = Session(training, agent, env, judge, folder, console, interrupt, settings.extraction.circuits)
         recorder = session.recorder
         if resumed is not None:
             console.print(
@@ -85,6 +90,7 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
+    write_circuits(folder, recorder.kept)
     _show(env, rows, folder, console)
     return summary
 
@@ -94,7 +100,7 @@ def _check(training: TrainingSettings) -> None:
     for name in ("total_timesteps", "threads", "evaluate_every"):
         if getattr(training, name) < 1:
             raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
-    for name in ("seed", "checkpoint_every"):
+    for name in ("seed", "checkpoint_every", "max_evaluations"):
         if getattr(training, name) < 0:
             raise ValueError(must(f"training.{name}", "not be negative", getattr(training, name)))
 
@@ -120,15 +126,6 @@ def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFol
     if best is not None:
         console.print(best.circuit.draw(), highlight=False, soft_wrap=True)
     console.print(f"everything is in {folder.path}", highlight=False)
-
-
-def _new_folder(settings: TrainSettings) -> RunFolder:
-    when = datetime.now().strftime("%Y%m%d-%H%M%S")
-    default = default_path(settings.env.id, settings.agent["name"], settings.training.seed, when)
-    folder = RunFolder(Path(settings.run) if settings.run else default)
-    folder.write_json("versions.json", versions())
-    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
-    return folder
 
 
 def _play_baselines(

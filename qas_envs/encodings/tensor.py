@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,6 +69,19 @@ class TensorEncoder(VectorEncoder):
         }
         moments = range(self._ones // self._slice)
         return [(moment, *found.get(place, ("", ()))) for moment in moments for place in range(self._slice)]
+
+    def names(self) -> list[tuple[Any, ...]]:
+        """Return what every entry of an observation is, in words that environments of other sizes share.
+
+        Entries that no action uses are named by their place.
+        """
+        ones = [
+            (moment, gate, qubits) if gate else (moment, "", self._size, place)
+            for place, (moment, gate, qubits) in enumerate(self.labels())
+        ]
+        angles = [("angle", *one) for one in ones[: self._size - self._ones]]
+        tail = [("energy",)] * self._shows_energy + [("threshold",)] * self._shows_threshold
+        return [*ones, *angles, *tail]
 
     def reset(self, problem: Problem) -> None:
         """See :class:`~qas_envs.encodings.encoding.Encoder`."""

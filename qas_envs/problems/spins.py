@@ -11,7 +11,12 @@ from qas_simulators.errors import must
 
 
 def tfim(
-    num_qubits: int = 4, field: float = 1.0, coupling: float = 1.0, periodic: bool = False, rows: int = 1
+    num_qubits: int = 4,
+    field: float = 1.0,
+    coupling: float = 1.0,
+    periodic: bool = False,
+    rows: int = 1,
+    accuracy: float = 1e-3,
 ) -> Problem:
     """Transverse-field Ising model, ``H = -J sum Z_i Z_j - h sum X_i`` over neighbours i, j.
 
@@ -21,15 +26,17 @@ def tfim(
         coupling: ``J``, the unit of energy if left at 1.
         periodic: Close the chain to a ring, the lattice to a torus.
         rows: Rows of a square lattice; 1 for a chain.
+        accuracy: Error below which a state counts as found, in the unit of ``coupling``.
 
     Raises:
-        ValueError: An impossible size, or a strength that is not finite.
+        ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
     """
-    _check(num_qubits, rows, periodic, field=field, coupling=coupling)
+    _check(num_qubits, rows, periodic, accuracy, field=field, coupling=coupling)
     terms = {_label(num_qubits, "X", site): -float(field) for site in range(num_qubits)}
     for first, second in _bonds(num_qubits, rows, periodic):
         terms[_label(num_qubits, "Z", first, second)] = -float(coupling)
-    return _problem("TFIM", f"h={field:g}", num_qubits, rows, periodic, terms, {"field": field, "coupling": coupling})
+    settings = {"field": field, "coupling": coupling}
+    return _problem("TFIM", f"h={field:g}", num_qubits, rows, periodic, terms, settings, accuracy)
 
 
 def heisenberg(
@@ -39,6 +46,7 @@ def heisenberg(
     coupling: float = 1.0,
     periodic: bool = False,
     rows: int = 1,
+    accuracy: float = 1e-3,
 ) -> Problem:
     """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
 
@@ -49,11 +57,12 @@ def heisenberg(
         coupling: ``J``, for Pauli matrices; spin operators have a quarter of it.
         periodic: Close the chain to a ring, the lattice to a torus.
         rows: Rows of a square lattice; 1 for a chain.
+        accuracy: Error below which a state counts as found, in the unit of ``coupling``.
 
     Raises:
-        ValueError: An impossible size, or a strength that is not finite.
+        ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
     """
-    _check(num_qubits, rows, periodic, anisotropy=anisotropy, field=field, coupling=coupling)
+    _check(num_qubits, rows, periodic, accuracy, anisotropy=anisotropy, field=field, coupling=coupling)
     terms = {}
     for first, second in _bonds(num_qubits, rows, periodic):
         for letter, weight in (("X", 1.0), ("Y", 1.0), ("Z", anisotropy)):
@@ -64,7 +73,7 @@ def heisenberg(
     name = "Heisenberg" if anisotropy == 1 else "XXZ"
     settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
     text = f"h={field:g}" if anisotropy == 1 else f"D={anisotropy:g}, h={field:g}"
-    return _problem(name, text, num_qubits, rows, periodic, terms, settings)
+    return _problem(name, text, num_qubits, rows, periodic, terms, settings, accuracy)
 
 
 def _problem(
@@ -75,6 +84,7 @@ def _problem(
     periodic: bool,
     terms: dict[str, float],
     settings: dict[str, float],
+    accuracy: float,
 ) -> Problem:
     hamiltonian = PauliSum(terms)
     size = f"n={num_qubits}" if rows == 1 else f"{rows}x{num_qubits // rows}"
@@ -82,19 +92,21 @@ def _problem(
         name=f"{model} ({size}{', periodic' if periodic else ''}, {settings_text})",
         hamiltonian=hamiltonian,
         ground_energy=hamiltonian.ground_energy(),
-        accuracy=1e-3,
+        accuracy=accuracy,
         unit="J",
         provenance={"model": model, "rows": rows, "periodic": periodic, **settings},
     )
 
 
-def _check(num_qubits: int, rows: int, periodic: bool, **strengths: float) -> None:
+def _check(num_qubits: int, rows: int, periodic: bool, accuracy: float, **strengths: float) -> None:
     if not 2 <= num_qubits <= 20:
         raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
     if rows < 1 or num_qubits % rows:
         raise ValueError(must("rows", f"divide num_qubits = {num_qubits}", rows))
     if periodic and min(length for length in (rows, num_qubits // rows) if length > 1) < 3:
         raise ValueError(must("periodic", "be False along fewer than three spins", periodic))
+    if not accuracy > 0:
+        raise ValueError(must("accuracy", "be positive", accuracy))
     for argument, value in strengths.items():
         if not math.isfinite(value):
             raise ValueError(must(argument, "be finite", value))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit, Link
+from qas_simulators.drawing import draw_text
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
@@ -186,11 +187,17 @@ class Gadget:
             matrix = apply_left(GATES[gate_index(name)].matrix(angle or 0.0), qubits, matrix)
         return matrix
 
+    def draw(self) -> str:
+        """Return a text drawing, parameters written ``p0``, ``p1``, ..."""
+        return draw_text(self.circuit(), self.angle_texts())
+
+    def angle_texts(self) -> list[str]:
+        """Return how each rotation's angle follows from the parameters, such as ``0.5 * p0``."""
+        return [_expression(link) for *_, link in self.unrolled() if link is not None]
+
     def to_qasm3(self) -> str:
         """Return an OpenQASM 3 definition, after those of the gadgets it is made of."""
-        found: dict[str, str] = {}
-        self._define(found)
-        return "\n".join(found.values())
+        return definitions([self])
 
     def _define(self, found: dict[str, str]) -> None:
         lines = []
@@ -203,6 +210,14 @@ class Gadget:
         params = f"({', '.join(f'p{k}' for k in range(self.num_params))})" if self.num_params else ""
         head = f"gate {self.name}{params} {', '.join(f'q{k}' for k in range(self.num_qubits))} {{"
         found[self.name] = "\n".join([head, *lines, "}"])
+
+
+def definitions(gadgets: Iterable[Gadget]) -> str:
+    """Return OpenQASM 3 definitions of gadgets and of those they are made of, each once."""
+    found: dict[str, str] = {}
+    for gadget in gadgets:
+        gadget._define(found)
+    return "\n".join(found.values())
 
 
 def _sizes(what: str | Gadget) -> tuple[int, int]:

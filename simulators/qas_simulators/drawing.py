@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES, gate_index
 
 
-def draw_text(circuit: Circuit) -> str:
+def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
     """Return one line per qubit, gates placed left to right in the moment they can start.
 
     Two-qubit gates occupy a column of their own so that their vertical lines never cross another gate.
+
+    Args:
+        circuit: What to draw.
+        angles: What to write for the angle of every rotation; by default its number.
 
     Examples:
         >>> print(draw_text(Circuit(2).h(0).cx(0, 1).ry(0.5, 1)))
@@ -18,6 +24,7 @@ def draw_text(circuit: Circuit) -> str:
         q1: ─────X──RY(0.500)
     """
     num_qubits = circuit.num_qubits
+    texts = iter(angles if angles is not None else [f"{angle:.3f}" for *_, angle in circuit if angle is not None])
     columns: list[dict[int, str]] = []
     links: list[tuple[int, int] | None] = []
     free = [0] * num_qubits  # first column still free on each qubit
@@ -29,7 +36,7 @@ def draw_text(circuit: Circuit) -> str:
             columns.append({})
             links.append(None)
         if len(qubits) == 1:
-            columns[column][low] = symbol if angle is None else f"{symbol}({angle:.3f})"
+            columns[column][low] = symbol if angle is None else f"{symbol}({next(texts)})"
         else:
             first = {"swap": "x", "cx": "●", "cz": "●"}.get(name, symbol)
             columns[column] = {**columns[column], qubits[0]: first, qubits[1]: symbol}

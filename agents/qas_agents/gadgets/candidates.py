@@ -84,14 +84,22 @@ class CandidateFinder:
     def matches(self, dependencies: Dependencies, pattern: Pattern) -> list[int]:
         """Return where one pattern occurs, of whatever size."""
         found: set[int] = set()
+        needs = [
+            [i for i in range(k) if not self._vocabulary.commute(pattern[i], pattern[k])] for k in range(len(pattern))
+        ]
 
-        def extend(k: int, bits: int, places: dict[int, int]) -> None:
+        def extend(k: int, chosen: list[int], places: dict[int, int]) -> None:
+            bits = sum(1 << j for j in chosen)
+            if len(members(dependencies.between(bits))) > len(pattern) - k:
+                return  # more must still come between than there is left
             if k == len(pattern):
-                if dependencies.is_convex(bits) and self._is_at(dependencies, bits, pattern):
+                if self._is_at(dependencies, bits, pattern):
                     found.add(bits)
                 return
+            needed = sum(1 << chosen[i] for i in needs[k])
             for j, call in enumerate(dependencies.calls):
-                if call.name == pattern[k].name and not bits >> j & 1:
+                is_free = not bits >> j & 1 and not needed & ~dependencies.before[j]
+                if call.name == pattern[k].name and is_free:
                     for qubits in _orders(call):
                         bound = dict(places)
                         is_same = all(
@@ -99,9 +107,9 @@ class CandidateFinder:
                             for formal, qubit in zip(pattern[k].qubits, qubits, strict=True)
                         )
                         if is_same and len({*bound.values()}) == len(bound):
-                            extend(k + 1, bits | 1 << j, bound)
+                            extend(k + 1, [*chosen, j], bound)
 
-        extend(0, 0, {})
+        extend(0, [], {})
         return sorted(found)
 
     def _is_at(self, dependencies: Dependencies, bits: int, pattern: Pattern) -> bool:
@@ -118,7 +126,7 @@ class CandidateFinder:
                 for k in members(bits):
                     near |= dependencies.beside[k]
                 larger |= {bits | 1 << k for k in members(near & ~bits)}
-            grown = {bits for bits in larger if self._is_small(dependencies, bits) and dependencies.is_convex(bits)}
+            grown = {bits for bits in larger if self._is_small(dependencies, bits) and not dependencies.between(bits)}
             found |= grown
         return found
 

@@ -18,6 +18,7 @@ from qas_simulators.gates import GATES, gate_index
 
 _LONGEST_NAME = 6  # gates
 _PROBES = 2  # angles at which two gadgets are compared
+_MOST_PARAMS = 3  # of gadgets whose matrices are compared
 _DRAWS = 1000  # of random gadgets, most of them in vain
 
 
@@ -49,10 +50,13 @@ def gadget_of(pattern: Pattern, vocabulary: Vocabulary, name: str) -> Gadget:
 def equivalent(first: Gadget, second: Gadget) -> bool:
     """Tell whether two gadgets can make the same unitaries, up to a phase and the numbering of qubits.
 
-    That is, whether one is the other or its inverse with its parameters permuted and signs of them changed.
+    That is, whether one is the other or its inverse with its parameters permuted and signs of them changed. With more
+    than three parameters only the gates are compared, up to the order of what commutes.
     """
     if (first.num_qubits, first.num_params) != (second.num_qubits, second.num_params):
         return False
+    if first.num_params > _MOST_PARAMS:
+        return not (first.is_linked or second.is_linked) and _pattern(first) == _pattern(second)
     probes = np.random.default_rng(0).uniform(-np.pi, np.pi, (_PROBES, first.num_params))
     wanted = [first.unitary(params) for params in probes]
     for order in permutations(range(first.num_params)):
@@ -66,6 +70,10 @@ def equivalent(first: Gadget, second: Gadget) -> bool:
                 ):
                     return True
     return False
+
+
+def _pattern(gadget: Gadget) -> Pattern:
+    return CandidateFinder(Vocabulary()).pattern(Program.of(gadget.circuit()).calls)[0]
 
 
 def _relabelled(matrix: NDArray[np.complex128], places: Sequence[int]) -> NDArray[np.complex128]:
@@ -88,6 +96,23 @@ def merged(gadgets: Iterable[Gadget]) -> list[Gadget]:
         if not any(equivalent(gadget, other) for other in kept):
             kept.append(gadget)
     return kept
+
+
+def standalone(gadgets: Iterable[Gadget]) -> list[Gadget]:
+    """Return gadgets that are made of each other or of gates, but of no other gadgets: those are unrolled."""
+    some = list(gadgets)
+    names = {gadget.name for gadget in some}
+    return [gadget if _inner_names(gadget) <= names else _flat(gadget) for gadget in some]
+
+
+def _inner_names(gadget: Gadget) -> set[str]:
+    inner = [part.what for part in gadget.parts if isinstance(part.what, Gadget)]
+    return {one.name for one in inner}.union(*(_inner_names(one) for one in inner))
+
+
+def _flat(gadget: Gadget) -> Gadget:
+    parts = tuple(Part(name, qubits, () if link is None else (link,)) for name, qubits, link in gadget.unrolled())
+    return Gadget(gadget.name, gadget.num_qubits, gadget.num_params, parts)
 
 
 # -- use -------------------------------------------------------------------------------------------------------------

@@ -146,13 +146,13 @@ class Dependencies:
         """All calls."""
         return (1 << len(self.calls)) - 1
 
-    def is_convex(self, chosen: int) -> bool:
-        """Tell whether no other call must come between two chosen ones."""
+    def between(self, chosen: int) -> int:
+        """Return the other calls that must come between two chosen ones; sets without any are convex."""
         before = after = 0
         for k in members(chosen):
             before |= self.before[k]
             after |= self.after[k]
-        return not before & after & ~chosen
+        return before & after & ~chosen
 
     def disjoint(self, occurrences: Sequence[int]) -> list[int]:
         """Choose occurrences that share no call and could all be single calls, those that end early first."""

@@ -1,0 +1,99 @@
+"""A trained network's knowledge in one with other inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qas_agents.dqn.networks.dueling import Dueling
+from qas_agents.dqn.networks.kan import KAN, KANLayer
+from qas_simulators.errors import must
+
+Sources = Sequence[int | None]
+"""For every new input or output the old one it continues, or ``None``."""
+
+
+@torch.no_grad()
+def transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Sources) -> None:
+    """Let a network answer as an older one does.
+
+    New inputs have no say at first; new outputs are the mean of all old ones, which leaves dueling heads what they
+    were. Old inputs that are gone count as 0 in multilayer perceptrons; KANs lose the constants of their edges.
+
+    Args:
+        old: An MLP or KAN, perhaps dueling.
+        new: Of the same kind and hidden widths.
+        inputs: Where each new input comes from.
+        outputs: Where each new action value comes from.
+
+    Raises:
+        ValueError: Networks that differ in more than inputs and outputs, or of another kind.
+    """
+    if isinstance(old, Dueling) and isinstance(new, Dueling):
+        _transplant(old.body, new.body, inputs, outputs, is_dueling=True)
+    else:
+        _transplant(old, new, inputs, outputs, is_dueling=False)
+
+
+def _transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Sources, is_dueling: bool) -> None:
+    before, after = _layers(old), _layers(new)
+    for k, (layer, other) in enumerate(zip(before, after, strict=True)):
+        num_inputs, num_outputs = _sizes(layer)
+        into = inputs if k == 0 else range(num_inputs)
+        out: Sources = range(num_outputs)
+        if k == len(before) - 1:
+            out = outputs if not is_dueling else [0, *(None if source is None else source + 1 for source in outputs)]
+        if type(layer) is not type(other) or _sizes(other) != (len(into), len(out)):
+            raise ValueError(must("network", "have the hidden layers of the one it continues", _sizes(other)))
+        first_action = int(is_dueling and k == len(before) - 1)
+        for name, value in _parameters(layer).items():
+            taken = value if name == "bias" else _taken(value, 0, into, torch.zeros(1))
+            if name == "knots":
+                _set(other, name, _taken(value, 0, into, value[:1]))
+                continue
+            mean = taken[..., first_action:].mean(dim=-1, keepdim=True)
+            _set(other, name, _taken(taken, -1, out, mean))
+
+
+def _layers(network: Any) -> list[nn.Module]:
+    if isinstance(network, KAN):
+        return list(network.layers)
+    if isinstance(network, nn.Sequential):
+        return [layer for layer in network if isinstance(layer, nn.Linear)]
+    raise ValueError(must("network", "be an MLP or our KAN to be continued", type(network).__name__))
+
+
+def _sizes(layer: Any) -> tuple[int, int]:
+    if isinstance(layer, KANLayer):
+        return layer.num_inputs, layer.num_outputs
+    return layer.in_features, layer.out_features
+
+
+def _parameters(layer: Any) -> dict[str, Tensor]:
+    """Return tensors whose first axis are the inputs, but for biases, and whose last the outputs, but for knots."""
+    if isinstance(layer, KANLayer):
+        scaled = layer.scale.unsqueeze(1) * layer.coefficients
+        return {"base": layer.base, "coefficients": scaled, "knots": layer.knots}
+    return {"weight": layer.weight.t(), "bias": layer.bias}
+
+
+def _set(layer: Any, name: str, value: Tensor) -> None:
+    if name == "knots":
+        layer.take_up_knots(value)
+    elif name == "coefficients":
+        layer.coefficients.copy_(value)
+        layer.scale.fill_(1.0)
+    else:
+        getattr(layer, name).copy_(value.t() if name == "weight" else value)
+
+
+def _taken(value: Tensor, axis: int, sources: Sources, default: Tensor) -> Tensor:
+    """Return the slices of an axis named by ``sources``, ``default`` for those that are new."""
+    picks = torch.tensor([0 if source is None else source for source in sources], device=value.device)
+    is_new = torch.tensor([source is None for source in sources], device=value.device)
+    shape = [1] * value.ndim
+    shape[axis] = len(sources)
+    return torch.where(is_new.reshape(shape), default.to(value.device), value.index_select(axis, picks))

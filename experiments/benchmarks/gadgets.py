@@ -1,0 +1,208 @@
+"""Do gadgets help? Learned ones beside none, redundant ones, random ones of equal size, and greedy ADAPT.
+
+    python experiments/benchmarks/gadgets.py run [workers]   # plays the missing cells, seed by seed
+    python experiments/benchmarks/gadgets.py report          # writes results/gadgets.{json,md}
+
+The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
+round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
+evaluations as all rounds up to there together. Then the same question from problem to problem, the targets in CNOT,
+and weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of the
+committed results, are not played again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SEEDS = range(5)
+RUNS = Path("runs/gadgets")
+RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+ACCURACY = 1e-6
+SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
+"""Gate budget and energy evaluations of a round, by spins."""
+AGENT = ["agent=dqn_guided", "agent.search_steps=10000", "training.total_timesteps=1000000"]
+QUIET = ["training.progress=false", "training.baselines=false", "training.checkpoint_every=0"]
+ISING = ["env=tfim", "env.gates=ibm", f"+env.problem.accuracy={ACCURACY}"]
+OPPONENTS = ("none", "redundant", "random")
+
+ROUND = "{{env: {{problem: {problem}, max_gates: {gates}}}, training: {{max_evaluations: {evaluations}}}}}"
+TRANSFERS: dict[str, tuple[list[str], list[tuple[str, int, int]]]] = {
+    "TFIM, 3 to 6 spins": (ISING, [("{num_qubits: 3}", 40, 600_000), ("{num_qubits: 6}", 100, 1_200_000)]),
+    "LiH, 1.2 to 3.4 Å": (["env=lih"], [("{bond_length: 1.2}", 40, 200_000), ("{bond_length: 3.4}", 40, 400_000)]),
+    "H2 to LiH at 3.4 Å": (["env=lih"], [("{bond_length: 0.7414}", 40, 100_000), ("{bond_length: 3.4}", 40, 400_000)]),
+}
+"""Settings, and each round's problem, gate budget and evaluations."""
+FIRST_ID = {"H2 to LiH at 3.4 Å": "QAS-H2-v0"}
+TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
+"""Spins, accuracy, and the CNOT of qubit-ADAPT."""
+WEAK_FIELDS = (0.001, 0.05)
+
+
+def slug(name: str) -> str:
+    """Return a name for folders."""
+    return name.replace(", ", "_").replace(" ", "_").replace("Å", "A")
+
+
+def folder_of(task: str, variant: str, seed: int) -> Path:
+    """Return the run folder of a cell."""
+    return RUNS / f"{slug(task)}-{variant}-seed{seed}"
+
+
+def wanted() -> list[tuple[str, str, int]]:
+    """Return task, variant and seed of every cell, in the order in which they are to be played."""
+    cells = []
+    for seed in SEEDS:
+        cells.append(("TFIM loop", "learned", seed))
+        cells += [(f"TFIM-{spins}", variant, seed) for spins in list(SPINS)[1:] for variant in OPPONENTS]
+        cells += [(task, "agent", seed) for task in TARGETS]
+        cells += [(task, variant, seed) for task in TRANSFERS for variant in ("learned", "none")]
+    return cells
+
+
+def settings_of(task: str, variant: str, seed: int) -> list[str]:
+    """Return the overrides of ``qas-train``."""
+    if task == "TFIM loop":
+        rounds = [round_of(f"{{num_qubits: {n}}}", *SPINS[n]) for n in SPINS]
+        return [*ISING, *AGENT, f"rounds=[{', '.join(rounds)}]"]
+    if task in TRANSFERS:
+        return [*TRANSFERS[task][0], *AGENT, *transfer(task, variant)]
+    if task in TARGETS:
+        spins, accuracy, _ = TARGETS[task]
+        of_problem = [
+            f"env.problem.num_qubits={spins}",
+            f"+env.problem.accuracy={accuracy}",
+            f"env.max_gates={15 * spins}",
+        ]
+        return ["env=tfim", *of_problem, "agent=dqn_guided", "training.total_timesteps=150000"]
+    spins = int(task.removeprefix("TFIM-"))
+    total = sum(evaluations for n, (_, evaluations) in SPINS.items() if n <= spins)
+    settings = [*ISING, *AGENT, f"env.problem.num_qubits={spins}", f"env.max_gates={SPINS[spins][0]}"]
+    settings.append(f"training.max_evaluations={total}")
+    gadgets = {"none": None, "redundant": "redundant_cz", "random": random_file(spins, seed)}[variant]
+    return [*settings, *([] if gadgets is None else [f"env.gadgets={gadgets}"])]
+
+
+def round_of(problem: str, gates: int, evaluations: int, environment: str | None = None) -> str:
+    """Return the overrides of a round."""
+    text = ROUND.format(problem=problem, gates=gates, evaluations=evaluations)
+    return text if environment is None else text.replace("{env: {", f"{{env: {{id: {environment}, ")
+
+
+def transfer(task: str, variant: str) -> list[str]:
+    """Return the rounds of a transfer, or the second problem alone with the evaluations of both."""
+    _, ((problem, gates, first), (second, more_gates, later)) = TRANSFERS[task]
+    if variant == "learned":
+        rounds = [round_of(problem, gates, first, FIRST_ID.get(task)), round_of(second, more_gates, later)]
+        return [f"rounds=[{', '.join(rounds)}]"]
+    key, value = second.strip("{}").split(": ")
+    return [f"env.problem.{key}={value}", f"env.max_gates={more_gates}", f"training.max_evaluations={first + later}"]
+
+
+def random_file(spins: int, seed: int) -> Path:
+    """Return a file of random gadgets as large as those that the loop gave its round of so many spins."""
+    from qas_agents.gadgets import random_gadgets
+    from qas_envs.catalogue import GATE_SETS
+    from qas_simulators import load_gadgets, save_gadgets
+
+    path = RUNS / f"random-{spins}-seed{seed}.json"
+    if not path.exists():
+        models = load_gadgets(folder_of("TFIM loop", "learned", seed) / f"round-{spins - 3}" / "gadgets.json")
+        gates = GATE_SETS["ibm"].two_qubit + GATE_SETS["ibm"].one_qubit
+        RUNS.mkdir(parents=True, exist_ok=True)
+        save_gadgets(random_gadgets(list(models.values()), gates, np.random.default_rng(seed)), path)
+    return path
+
+
+def play(task: str, variant: str, seed: int) -> None:
+    """Train one cell."""
+    folder = folder_of(task, variant, seed)
+    if folder.exists():
+        start = [f"resume={folder}"]
+    else:
+        start = [f"run={folder}", f"training.seed={seed}", *settings_of(task, variant, seed), *QUIET]
+    RUNS.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.log").open("a") as file:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "qas_experiments.train", *start]
+        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=True)
+    print(task, variant, seed, flush=True)
+
+
+def committed() -> dict[tuple[str, str, int], list[dict[str, Any]]]:
+    """Return the rows of the committed results by cell."""
+    path, found = RESULTS / "gadgets.json", {}
+    for row in json.loads(path.read_text())["cells"] if path.exists() else []:
+        found.setdefault((row["cell"], row["variant"], row["seed"]), []).append(row)
+    return found
+
+
+def cells() -> dict[tuple[str, str, int], list[dict[str, Any]]]:
+    """Return the rows of all finished cells: one each, and one for every round of a loop."""
+    known = committed()
+    for cell in wanted():
+        path = folder_of(*cell) / "summary.json"
+        if path.exists() and not (summary := json.loads(path.read_text()))["interrupted"]:
+            known[cell] = rows_of(*cell, summary)
+    return {cell: known[cell] for cell in wanted() if cell in known}
+
+
+def rows_of(task: str, variant: str, seed: int, summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is kept of a run: the round that counts, or of the loop all of them."""
+    base = {"cell": task, "variant": variant, "seed": seed}
+    if "rounds" not in summary:
+        return [base | {"task": task, **digest(summary)}]
+    rounds, rows, spent = summary["rounds"], [], 0
+    for number, one in enumerate(rounds):
+        spent += one["training"]["evaluations"]
+        given = rounds[number - 1]["gadgets"] if number else []
+        row = {"evaluations_before": spent - one["training"]["evaluations"], "gadgets": given, **digest(one)}
+        if task == "TFIM loop":
+            rows.append(base | {"task": f"TFIM-{list(SPINS)[number]}", **row})
+        elif number == len(rounds) - 1:
+            rows.append(base | {"task": task, **row})
+    return rows
+
+
+def digest(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of one training."""
+    training, best = summary["training"], summary["rows"]["found in training"]
+    frozen = summary["rows"].get("frozen policy, best")
+    figures = ("energy_error", "two_qubit_gates", "gates", "depth")
+    first = training["first_solved"]
+    return {
+        "accuracy": summary["accuracy"],
+        **{name: training[name] for name in ("steps", "evaluations", "seconds", "episodes", "successes")},
+        "first_solved": None if first is None else [first["evaluations"], first["seconds"]],
+        "firsts": [[row["two_qubit_gates"], row["evaluations"], row["seconds"]] for row in training["improvements"]],
+        "best": {figure: best[figure] for figure in figures},
+        "frozen": None if frozen is None else {figure: frozen[figure] for figure in figures},
+    }
+
+
+def main(command: str, workers: str = "2") -> None:
+    """Run or report."""
+    if command == "report":
+        from gadgets_report import report
+
+        report()
+        return
+    done = cells()
+    for seed in SEEDS:  # opponents need the loop's gadgets of their seed
+        todo = [cell for cell in wanted() if cell[2] == seed and cell not in done]
+        loops = [cell for cell in todo if cell[0] == "TFIM loop"]
+        with ThreadPoolExecutor(int(workers)) as pool:
+            for some in (loops, [cell for cell in todo if cell not in loops]):
+                for _ in pool.map(lambda cell: play(*cell), some):
+                    pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

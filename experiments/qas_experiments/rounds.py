@@ -1,0 +1,125 @@
+"""Rounds: each problem is solved with the gadgets that the ones before taught."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from qas_agents.gadgets import ScoreSettings, extract, merged, standalone, used
+from qas_envs.gadget_sets import gadgets_of
+from qas_experiments.runs import RunFolder, new_folder, read_circuits
+from qas_experiments.settings import ExtractionSettings, TrainSettings
+from qas_simulators import Gadget, save_gadgets
+from qas_simulators.errors import must
+
+_GADGETS = "gadgets.json"
+_SUMMARY = "summary.json"
+_OWN = ("run", "resume", "rounds", "extraction", "policy")  # settings that rounds share
+
+
+def play_rounds(
+    settings: TrainSettings, resumed: Path | None, train: Callable[[TrainSettings], dict[str, Any]]
+) -> dict[str, Any]:
+    """Train round after round; after each, gadgets are extracted from its best circuits for those that follow.
+
+    The folder holds ``round-0``, ``round-1``, ..., each a run of its own with ``gadgets.json``: what the next round is
+    given. Finished rounds are not played again.
+
+    Args:
+        settings: ``rounds`` holds each round's overrides.
+        resumed: The folder of rounds that were interrupted.
+        train: Plays one round.
+
+    Returns:
+        The summary: the rounds' own, and whether they are all there.
+
+    Raises:
+        ValueError: Overrides that do not fit, before anything is written.
+    """
+    planned = [_round_settings(settings, overrides) for overrides in settings.rounds]
+    gadgets = gadgets_of(settings.env.gadgets)
+    console = Console()
+    with closing(RunFolder.reopen(resumed) if resumed is not None else new_folder(settings)) as folder:
+        summaries: list[dict[str, Any]] = []
+        for number, round_settings in enumerate(planned):
+            path = folder.path / f"round-{number}"
+            round_settings.env.gadgets = _given(gadgets, folder, number)
+            if number and settings.extraction.carry_policy:
+                round_settings.policy = str(folder.path / f"round-{number - 1}")
+            summary = _play(round_settings, path, train)
+            if summary["interrupted"]:
+                break
+            gadgets = _learn(gadgets, path, settings.extraction)
+            names = ", ".join(gadget.name for gadget in gadgets) or "none"
+            console.print(f"round {number}: gadgets from now on: {names}", highlight=False)
+            summaries.append({"gadgets": [gadget.name for gadget in gadgets], **summary})
+        result = {"rounds": summaries, "interrupted": len(summaries) < len(planned)}
+        folder.write_json(_SUMMARY, result)
+    return result
+
+
+def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
+    if not isinstance(overrides, dict):
+        raise ValueError(must("rounds", "hold a mapping of overrides each", overrides))
+    for name in _OWN:
+        if name in overrides:
+            raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
+    try:
+        config = OmegaConf.merge(OmegaConf.structured(settings), {**overrides, "rounds": [], "resume": None})
+        return cast(TrainSettings, OmegaConf.to_object(config))
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{must('rounds', 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
+
+
+def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
+    """Return the file of the gadgets that a round is given."""
+    if not gadgets:
+        return None
+    path = folder.path / f"round-{number - 1}" / _GADGETS if number else folder.path / _GADGETS
+    if not path.exists():
+        save_gadgets(gadgets, path)
+    return str(path)
+
+
+def _play(settings: TrainSettings, path: Path, train: Callable[[TrainSettings], dict[str, Any]]) -> dict[str, Any]:
+    """Play a round, or go on with it, or read what it found."""
+    settings.run = str(path)
+    if (path / _SUMMARY).exists():
+        summary: dict[str, Any] = json.loads((path / _SUMMARY).read_text(encoding="utf-8"))
+        if not summary["interrupted"]:
+            return summary
+    if (path / "config.yaml").exists():
+        settings.resume = str(path)
+    return train(settings)
+
+
+def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> list[Gadget]:
+    """Return the gadgets that a round leaves, and write them to its folder."""
+    if (path / _GADGETS).exists():
+        return gadgets_of(path / _GADGETS)
+    circuits = [found.circuit.simplified() for found in read_circuits(path)]
+    circuits = [circuit for circuit in circuits if len(circuit)]
+    gadgets = list(known)
+    if circuits and settings.prune:
+        gadgets = used(gadgets, circuits)
+    if circuits and settings.gadgets:
+        found = extract(
+            circuits,
+            settings.gadgets,
+            known=gadgets,
+            rank=settings.rank,
+            max_calls=settings.max_calls,
+            max_qubits=settings.max_qubits,
+            settings=ScoreSettings(settings.structure_penalty, settings.pseudo_counts),
+        )
+        gadgets = merged([*gadgets, *found.gadgets])
+    gadgets = standalone(gadgets)
+    save_gadgets(gadgets, path / _GADGETS)
+    return gadgets
