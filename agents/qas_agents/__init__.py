@@ -3,7 +3,14 @@
 from qas_agents.dqn import DQNConfig, Growth, MaskedDQN, grow
 from qas_agents.gadgets import extract
 from qas_agents.sb3 import SB3Agent
-from qas_agents.searchers import GreedySearch, RandomPolicy, SimulatedAnnealing, skeleton_floors
+from qas_agents.searchers import (
+    GreedySearch,
+    RandomPolicy,
+    SimulatedAnnealing,
+    pauli_pool,
+    qubit_adapt,
+    skeleton_floors,
+)
 
 __all__ = [
     "DQNConfig",
@@ -15,5 +22,7 @@ __all__ = [
     "SimulatedAnnealing",
     "extract",
     "grow",
+    "pauli_pool",
+    "qubit_adapt",
     "skeleton_floors",
 ]

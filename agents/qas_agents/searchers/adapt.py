@@ -1,0 +1,141 @@
+"""qubit-ADAPT: the greedy classical baseline, exponentials of Pauli strings one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise, product
+
+import numpy as np
+
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.errors import must
+from qas_simulators.optimizers import ScanLBFGS
+
+_INTO_Z = {"X": (("h",), ("h",)), "Y": (("sdg", "h"), ("h", "s")), "Z": ((), ())}
+"""Gates that turn a Pauli matrix into Z, and back."""
+
+
+@dataclass(frozen=True)
+class AdaptStep:
+    """What so many exponentials reach.
+
+    Attributes:
+        operators: Labels of the strings, in order.
+        energy: After optimising all angles.
+        circuit: Exponentials written out, ``2 (weight - 1)`` CX each; nothing is merged.
+        evaluations: Energy evaluations so far, two per string of the pool and operator among them.
+    """
+
+    operators: tuple[str, ...]
+    energy: float
+    circuit: Circuit
+    evaluations: int
+
+
+def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", odd_y: bool = True) -> list[str]:
+    """Return the labels of all strings of some weights.
+
+    Args:
+        num_qubits: Length of a label; its last letter belongs to qubit 0.
+        weights: How many letters may differ from I.
+        letters: What these may be. Molecules: ``"XY"`` with weights 2 and 4; spins: ``"XYZ"`` with 1 and 2.
+        odd_y: Only strings with an odd number of Y: the others do not change real states of real Hamiltonians.
+
+    Raises:
+        ValueError: A weight that no string of that length has.
+    """
+    if any(not 1 <= weight <= num_qubits for weight in weights):
+        raise ValueError(must("weights", f"lie in 1..{num_qubits}", list(weights)))
+    pool = []
+    for weight in weights:
+        for places in combinations(range(num_qubits), weight):
+            for word in product(letters, repeat=weight):
+                if not odd_y or word.count("Y") % 2:
+                    label = ["I"] * num_qubits
+                    for place, letter in zip(places, word, strict=True):
+                        label[place] = letter
+                    pool.append("".join(label))
+    return pool
+
+
+def append_exponential(circuit: Circuit, label: str, angle: float = 0.0) -> None:
+    """Append ``exp(-i angle / 2 P)`` for the string of a label: basis changes, a chain of CX, one RZ, and back."""
+    factors = [(qubit, letter) for qubit, letter in enumerate(reversed(label)) if letter != "I"]
+    if len(factors) == 1:
+        qubit, letter = factors[0]
+        circuit.append(f"r{letter.lower()}", [qubit], angle)
+        return
+    chain = [(first[0], second[0]) for first, second in pairwise(factors)]
+    for qubit, letter in factors:
+        for name in _INTO_Z[letter][0]:
+            circuit.append(name, [qubit])
+    for pair in chain:
+        circuit.append("cx", pair)
+    circuit.append("rz", [factors[-1][0]], angle)
+    for pair in reversed(chain):
+        circuit.append("cx", pair)
+    for qubit, letter in factors:
+        for name in _INTO_Z[letter][1]:
+            circuit.append(name, [qubit])
+
+
+def qubit_adapt(
+    hamiltonian: PauliSum,
+    pool: Sequence[str],
+    max_operators: int,
+    reference: Circuit | None = None,
+    tolerance: float = 1e-7,
+) -> Iterator[AdaptStep]:
+    """Yield the reference, then the circuit after each operator more.
+
+    Each time the string with the steepest slope at angle 0 is appended and all angles are optimised by L-BFGS.
+
+    Args:
+        hamiltonian: What is minimised.
+        pool: Labels; of equal slopes the first is taken.
+        max_operators: When to end.
+        reference: Where to start; by default X gates on the basis state of lowest energy.
+        tolerance: Slope below which it ends.
+
+    References:
+        Tang et al., "qubit-ADAPT-VQE", PRX Quantum 2, 020310 (2021), arXiv:1911.10205.
+    """
+    if any(len(label) != hamiltonian.num_qubits for label in pool) or not pool:
+        raise ValueError(must("pool", f"hold labels of {hamiltonian.num_qubits} letters", list(pool)[:3]))
+    simulator, optimizer = StatevectorSimulator(), ScanLBFGS()
+    circuit = _lowest_basis_state(hamiltonian) if reference is None else reference.copy()
+    energy, evaluations = simulator.expectation(circuit, hamiltonian), 1
+    operators: tuple[str, ...] = ()
+    yield AdaptStep(operators, energy, circuit.copy(), evaluations)
+    for _ in range(max_operators):
+        slopes = np.array([_slope(simulator, circuit, label, hamiltonian) for label in pool])
+        evaluations += 2 * len(pool)
+        steepest = int(np.argmax(slopes > slopes.max() - 1e-9))
+        if slopes[steepest] < tolerance:
+            return
+        append_exponential(circuit, pool[steepest])
+        operators = (*operators, pool[steepest])
+        result = optimizer.minimize(simulator, circuit, hamiltonian, num_new=1)
+        circuit.params, energy = result.params, result.energy
+        evaluations += result.evaluations
+        yield AdaptStep(operators, energy, circuit.copy(), evaluations)
+
+
+def _slope(simulator: StatevectorSimulator, circuit: Circuit, label: str, hamiltonian: PauliSum) -> float:
+    """Return the size of the energy's slope at angle 0: half the difference a quarter turn up and down makes."""
+    energies = []
+    for angle in (np.pi / 2, -np.pi / 2):
+        trial = circuit.copy()
+        append_exponential(trial, label, angle)
+        energies.append(simulator.expectation(trial, hamiltonian))
+    return abs(energies[0] - energies[1]) / 2
+
+
+def _lowest_basis_state(hamiltonian: PauliSum) -> Circuit:
+    lowest = int(np.argmin(hamiltonian.basis_energies()))
+    circuit = Circuit(hamiltonian.num_qubits)
+    for qubit in range(hamiltonian.num_qubits):
+        if lowest >> qubit & 1:
+            circuit.x(qubit)
+    return circuit
