@@ -1,7 +1,7 @@
 """Do gadgets help? Learned ones beside none, redundant ones, random ones of equal size, and greedy ADAPT.
 
-    python experiments/benchmarks/gadgets.py run [workers]   # plays the missing cells, seed by seed
-    python experiments/benchmarks/gadgets.py report          # writes results/gadgets.{json,md}
+    python experiments/benchmarks/gadgets.py run [workers] [seed ...]   # plays the missing cells, seed by seed
+    python experiments/benchmarks/gadgets.py report                     # writes results/gadgets.{json,md}
 
 The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
 round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
@@ -76,12 +76,9 @@ def settings_of(task: str, variant: str, seed: int) -> list[str]:
         return [*TRANSFERS[task][0], *AGENT, *transfer(task, variant)]
     if task in TARGETS:
         spins, accuracy, _ = TARGETS[task]
-        of_problem = [
-            f"env.problem.num_qubits={spins}",
-            f"+env.problem.accuracy={accuracy}",
-            f"env.max_gates={15 * spins}",
-        ]
-        return ["env=tfim", *of_problem, "agent=dqn_guided", "training.total_timesteps=150000"]
+        size = [f"env.problem.num_qubits={spins}", f"env.max_gates={15 * spins}"]
+        goal = [f"+env.problem.accuracy={accuracy}", "training.total_timesteps=150000"]
+        return ["env=tfim", *size, *goal, "agent=dqn_guided"]
     spins = int(task.removeprefix("TFIM-"))
     total = sum(evaluations for n, (_, evaluations) in SPINS.items() if n <= spins)
     settings = [*ISING, *AGENT, f"env.problem.num_qubits={spins}", f"env.max_gates={SPINS[spins][0]}"]
@@ -187,7 +184,7 @@ def digest(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main(command: str, workers: str = "2") -> None:
+def main(command: str, workers: str = "2", *seeds: str) -> None:
     """Run or report."""
     if command == "report":
         from gadgets_report import report
@@ -195,7 +192,7 @@ def main(command: str, workers: str = "2") -> None:
         report()
         return
     done = cells()
-    for seed in SEEDS:  # opponents need the loop's gadgets of their seed
+    for seed in map(int, seeds or SEEDS):  # opponents need the loop's gadgets of their seed
         todo = [cell for cell in wanted() if cell[2] == seed and cell not in done]
         loops = [cell for cell in todo if cell[0] == "TFIM loop"]
         with ThreadPoolExecutor(int(workers)) as pool:

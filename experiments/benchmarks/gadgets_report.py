@@ -1,0 +1,211 @@
+"""Tables of ``gadgets.py``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from gadgets import ACCURACY, RESULTS, SPINS, TARGETS, TRANSFERS, WEAK_FIELDS, cells
+
+from qas_agents import pauli_pool, qubit_adapt
+from qas_envs.problems import PROBLEMS
+from qas_experiments.statistics import iqm_interval, iqm_with_interval
+
+_SMALLEST = 1e-12  # errors below are rounding
+_NAMES = {
+    "learned": "gadgets learned on fewer spins",
+    "none": "no gadgets",
+    "redundant": "redundant CZ",
+    "random": "random gadgets of equal size",
+    "agent": "`dqn_guided`",
+}
+_HEAD = ["| | solved | error | CZ | gates | depth | evaluations to solved | evaluations | frozen policy: solved |"]
+_HEAD.append("| --- " * 9 + "|")
+Row = dict[str, Any]
+
+
+def report() -> None:
+    """Write results/gadgets.{json,md}."""
+    played = cells()
+    rows = [row for some in played.values() for row in some]
+    lines = [
+        "# Gadgets",
+        "",
+        "Interquartile means with 95 % bootstrap intervals over seeds, of errors on a logarithmic scale (below 1e-12",
+        "is rounding); CZ, gates and depth are of the unrolled best circuit, of the seeds that solved. *Solved*: error",
+        f"against the exact ground energy below {ACCURACY:g} J, or chemical accuracy for LiH. Evaluations are energies",
+        "of the simulator, those of the search and of pruning included. The agent is `dqn_guided` throughout.",
+        "Made by `python experiments/benchmarks/gadgets.py run` and `report`.",
+    ]
+    lines += ising(rows) + learned_gadgets(rows) + transfers(rows) + targets(rows) + weak_fields()
+    (RESULTS / "gadgets.md").write_text("\n".join(lines) + "\n")
+    text = ",\n".join(json.dumps(row) for row in rows)
+    (RESULTS / "gadgets.json").write_text(f'{{"cells": [\n{text}\n]}}\n')
+    print("\n".join(lines))
+
+
+def ising(rows: list[Row]) -> list[str]:
+    """Return the tables of the critical chain."""
+    lines = [
+        "",
+        "## The critical Ising chain, IBM's native gates",
+        "",
+        "The loop's rounds go from 2 to 6 spins; the evaluations of earlier rounds are in brackets. Its opponents are",
+        "given the evaluations of all rounds up to there. qubit-ADAPT has gates of its own: CX, H, S and rotations.",
+    ]
+    for spins in SPINS:
+        of_size = [row for row in rows if row["task"] == f"TFIM-{spins}"]
+        if not of_size:
+            continue
+        lines += ["", f"### {spins} spins", "", *_HEAD]
+        for variant in ("learned", "none", "redundant", "random"):
+            some = [row for row in of_size if row["variant"] == variant]
+            if some:
+                lines.append(line_of(_NAMES[variant] if spins > 2 or variant != "learned" else "no gadgets yet", some))
+        problem = PROBLEMS["tfim"](num_qubits=spins)
+        for step in qubit_adapt(problem.hamiltonian, pauli_pool(spins, (1, 2)), 80):
+            error = step.energy - problem.ground_energy
+            if error < ACCURACY:
+                break
+        circuit = step.circuit
+        counts = f"{circuit.num_two_qubit_gates} | {circuit.num_gates} | {circuit.depth()}"
+        solved = "yes" if error < ACCURACY else "no"
+        spent = f"{step.evaluations:,}" if error < ACCURACY else "-"
+        lines.append(f"| qubit-ADAPT | {solved} | {error:.1e} | {counts} | {spent} | {step.evaluations:,} | - |")
+        product = trivial_error(problem, problem.best_product_state())
+        lines.append(f"| best product state | no | {product:.2e} | 0 | | | | 1 | - |")
+    return lines
+
+
+def line_of(name: str, some: list[Row]) -> str:
+    """Return a row of a table."""
+    solved = [row for row in some if row["best"]["energy_error"] < row["accuracy"]]
+    errors = [np.log10(max(row["best"]["energy_error"], _SMALLEST)) for row in some]
+    cells_ = [f"{len(solved)}/{len(some)}", _powers(errors)]
+    for figure in ("two_qubit_gates", "gates", "depth"):
+        cells_.append(iqm_with_interval([row["best"][figure] for row in solved]) if solved else "-")
+    first = [row["first_solved"][0] for row in some if row["first_solved"]]
+    cells_.append(f"{np.median(first):,.0f} ({len(first)}/{len(some)})" if first else "-")
+    spent = f"{np.median([row['evaluations'] for row in some]):,.0f}"
+    before = np.median([row.get("evaluations_before", 0) for row in some])
+    cells_.append(spent + (f" (+{before:,.0f})" if before else ""))
+    frozen = sum(row["frozen"]["energy_error"] < row["accuracy"] for row in some)
+    return f"| {name} | {' | '.join(cells_)} | {frozen}/{len(some)} |"
+
+
+def _powers(logarithms: list[float]) -> str:
+    mean, low, high = (10**value for value in iqm_interval(logarithms))
+    return f"{mean:.1e}" if np.isclose(low, high) else f"{mean:.1e} [{low:.1e}, {high:.1e}]"
+
+
+def learned_gadgets(rows: list[Row]) -> list[str]:
+    """Return which gadgets the rounds were given."""
+    lines = [
+        "",
+        "### What was learned",
+        "",
+        "| seed | " + " | ".join(f"{n} spins are given" for n in SPINS if n > 2) + " |",
+    ]
+    lines.append("| --- " * len(SPINS) + "|")
+    for seed in sorted({row["seed"] for row in rows if row["cell"] == "TFIM loop"}):
+        given = [row["gadgets"] for row in rows if row["cell"] == "TFIM loop" and row["seed"] == seed][1:]
+        lines.append(f"| {seed} | {' | '.join(', '.join(f'`{name}`' for name in names) or '-' for names in given)} |")
+    return lines
+
+
+def transfers(rows: list[Row]) -> list[str]:
+    """Return the tables of transfers."""
+    lines = [
+        "",
+        "## From one problem to another",
+        "",
+        "Without gadgets the same agent has the evaluations of both problems for the second one.",
+    ]
+    for task in TRANSFERS:
+        some = [row for row in rows if row["task"] == task]
+        if some:
+            lines += ["", f"### {task}", "", *_HEAD]
+            for variant, name in (("learned", "gadgets of the first problem"), ("none", "no gadgets")):
+                of_variant = [row for row in some if row["variant"] == variant]
+                if of_variant:
+                    lines.append(line_of(name, of_variant))
+            lines += firsts(some)
+    return lines
+
+
+def firsts(some: list[Row]) -> list[str]:
+    """Return evaluations to so many two-qubit gates, those of the first problem left out."""
+    fewest = sorted({first[0] for row in some for first in row["firsts"]})[:5]
+    lines = [
+        "",
+        "Evaluations to the first solution with so many two-qubit gates or fewer: median (seeds).",
+        "",
+    ]
+    lines += ["| | " + " | ".join(map(str, fewest)) + " |", "| --- " * (len(fewest) + 1) + "|"]
+    for variant in ("learned", "none"):
+        line = []
+        of_variant = [row for row in some if row["variant"] == variant]
+        for gates in fewest:
+            found = [next((f[1] for f in row["firsts"] if f[0] <= gates), None) for row in of_variant]
+            reached = [value for value in found if value is not None]
+            line.append(f"{np.median(reached):,.0f} ({len(reached)}/{len(of_variant)})" if reached else "-")
+        lines.append(f"| {variant} | {' | '.join(line)} |")
+    return lines
+
+
+def targets(rows: list[Row]) -> list[str]:
+    """Return the table of targets."""
+    lines = [
+        "",
+        "## Targets in CNOT",
+        "",
+        "Gates CX, RX, RY, RZ; no gadgets; one thread, seconds with other runs beside.",
+        "",
+    ]
+    lines += ["| | qubit-ADAPT | solved | fewest CNOT | error | seconds to ADAPT's CX | frozen policy: solved | CNOT |"]
+    lines.append("| --- " * 8 + "|")
+    for task, (_, _, adapt) in TARGETS.items():
+        some = [row for row in rows if row["task"] == task]
+        if not some:
+            continue
+        solved = [row for row in some if row["best"]["energy_error"] < row["accuracy"]]
+        seconds = [next((f[2] for f in row["firsts"] if f[0] <= adapt), np.nan) for row in solved]
+        frozen = [row["frozen"] for row in some if row["frozen"]["energy_error"] < row["accuracy"]]
+        line = [f"{adapt} CX", f"{len(solved)}/{len(some)}"]
+        line.append(iqm_with_interval([row["best"]["two_qubit_gates"] for row in solved]))
+        line.append(
+            _powers([np.log10(max(row["best"]["energy_error"], _SMALLEST)) for row in solved]) if solved else "-"
+        )
+        line += [iqm_with_interval(seconds), f"{len(frozen)}/{len(some)}"]
+        line.append(iqm_with_interval([one["two_qubit_gates"] for one in frozen]) if frozen else "-")
+        lines.append(f"| {task} | {' | '.join(line)} |")
+    return lines
+
+
+def weak_fields() -> list[str]:
+    """Return what weak fields need: no circuit at all, or a product state."""
+    lines = [
+        "",
+        "## Weak fields",
+        "",
+        "No agent is needed here: errors of the empty circuit and of the best product state.",
+        "",
+    ]
+    lines += ["| spins | " + " | ".join(f"h = {h}: empty | product" for h in WEAK_FIELDS) + " |", "| --- " * 5 + "|"]
+    for spins in SPINS:
+        line = []
+        for field in WEAK_FIELDS:
+            problem = PROBLEMS["tfim"](num_qubits=spins, field=field)
+            empty = problem.best_product_state()
+            for circuit in (empty.__class__(spins), empty):
+                line.append(f"{max(trivial_error(problem, circuit), 0):.1e}")
+        lines.append(f"| {spins} | {' | '.join(line)} |")
+    return lines
+
+
+def trivial_error(problem: Any, circuit: Any) -> float:
+    """Return the error of a circuit."""
+    from qas_simulators import StatevectorSimulator
+
+    return float(StatevectorSimulator().expectation(circuit, problem.hamiltonian) - problem.ground_energy)
