@@ -5,9 +5,9 @@
 
 The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
 round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
-evaluations as all rounds up to there together. Then the same question from problem to problem, the targets in CNOT,
-and weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of the
-committed results, are not played again.
+evaluations as all rounds up to there together, but at most 250,000 steps, twice the loop's. Then the same question from
+problem to problem, the targets in CNOT, and weak fields beside what needs no circuit. A cell is a run folder of
+``qas-train``; finished ones, and rows of the committed results, are not played again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 ACCURACY = 1e-6
 SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
 """Gate budget and energy evaluations of a round, by spins."""
-AGENT = ["agent=dqn_guided", "agent.search_steps=10000", "training.total_timesteps=1000000"]
+AGENT = ["agent=dqn_guided", "agent.search_steps=10000", "training.total_timesteps=250000"]
 QUIET = ["training.progress=false", "training.baselines=false", "training.checkpoint_every=0"]
 ISING = ["env=tfim", "env.gates=ibm", f"+env.problem.accuracy={ACCURACY}"]
 OPPONENTS = ("none", "redundant", "random")
