@@ -61,6 +61,7 @@ class ActionCatalogue:
 
     Attributes:
         actions: Every action that appends something.
+        gadget_names: Of the gadgets among them.
         stop: The number of the action that ends the episode, or ``None``.
         operations: Every gate that some action appends; the first are the actions of the gate set.
         alphabet: The gates of all operations.
@@ -106,6 +107,7 @@ class ActionCatalogue:
                 parts.append(tuple(numbers.setdefault(step, len(numbers)) for step in steps))
         self._gadgets = [gadget for gadget, _ in placed]
         self.actions = (*plain, *(action for _, action in placed))
+        self.gadget_names = tuple(gadget.name for gadget in gadgets)
         self.stop = len(self.actions) if stop else None
         self.operations = tuple(numbers)
         self.alphabet = GateSet(*(self._alphabet(number) for number in (2, 1)))

@@ -195,6 +195,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def _take(self, action: int) -> None:
         """Account for an action that appends a gate."""
+        self.encoder.begin(action)
         for operation in self.catalogue.parts[action]:
             self.encoder.append(operation)
         self.mask.update(action)

@@ -26,9 +26,13 @@ class ContextEncoder:
         """See :class:`Encoder`."""
         self._encoder.reset(problem)
 
-    def append(self, action: int) -> None:
+    def begin(self, action: int) -> None:
         """See :class:`Encoder`."""
-        self._encoder.append(action)
+        self._encoder.begin(action)
+
+    def append(self, operation: int) -> None:
+        """See :class:`Encoder`."""
+        self._encoder.append(operation)
 
     def observe(self, view: View) -> Observation:
         """See :class:`Encoder`."""

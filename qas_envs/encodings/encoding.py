@@ -51,6 +51,10 @@ class Encoder(Protocol):
         """Forget all gates; the problem is the one bound to, or another member of its family."""
         ...
 
+    def begin(self, action: int) -> None:
+        """Hear which action the next gates belong to."""
+        ...
+
     def append(self, operation: int) -> None:
         """Account for an appended gate."""
         ...
@@ -131,6 +135,9 @@ class VectorEncoder(ABC):
 
     def _show(self, view: View) -> None:  # noqa: B027  # nothing to do for encodings without angles
         """Write what appended actions alone do not tell."""
+
+    def begin(self, action: int) -> None:  # noqa: B027  # gadgets are shown as their gates
+        """See :class:`Encoder`."""
 
     @abstractmethod
     def reset(self, problem: Problem) -> None:

@@ -47,6 +47,9 @@ class _GraphEncoder:
         self._links: list[tuple[int, int]] = []
         self._rotations: list[int] = []
 
+    def begin(self, action: int) -> None:
+        pass  # gadgets are shown as their gates
+
     def append(self, operation: int) -> None:
         node = len(self._nodes)
         self._nodes.append(self._kinds[operation])

@@ -19,12 +19,14 @@ class TensorEncoding:
     Each moment holds a block ``[target, control]`` per two-qubit gate of the catalogue's alphabet (symmetric gates:
     larger qubit, smaller qubit) and a row ``[qubit]`` per one-qubit gate. A gate goes into the first moment in which
     its qubits are free. Shape ``max_gates * (n * two_qubit + one_qubit) * n``, with gadgets more moments by what the
-    last one may go beyond the budget, twice that with the angles, plus one each for energy and threshold.
+    last one may go beyond the budget, twice that with the angles, plus one each for energy and threshold. Gadgets are
+    shown as their gates; with tokens each has a row ``[qubit]`` of its own too, set in the moment of its first gate.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.
         threshold: Append the curriculum's threshold.
         angles: Append the same tensor with the angle of every rotation, in units of pi, in place of the ones.
+        tokens: Show gadgets by rows of their own too: ``max_gates * gadgets * n`` more entries.
 
     References:
         Patel et al., "Curriculum reinforcement learning for quantum architecture search under hardware errors",
@@ -34,6 +36,7 @@ class TensorEncoding:
     energy: bool = True
     threshold: bool = False
     angles: bool = False
+    tokens: bool = False
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
@@ -45,7 +48,9 @@ class TensorEncoder(VectorEncoder):
 
     def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: TensorEncoding) -> None:
         n, gates = catalogue.num_qubits, catalogue.alphabet
-        self._slice = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
+        of_gates = (n * len(gates.two_qubit) + len(gates.one_qubit)) * n
+        names = catalogue.gadget_names if encoding.tokens else ()
+        self._slice = of_gates + len(names) * n
         self._ones = max_gates * self._slice
         size = self._ones * (1 + encoding.angles)
         super().__init__(np.where(np.arange(size) < self._ones, 0.0, -1.0), np.ones(size), energies, encoding)
@@ -58,15 +63,22 @@ class TensorEncoder(VectorEncoder):
             else:
                 row = n * len(gates.two_qubit) + gates.one_qubit.index(action.gate)
             self._places.append((action.qubits, row * n + action.qubits[0]))
+        self._tokens = [  # positions of every action's token inside a moment's slice
+            tuple(of_gates + names.index(a.gate) * n + q for q in a.qubits) if a.gate in names else ()
+            for a in catalogue.actions
+        ]
+        self._token: tuple[int, ...] = ()  # of the gadget whose first gate comes next
         self._rotates = [encoding.angles and rotates for rotates in catalogue.rotates]
         self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
 
     def labels(self) -> list[tuple[int, str, tuple[int, ...]]]:
-        """Return moment, gate and qubits of every one-hot entry; of those that no action uses the gate is ``""``."""
+        """Return moment, gate or gadget, and qubits of every one-hot entry; ``""`` for those that no action sets."""
         found: dict[int, tuple[str, tuple[int, ...]]] = {
             place: (action.gate, action.qubits)
             for action, (_, place) in zip(self._catalogue.operations, self._places, strict=True)
         }
+        for action, token in zip(self._catalogue.actions, self._tokens, strict=True):
+            found |= {place: (action.gate, (qubit,)) for place, qubit in zip(token, action.qubits, strict=False)}
         moments = range(self._ones // self._slice)
         return [(moment, *found.get(place, ("", ()))) for moment in moments for place in range(self._slice)]
 
@@ -87,7 +99,12 @@ class TensorEncoder(VectorEncoder):
         """See :class:`~qas_envs.encodings.encoding.Encoder`."""
         self.vector[:] = 0.0
         self._moments = [0] * len(self._moments)
+        self._token = ()
         self._rotations.clear()
+
+    def begin(self, action: int) -> None:
+        """See :class:`~qas_envs.encodings.encoding.Encoder`."""
+        self._token = self._tokens[action]
 
     def append(self, operation: int) -> None:
         """See :class:`~qas_envs.encodings.encoding.Encoder`."""
@@ -100,6 +117,9 @@ class TensorEncoder(VectorEncoder):
         for qubit in qubits:
             moments[qubit] = moment + 1
         position = moment * self._slice + place
+        if self._token:
+            self.vector[[moment * self._slice + token for token in self._token]] = 1.0
+            self._token = ()
         self.vector[position] = 1.0
         if self._rotates[operation]:
             self._rotations.append(self._ones + position)

@@ -59,6 +59,29 @@ def test_everything_is_unrolled(gadgets: str, encoding: str) -> None:
     assert {action.gate for action in catalogue.actions} <= seen, "every gate and gadget was among them"
 
 
+def test_tokens_mark_the_qubits_and_first_moment_of_gadgets() -> None:
+    """RZ·CZ on qubits 2, 0 after a gate on qubit 2: the gates as ever, its token in the second moment on both."""
+    settings: dict[str, Any] = {"num_qubits": 3, "gates": "ibm", "gadgets": "grl", "max_gates": 10}
+    plain = build("QAS-TFIM-v0", **settings)
+    env = build("QAS-TFIM-v0", encoding={"name": "tensor", "tokens": True}, **settings)
+    names = [(action.gate, action.qubits) for action in env.catalogue.actions]
+    for step in (("sx", (2,)), ("rz_cz", (2, 0)), ("x_sx", (1,))):
+        for one in (plain, env):
+            if step[0] == "sx":
+                one.reset()
+            observation, *_ = one.step(names.index(step))
+    shape = plain.capacity, 6 * 3
+    size = shape[0] * shape[1]
+    wide = observation[:-1].reshape(shape[0], -1)
+    assert wide.shape[1] == shape[1] + 2 * 3
+    np.testing.assert_array_equal(wide[:, : shape[1]].ravel(), plain.encoder.observe(plain.view())[:size])
+    tokens = wide[:, shape[1] :].reshape(-1, 2, 3)  # (moment, gadget, qubit)
+    assert {tuple(place) for place in np.argwhere(tokens)} == {(1, 0, 0), (1, 0, 2), (0, 1, 1)}
+    marked = [label for label, value in zip(env.encoder.labels(), observation, strict=False) if value]
+    assert {(1, "rz_cz", (2,)), (1, "rz_cz", (0,)), (0, "x_sx", (1,))} <= {*marked}
+    assert len({*env.encoder.names()}) == env.observation_space.shape[0]
+
+
 def test_gates_keep_their_numbers() -> None:
     plain, grown = ActionCatalogue(3, "ibm"), ActionCatalogue(3, "ibm", stop=True, gadgets=[RYRX])
     assert grown.actions[: len(plain)] == plain.actions and grown.stop == len(grown) - 1
