@@ -242,7 +242,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         return True
 
     def play(
-        self, actions: Sequence[int], angles: Sequence[Sequence[float]] | None = None
+        self, actions: Sequence[int], angles: Sequence[Sequence[float]] | None = None, num_scanned: int = 0
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode of the same instance with these actions and optimise all angles once.
 
@@ -252,6 +252,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         Args:
             actions: Legal one after the other.
             angles: What the optimiser starts from, by action. By default each one is scanned, from 0 on.
+            num_scanned: With angles: of how many of the last actions they are scanned, as those of a new gate are.
 
         Raises:
             ValueError: A sequence that is not legal, or angles that do not fit; nothing changes.
@@ -274,7 +275,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self.catalogue.append(self.circuit, action)
         if angles is not None:
             self.circuit.params = [*self.initial.params, *chain.from_iterable(angles)]
-        num_new = sum(counts) if angles is None else 0
+        num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
         result = self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
         self.circuit.params, self._energy = result.params, result.energy
         success = abs(result.energy - self.curriculum.reference_energy) < self._threshold

@@ -4,7 +4,10 @@ from qas_agents.dqn import DQNConfig, Growth, MaskedDQN, grow
 from qas_agents.gadgets import extract
 from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
+    BeamSearch,
+    Evolution,
     GreedySearch,
+    HardwareEfficient,
     RandomPolicy,
     SimulatedAnnealing,
     pauli_pool,
@@ -13,9 +16,12 @@ from qas_agents.searchers import (
 )
 
 __all__ = [
+    "BeamSearch",
     "DQNConfig",
+    "Evolution",
     "GreedySearch",
     "Growth",
+    "HardwareEfficient",
     "MaskedDQN",
     "RandomPolicy",
     "SB3Agent",

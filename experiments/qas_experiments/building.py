@@ -7,7 +7,17 @@ from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
 
-from qas_agents import DQNConfig, GreedySearch, MaskedDQN, RandomPolicy, SB3Agent, SimulatedAnnealing
+from qas_agents import (
+    BeamSearch,
+    DQNConfig,
+    Evolution,
+    GreedySearch,
+    HardwareEfficient,
+    MaskedDQN,
+    RandomPolicy,
+    SB3Agent,
+    SimulatedAnnealing,
+)
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
@@ -45,17 +55,14 @@ def _dqn(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Ag
     return MaskedDQN(env, DQNConfig(**settings), seed, device)
 
 
-def _random(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
-    return RandomPolicy(env, seed)
+def _searcher(kind: Callable[..., Agent]) -> Callable[..., Agent]:
+    """Return the maker of an agent that takes environment, seed and settings."""
 
+    def make(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
+        check_settings(f"agent {kind.__name__!r}", kind, settings)
+        return kind(env, seed, **settings)
 
-def _greedy(env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
-    return GreedySearch(env, seed)
-
-
-def _annealing(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
-    check_settings("agent 'annealing'", SimulatedAnnealing, settings)
-    return SimulatedAnnealing(env, seed, **settings)
+    return make
 
 
 def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **settings: Any) -> Agent:
@@ -65,9 +72,12 @@ def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **sett
 AGENTS: Final[dict[str, Callable[..., Agent]]] = {
     "dqn": _dqn,
     "sb3": _sb3,
-    "random": _random,
-    "greedy": _greedy,
-    "annealing": _annealing,
+    "random": _searcher(RandomPolicy),
+    "greedy": _searcher(GreedySearch),
+    "annealing": _searcher(SimulatedAnnealing),
+    "evolution": _searcher(Evolution),
+    "beam": _searcher(BeamSearch),
+    "hea": _searcher(HardwareEfficient),
 }
 
 

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 import qas_envs  # noqa: F401
-from qas_agents import GreedySearch, RandomPolicy, SimulatedAnnealing, pauli_pool, qubit_adapt, skeleton_floors
+from qas_agents import (
+    BeamSearch,
+    Evolution,
+    GreedySearch,
+    HardwareEfficient,
+    RandomPolicy,
+    SimulatedAnnealing,
+    pauli_pool,
+    qubit_adapt,
+    skeleton_floors,
+)
 from qas_agents.searchers.adapt import append_exponential
 from qas_agents.searchers.pruning import prune, workbench
 from qas_agents.searchers.skeleton import Skeleton, dressed, skeletons
@@ -53,6 +63,60 @@ def test_annealing_finds_the_shortest_circuit_and_repeats_itself() -> None:
     assert len(runs[0]) == 2000 and all(info["num_gates"] <= 12 for info in runs[0])
     solved = [(info["num_two_qubit_gates"], info["num_gates"]) for info in runs[0] if info["success"]]
     assert min(solved) == (1, 3)
+
+
+def test_evolution_finds_the_shortest_circuit_and_repeats_itself() -> None:
+    env = make("QAS-TFIM-v0", num_qubits=2, max_gates=12)
+    settings = {"population": 10, "children": 20, "patience": 10, "start_gates": 8}
+    runs = [infos_of(Evolution(env, 1, **settings), 2000) for _ in range(2)]
+    assert [info["energy"] for info in runs[0]] == [info["energy"] for info in runs[1]]
+    assert len(runs[0]) == 2000 and all(info["num_gates"] <= 12 for info in runs[0])
+    solved = [(info["num_two_qubit_gates"], info["num_gates"]) for info in runs[0] if info["success"]]
+    assert min(solved) == (1, 3)
+
+
+def test_beam_tries_every_extension_of_every_different_state() -> None:
+    """TFIM on two qubits with RY and CZ: after the first level both RY states and one state for all that do nothing."""
+    env = make("QAS-TFIM-v0", num_qubits=2, gates="ry_cz", max_gates=6)
+    lengths = [info["num_gates"] for info in infos_of(BeamSearch(env, 0, width=50), 60)]
+    actions = len(env.catalogue.actions)
+    assert lengths[:actions] == [1] * actions
+    # CZ prepares what is there already, so its state differs from those of the two RY: three parents, each with every
+    # action but those that its frontier forbids (one each)
+    assert lengths[actions : actions + 3 * (actions - 1)] == [2] * 3 * (actions - 1)
+    assert lengths[actions + 3 * (actions - 1)] == 3
+    solved = [info for info in infos_of(BeamSearch(env, 0, width=8), 400) if info["success"]]
+    assert min((info["num_two_qubit_gates"], info["num_gates"]) for info in solved) == (1, 4)
+
+
+def test_hardware_efficient_layers_and_their_refusals() -> None:
+    env = make("QAS-LiH-v0", max_gates=40)
+    infos = infos_of(HardwareEfficient(env, 0, starts=2), 7)
+    assert [info["num_two_qubit_gates"] for info in infos] == [3, 3, 6, 6, 3, 3, 6], "8 + 11 k gates: two layers fit"
+    assert [info["num_gates"] for info in infos][:3] == [19, 19, 30]
+    assert min(info["energy_error"] for info in infos) < 1e-2
+    with pytest.raises(ValueError, match=r"`gates` must offer \('ry', 'rz', 'cx'\)"):
+        HardwareEfficient(make("QAS-Bell-v0"))
+    with pytest.raises(ValueError, match="`max_gates` must hold a layer of 19 legal gates"):
+        HardwareEfficient(make("QAS-LiH-v0", max_gates=10))
+    with pytest.raises(ValueError, match="`couplings` must join each qubit with the next one"):
+        HardwareEfficient(make("QAS-LiH-v0", couplings=[(0, 2), (2, 0), (1, 3), (3, 1), (1, 2), (2, 1)]))
+
+
+@pytest.mark.parametrize(
+    ("make_searcher", "message"),
+    [
+        (lambda env: Evolution(env, population=0), "`population` must be at least 1"),
+        (lambda env: Evolution(env, crossover=2.0), "`crossover` must lie in"),
+        (lambda env: BeamSearch(env, width=0), "`width` must be at least 1"),
+        (lambda env: BeamSearch(env, two_qubit=-1.0), "`two_qubit` must not be negative"),
+        (lambda env: SimulatedAnnealing(env, cold=1.0), "`cold` must be positive and at most 0.1"),
+        (lambda env: SimulatedAnnealing(env, start_gates=0), "`start_gates` must be at least 1"),
+    ],
+)
+def test_bad_settings_of_searchers(make_searcher: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_searcher(make("QAS-TFIM-v0", num_qubits=2))
 
 
 def test_pruned_circuits_cannot_lose_a_gate() -> None:

@@ -2,14 +2,20 @@
 
 from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt
 from qas_agents.searchers.annealing import SimulatedAnnealing
+from qas_agents.searchers.beam import BeamSearch
+from qas_agents.searchers.evolution import Evolution
 from qas_agents.searchers.greedy import GreedySearch
+from qas_agents.searchers.hardware_efficient import HardwareEfficient
 from qas_agents.searchers.random_policy import RandomPolicy
 from qas_agents.searchers.skeleton import Floor, skeleton_floors
 
 __all__ = [
     "AdaptStep",
+    "BeamSearch",
+    "Evolution",
     "Floor",
     "GreedySearch",
+    "HardwareEfficient",
     "RandomPolicy",
     "SimulatedAnnealing",
     "pauli_pool",

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from qas_simulators import Circuit
+
 Angles = tuple[float, ...]
 
 
@@ -30,8 +32,18 @@ class Workbench(Protocol):
         """Tell whether an episode may begin with these actions."""
         ...
 
-    def play(self, actions: Sequence[int], angles: Sequence[Angles] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode with these actions, all angles optimised once; return observation and info."""
+    @property
+    def circuit(self) -> Circuit:
+        """The episode's circuit."""
+        ...
+
+    def play(
+        self, actions: Sequence[int], angles: Sequence[Angles] | None = None, num_scanned: int = 0
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode with these actions, all angles optimised once; return observation and info.
+
+        Angles of the last ``num_scanned`` actions are scanned first; without angles all are.
+        """
         ...
 
 

@@ -1,0 +1,99 @@
+"""Beam search: the most promising circuits of every length, each state once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qas_agents.callbacks import Callback, as_callback
+from qas_agents.searchers.pruning import workbench
+from qas_agents.searchers.whole_circuits import Design, Prices, Trials
+from qas_simulators import StatevectorSimulator
+from qas_simulators.errors import must
+
+
+class BeamSearch:
+    """Extends circuits gate by gate and keeps the cheapest ``width`` of every length, one of each state.
+
+    Every legal action is tried on every circuit kept, its angles scanned and all optimised. Two circuits that prepare
+    the same state (without noise, up to a phase, to six digits) count as one: the cheaper. Where all lengths are done
+    it begins again, twice as wide.
+
+    Args:
+        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        seed: Breaks ties.
+        width: Circuits kept of every length at first.
+        two_qubit: Price of a two-qubit gate.
+        one_qubit: Price of another gate.
+
+    Raises:
+        TypeError: The environment does not serve whole circuits.
+        ValueError: A width or prices out of range.
+    """
+
+    def __init__(
+        self, env: Any, seed: int | None = None, width: int = 16, two_qubit: float = 0.02, one_qubit: float = 0.0
+    ) -> None:
+        if width < 1:
+            raise ValueError(must("width", "be at least 1", width))
+        self.env = env
+        self.num_timesteps = 0
+        self._bench = workbench(env)
+        self._rng = np.random.default_rng(seed)
+        self._prices = Prices(two_qubit, one_qubit)
+        self._width = width
+        self._simulator = StatevectorSimulator()
+
+    def get_env(self) -> Any:
+        """Return the environment."""
+        return self.env
+
+    def learn(
+        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
+    ) -> BeamSearch:
+        """Try ``total_timesteps`` circuits, or until the callback returns False."""
+        listener = as_callback(callback)
+        listener.init_callback(self)
+        self.env.reset(seed=int(self._rng.integers(2**31)))
+        listener.on_training_start(locals(), globals())
+        trials = Trials(self, self._bench, total_timesteps, listener)
+        width = self._width
+        while trials.go_on:
+            self._search(width, trials)
+            width *= 2
+        listener.on_training_end()
+        return self
+
+    def _search(self, width: int, trials: Trials) -> None:
+        """Go through all lengths once."""
+        beam = [Design()]
+        while beam and trials.go_on:
+            found: dict[bytes, tuple[float, float, Design]] = {}
+            for parent in beam:
+                for child in self._children(parent):
+                    if not trials.go_on:
+                        return
+                    played, info = trials.play(child, num_scanned=1)
+                    if info["success"]:
+                        continue  # told, and nothing to gain by going on
+                    key, entry = self._state(), (self._prices.cost(info), float(self._rng.random()), played)
+                    if key not in found or entry[:2] < found[key][:2]:
+                        found[key] = entry
+            beam = [design for *_, design in sorted(found.values(), key=lambda entry: entry[:2])[:width]]
+
+    def _children(self, parent: Design) -> list[Design]:
+        """Return all legal designs with one action more."""
+        catalogue, children = self._bench.catalogue, []
+        for action in range(len(catalogue.actions)):
+            if self._bench.is_legal([*parent.actions, action]):
+                angles = (*parent.angles, (0.0,) * catalogue.num_angles[action])
+                children.append(Design((*parent.actions, action), angles))
+        return children
+
+    def _state(self) -> bytes:
+        """Return what all circuits that prepare the state of the one just played have in common."""
+        state = self._simulator.statevector(self._bench.circuit)
+        largest = state[int(np.argmax(np.abs(state) > np.abs(state).max() - 1e-6))]
+        rounded = np.round(state * (abs(largest) / largest), 6) + 0.0  # no negative zeros
+        return bytes(rounded.tobytes())

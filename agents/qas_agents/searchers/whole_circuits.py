@@ -1,0 +1,165 @@
+"""What searchers over whole circuits share: the price of a circuit, changes of it, and trials that are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qas_agents.callbacks import CallbackObject
+from qas_agents.searchers.pruning import Angles, Workbench
+from qas_simulators.errors import must
+
+_MOST_REFUSALS = 100_000  # illegal designs in a row before a search gives up
+
+
+@dataclass(frozen=True)
+class Design:
+    """A circuit as actions with their angles.
+
+    Attributes:
+        actions: Numbers of the environment's catalogue.
+        angles: A tuple for every action.
+    """
+
+    actions: tuple[int, ...] = ()
+    angles: tuple[Angles, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a circuit costs: its gates, and unless it is a success a fixed price and its error's orders of magnitude.
+
+    Attributes:
+        two_qubit: Price of a two-qubit gate.
+        one_qubit: Price of another gate.
+        unsolved: Price of not being a success.
+
+    Raises:
+        ValueError: A negative price.
+    """
+
+    two_qubit: float = 0.1
+    one_qubit: float = 0.01
+    unsolved: float = 3.0
+
+    def __post_init__(self) -> None:
+        for name in ("two_qubit", "one_qubit", "unsolved"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(must(name, "not be negative", getattr(self, name)))
+
+    def cost(self, info: dict[str, Any]) -> float:
+        """Return the cost of the circuit that an environment's info tells of."""
+        pairs = info["num_two_qubit_gates"]
+        cost = self.two_qubit * pairs + self.one_qubit * (info["num_gates"] - pairs)
+        if not info["success"]:
+            cost += self.unsolved + math.log10(max(1.0, abs(info["energy_error"]) / info["threshold"]))
+        return float(cost)
+
+
+class Changes:
+    """Random designs and random changes of designs.
+
+    Args:
+        bench: Whose actions they are.
+        rng: Source of randomness.
+        start_gates: Actions that a random design tries to hold; illegal ones are left out.
+    """
+
+    def __init__(self, bench: Workbench, rng: np.random.Generator, start_gates: int) -> None:
+        if start_gates < 1:
+            raise ValueError(must("start_gates", "be at least 1", start_gates))
+        self._bench, self._rng, self._start_gates = bench, rng, start_gates
+
+    def random(self) -> Design:
+        """Return a legal random design."""
+        actions: list[int] = []
+        for _ in range(self._start_gates):
+            actions.append(self._action())
+            if not self._bench.is_legal(actions):
+                actions.pop()
+        return Design(tuple(actions), tuple(self._angles(action) for action in actions))
+
+    def changed(self, design: Design) -> Design:
+        """Return a neighbour, which may be illegal: an action inserted, deleted, replaced, or two exchanged."""
+        actions, angles = list(design.actions), list(design.angles)
+        kind = self._rng.integers(4)
+        k = int(self._rng.integers(len(actions) + (kind == 0))) if actions or kind == 0 else 0
+        if kind == 0 or not actions:
+            action = self._action()
+            actions.insert(k, action)
+            angles.insert(k, self._angles(action))
+        elif kind == 1:
+            del actions[k], angles[k]
+        elif kind == 2:
+            actions[k] = self._action()
+            angles[k] = self._angles(actions[k])
+        elif k > 0:
+            actions[k - 1], actions[k] = actions[k], actions[k - 1]
+            angles[k - 1], angles[k] = angles[k], angles[k - 1]
+        return Design(tuple(actions), tuple(angles))
+
+    def crossed(self, first: Design, second: Design) -> Design:
+        """Return the beginning of one design and the end of another, which may be illegal."""
+        head = int(self._rng.integers(len(first.actions) + 1))
+        tail = int(self._rng.integers(len(second.actions) + 1))
+        return Design(first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:])
+
+    def _action(self) -> int:
+        return int(self._rng.integers(len(self._bench.catalogue.actions)))
+
+    def _angles(self, action: int) -> Angles:
+        return tuple(self._rng.uniform(-np.pi, np.pi, self._bench.catalogue.num_angles[action]).tolist())
+
+
+class Trials:
+    """Plays designs and tells a callback of each; counts them as the searcher's steps.
+
+    Args:
+        searcher: Has ``num_timesteps``; shown to the callback as ``self``.
+        bench: Where designs are played.
+        total: How many more may be.
+        listener: Told of each.
+    """
+
+    def __init__(self, searcher: Any, bench: Workbench, total: int, listener: CallbackObject) -> None:
+        self._searcher, self._bench, self._listener = searcher, bench, listener
+        self._end = searcher.num_timesteps + total
+        self._goes_on, self._refused = True, 0
+
+    @property
+    def go_on(self) -> bool:
+        """Whether another design may be played."""
+        return self._goes_on and self._searcher.num_timesteps < self._end
+
+    def is_legal(self, design: Design) -> bool:
+        """Tell whether a design can be played.
+
+        Raises:
+            RuntimeError: None could for very long.
+        """
+        if design.actions and self._bench.is_legal(design.actions):
+            self._refused = 0
+            return True
+        self._refused += 1
+        if self._refused > _MOST_REFUSALS:
+            raise RuntimeError("No legal circuit was found: the gate budget or the mask leaves none.")
+        return False
+
+    def play(self, design: Design, is_last: bool = False, num_scanned: int = 0) -> tuple[Design, dict[str, Any]]:
+        """Play a legal design; return it with optimised angles, and the environment's info.
+
+        Args:
+            design: What to play.
+            is_last: Whether it ends what the callback should call an episode.
+            num_scanned: Of how many of the last actions the angles are scanned first.
+        """
+        _, info = self._bench.play(design.actions, design.angles, num_scanned)
+        optimised = Design(design.actions, tuple(self._bench.angles))  # before the callback, which may play too
+        self._searcher.num_timesteps += 1
+        told = {"self": self._searcher, "infos": [info], "rewards": [0.0], "dones": [is_last]}
+        self._listener.update_locals(told)
+        self._goes_on = self._listener.on_step()
+        return optimised, info
