@@ -5,8 +5,8 @@
 
 The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
 round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
-evaluations as all rounds up to there together, but at most 250,000 steps, twice the loop's. Then the same question from
-problem to problem, the targets in CNOT, and weak fields beside what needs no circuit. A cell is a run folder of
+evaluations as all rounds up to there together, but at most 250,000 steps, from 5 spins on 150,000. Then the same
+question from problem to problem, the targets in CNOT, and weak fields beside what needs no circuit. A cell is a run folder of
 ``qas-train``; finished ones, and rows of the committed results, are not played again.
 """
 
@@ -28,7 +28,8 @@ RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 ACCURACY = 1e-6
 SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
 """Gate budget and energy evaluations of a round, by spins."""
-AGENT = ["agent=dqn_guided", "agent.search_steps=10000", "training.total_timesteps=250000"]
+AGENT = ["agent=dqn_guided", "agent.search_steps=10000"]
+PLENTY = "training.total_timesteps=250000"  # evaluations end it
 QUIET = ["training.progress=false", "training.baselines=false", "training.checkpoint_every=0"]
 ISING = ["env=tfim", "env.gates=ibm", f"+env.problem.accuracy={ACCURACY}"]
 OPPONENTS = ("none", "redundant", "random")
@@ -71,9 +72,9 @@ def settings_of(task: str, variant: str, seed: int) -> list[str]:
     """Return the overrides of ``qas-train``."""
     if task == "TFIM loop":
         rounds = [round_of(f"{{num_qubits: {n}}}", *SPINS[n]) for n in SPINS]
-        return [*ISING, *AGENT, f"rounds=[{', '.join(rounds)}]"]
+        return [*ISING, *AGENT, PLENTY, f"rounds=[{', '.join(rounds)}]"]
     if task in TRANSFERS:
-        return [*TRANSFERS[task][0], *AGENT, *transfer(task, variant)]
+        return [*TRANSFERS[task][0], *AGENT, PLENTY, *transfer(task, variant)]
     if task in TARGETS:
         spins, accuracy, _ = TARGETS[task]
         size = [f"env.problem.num_qubits={spins}", f"env.max_gates={15 * spins}"]
@@ -82,7 +83,7 @@ def settings_of(task: str, variant: str, seed: int) -> list[str]:
     spins = int(task.removeprefix("TFIM-"))
     total = sum(evaluations for n, (_, evaluations) in SPINS.items() if n <= spins)
     settings = [*ISING, *AGENT, f"env.problem.num_qubits={spins}", f"env.max_gates={SPINS[spins][0]}"]
-    settings.append(f"training.max_evaluations={total}")
+    settings += [f"training.max_evaluations={total}", f"training.total_timesteps={250_000 if spins < 5 else 150_000}"]
     gadgets = {"none": None, "redundant": "redundant_cz", "random": random_file(spins, seed)}[variant]
     return [*settings, *([] if gadgets is None else [f"env.gadgets={gadgets}"])]
 

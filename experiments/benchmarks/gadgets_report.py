@@ -52,8 +52,8 @@ def ising(rows: list[Row]) -> list[str]:
         "## The critical Ising chain, IBM's native gates",
         "",
         "The loop's rounds go from 2 to 6 spins; the evaluations of earlier rounds are in brackets. Its opponents are",
-        "given the evaluations of all rounds up to there, but at most 250,000 steps, twice the loop's (circuits with",
-        "few angles cost few evaluations). qubit-ADAPT has gates of its own: CX, H, S and rotations.",
+        "given the evaluations of all rounds up to there, but at most 250,000 steps, from 5 spins on 150,000: circuits",
+        "with few angles cost few evaluations. qubit-ADAPT has gates of its own: CX, H, S and rotations.",
     ]
     for spins in SPINS:
         of_size = [row for row in rows if row["task"] == f"TFIM-{spins}"]
