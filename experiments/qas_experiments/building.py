@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
@@ -22,7 +24,7 @@ from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
 from qas_experiments.settings import EnvSettings, TrainSettings
-from qas_simulators.errors import unknown_name
+from qas_simulators.errors import must, unknown_name
 
 
 class Agent(Protocol):
@@ -33,8 +35,23 @@ class Agent(Protocol):
         ...
 
 
-def make_environment(settings: TrainSettings, *, evaluation: bool = False) -> CircuitBuildingEnv:
-    """Build the environment; for evaluation success is the problem's accuracy and episodes are not cut at random."""
+def make_environment(
+    settings: TrainSettings, *, evaluation: bool = False, is_silent: bool = False
+) -> CircuitBuildingEnv:
+    """Build the environment.
+
+    Args:
+        settings: Of it, its noise and optimiser.
+        evaluation: Success is the problem's accuracy, and episodes are not cut at random.
+        is_silent: Do not say what is unwise; it was said before.
+
+    Raises:
+        ValueError: Settings that do not fit.
+    """
+    if is_silent:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return make_environment(settings, evaluation=evaluation)
     env = settings.env
     if env.id not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
@@ -69,6 +86,21 @@ def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **sett
     return SB3Agent(env, algorithm, settings, seed, device)
 
 
+def _external(
+    env: CircuitBuildingEnv, seed: int, device: str, target: str, settings: dict[str, Any] | None = None
+) -> Agent:
+    """Build an agent from outside: ``Agent(env, seed=seed, **settings)``, with :meth:`Agent.learn`."""
+    module, _, name = target.partition(":")
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(must("agent", f"name a class as package.module:Class ({error})", target)) from None
+    agent: Agent = kind(env, seed=seed, **(settings or {}))
+    if not callable(getattr(agent, "learn", None)):
+        raise ValueError(must("agent", "have a method learn(total_timesteps, callback)", target))
+    return agent
+
+
 AGENTS: Final[dict[str, Callable[..., Agent]]] = {
     "dqn": _dqn,
     "sb3": _sb3,
@@ -78,6 +110,7 @@ AGENTS: Final[dict[str, Callable[..., Agent]]] = {
     "evolution": _searcher(Evolution),
     "beam": _searcher(BeamSearch),
     "hea": _searcher(HardwareEfficient),
+    "external": _external,
 }
 
 

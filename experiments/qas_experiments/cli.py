@@ -27,7 +27,7 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     A mistake of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
-    sys.argv[1:] = [_open_component(argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = [opened for argument in sys.argv[1:] for opened in _opened(argument)]
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         check_overrides(config_name, overrides)
@@ -43,9 +43,17 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     hydra.main(version_base="1.3", config_path="pkg://" + _CONF, config_name=config_name)(task)()
 
 
-def _open_component(argument: str) -> str:
-    """Let ``env.reward.two_qubit=0.5`` add a setting that no YAML file lists; the component checks it later."""
-    return f"++{argument}" if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument) else argument
+def _opened(argument: str) -> list[str]:
+    """Let arguments name what no YAML file lists.
+
+    ``env.reward.two_qubit=0.5`` adds a setting, which the component checks later; ``agent=package.module:Agent`` is an
+    agent from outside.
+    """
+    if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument):
+        return [f"++{argument}"]
+    if outside := re.fullmatch(r"agent=([\w.]+:\w+)", argument):
+        return ["agent=external", f"agent.target='{outside.group(1)}'"]
+    return [argument]
 
 
 def fail(error: Exception) -> NoReturn:

@@ -6,15 +6,13 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from qas_agents.gadgets import ScoreSettings, extract, merged, standalone, used
 from qas_envs.gadget_sets import gadgets_of
-from qas_experiments.runs import RunFolder, new_folder, read_circuits
+from qas_experiments.runs import RunFolder, new_folder, overridden, read_circuits
 from qas_experiments.settings import ExtractionSettings, TrainSettings
 from qas_simulators import Gadget, save_gadgets
 from qas_simulators.errors import must
@@ -71,11 +69,7 @@ def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
     for name in _OWN:
         if name in overrides:
             raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
-    try:
-        config = OmegaConf.merge(OmegaConf.structured(settings), {**overrides, "rounds": [], "resume": None})
-        return cast(TrainSettings, OmegaConf.to_object(config))
-    except OmegaConfBaseException as error:
-        raise ValueError(f"{must('rounds', 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
+    return overridden(settings, {**overrides, "rounds": [], "resume": None}, "rounds")
 
 
 def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:

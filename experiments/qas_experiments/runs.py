@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import sys
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from qas_experiments.recorder import Found
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
+_NAMED = ("agent", "optimizer", "noise")
 _PACKAGES = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "torch", "hydra-core", "qiskit")
 
 
@@ -144,8 +147,31 @@ def settings_of(path: Path) -> TrainSettings:
     """
     if not (path / "config.yaml").exists():
         raise ValueError(must("run", "name the folder of a run", str(path)))
-    merged = OmegaConf.merge(OmegaConf.structured(TrainSettings), OmegaConf.load(path / "config.yaml"))
-    return cast(TrainSettings, OmegaConf.to_object(merged))
+    return settings_from(OmegaConf.load(path / "config.yaml"))
+
+
+def settings_from(content: Any) -> TrainSettings:
+    """Return the settings that a mapping holds.
+
+    Raises:
+        ValueError: Settings that do not fit.
+    """
+    return overridden(TrainSettings(), content, "settings")
+
+
+def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSettings:
+    """Return settings with some of them changed; an agent, optimiser or noise with a name replaces the other whole.
+
+    Raises:
+        ValueError: Overrides that do not fit; ``what`` names them.
+    """
+    named: dict[str, Any] = {name: {} for name in _NAMED if "name" in (overrides.get(name) or {})}
+    settings = dataclasses.replace(settings, **named)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(settings), overrides)
+        return cast(TrainSettings, OmegaConf.to_object(merged))
+    except OmegaConfBaseException as error:
+        raise ValueError(f"{must(what, 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
 
 
 def require_unfinished(path: Path) -> None:

@@ -94,7 +94,9 @@ class Session:
         return self._interrupt.requested or self._is_spent()
 
     def _is_spent(self) -> bool:
-        return 0 < self._training.max_evaluations <= self.recorder.evaluations
+        training, recorder = self._training, self.recorder
+        is_late = 0 < training.max_seconds <= recorder.seconds
+        return is_late or 0 < training.max_evaluations <= recorder.evaluations
 
     def _after_step(self) -> None:
         every = self._training.checkpoint_every

@@ -41,6 +41,7 @@ class TrainingSettings:
 
     total_timesteps: int = 100_000
     max_evaluations: int = 0  # energies after which training ends too; 0 for as many as it takes
+    max_seconds: float = 0.0  # the same for wall time
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of PyTorch; more than one changes the last bits
@@ -81,9 +82,39 @@ class TrainSettings:
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
 
 
+@dataclass
+class SuiteSettings:
+    """A benchmark's instances, each with the same budgets and seeds."""
+
+    name: str = MISSING
+    instances: dict[str, Any] = MISSING  # by name: overrides of qas-train's settings
+    seeds: int = 5
+    total_timesteps: int = 1_000_000
+    max_evaluations: int = 1_000_000
+    max_seconds: float = 600.0
+
+
+@dataclass
+class BenchmarkSettings:
+    """Everything ``qas-benchmark`` reads."""
+
+    suite: SuiteSettings = field(default_factory=SuiteSettings)
+    agent: dict[str, Any] = MISSING
+    optimizer: dict[str, Any] = MISSING
+    label: str | None = None  # what tables call the agent; by default the name of its option
+    instances: list[str] | None = None  # some of the suite's; by default all
+    seeds: list[int] | None = None  # by default 0, 1, ... as many as the suite wants
+    workers: int = 1  # cells at once
+    folder: str = "runs/benchmark"
+    records: str = "runs/benchmark/records.sqlite"
+    merge: str | None = None  # a file of records to add to ours first
+
+
 def register_schemas() -> None:
     """Tell Hydra about the schemas."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSettings)
+    store.store(name="benchmark_schema", node=BenchmarkSettings)
+    store.store(group="suite", name="schema", node=SuiteSettings)
     store.store(group="env", name="schema", node=EnvSettings)
     store.store(group="training", name="schema", node=TrainingSettings)

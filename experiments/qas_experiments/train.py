@@ -90,6 +90,8 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
+    if (frozen := policies.get("frozen policy, best")) is not None:
+        folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
     write_circuits(folder, recorder.kept)
     _show(env, rows, folder, console)
     return summary
@@ -100,7 +102,7 @@ def _check(training: TrainingSettings) -> None:
     for name in ("total_timesteps", "threads", "evaluate_every"):
         if getattr(training, name) < 1:
             raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
-    for name in ("seed", "checkpoint_every", "max_evaluations"):
+    for name in ("seed", "checkpoint_every", "max_evaluations", "max_seconds"):
         if getattr(training, name) < 0:
             raise ValueError(must(f"training.{name}", "not be negative", getattr(training, name)))
 
@@ -141,9 +143,7 @@ def _play_baselines(
         if interrupt.requested:
             console.print(f"interrupted: {name} was not played", highlight=False)
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # said before training
-            env = make_environment(settings, evaluation=True)
+        env = make_environment(settings, evaluation=True, is_silent=True)
 
         def should_stop() -> bool:
             bar.update(other)  # noqa: B023  called within this iteration only

@@ -1,0 +1,183 @@
+"""Records: one row per finished cell of a benchmark, only ever added, in one SQLite file.
+
+A record holds everything that its figures follow from: settings, versions, machine, and circuits as OpenQASM 3 with the
+energies they are said to have. Its hash is that of all of this, so that a record that was changed is found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from qas_envs.problems import Problem
+from qas_simulators.errors import must
+
+FORMAT = 1
+_TABLE = """
+CREATE TABLE IF NOT EXISTS records (
+    hash TEXT PRIMARY KEY, format INTEGER NOT NULL, suite TEXT NOT NULL, instance TEXT NOT NULL, agent TEXT NOT NULL,
+    seed INTEGER NOT NULL, settings_hash TEXT NOT NULL, content TEXT NOT NULL
+)"""
+_INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
+_NOT_SETTINGS = ("run", "resume")  # where a run lies does not change what it finds
+
+
+@dataclass(frozen=True)
+class Record:
+    """One cell.
+
+    Attributes:
+        suite: Name of the suite.
+        instance: Name of the instance in it.
+        agent: What the tables call the agent.
+        seed: Of the run.
+        instance_hash: Of the Hamiltonian; see :func:`instance_hash`.
+        settings: All of ``qas-train``.
+        versions: Of packages.
+        machine: Kind of processor and system.
+        command: What makes the record again.
+        figures: Steps, evaluations, seconds and so on.
+        circuits: By name: OpenQASM 3, energy, error and counts.
+    """
+
+    suite: str
+    instance: str
+    agent: str
+    seed: int
+    instance_hash: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    machine: str
+    command: str
+    figures: dict[str, Any]
+    circuits: dict[str, dict[str, Any]]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the content."""
+        return _digest(asdict(self))
+
+    @property
+    def settings_hash(self) -> str:
+        """SHA-256 of the settings, but for where the run lies."""
+        return settings_hash(self.settings)
+
+
+def settings_hash(settings: dict[str, Any]) -> str:
+    """Return the SHA-256 of settings, but for where the run lies."""
+    return _digest({name: value for name, value in settings.items() if name not in _NOT_SETTINGS})
+
+
+def instance_hash(problem: Problem) -> str:
+    """Return the SHA-256 of a Hamiltonian's terms, to ten digits after the point."""
+    return _digest({label: round(value, 10) + 0.0 for label, value in problem.hamiltonian.terms().items()})
+
+
+def machine_name() -> str:
+    """Return what kind of machine this is; nothing that names it."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+class Records:
+    """The records of one file.
+
+    Args:
+        path: The file; it is made when the first record is added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, record: Record) -> bool:
+        """Add a record; return False if it is there already.
+
+        Raises:
+            ValueError: Another record of the same cell is there, or the file cannot be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        key = (record.suite, record.instance, record.agent, record.seed, record.settings_hash)
+        with self._open() as database:
+            database.execute(_TABLE)
+            database.execute(_INDEX)
+            cell = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
+            known = database.execute(f"SELECT hash FROM records WHERE {cell}", key).fetchone()
+            if known is not None:
+                if known[0] == record.hash:
+                    return False
+                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
+                raise ValueError(must("record", f"be the only one of its cell in {self.path}", where))
+            content = json.dumps(asdict(record), ensure_ascii=False)
+            row = (record.hash, FORMAT, *key, content)
+            database.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return True
+
+    def has(self, suite: str, instance: str, agent: str, seed: int, settings: dict[str, Any]) -> bool:
+        """Tell whether a cell with these settings is there."""
+        cell = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
+        key = (suite, instance, agent, seed, settings_hash(settings))
+        if not self.path.exists():
+            return False
+        with self._open() as database:
+            return database.execute(f"SELECT 1 FROM records WHERE {cell}", key).fetchone() is not None
+
+    def __iter__(self) -> Iterator[Record]:
+        """Return all records, in the order in which they were added.
+
+        Raises:
+            ValueError: A record of another format, or one that was changed; the message says which.
+        """
+        if not self.path.exists():
+            return
+        with self._open() as database:
+            rows = database.execute("SELECT hash, format, content FROM records ORDER BY rowid").fetchall()
+        for digest, number, content in rows:
+            if number != FORMAT:
+                raise ValueError(must("format", f"be {FORMAT} in {self.path} (record {digest[:12]})", number))
+            record = Record(**json.loads(content))
+            if record.hash != digest:
+                raise ValueError(
+                    must("hash", f"fit the content of record {digest[:12]} in {self.path}", record.hash[:12])
+                )
+            yield record
+
+    def merge(self, other: Path) -> int:
+        """Add the records of another file; return how many were new.
+
+        Raises:
+            ValueError: Something is wrong with one of them; none is added then.
+        """
+        if not other.is_file():
+            raise ValueError(must("records", "name a file of records", str(other)))
+        theirs = list(Records(other))
+        mine = {self._cell(record): record.hash for record in self}
+        for record in theirs:
+            if mine.get(self._cell(record), record.hash) != record.hash:
+                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
+                raise ValueError(must("record", f"say the same of a cell in {self.path} and {other}", where))
+        return sum(self.add(record) for record in theirs)
+
+    @staticmethod
+    def _cell(record: Record) -> tuple[Any, ...]:
+        return record.suite, record.instance, record.agent, record.seed, record.settings_hash
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection whose changes are all made, or none."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=60.0)) as database, database:
+                yield database
+        except sqlite3.Error as error:
+            raise ValueError(
+                must("records", f"be a file of records that can be used ({error})", str(self.path))
+            ) from None

@@ -1,0 +1,65 @@
+"""Tables of a suite's records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from qas_experiments.benchmark.records import Record
+from qas_experiments.statistics import iqm_interval, iqm_with_interval, wilson_interval
+
+_SMALLEST = 1e-12  # errors below are rounding
+
+
+def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
+    """Return a table for every instance: agents in rows, figures over seeds in columns."""
+    tables = []
+    for instance in dict.fromkeys(record.instance for record in records):
+        of_instance = [record for record in records if record.instance == instance]
+        table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1))
+        table.add_column("agent")
+        for column in ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s"):
+            table.add_column(column, justify="right")
+        for agent in dict.fromkeys(record.agent for record in of_instance):
+            table.add_row(agent, *row_of([record for record in of_instance if record.agent == agent]))
+        tables.append(table)
+    return tables
+
+
+def row_of(records: Sequence[Record]) -> list[str]:
+    """Return the figures of one agent on one instance.
+
+    Share solved with its 95 % score interval; the best error (interquartile mean of its logarithm, bootstrap interval);
+    CNOT and depth of the solutions; evaluations to the first; the frozen policy.
+    """
+    best = [record.circuits["best"] for record in records]
+    is_solved = [is_solution(record, "best") for record in records]
+    solved = [circuit for circuit, yes in zip(best, is_solved, strict=True) if yes]
+    low, high = wilson_interval(len(solved), len(records))
+    frozen = [record.circuits["frozen"] for record in records if is_solution(record, "frozen")]
+    first = [record.figures["first_solved"][0] for record in records if record.figures["first_solved"]]
+    has_policy = any("frozen" in record.circuits for record in records)
+    return [
+        f"{len(solved)}/{len(records)} [{low:.2f}, {high:.2f}]",
+        error_with_interval([circuit["energy_error"] for circuit in best]),
+        iqm_with_interval([circuit["two_qubit_gates"] for circuit in solved]),
+        iqm_with_interval([circuit["depth"] for circuit in solved]),
+        iqm_with_interval(first),
+        f"{len(frozen)}/{len(records)}" if has_policy else "-",
+        iqm_with_interval([circuit["two_qubit_gates"] for circuit in frozen]),
+        f"{np.median([record.figures['seconds'] for record in records]):.0f}",
+    ]
+
+
+def is_solution(record: Record, name: str) -> bool:
+    """Tell whether a circuit's true error lies below the accuracy."""
+    return name in record.circuits and record.circuits[name]["energy_error"] < record.figures["accuracy"]
+
+
+def error_with_interval(errors: Sequence[float]) -> str:
+    """Return the interquartile mean of errors on a logarithmic scale, with its interval."""
+    mean, low, high = (10**value for value in iqm_interval(np.log10(np.maximum(errors, _SMALLEST)).tolist()))
+    return f"{mean:.1e}" if np.isclose(low, high) else f"{mean:.1e} [{low:.1e}, {high:.1e}]"
