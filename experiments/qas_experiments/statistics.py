@@ -1,4 +1,4 @@
-"""Interquartile means with bootstrap intervals.
+"""Interquartile means with bootstrap intervals, performance profiles, probabilities of improvement.
 
 References:
     Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice", arXiv:2108.13264.
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap, trim_mean
+
+from qas_simulators.errors import must
 
 
 def iqm(values: Any, axis: int = -1) -> Any:
@@ -26,7 +28,7 @@ def iqm_interval(values: Sequence[float], resamples: int = 10_000) -> tuple[floa
     """
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
-        raise ValueError("Argument `values` must not be empty.")
+        raise ValueError(must("values", "not be empty", values))
     if data.size == 1 or np.ptp(data) == 0:
         return float(data.mean()), float(data.min()), float(data.max())
     rng = np.random.default_rng(0)
@@ -50,6 +52,55 @@ def iqm_with_interval(values: Sequence[float]) -> str:
 
 def _short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def performance_profile(scores: Sequence[float], thresholds: Sequence[float]) -> list[float]:
+    """Return the share of runs with a score above each threshold (Agarwal et al., section 4.2).
+
+    Examples:
+        >>> performance_profile([1.0, 2.0, 3.0, 4.0], [0.0, 2.0, 5.0])
+        [1.0, 0.5, 0.0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.size == 0:
+        raise ValueError(must("scores", "not be empty", scores))
+    return [float(np.mean(values > threshold)) for threshold in thresholds]
+
+
+def probability_of_improvement(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], resamples: int = 2000
+) -> tuple[float, float, float]:
+    """Return how likely a run of one agent scores above a run of another, with its 95 % bootstrap interval.
+
+    The mean over tasks of the Mann-Whitney statistic, ties counting half (Agarwal et al., section 4.3); runs are
+    resampled within each task.
+
+    Args:
+        first: Scores of one agent, by task; larger is better.
+        second: Scores of the other, of the same tasks.
+        resamples: Of the bootstrap.
+
+    Raises:
+        ValueError: Other tasks, or one without runs.
+
+    Examples:
+        >>> probability_of_improvement([[2.0, 3.0]], [[1.0, 1.0]])
+        (1.0, 1.0, 1.0)
+    """
+    if not first or len(first) != len(second) or any(not len(scores) for scores in (*first, *second)):
+        raise ValueError(must("scores", "hold runs of the same tasks", (list(map(len, first)), list(map(len, second)))))
+    pairs = [
+        (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in zip(first, second, strict=True)
+    ]
+    rng = np.random.default_rng(0)
+    drawn = [np.mean([_wins(rng.choice(a, len(a)), rng.choice(b, len(b))) for a, b in pairs]) for _ in range(resamples)]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(np.mean([_wins(a, b) for a, b in pairs])), float(low), float(high)
+
+
+def _wins(first: Any, second: Any) -> float:
+    differences = first[:, None] - second[None, :]
+    return float(np.mean((differences > 0) + 0.5 * (differences == 0)))
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
