@@ -13,6 +13,7 @@ from qas_agents.searchers import (
     pauli_pool,
     qubit_adapt,
     skeleton_floors,
+    usual_pool,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "pauli_pool",
     "qubit_adapt",
     "skeleton_floors",
+    "usual_pool",
 ]

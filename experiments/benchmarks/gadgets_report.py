@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gadgets import ACCURACY, RESULTS, SPINS, TARGETS, TRANSFERS, WEAK_FIELDS, cells
 
-from qas_agents import pauli_pool, qubit_adapt
+from qas_agents import qubit_adapt, usual_pool
 from qas_envs.problems import PROBLEMS
 from qas_experiments.statistics import iqm_interval, iqm_with_interval
 
@@ -65,7 +65,7 @@ def ising(rows: list[Row]) -> list[str]:
             if some:
                 lines.append(line_of(_NAMES[variant] if spins > 2 or variant != "learned" else "no gadgets yet", some))
         problem = PROBLEMS["tfim"](num_qubits=spins)
-        for step in qubit_adapt(problem.hamiltonian, pauli_pool(spins, (1, 2)), 80):
+        for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), 80):
             error = step.energy - problem.ground_energy
             if error < ACCURACY:
                 break

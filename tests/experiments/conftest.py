@@ -11,7 +11,8 @@ import hydra
 import pytest
 from omegaconf import OmegaConf
 
-from qas_experiments.settings import TrainSettings, register_schemas
+from qas_experiments.benchmark.command import benchmark
+from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
 from qas_experiments.train import train
 
 QUICK = [
@@ -54,3 +55,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "first"
     train(compose(*QUICK, "training.baselines=true", "env=tfim", "env.problem.num_qubits=2", f"run={path}"))
     return path
+
+
+SMALL = [
+    "suite=quick",
+    "agent=annealing",
+    "instances=[H2-4,TFIM-3]",
+    "seeds=[0]",
+    "suite.max_evaluations=3000",
+    "suite.total_timesteps=2000",
+]
+
+
+def composed(folder: Path, *overrides: str) -> BenchmarkSettings:
+    register_schemas()
+    places = [f"folder={folder / 'cells'}", f"records={folder / 'records.sqlite'}"]
+    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
+        settings = OmegaConf.to_object(hydra.compose("benchmark", [*overrides, *places]))
+    assert isinstance(settings, BenchmarkSettings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small benchmark: ``cells`` and ``records.sqlite``; tests add nothing to them."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    benchmark(composed(folder, *SMALL))
+    return folder

@@ -13,41 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
-from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.command import Cell, benchmark, cells_of, locked, play, play_all
 from qas_experiments.benchmark.records import Record, Records
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
-from qas_experiments.settings import BenchmarkSettings, register_schemas
-from tests.experiments.conftest import conf
-
-SMALL = [
-    "suite=quick",
-    "agent=annealing",
-    "instances=[H2-4,TFIM-3]",
-    "seeds=[0]",
-    "suite.max_evaluations=3000",
-    "suite.total_timesteps=2000",
-]
-
-
-def composed(folder: Path, *overrides: str) -> BenchmarkSettings:
-    register_schemas()
-    places = [f"folder={folder / 'cells'}", f"records={folder / 'records.sqlite'}"]
-    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
-        settings = OmegaConf.to_object(hydra.compose("benchmark", [*overrides, *places]))
-    assert isinstance(settings, BenchmarkSettings)
-    return settings
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("benchmark")
-    benchmark(composed(folder, *SMALL))
-    return folder
+from tests.experiments.conftest import SMALL, composed, conf
 
 
 @pytest.fixture

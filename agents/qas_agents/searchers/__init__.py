@@ -1,6 +1,6 @@
 """Searchers that do not learn, in the shape of agents."""
 
-from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt
+from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt, usual_pool
 from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.beam import BeamSearch
 from qas_agents.searchers.evolution import Evolution
@@ -21,4 +21,5 @@ __all__ = [
     "pauli_pool",
     "qubit_adapt",
     "skeleton_floors",
+    "usual_pool",
 ]

@@ -59,6 +59,17 @@ def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", od
     return pool
 
 
+def usual_pool(hamiltonian: PauliSum) -> list[str]:
+    """Return the pool that is usual for a Hamiltonian: no string acts on more qubits than its terms do, 4 at most.
+
+    With terms of more than two letters on more than four qubits, as of molecules: even strings of X and Y only.
+    """
+    weight = max(sum(letter != "I" for letter in label) for label in hamiltonian.terms())
+    if hamiltonian.num_qubits > 4 and weight > 2:
+        return pauli_pool(hamiltonian.num_qubits, (2, 4), "XY")
+    return pauli_pool(hamiltonian.num_qubits, range(1, min(weight, 4) + 1))
+
+
 def append_exponential(circuit: Circuit, label: str, angle: float = 0.0) -> None:
     """Append ``exp(-i angle / 2 P)`` for the string of a label: basis changes, a chain of CX, one RZ, and back."""
     factors = [(qubit, letter) for qubit, letter in enumerate(reversed(label)) if letter != "I"]

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS records (
     seed INTEGER NOT NULL, settings_hash TEXT NOT NULL, content TEXT NOT NULL
 )"""
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
+_CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
 _NOT_SETTINGS = ("run", "resume")  # where a run lies does not change what it finds
 
 
@@ -63,6 +64,11 @@ class Record:
     def hash(self) -> str:
         """SHA-256 of the content."""
         return _digest(asdict(self))
+
+    @property
+    def cell(self) -> tuple[Any, ...]:
+        """What no two records of a file share: suite, instance, agent, seed, settings."""
+        return self.suite, self.instance, self.agent, self.seed, self.settings_hash
 
     @property
     def settings_hash(self) -> str:
@@ -106,30 +112,27 @@ class Records:
             ValueError: Another record of the same cell is there, or the file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        key = (record.suite, record.instance, record.agent, record.seed, record.settings_hash)
         with self._open() as database:
             database.execute(_TABLE)
             database.execute(_INDEX)
-            cell = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
-            known = database.execute(f"SELECT hash FROM records WHERE {cell}", key).fetchone()
+            known = database.execute(f"SELECT hash FROM records WHERE {_CELL}", record.cell).fetchone()
             if known is not None:
                 if known[0] == record.hash:
                     return False
                 where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
                 raise ValueError(must("record", f"be the only one of its cell in {self.path}", where))
             content = json.dumps(asdict(record), ensure_ascii=False)
-            row = (record.hash, FORMAT, *key, content)
+            row = (record.hash, FORMAT, *record.cell, content)
             database.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
         return True
 
     def has(self, suite: str, instance: str, agent: str, seed: int, settings: dict[str, Any]) -> bool:
         """Tell whether a cell with these settings is there."""
-        cell = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
         key = (suite, instance, agent, seed, settings_hash(settings))
         if not self.path.exists():
             return False
         with self._open() as database:
-            return database.execute(f"SELECT 1 FROM records WHERE {cell}", key).fetchone() is not None
+            return database.execute(f"SELECT 1 FROM records WHERE {_CELL}", key).fetchone() is not None
 
     def __iter__(self) -> Iterator[Record]:
         """Return all records, in the order in which they were added.
@@ -160,16 +163,12 @@ class Records:
         if not other.is_file():
             raise ValueError(must("records", "name a file of records", str(other)))
         theirs = list(Records(other))
-        mine = {self._cell(record): record.hash for record in self}
+        mine = {record.cell: record.hash for record in self}
         for record in theirs:
-            if mine.get(self._cell(record), record.hash) != record.hash:
+            if mine.get(record.cell, record.hash) != record.hash:
                 where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
                 raise ValueError(must("record", f"say the same of a cell in {self.path} and {other}", where))
         return sum(self.add(record) for record in theirs)
-
-    @staticmethod
-    def _cell(record: Record) -> tuple[Any, ...]:
-        return record.suite, record.instance, record.agent, record.seed, record.settings_hash
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

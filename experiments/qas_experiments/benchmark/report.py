@@ -1,0 +1,248 @@
+"""``qas-report``: a site of all records that works from disk, every circuit verified once more before it is shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from qas_agents import qubit_adapt, skeleton_floors, usual_pool
+from qas_envs.problems import Problem
+from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmark.tables import is_solution, row_of
+from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.building import make_environment
+from qas_experiments.cli import fail
+from qas_experiments.runs import settings_from
+from qas_experiments.statistics import iqm
+from qas_simulators import Circuit, StatevectorSimulator
+from qas_simulators.errors import must
+
+_SITE = "qas_experiments.benchmark.site"
+_ADAPT_OPERATORS = 30
+_MOST_QUBITS_FOR_FLOORS = 4
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="qas-report", description=__doc__)
+    parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
+    parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
+    parser.add_argument("--title", default="Quantum architecture search: who finds what")
+    parser.add_argument("--floors", type=int, default=3, help="longest skeletons of exhaustive search, up to 4 qubits")
+    given = parser.parse_args()
+    try:
+        told, left_out = report(given.records, given.out, given.title, given.floors)
+    except ValueError as error:
+        fail(error)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for line in left_out:
+        console.print(f"left out: {line}", highlight=False, soft_wrap=True)
+    console.print(f"{told} records in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
+    if left_out:
+        raise SystemExit(1)
+
+
+def report(paths: Sequence[Path], out: Path, title: str, floors: int = 3) -> tuple[int, list[str]]:
+    """Write the site of some files of records.
+
+    Returns:
+        How many records are shown, and why the others are not, a line each.
+
+    Raises:
+        ValueError: No records, or files that contradict each other or were changed.
+    """
+    records = _all_records(paths)
+    if not records:
+        raise ValueError(must("records", "name files with records", [str(path) for path in paths]))
+    shown, left_out = [], []
+    for record in track(records, "verifying", disable=not sys.stdout.isatty()):
+        faults = faults_of(record)
+        if faults:
+            left_out.append(f"{record.instance}, {record.agent}, seed {record.seed}: {'; '.join(faults)}")
+        else:
+            shown.append(record)
+    write_site(shown, out, title, references(shown, floors))
+    return len(shown), left_out
+
+
+def _all_records(paths: Iterable[Path]) -> list[Record]:
+    """Return the records of all files, each once."""
+    found: dict[tuple[Any, ...], Record] = {}
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(must("records", "name files of records", str(path)))
+        for record in Records(path):
+            known = found.setdefault(record.cell, record)
+            if known.hash != record.hash:
+                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
+                raise ValueError(must("records", "say the same of a cell in all files", where))
+    return list(found.values())
+
+
+def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str, Any]) -> None:
+    """Write ``index.html`` and a file per record, which it loads when its circuit is opened."""
+    (out / "circuits").mkdir(parents=True, exist_ok=True)
+    for record in records:
+        content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
+        for circuit in content["circuits"].values():
+            circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
+        script = f"qasRecord({json.dumps(content, ensure_ascii=False)});\n"
+        (out / "circuits" / f"{record.hash}.js").write_text(script, encoding="utf-8")
+    data = {"board": _board(records), "records": _rows(records), "points": _points(records), "references": marks}
+    seeds = len({(record.suite, record.instance, record.agent) for record in records})
+    summary = f"{len(records):,} verified records of {seeds} pairs of agent and instance. "
+    summary += "Errors are always against the exact ground energy."
+    page = Template(_asset("page.html")).substitute(
+        title=_escaped(title),
+        summary=summary,
+        style=_asset("style.css"),
+        script=_asset("script.js"),
+        data=json.dumps(data, ensure_ascii=False).replace("</", "<\\/"),
+    )
+    draft = out / ".index.html.part"
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(out / "index.html")
+
+
+def _asset(name: str) -> str:
+    return files(_SITE).joinpath(name).read_text(encoding="utf-8")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return a row for every agent on every instance, with numbers to sort by and texts to read."""
+    groups: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.suite, record.instance, record.agent), []).append(record)
+    board = []
+    for (suite, instance, agent), some in groups.items():
+        solved, error, cnot, depth, first, frozen, frozen_cnot, _ = row_of(some)
+        best = [record.circuits["best"] for record in some if is_solution(record, "best")]
+        of_policy = [record.circuits["frozen"] for record in some if is_solution(record, "frozen")]
+        evaluations = [record.figures["first_solved"][0] for record in some if record.figures["first_solved"]]
+        board.append(
+            {
+                "suite": suite,
+                "instance": instance,
+                "agent": agent,
+                "share": len(best) / len(some),
+                "solved": solved,
+                "error": float(iqm([record.circuits["best"]["energy_error"] for record in some])),
+                "error_text": error,
+                "cnot": _mean([circuit["two_qubit_gates"] for circuit in best]),
+                "cnot_text": cnot,
+                "depth": _mean([circuit["depth"] for circuit in best]),
+                "depth_text": depth,
+                "first": _mean(evaluations),
+                "first_text": first,
+                "frozen_share": len(of_policy) / len(some),
+                "frozen": frozen,
+                "frozen_cnot": _mean([circuit["two_qubit_gates"] for circuit in of_policy]),
+                "frozen_cnot_text": frozen_cnot,
+            }
+        )
+    return board
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(iqm(values)) if len(values) else None
+
+
+def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    rows = []
+    for record in records:
+        best = record.circuits["best"]
+        rows.append(
+            {
+                "hash": record.hash,
+                "suite": record.suite,
+                "instance": record.instance,
+                "agent": record.agent,
+                "seed": record.seed,
+                "solved": is_solution(record, "best"),
+                "error": best["energy_error"],
+                "cnot": best["two_qubit_gates"],
+                "gates": best["gates"],
+                "depth": best["depth"],
+                "evaluations": record.figures["evaluations"],
+                "seconds": round(record.figures["seconds"], 2),
+            }
+        )
+    return rows
+
+
+def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return the marks of the plots: the circuits of every record that no other of its own beats."""
+    points = []
+    for record in records:
+        for name, circuit in record.circuits.items():
+            if name.startswith("front") or name == "frozen":
+                points.append(
+                    {
+                        "hash": record.hash,
+                        "circuit": name,
+                        "suite": record.suite,
+                        "instance": record.instance,
+                        "agent": record.agent,
+                        "seed": record.seed,
+                        "cnot": circuit["two_qubit_gates"],
+                        "error": max(circuit["energy_error"], 1e-16),
+                    }
+                )
+    return points
+
+
+# -- what results stand beside -----------------------------------------------------------------------------------------
+
+
+def references(records: Sequence[Record], floors: int) -> dict[str, Any]:
+    """Return, for every instance without noise, trivial errors, qubit-ADAPT's path and the floors of few CNOT."""
+    found: dict[str, Any] = {}
+    for record in records:
+        if record.instance in found:
+            continue
+        env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
+        if isinstance(env.simulator, StatevectorSimulator):
+            found[record.instance] = _reference(env.problem, floors)
+    return found
+
+
+def _reference(problem: Problem, floors: int) -> dict[str, Any]:
+    ground, hamiltonian = problem.ground_energy, problem.hamiltonian
+    path = []
+    for step in qubit_adapt(hamiltonian, usual_pool(hamiltonian), _ADAPT_OPERATORS):
+        path.append([step.circuit.num_two_qubit_gates, max(step.energy - ground, 1e-16)])
+        if path[-1][1] < 1e-9:
+            break
+    bounds = []
+    if problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
+        for floor in skeleton_floors(hamiltonian, floors):
+            bounds.append([floor.two_qubit_gates, max(floor.energy - ground, 1e-16)])
+    product = StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian) - ground
+    return {
+        "accuracy": problem.accuracy,
+        "unit": problem.unit,
+        "product": float(max(product, 0.0)),
+        "adapt": path,
+        "floors": [[gates, float(error)] for gates, error in bounds],
+    }
+
+
+if __name__ == "__main__":
+    main()

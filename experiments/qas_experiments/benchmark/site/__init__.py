@@ -1,0 +1,1 @@
+"""The page that qas-report fills in."""

@@ -1,0 +1,167 @@
+"""``qas-report``: only what is true is shown, and the page does what it says, in a browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmark.report import report, write_site
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def records(played: Path) -> list[Record]:
+    """Two true records, and the same by other agents and seeds, so that there is something to sort."""
+    known = list(Records(played / "records.sqlite"))
+    more = [dataclasses.replace(record, agent=f"agent {k % 3}", seed=k) for k in range(60) for record in known]
+    return known + more
+
+
+@pytest.fixture(scope="module")
+def site(played: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    assert report([played / "records.sqlite"], folder, "A <title>", floors=1) == (2, [])
+    return folder
+
+
+def data_of(site: Path) -> dict[str, Any]:
+    text = (site / "index.html").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(
+        text.split('<script id="data" type="application/json">')[1].split("</script>")[0].replace("<\\/", "</")
+    )
+    return found
+
+
+def test_the_page_holds_every_record_and_what_it_stands_beside(site: Path, played: Path) -> None:
+    data = data_of(site)
+    known = {record.hash: record for record in Records(played / "records.sqlite")}
+    assert {row["hash"] for row in data["records"]} == {*known}
+    for row in data["records"]:
+        assert row["error"] == known[row["hash"]].circuits["best"]["energy_error"]
+        content = (site / "circuits" / f"{row['hash']}.js").read_text(encoding="utf-8")
+        assert "OPENQASM 3" in content and "q0: " in content and "qas-benchmark suite=quick" in content
+    tfim = data["references"]["TFIM-3"]
+    assert tfim["product"] == pytest.approx(0.3317, abs=1e-3)
+    assert tfim["floors"][0] == [0, pytest.approx(0.3317, abs=1e-3)]
+    assert tfim["adapt"][-1][0] == 6 and tfim["adapt"][-1][1] < 1e-9
+    assert "A &lt;title&gt;" in (site / "index.html").read_text(encoding="utf-8")
+    assert "http" not in (site / "index.html").read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_what_is_not_true_is_left_out_and_named(played: Path, tmp_path: Path) -> None:
+    known = list(Records(played / "records.sqlite"))
+    best = {**known[0].circuits["best"], "energy": known[0].circuits["best"]["energy"] - 0.1}
+    liar = dataclasses.replace(known[0], agent="liar", circuits={**known[0].circuits, "best": best})
+    records = Records(tmp_path / "r.sqlite")
+    records.add(known[1])
+    records.add(liar)
+    shown, left_out = report([records.path], tmp_path / "site", "Title", floors=-1)
+    assert shown == 1 and len(left_out) == 1 and "liar, seed 0: best: energy" in left_out[0]
+    assert {row["agent"] for row in data_of(tmp_path / "site")["records"]} == {"annealing"}
+
+
+def test_contradictory_and_missing_files_are_named(played: Path, tmp_path: Path) -> None:
+    known = next(iter(Records(played / "records.sqlite")))
+    other = Records(tmp_path / "other.sqlite")
+    other.add(dataclasses.replace(known, machine="another"))
+    with pytest.raises(ValueError, match="`records` must say the same of a cell in all files"):
+        report([played / "records.sqlite", other.path], tmp_path / "site", "Title")
+    with pytest.raises(ValueError, match="`records` must name files of records"):
+        report([tmp_path / "nowhere"], tmp_path / "site", "Title")
+    assert not (tmp_path / "site").exists()
+
+
+# -- in a browser ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs Chromium and ChromeDriver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "window-size=1200,900"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser: Any, records: list[Record], tmp_path: Path) -> Any:
+    write_site(records, tmp_path, "Title", {})
+    browser.set_window_size(1200, 900)
+    browser.get((tmp_path / "index.html").as_uri())
+    assert browser.execute_script("return document.body.dataset.ready") == "yes"
+    yield browser
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def column(page: Any, table: str, number: int) -> list[str]:
+    script = (
+        f"return [...document.querySelectorAll('#{table} tbody tr')].map((row) => row.children[{number}].textContent)"
+    )
+    found: list[str] = page.execute_script(script)
+    return found
+
+
+def click(page: Any, selector: str) -> None:
+    page.execute_script(
+        f"document.querySelector({selector!r}).dispatchEvent(new MouseEvent('click', {{bubbles: true}}))"
+    )
+
+
+def test_tables_sort_and_pages_turn(page: Any) -> None:
+    assert len(column(page, "records", 2)) == 100
+    click(page, "#records th:nth-child(3)")
+    seeds = [int(seed) for seed in column(page, "records", 2)]
+    assert seeds == sorted(seeds)
+    click(page, "#records th:nth-child(3)")
+    seeds = [int(seed) for seed in column(page, "records", 2)]
+    assert seeds == sorted(seeds, reverse=True) and seeds[0] == 59
+    click(page, "#pages button:last-child")
+    assert len(column(page, "records", 2)) == 22
+    click(page, "#board th:nth-child(2)")
+    assert column(page, "board", 1) == sorted(column(page, "board", 1))
+
+
+def test_filters_confine_everything(page: Any) -> None:
+    change = "const one = document.getElementById(arguments[0]); one.value = arguments[1];"
+    change += " one.dispatchEvent(new Event('input', {bubbles: true}))"
+    page.execute_script(change, "instance", "TFIM-3")
+    assert {*column(page, "records", 0)} == {*column(page, "board", 0)} == {"TFIM-3"}
+    page.execute_script(change, "agent", "agent 1")
+    assert {*column(page, "records", 1)} == {"agent 1"} and len(column(page, "board", 0)) == 1
+    page.execute_script(change, "search", "seed 13")
+    assert column(page, "records", 2) == ["13"]
+    page.execute_script(change, "search", "nothing")
+    assert column(page, "records", 2) == []
+
+
+def test_a_click_on_a_mark_shows_its_circuit(page: Any, records: list[Record]) -> None:
+    assert page.execute_script("return document.querySelectorAll('#plot circle').length") > 1
+    click(page, "#plot circle")
+    shown = page.execute_async_script(
+        "const done = arguments[0]; const look = () => document.querySelector('#detail pre')"
+        " ? done(document.getElementById('detail').innerText) : setTimeout(look, 5); look()"
+    )
+    assert "OpenQASM 3" in shown and "q0: " in shown and "qas-benchmark suite=quick" in shown
+    assert any(record.hash in shown for record in records)
+
+
+def test_a_phone_scrolls_no_more_than_its_tables(page: Any, tmp_path: Path) -> None:
+    page.set_window_size(500, 900)  # Chromium makes no narrower window; the body is confined instead
+    page.execute_script("document.body.style.width = '360px'")
+    assert page.execute_script("return document.body.scrollWidth") <= 360
+    assert page.save_screenshot(str(tmp_path / "phone.png"))
