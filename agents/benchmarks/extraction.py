@@ -80,7 +80,7 @@ def main() -> None:
         start = time.perf_counter()
         found = extract(circuits, COUNT).gadgets
         seconds.append(time.perf_counter() - start)
-        whole.append(sum(any(equivalent(motif, gadget) for gadget in found) for motif in motifs))
+        whole.append(sum(any(equivalent(motif, gadget, up_to_inverse=False) for gadget in found) for motif in motifs))
         if has_stitch:
             bodies, _ = by_stitch(circuits)
             theirs.append(sum(gates_of(motif) in bodies for motif in motifs))

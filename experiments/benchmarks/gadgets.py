@@ -43,7 +43,7 @@ TRANSFERS: dict[str, tuple[list[str], list[tuple[str, int, int]]]] = {
 """Settings, and each round's problem, gate budget and evaluations."""
 FIRST_ID = {"H2 to LiH at 3.4 Å": "QAS-H2-v0"}
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
-"""Spins, accuracy, and the CNOT of qubit-ADAPT."""
+"""Spins, accuracy, and the CNOT of qubit-ADAPT; gates CX, RX, RY, RZ, by the agent alone and by the loop from 2 spins."""
 WEAK_FIELDS = (0.001, 0.05)
 
 
@@ -63,7 +63,7 @@ def wanted() -> list[tuple[str, str, int]]:
     for seed in SEEDS:
         cells.append(("TFIM loop", "learned", seed))
         cells += [(f"TFIM-{spins}", variant, seed) for spins in list(SPINS)[1:] for variant in OPPONENTS]
-        cells += [(task, "agent", seed) for task in TARGETS]
+        cells += [(task, variant, seed) for task in TARGETS for variant in ("agent", "loop")]
         cells += [(task, variant, seed) for task in TRANSFERS for variant in ("learned", "none")]
     return cells
 
@@ -76,10 +76,7 @@ def settings_of(task: str, variant: str, seed: int) -> list[str]:
     if task in TRANSFERS:
         return [*TRANSFERS[task][0], *AGENT, PLENTY, *transfer(task, variant)]
     if task in TARGETS:
-        spins, accuracy, _ = TARGETS[task]
-        size = [f"env.problem.num_qubits={spins}", f"env.max_gates={15 * spins}"]
-        goal = [f"+env.problem.accuracy={accuracy}", "training.total_timesteps=150000"]
-        return ["env=tfim", *size, *goal, "agent=dqn_guided"]
+        return ["env=tfim", "agent=dqn_guided", *target(*TARGETS[task][:2], variant)]
     spins = int(task.removeprefix("TFIM-"))
     total = sum(evaluations for n, (_, evaluations) in SPINS.items() if n <= spins)
     settings = [*ISING, *AGENT, f"env.problem.num_qubits={spins}", f"env.max_gates={SPINS[spins][0]}"]
@@ -92,6 +89,16 @@ def round_of(problem: str, gates: int, evaluations: int, environment: str | None
     """Return the overrides of a round."""
     text = ROUND.format(problem=problem, gates=gates, evaluations=evaluations)
     return text if environment is None else text.replace("{env: {", f"{{env: {{id: {environment}, ")
+
+
+def target(spins: int, accuracy: float, variant: str) -> list[str]:
+    """Return the problem of a target, or the rounds that lead to it."""
+    goal = f"+env.problem.accuracy={accuracy}"
+    if variant == "agent":
+        size = [f"env.problem.num_qubits={spins}", f"env.max_gates={15 * spins}"]
+        return [goal, *size, "training.total_timesteps=150000"]
+    rounds = [f"{{env: {{problem: {{num_qubits: {n}}}, max_gates: {15 * n}}}}}" for n in range(2, spins + 1)]
+    return [goal, "agent.search_steps=40000", "training.total_timesteps=60000", f"rounds=[{', '.join(rounds)}]"]
 
 
 def transfer(task: str, variant: str) -> list[str]:
@@ -157,11 +164,16 @@ def rows_of(task: str, variant: str, seed: int, summary: dict[str, Any]) -> list
     base = {"cell": task, "variant": variant, "seed": seed}
     if "rounds" not in summary:
         return [base | {"task": task, **digest(summary)}]
-    rounds, rows, spent = summary["rounds"], [], 0
+    rounds, rows, spent, seconds = summary["rounds"], [], 0, 0.0
     for number, one in enumerate(rounds):
         spent += one["training"]["evaluations"]
+        seconds += one["training"]["seconds"]
         given = rounds[number - 1]["gadgets"] if number else []
-        row = {"evaluations_before": spent - one["training"]["evaluations"], "gadgets": given, **digest(one)}
+        before = {
+            "evaluations_before": spent - one["training"]["evaluations"],
+            "seconds_before": seconds - one["training"]["seconds"],
+        }
+        row = {**before, "gadgets": given, **digest(one)}
         if task == "TFIM loop":
             rows.append(base | {"task": f"TFIM-{list(SPINS)[number]}", **row})
         elif number == len(rounds) - 1:

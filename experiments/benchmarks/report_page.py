@@ -26,8 +26,7 @@ def some_records(folder: Path) -> list[Record]:
     instances = {f"TFIM-{n}": {"env": {"id": "QAS-TFIM-v0", "problem": {"num_qubits": n}}} for n in (2, 3, 4)}
     suite = SuiteSettings("page", instances, seeds=1, total_timesteps=2000, max_evaluations=5000)
     settings = BenchmarkSettings(suite, {"name": "annealing"}, {"name": "scan_lbfgs"}, folder=str(folder))
-    outcomes = [play(cell) for cell in cells_of(settings)]
-    return [outcome for outcome in outcomes if isinstance(outcome, Record)]
+    return [record for cell in cells_of(settings) if (record := play(cell).record) is not None]
 
 
 def main(number: int = 10_000) -> None:

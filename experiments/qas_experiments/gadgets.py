@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qas_agents.gadgets import Extraction, extract, standalone
+from qas_agents.gadgets import Extraction, extract, standalone, tidied
 from qas_envs.gadget_sets import gadget_sets, gadgets_of
 from qas_experiments.cli import fail
 from qas_experiments.reporting import save_picture
@@ -95,7 +95,7 @@ def learn_gadgets(runs: list[Path], out: Path, **settings: Any) -> Extraction:
     """
     if out.exists():
         raise ValueError(must("out", "name a new file", str(out)))
-    circuits = [found.circuit.simplified() for run in runs for found in read_circuits(run)]
+    circuits = [tidied(found.circuit) for run in runs for found in read_circuits(run)]
     found = extract([circuit for circuit in circuits if len(circuit)], **settings)
     save_gadgets(standalone(found.gadgets), out)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from qas_agents.gadgets import ScoreSettings, extract, merged, standalone, used
+from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
 from qas_envs.gadget_sets import gadgets_of
 from qas_experiments.runs import RunFolder, new_folder, overridden, read_circuits
 from qas_experiments.settings import ExtractionSettings, TrainSettings
@@ -41,6 +41,7 @@ def play_rounds(
     Raises:
         ValueError: Overrides that do not fit, before anything is written.
     """
+    _check(settings)
     planned = [_round_settings(settings, overrides) for overrides in settings.rounds]
     gadgets = gadgets_of(settings.env.gadgets)
     console = Console()
@@ -63,12 +64,27 @@ def play_rounds(
     return result
 
 
+def _check(settings: TrainSettings) -> None:
+    """Raise ``ValueError`` for what would fail after the first round only."""
+    extraction = settings.extraction
+    for name in ("circuits", "gadgets"):
+        if getattr(extraction, name) < (name == "circuits"):
+            raise ValueError(must(f"extraction.{name}", "not be negative, and circuits at least 1", extraction))
+    check_limits(extraction.rank, max_calls=extraction.max_calls, max_qubits=extraction.max_qubits)
+    ScoreSettings(extraction.structure_penalty, extraction.pseudo_counts)
+    names = {str((one.get("agent") or settings.agent).get("name")) for one in settings.rounds if isinstance(one, dict)}
+    if extraction.carry_policy and names != {"dqn"}:
+        raise ValueError(must("extraction.carry_policy", "be false for agents that are not our DQN", sorted(names)))
+
+
 def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
     if not isinstance(overrides, dict):
         raise ValueError(must("rounds", "hold a mapping of overrides each", overrides))
     for name in _OWN:
         if name in overrides:
             raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
+    if "gadgets" in (overrides.get("env") or {}):
+        raise ValueError(must("rounds", "leave 'gadgets' to the whole: each round is given those learned", overrides))
     return overridden(settings, {**overrides, "rounds": [], "resume": None}, "rounds")
 
 
@@ -98,7 +114,7 @@ def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> lis
     """Return the gadgets that a round leaves, and write them to its folder."""
     if (path / _GADGETS).exists():
         return gadgets_of(path / _GADGETS)
-    circuits = [found.circuit.simplified() for found in read_circuits(path)]
+    circuits = [tidied(found.circuit) for found in read_circuits(path)]
     circuits = [circuit for circuit in circuits if len(circuit)]
     gadgets = list(known)
     if circuits and settings.prune:

@@ -88,12 +88,12 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
-    folder.write_json("summary.json", summary)
     _write_best(folder, recorder.best)
     if (frozen := policies.get("frozen policy, best")) is not None:
         folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
     write_circuits(folder, recorder.kept)
     _show(env, rows, folder, console)
+    folder.write_json("summary.json", summary)  # last: it says that all the rest is there
     return summary
 
 

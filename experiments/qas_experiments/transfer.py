@@ -8,6 +8,7 @@ from typing import Any
 from qas_agents import Growth, MaskedDQN
 from qas_agents.dqn.growing import inherit
 from qas_envs import CircuitBuildingEnv
+from qas_envs.catalogue import ActionCatalogue
 from qas_envs.encodings import TensorEncoder
 from qas_experiments.building import make_environment
 from qas_experiments.runs import settings_of
@@ -15,7 +16,7 @@ from qas_simulators.errors import must
 
 
 def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
-    """Return how one environment continues another: same gate or gadget on the same qubits, same entry of the tensor.
+    """Return how one environment continues another: actions that append the same gates, the same entries of the tensor.
 
     Raises:
         ValueError: Encodings of another kind.
@@ -25,11 +26,19 @@ def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
         kinds = [type(encoder).__name__ for encoder in encoders]
         raise ValueError(must("encoding", "be 'tensor' in both where a policy is carried over", kinds))
     before, after = ({name: k for k, name in enumerate(encoder.names())} for encoder in encoders)  # type: ignore[attr-defined]
-    actions = {action: k for k, action in enumerate(old.catalogue.actions)}
-    sources: list[int | None] = [actions.get(action) for action in new.catalogue.actions]
+    actions = {name: k for k, name in enumerate(_definitions(old.catalogue))}
+    sources: list[int | None] = [actions.get(name) for name in _definitions(new.catalogue)]
     if new.catalogue.stop is not None:
         sources.append(old.catalogue.stop)
     return Growth(tuple(sources), tuple(before.get(name) for name in after))
+
+
+def _definitions(catalogue: ActionCatalogue) -> list[tuple[Any, ...]]:
+    """Return what every action appends: two gadgets of one name may differ, two names may mean the same."""
+    return [
+        (number, *(catalogue.operations[part] for part in parts))
+        for number, parts in zip(catalogue.num_angles, catalogue.parts, strict=True)
+    ]
 
 
 def begin_with(agent: Any, env: CircuitBuildingEnv, run: Path) -> None:

@@ -86,6 +86,20 @@ def test_transitions_of_actions_that_are_gone_are_forgotten() -> None:
     assert len(grow(agent, Line(4, 2), Growth((0, 2), (0, 1, 2, 3)), keep_replay=False).replay) == 0
 
 
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_values_stay_where_actions_go(settings: dict[str, Any]) -> None:
+    agent = trained(settings)
+    grown = grow(agent, Line(4, 2), Growth(actions=(2, 0), inputs=(0, 1, 2, 3)))
+    seen = np.random.default_rng(0).random((5, 4)).astype(np.float32)
+    np.testing.assert_allclose(grown.q_values(seen), agent.q_values(seen)[:, [2, 0]], atol=2e-5)
+
+
+def test_nothing_to_keep_of_a_prioritised_replay() -> None:
+    agent = trained({**NETWORKS[0], "prioritization": 0.6})
+    grown = grow(agent, Line(4, 2), Growth(actions=(None, None), inputs=(0, 1, 2, 3)))
+    assert len(grown.replay) == 0
+
+
 def test_wrong_growth_is_named() -> None:
     agent = trained(NETWORKS[0], 30)
     for growth, text in (

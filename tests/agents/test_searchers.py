@@ -76,6 +76,12 @@ def test_evolution_finds_the_shortest_circuit_and_repeats_itself() -> None:
     assert min(solved) == (1, 3)
 
 
+def test_evolution_goes_on_where_few_costs_differ() -> None:
+    """Bell's gates are fixed: there are not as many costs as the population has places."""
+    heard = infos_of(Evolution(make("QAS-Bell-v0"), 0), 3000)
+    assert any(info["success"] for info in heard[80:])
+
+
 def test_beam_tries_every_extension_of_every_different_state() -> None:
     """TFIM on two qubits with RY and CZ: after the first level both RY states and one state for all that do nothing."""
     env = make("QAS-TFIM-v0", num_qubits=2, gates="ry_cz", max_gates=6)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark.command import Cell, benchmark, cells_of, locked, play, play_all
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmark import command
+from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all
+from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from tests.experiments.conftest import SMALL, composed, conf
@@ -45,20 +46,30 @@ def test_only_missing_cells_are_played(played: Path, capsys: pytest.CaptureFixtu
 
 
 def test_other_settings_are_other_cells(played: Path, tmp_path: Path) -> None:
+    """A finished run must not pass for one with more evaluations or another agent."""
     cell = cells_of(composed(played, *SMALL))[0]
     records = Records(played / "records.sqlite")
     settings = dataclasses.asdict(cell.settings)
     assert records.has("quick", "H2-4", "annealing", 0, settings)
     assert records.has("quick", "H2-4", "annealing", 0, {**settings, "run": "elsewhere"})
     assert not records.has("quick", "H2-4", "annealing", 0, {**settings, "agent": {"name": "annealing", "cycle": 9}})
-    shutil.copytree(str(cell.settings.run), tmp_path / "begun")
-    (tmp_path / "begun" / "summary.json").unlink()
-    agent = {"name": "annealing", "cycle": 9}
-    other = dataclasses.replace(
-        cell, settings=dataclasses.replace(cell.settings, agent=agent, run=str(tmp_path / "begun"))
-    )
-    with pytest.raises(ValueError, match="must hold runs with the same agent"):
-        play(other)
+    shutil.copytree(played / "cells", tmp_path / "cells")
+    other = cells_of(composed(tmp_path, *SMALL, "agent.cycle=9", "suite.max_evaluations=200"))[0]
+    record = play(other).record
+    assert record is not None and 200 <= record.figures["evaluations"] < 400
+    assert record.settings["agent"]["cycle"] == 9
+
+
+def test_settings_of_one_name_are_told_apart(record: Record) -> None:
+    settings = {**record.settings, "agent": {"name": "annealing", "cycle": 9}}
+    seeds = [dataclasses.replace(record, seed=seed, settings=with_seed(record.settings, seed)) for seed in (0, 1)]
+    assert [*by_agent(seeds)] == ["annealing"]
+    both = by_agent([*seeds, dataclasses.replace(record, settings=settings)])
+    assert sorted(map(len, both.values())) == [1, 2] and all(name.startswith("annealing (") for name in both)
+
+
+def with_seed(settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    return {**settings, "training": {**settings["training"], "seed": seed}}
 
 
 def test_finished_runs_are_recorded_without_playing_them_again(played: Path, tmp_path: Path) -> None:
@@ -73,28 +84,45 @@ def test_finished_runs_are_recorded_without_playing_them_again(played: Path, tmp
 
 def test_several_workers_find_the_same(played: Path, tmp_path: Path) -> None:
     cells = cells_of(composed(tmp_path, *SMALL, "workers=2"))
-    outcomes = {cell.instance: outcome for cell, outcome in play_all(cells, 2)}
+    outcomes = {cell.instance: outcome.record for cell, outcome in play_all(cells, 2)}
     for known in Records(played / "records.sqlite"):
         found = outcomes[known.instance]
-        assert isinstance(found, Record)
-        assert found.circuits["best"]["qasm"] == known.circuits["best"]["qasm"]
+        assert found is not None and found.circuits["best"]["qasm"] == known.circuits["best"]["qasm"]
 
 
 def test_a_cell_is_played_by_one_at_a_time(tmp_path: Path) -> None:
     cell = cells_of(composed(tmp_path, *SMALL))[0]
     lock = Path(f"{cell.settings.run}.lock")
-    mine = tmp_path / "lock"
-    with pytest.raises(BlockingIOError, match="is being played by process"), locked(mine), locked(mine):
-        raise AssertionError
     lock.parent.mkdir(parents=True)
-    lock.write_text(json.dumps({"machine": "another", "process": 1}))
-    outcome = play(cell)
-    assert isinstance(outcome, str) and "machine another" in outcome and not Path(str(cell.settings.run)).exists()
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    lock.write_text(json.dumps({"machine": socket.gethostname(), "process": process.pid}))
-    assert isinstance(play(cell), Record), "who locked it is gone"
-    assert not lock.exists()
+    code = f"""
+import sys, time, filelock
+with filelock.FileLock({str(lock)!r}):
+    print("mine", flush=True)
+    time.sleep(600)
+"""
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert other.stdout is not None and other.stdout.readline() == b"mine\n"
+    assert "is being played by another process" in play(cell).problem
+    assert not Path(str(cell.settings.run)).exists()
+    other.kill()
+    other.communicate()
+    assert play(cell).record is not None, "who locked it is gone"
+
+
+def test_one_cell_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "+suite.instances.bad={env: {id: QAS-TFIM-v0, problem: {num_qubits: 1}}}"
+    settings = composed(tmp_path, *SMALL, bad, "instances=[bad,TFIM-3]")
+    with pytest.raises(ValueError, match="1 of 2 cells have no record"):
+        benchmark(settings)
+    assert "bad, annealing, seed 0: failed: Argument `num_qubits` must lie in 2..20" in capsys.readouterr().out
+    assert [record.instance for record in Records(tmp_path / "records.sqlite")] == ["TFIM-3"]
+
+
+def test_an_interrupted_cell_ends_everything_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = cells_of(composed(tmp_path, *SMALL))
+    monkeypatch.setattr(command, "train", lambda settings: {"interrupted": True})
+    outcomes = [outcome for _, outcome in play_all(cells, 1)]
+    assert len(outcomes) == 1 and outcomes[0].is_interrupted and outcomes[0].record is None
 
 
 OUTSIDE = '''
@@ -137,6 +165,9 @@ def test_agents_from_outside(tmp_path: Path) -> None:
         ("Mine", "H2-4"),
         ("Mine", "TFIM-3"),
     }
+    record = next(iter(Records(tmp_path / "r.sqlite")))
+    again = shlex.split(record.command)
+    assert "agent.target='my_agents:Mine'" in again and 'instances=["H2-4"]' in again and "seeds=[0]" in again
 
 
 def test_every_instance_of_every_suite_can_be_built(tmp_path: Path) -> None:
@@ -161,10 +192,11 @@ def test_wrong_settings_are_named(overrides: list[str], message: str, tmp_path: 
         cells_of(composed(tmp_path, "agent=random", *overrides))
 
 
-def test_unknown_agents_from_outside(tmp_path: Path) -> None:
-    settings = composed(tmp_path, "agent=external", "agent.target='os.path:nothing'", "instances=[TFIM-3]")
-    with pytest.raises(ValueError, match=r"`agent` must name a class as package\.module:Class"):
+def test_unknown_agents_from_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = composed(tmp_path, "agent=external", "agent.target='os.path:nothing'", "instances=[TFIM-3]", "seeds=[0]")
+    with pytest.raises(ValueError, match="1 of 1 cells have no record"):
         benchmark(settings)
+    assert "`agent` must name a class as package.module:Class" in capsys.readouterr().out.replace("\n", " ")
 
 
 # -- truth -------------------------------------------------------------------------------------------------------------
@@ -191,6 +223,20 @@ def test_lies_are_found(record: Record) -> None:
         assert faults and fault in "; ".join(faults), (told, faults)
 
 
+def test_figures_that_do_not_fit_are_found(record: Record) -> None:
+    for change, fault in (
+        ({"accuracy": 100.0}, "accuracy: 100.0, but 0.0016"),
+        ({"ground_energy": 0.0}, "ground_energy: 0.0, but"),
+        ({"evaluations": 3}, "evaluations: 3, but"),
+        ({"first_solved": [10**9, 0.0]}, "firsts: not in the order"),
+    ):
+        faults = faults_of(dataclasses.replace(record, figures={**record.figures, **change}))
+        assert len(faults) == 1 and fault in faults[0], (change, faults)
+    assert faults_of(dataclasses.replace(record, circuits={})) == ["circuits: no best one"]
+    small = {**record.settings, "env": {**record.settings["env"], "max_gates": 2}}
+    assert any("are allowed" in fault for fault in faults_of(dataclasses.replace(record, settings=small)))
+
+
 def test_wrong_instances_and_couplings_are_found(record: Record) -> None:
     assert "another Hamiltonian" in faults_of(dataclasses.replace(record, instance_hash="0" * 64))[0]
     for change in ({"couplings": [[0, 1], [0, 2], [0, 3]]}, {"gates": "ibm"}):
@@ -211,6 +257,14 @@ def test_records_are_added_once_and_merged(record: Record, tmp_path: Path) -> No
     assert mine.merge(theirs.path) == 1
     assert [one.seed for one in mine] == [0, 7]
     assert mine.merge(theirs.path) == 0
+
+
+def test_lies_are_not_merged(record: Record, tmp_path: Path) -> None:
+    mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
+    theirs.add(changed(record, "best", two_qubit_gates=0))
+    with pytest.raises(ValueError, match="`merge` must hold true records only"):
+        merge(mine, theirs.path)
+    assert list(mine) == []
 
 
 def test_contradictions_are_not_merged(record: Record, tmp_path: Path) -> None:

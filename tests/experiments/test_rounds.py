@@ -6,18 +6,22 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from qas_envs.factory import make_env
 from qas_experiments.building import make_environment
 from qas_experiments.gadgets import learn_gadgets
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.runs import read_circuits
 from qas_experiments.train import train
 from qas_experiments.transfer import growth_between
-from qas_simulators import Circuit, load_gadgets
+from qas_simulators import Circuit, Gadget, load_gadgets
+from qas_simulators.circuit import Link
+from qas_simulators.composite import Part
 from tests.experiments.conftest import compose
 
 LOOP = [
@@ -100,12 +104,51 @@ def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_pat
         ("[{env: {problme: {}}}]", "`rounds` must hold overrides that fit"),
         ("[{run: here}]", "`rounds` must leave 'run' to the whole"),
         ("[3]", "`rounds` must hold a mapping of overrides each"),
+        ("[{env: {gadgets: grl}}]", "`rounds` must leave 'gadgets' to the whole"),
     ],
 )
 def test_wrong_rounds_leave_no_folder(rounds: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         train(compose("env=tfim", "agent=random", f"rounds={rounds}", f"run={tmp_path / 'none'}"))
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("extraction.rank=scor", "Unknown rank 'scor'"),
+        ("extraction.circuits=0", r"`extraction\.circuits` must not be negative"),
+        ("extraction.max_calls=1", "`max_calls` must be at least 2"),
+        ("extraction.pseudo_counts=0", "`pseudo_counts` must be positive"),
+        ("extraction.carry_policy=true", r"`extraction\.carry_policy` must be false for agents"),
+    ],
+)
+def test_wrong_extraction_is_told_before_anything_is_played(setting: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(compose("env=tfim", "agent=random", "rounds=[{}]", setting, f"run={tmp_path / 'none'}"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_round_killed_before_its_extraction_is_finished(loop: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(loop, copy)
+    for name in ("round-1/gadgets.json", "round-1/summary.json", "summary.json"):
+        (copy / name).unlink()
+    train(compose(*LOOP, f"resume={copy}"))
+    for name in ("round-1/gadgets.json", "round-1/policy_last.safetensors", "round-1/metrics.jsonl"):
+        assert (copy / name).read_bytes() == (loop / name).read_bytes()
+
+
+def test_gadgets_of_one_name_are_told_apart_by_their_gates() -> None:
+    free = (Link(0, 1.0, 0.0),)
+    first = Gadget("ry_cx", 2, 1, (Part("ry", (0,), free), Part("cx", (0, 1))))
+    second = Gadget("ry_cx", 2, 1, (Part("ry", (1,), free), Part("cx", (0, 1))))
+    old, same, other = (
+        make_env("tfim", problem_settings={"num_qubits": 2}, gadgets=[gadget])
+        for gadget in (first, replace(first, name="another"), second)
+    )
+    assert None not in growth_between(old, same).actions
+    assert growth_between(old, other).actions[-2:] == (None, None)
 
 
 def test_training_ends_when_its_evaluations_are_spent(tmp_path: Path) -> None:

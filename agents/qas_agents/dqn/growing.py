@@ -82,7 +82,7 @@ def _move_replay(old: MaskedDQN, new: MaskedDQN, growth: Growth) -> None:
     bootstraps = (fields["discounts"] == 0) | fields["next_masks"].any(axis=1)
     kept = (fields["actions"] >= 0) & bootstraps
     new.replay.put(0, {name: values[kept] for name, values in fields.items()})
-    if new.replay.tree is not None:
+    if new.replay.tree is not None and len(new.replay):
         rows = np.arange(len(new.replay))
         new.replay.tree.set(rows, np.ones(len(rows)))
 

@@ -71,7 +71,11 @@ def extract(
         Kundu et al., "From Easy to Hard", arXiv:2503.11638. Deviations: candidates are sub-circuits up to commutation,
         not terms in the order of the gates; of overlapping occurrences a text counts only disjoint ones.
     """
-    _check(circuits, rank, count=count, max_calls=max_calls - 1, max_qubits=max_qubits, min_circuits=min_circuits)
+    if not len(circuits):
+        raise ValueError(must("circuits", "hold at least one circuit to learn from", list(circuits)))
+    if any(not len(circuit) for circuit in circuits):
+        raise ValueError(must("circuits", "hold gates, all of them", [len(circuit) for circuit in circuits]))
+    check_limits(rank, count=count, max_calls=max_calls, max_qubits=max_qubits, min_circuits=min_circuits)
     state = _Induction(
         circuits, list(known), CandidateLimits(max_calls, max_qubits, min_circuits), settings or ScoreSettings()
     )
@@ -88,16 +92,14 @@ def extract(
     )
 
 
-def _check(circuits: Sequence[Circuit], rank: str, **sizes: int) -> None:
-    if not len(circuits):
-        raise ValueError(must("circuits", "hold at least one circuit to learn from", list(circuits)))
-    if any(not len(circuit) for circuit in circuits):
-        raise ValueError(must("circuits", "hold gates, all of them", [len(circuit) for circuit in circuits]))
+def check_limits(rank: str, **sizes: int) -> None:
+    """Raise ``ValueError`` for settings of :func:`extract` that are out of range."""
     if rank not in RANKS:
         raise ValueError(unknown_name("rank", rank, RANKS))
     for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(must(name, f"be at least {1 + (name == 'max_calls')}", size + (name == "max_calls")))
+        least = 2 if name == "max_calls" else 1
+        if size < least:
+            raise ValueError(must(name, f"be at least {least}", size))
 
 
 @dataclass(frozen=True)

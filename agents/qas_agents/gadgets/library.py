@@ -44,15 +44,28 @@ def gadget_of(pattern: Pattern, vocabulary: Vocabulary, name: str) -> Gadget:
     return Gadget(name, 1 + max(q for call in pattern for q in call.qubits), used, tuple(parts))
 
 
+def tidied(circuit: Circuit) -> Circuit:
+    """Return a circuit simplified, or as it is where that would take gates that it does not hold."""
+    shorter = circuit.simplified()
+    return shorter if {*shorter.count_ops()} <= {*circuit.count_ops()} else circuit
+
+
 # -- equality --------------------------------------------------------------------------------------------------------
 
 
-def equivalent(first: Gadget, second: Gadget) -> bool:
-    """Tell whether two gadgets can make the same unitaries, up to a phase and the numbering of qubits.
+def equivalent(first: Gadget, second: Gadget, up_to_inverse: bool = True) -> bool:
+    """Tell whether one gadget is the other with qubits renumbered, parameters permuted, and signs of them changed.
 
-    That is, whether one is the other or its inverse with its parameters permuted and signs of them changed. With more
-    than three parameters only the gates are compared, up to the order of what commutes.
+    Matrices are compared, up to a phase. With more than three parameters only the gates are, up to the order of what
+    commutes.
+
+    Args:
+        first: A gadget.
+        second: Another.
+        up_to_inverse: Whether one may also be the other's inverse, which makes other unitaries.
     """
+    if first == second:
+        return True
     if (first.num_qubits, first.num_params) != (second.num_qubits, second.num_params):
         return False
     if first.num_params > _MOST_PARAMS:
@@ -64,9 +77,10 @@ def equivalent(first: Gadget, second: Gadget) -> bool:
             theirs = [second.unitary(np.array(signs) * params[list(order)]) for params in probes]
             for places in permutations(range(first.num_qubits)):
                 moved = [_relabelled(matrix, places) for matrix in theirs]
+                inverse = [matrix.conj().T for matrix in moved] if up_to_inverse else moved
                 if any(
                     all(_equal_up_to_phase(a, b) for a, b in zip(wanted, some, strict=True))
-                    for some in (moved, [matrix.conj().T for matrix in moved])
+                    for some in (moved, inverse)
                 ):
                     return True
     return False

@@ -90,8 +90,11 @@ class Evolution:
     def _live(self, trials: Trials) -> None:
         """Begin with random circuits and go on until nothing gets better."""
         alive: dict[float, Design] = {}  # by cost
-        while trials.go_on and len(alive) < self._population:
-            self._try(self._changes.random(), alive, trials)
+        for _ in range(2 * self._population):  # costs may coincide
+            if trials.go_on and len(alive) < self._population:
+                self._try(self._changes.random(), alive, trials)
+        if not alive:
+            return
         best, stale = min(alive, default=np.inf), 0
         while trials.go_on and stale < self._patience:
             parents = list(alive.items())

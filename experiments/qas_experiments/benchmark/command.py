@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import socket
+import shlex
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
-from qas_experiments.benchmark.records import Record, Records, instance_hash, machine_name
+from qas_experiments.benchmark.records import Record, Records, instance_hash, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.cli import run_command
 from qas_experiments.recorder import Found
-from qas_experiments.runs import overridden, read_circuits, settings_of
+from qas_experiments.runs import overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 
 _OF_RUNS = {"best": "found in training", "frozen": "frozen policy, best"}
+_NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records")  # which cells, and where
 _FIGURES = ("steps", "episodes", "successes", "evaluations", "gradients", "seconds")
 
 
@@ -48,6 +49,7 @@ class Cell:
         agent: What tables call the agent.
         seed: Of the training.
         settings: All of ``qas-train``.
+        command: What plays it again.
     """
 
     suite: str
@@ -55,6 +57,7 @@ class Cell:
     agent: str
     seed: int
     settings: TrainSettings
+    command: str = ""
 
     def __str__(self) -> str:
         return f"{self.instance}, {self.agent}, seed {self.seed}"
@@ -71,26 +74,44 @@ def benchmark(settings: BenchmarkSettings) -> None:
         console = Console(width=120)
     records = Records(Path(settings.records))
     if settings.merge is not None:
-        console.print(f"{records.merge(Path(settings.merge))} records added from {settings.merge}", highlight=False)
+        number = merge(records, Path(settings.merge))
+        console.print(f"{number} records added from {settings.merge}", highlight=False)
     cells = cells_of(settings)
     missing = [cell for cell in cells if not _is_known(cell, records)]
     console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
+    failed = 0
     for number, (cell, outcome) in enumerate(play_all(missing, settings.workers), 1):
-        if isinstance(outcome, str):
-            console.print(f"{number}/{len(missing)} {cell}: {outcome}", highlight=False, soft_wrap=True)
-            continue
-        faults = faults_of(outcome)
-        if faults:
-            raise ValueError(must("record", f"be true of {cell}", "; ".join(faults)))
-        records.add(outcome)
-        best = outcome.circuits["best"]
-        found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
-        spent = f"{outcome.figures['evaluations']:,} evaluations, {outcome.figures['seconds']:.0f} s"
-        console.print(f"{number}/{len(missing)} {cell}: {found}, {spent}", highlight=False, soft_wrap=True)
+        told = outcome.problem or _added(records, outcome.record)
+        failed += outcome.record is None and not outcome.is_interrupted
+        console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
     suite = settings.suite.name
     for table in suite_tables(suite, [record for record in records if record.suite == suite]):
         console.print(table, highlight=False)
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
+    if failed:
+        raise ValueError(f"{failed} of {len(missing)} cells have no record; why is said above.")
+
+
+def merge(records: Records, other: Path) -> int:
+    """Add the records of another file, all of them true; return how many were new.
+
+    Raises:
+        ValueError: One that is not, or a cell of which the two files say different things; nothing is added then.
+    """
+    for record in Records(other):
+        faults = faults_of(record)
+        if faults:
+            raise ValueError(must("merge", f"hold true records only ({'; '.join(faults)})", str(other)))
+    return records.merge(other)
+
+
+def _added(records: Records, record: Record | None) -> str:
+    """Record a cell; return what it found in a line."""
+    assert record is not None
+    records.add(record)
+    best = record.circuits["best"]
+    found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
+    return f"{found}, {record.figures['evaluations']:,} evaluations, {record.figures['seconds']:.0f} s"
 
 
 def cells_of(settings: BenchmarkSettings) -> list[Cell]:
@@ -121,11 +142,21 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
     cells = []
     for seed in seeds:
         for name in names:
-            folder = Path(settings.folder) / _slug(suite.name) / _slug(label) / _slug(name) / f"seed-{seed}"
             of_instance = overridden(base, suite.instances[name], f"instance {name!r}")
-            of_cell = overridden(of_instance, {"training": {"seed": seed}, "run": str(folder)}, "settings")
-            cells.append(Cell(suite.name, name, label, seed, of_cell))
+            of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
+            digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
+            folder = Path(settings.folder) / _slug(suite.name) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
+            of_cell.run = str(folder)
+            cells.append(Cell(suite.name, name, label, seed, of_cell, _command(name, seed)))
     return cells
+
+
+def _command(instance: str, seed: int) -> str:
+    """Return the command that plays one cell again."""
+    given = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    kept = [text for text in given if text.partition("=")[0] not in _NOT_OF_CELLS]
+    chosen = [f"instances=[{json.dumps(instance, ensure_ascii=False)}]", f"seeds=[{seed}]"]
+    return shlex.join(["qas-benchmark", *kept, *chosen])
 
 
 def _label(settings: BenchmarkSettings) -> str:
@@ -148,34 +179,62 @@ def _is_known(cell: Cell, records: Records) -> bool:
 # -- playing -----------------------------------------------------------------------------------------------------------
 
 
-def play_all(cells: list[Cell], workers: int) -> Iterator[tuple[Cell, Record | str]]:
-    """Play cells, several at once; yield each with its record, or why it has none, as they end."""
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes:
+        record: Its record, if it is finished and true.
+        problem: Else why there is none.
+        is_interrupted: Whether someone wants everything to end.
+    """
+
+    record: Record | None
+    problem: str = ""
+    is_interrupted: bool = False
+
+
+def play_all(cells: list[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
+    """Play cells, several at once; yield what became of each as they end, until one is interrupted."""
     if workers == 1:
         for cell in cells:
-            yield cell, play(cell)
+            outcome = play(cell)
+            yield cell, outcome
+            if outcome.is_interrupted:
+                return
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(play, cell): cell for cell in cells}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            for future in as_completed(list(futures)):
+                yield futures.pop(future), future.result()
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)  # those under way were interrupted too, and end
+            for future, cell in futures.items():
+                if future.done() and not future.cancelled():
+                    yield cell, future.result()
 
 
-def play(cell: Cell) -> Record | str:
+def play(cell: Cell) -> Outcome:
     """Play a cell, or go on with it, or read what it found; what it prints goes to a file beside its folder."""
     folder = Path(str(cell.settings.run))
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(folder.with_name(f"{folder.name}.lock")):
+        with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0):
             summary = _finished(folder)
             if summary is None:
                 log_path = folder.with_name(f"{folder.name}.log")
                 with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
                     summary = train(_to_play(cell, folder))
             if summary["interrupted"]:
-                return "interrupted; it goes on when it is called again"
-            return record_of(cell, folder, summary)
-    except BlockingIOError as error:
-        return str(error)
+                return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
+            record = record_of(cell, folder, summary)
+        faults = faults_of(record)
+        return Outcome(None, f"not recorded: {'; '.join(faults)}") if faults else Outcome(record)
+    except Timeout:
+        return Outcome(None, f"is being played by another process ({folder}.lock)")
+    except (ValueError, RuntimeError, OSError) as error:
+        return Outcome(None, f"failed: {error}")
 
 
 def _finished(folder: Path) -> dict[str, Any] | None:
@@ -188,50 +247,8 @@ def _finished(folder: Path) -> dict[str, Any] | None:
 
 def _to_play(cell: Cell, folder: Path) -> TrainSettings:
     """Return the settings of a new run, or of one to go on with."""
-    if not (folder / "config.yaml").exists():
-        return cell.settings
-    begun, wanted = dataclasses.asdict(settings_of(folder)), dataclasses.asdict(cell.settings)
-    different = [name for name in wanted if name not in ("run", "resume") and begun[name] != wanted[name]]
-    if different:
-        raise ValueError(
-            must("folder", f"hold runs with the same {different[0]}; that of {cell} has another", str(folder))
-        )
-    return dataclasses.replace(cell.settings, resume=str(folder))
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep others from a cell.
-
-    Raises:
-        BlockingIOError: Someone else is there: a process that lives, or one of another machine.
-    """
-    me = {"machine": socket.gethostname(), "process": os.getpid()}
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            json.dump(me, file)
-    except FileExistsError:
-        owner = json.loads(path.read_text(encoding="utf-8") or "{}")
-        if owner.get("machine") != me["machine"] or _lives(owner["process"]):
-            who = f"process {owner.get('process')} of machine {owner.get('machine')}"
-            raise BlockingIOError(f"is being played by {who}; if that is long gone, delete {path}") from None
-        path.write_text(json.dumps(me), encoding="utf-8")
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    if process == os.getpid():
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    is_begun = (folder / "config.yaml").exists()
+    return dataclasses.replace(cell.settings, resume=str(folder)) if is_begun else cell.settings
 
 
 # -- recording ---------------------------------------------------------------------------------------------------------
@@ -255,9 +272,6 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         [row["two_qubit_gates"], row["evaluations"], row["seconds"]] for row in training["improvements"]
     ]
     figures |= {name: summary[name] for name in ("ground_energy", "accuracy", "unit")}
-    command = (
-        f"qas-benchmark suite={cell.suite} agent={cell.agent} 'instances=[\"{cell.instance}\"]' seeds=[{cell.seed}]"
-    )
     return Record(
         cell.suite,
         cell.instance,
@@ -267,7 +281,7 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         dataclasses.asdict(cell.settings),
         summary["versions"],
         machine_name(),
-        command,
+        cell.command,
         figures,
         circuits,
     )

@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,9 +76,25 @@ class Record:
         return settings_hash(self.settings)
 
 
-def settings_hash(settings: dict[str, Any]) -> str:
-    """Return the SHA-256 of settings, but for where the run lies."""
-    return _digest({name: value for name, value in settings.items() if name not in _NOT_SETTINGS})
+def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
+    """Return the SHA-256 of settings, but for where the run lies, and perhaps for the seed."""
+    kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
+    if not with_seed:
+        kept["training"] = {name: value for name, value in kept["training"].items() if name != "seed"}
+    return _digest(kept)
+
+
+def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """Return the records of one instance by agent; where one name has several settings, a hash tells them apart."""
+    groups: dict[str, dict[str, list[Record]]] = {}
+    for record in records:
+        same = groups.setdefault(record.agent, {})
+        same.setdefault(settings_hash(record.settings, with_seed=False), []).append(record)
+    named: dict[str, list[Record]] = {}
+    for agent, variants in groups.items():
+        for digest, some in variants.items():
+            named[agent if len(variants) == 1 else f"{agent} ({digest[:6]})"] = some
+    return named
 
 
 def instance_hash(problem: Problem) -> str:

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.tables import is_solution, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -127,11 +127,12 @@ def _escaped(text: str) -> str:
 
 def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Return a row for every agent on every instance, with numbers to sort by and texts to read."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((record.suite, record.instance, record.agent), []).append(record)
+        groups.setdefault((record.suite, record.instance), []).append(record)
     board = []
-    for (suite, instance, agent), some in groups.items():
+    named = [(*key, agent, some) for key, of_key in groups.items() for agent, some in by_agent(of_key).items()]
+    for suite, instance, agent, some in named:
         solved, error, cnot, depth, first, frozen, frozen_cnot, _ = row_of(some)
         best = [record.circuits["best"] for record in some if is_solution(record, "best")]
         of_policy = [record.circuits["frozen"] for record in some if is_solution(record, "frozen")]
@@ -140,7 +141,8 @@ def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
             {
                 "suite": suite,
                 "instance": instance,
-                "agent": agent,
+                "agent": some[0].agent,
+                "name": agent,
                 "share": len(best) / len(some),
                 "solved": solved,
                 "error": float(iqm([record.circuits["best"]["energy_error"] for record in some])),

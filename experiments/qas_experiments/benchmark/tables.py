@@ -8,7 +8,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.records import Record, by_agent
 from qas_experiments.statistics import iqm_interval, iqm_with_interval, wilson_interval
 
 _SMALLEST = 1e-12  # errors below are rounding
@@ -23,8 +23,8 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
         table.add_column("agent")
         for column in ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s"):
             table.add_column(column, justify="right")
-        for agent in dict.fromkeys(record.agent for record in of_instance):
-            table.add_row(agent, *row_of([record for record in of_instance if record.agent == agent]))
+        for agent, some in by_agent(of_instance).items():
+            table.add_row(agent, *row_of(some))
         tables.append(table)
     return tables
 

@@ -19,7 +19,7 @@ def faults_of(record: Record) -> list[str]:
 
     The environment is built anew from the settings. Every circuit is read from its OpenQASM, simulated by our simulator
     with the record's noise and, without noise, by Qiskit; gates are counted anew and must be of the instance's set and
-    couplings.
+    couplings, no more than the budget. Figures must fit the problem and each other.
     """
     try:
         env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
@@ -27,9 +27,26 @@ def faults_of(record: Record) -> list[str]:
         return [f"settings: {error}"]
     if instance_hash(env.problem) != record.instance_hash:
         return [f"instance: {env.problem.name} has another Hamiltonian than the record's"]
-    faults = []
+    faults = _faults_of_figures(env, record)
     for name, told in record.circuits.items():
         faults += [f"{name}: {fault}" for fault in _faults_of_circuit(env, told)]
+    return faults
+
+
+def _faults_of_figures(env: CircuitBuildingEnv, record: Record) -> list[str]:
+    """Return which figures do not fit the problem or each other."""
+    faults, figures, problem = [], record.figures, env.problem
+    for name in ("accuracy", "ground_energy", "unit"):
+        if figures.get(name) != getattr(problem, name):
+            faults.append(f"{name}: {figures.get(name)!r}, but {getattr(problem, name)!r}")
+    if "best" not in record.circuits:
+        faults.append("circuits: no best one")
+    moments = [row[1] for row in figures["firsts"]]
+    first = figures["first_solved"]
+    if first is not None and moments != sorted([*moments, first[0]])[-len(moments) :]:
+        faults.append("firsts: not in the order in which evaluations were spent")
+    if moments and moments[-1] > figures["evaluations"]:
+        faults.append(f"evaluations: {figures['evaluations']}, but {moments[-1]} until the last solution")
     return faults
 
 
@@ -42,6 +59,8 @@ def _faults_of_circuit(env: CircuitBuildingEnv, told: dict[str, Any]) -> list[st
     if circuit.num_qubits != problem.num_qubits:
         return [f"{circuit.num_qubits} qubits instead of {problem.num_qubits}"]
     faults = _gates(env, circuit)
+    if circuit.num_gates - env.initial.num_gates > env.capacity:
+        faults.append(f"{circuit.num_gates} gates, but at most {env.capacity + env.initial.num_gates} are allowed")
     allowed = TOLERANCE * max(1.0, problem.upper_bound - problem.lower_bound)
     energies = {"ours": env.simulator.expectation(circuit, problem.hamiltonian)}
     if isinstance(env.simulator, StatevectorSimulator):

@@ -20,8 +20,8 @@ Sources = Sequence[int | None]
 def transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Sources) -> None:
     """Let a network answer as an older one does.
 
-    New inputs have no say at first; new outputs are the mean of all old ones, which leaves dueling heads what they
-    were. Old inputs that are gone count as 0 in multilayer perceptrons; KANs lose the constants of their edges.
+    New inputs have no say at first; new outputs are the mean of all old ones. Dueling heads keep their values too.
+    Old inputs that are gone count as 0 in multilayer perceptrons; KANs lose the constants of their edges.
 
     Args:
         old: An MLP or KAN, perhaps dueling.
@@ -55,7 +55,10 @@ def _transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Source
                 _set(other, name, _taken(value, 0, into, value[:1]))
                 continue
             mean = taken[..., first_action:].mean(dim=-1, keepdim=True)
-            _set(other, name, _taken(taken, -1, out, mean))
+            grown = _taken(taken, -1, out, mean)
+            if first_action:  # advantages count against their mean, which may be another without actions that are gone
+                grown[..., :1] += grown[..., 1:].mean(dim=-1, keepdim=True) - mean
+            _set(other, name, grown)
 
 
 def _layers(network: Any) -> list[nn.Module]:

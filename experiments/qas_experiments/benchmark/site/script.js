@@ -38,7 +38,7 @@ function chosen(row) {
 
 const BOARD = [
   ["instance", (row) => row.instance, (row) => row.instance, "word"],
-  ["agent", (row) => row.agent, (row) => row.agent, "word"],
+  ["agent", (row) => row.name, (row) => row.name, "word"],
   ["solved", (row) => row.share, (row) => row.solved],
   ["error", (row) => row.error, (row) => row.error_text],
   ["CNOT", (row) => row.cnot, (row) => row.cnot_text],
