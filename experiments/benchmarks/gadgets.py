@@ -43,7 +43,7 @@ TRANSFERS: dict[str, tuple[list[str], list[tuple[str, int, int]]]] = {
 """Settings, and each round's problem, gate budget and evaluations."""
 FIRST_ID = {"H2 to LiH at 3.4 Å": "QAS-H2-v0"}
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
-"""Spins, accuracy, and the CNOT of qubit-ADAPT; gates CX, RX, RY, RZ, by the agent alone and by the loop from 2 spins."""
+"""Spins, accuracy, and the CNOT of qubit-ADAPT; gates CX, RX, RY, RZ; the agent alone and the loop from 2 spins."""
 WEAK_FIELDS = (0.001, 0.05)
 
 

@@ -52,10 +52,10 @@ def ising(rows: list[Row]) -> list[str]:
         "",
         "## The critical Ising chain, IBM's native gates",
         "",
-        "The loop's rounds go from 2 to 6 spins; the evaluations of earlier rounds are in brackets. Its opponents were to",
-        "have those of all rounds up to there, but end after 250,000 steps, from 5 spins on 150,000: circuits with few",
-        "angles cost few evaluations, so that most had less than half of them there, as the column says. *Evaluations to",
-        "solved* are those of the last round. qubit-ADAPT has gates of its own: CX, H, S and rotations.",
+        "The loop's rounds go from 2 to 6 spins; the evaluations of earlier rounds are in brackets. Its opponents were",
+        "to have those of all rounds up to there, but end after 250,000 steps, from 5 spins on 150,000: circuits with",
+        "few angles cost few evaluations, so that most had less than half of them there, as the column says.",
+        "*Evaluations to solved* are those of the last round. qubit-ADAPT has gates of its own: CX, H, S, rotations.",
     ]
     for spins in SPINS:
         of_size = [row for row in rows if row["task"] == f"TFIM-{spins}"]

@@ -101,7 +101,7 @@ def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_pat
 @pytest.mark.parametrize(
     ("rounds", "message"),
     [
-        ("[{env: {problme: {}}}]", "`rounds` must hold overrides that fit"),
+        ("[{env: {problemm: {}}}]", "`rounds` must hold overrides that fit"),
         ("[{run: here}]", "`rounds` must leave 'run' to the whole"),
         ("[3]", "`rounds` must hold a mapping of overrides each"),
         ("[{env: {gadgets: grl}}]", "`rounds` must leave 'gadgets' to the whole"),
