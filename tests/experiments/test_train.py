@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,10 @@ def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
 
 def test_every_option_has_its_component() -> None:
     for group, table in [("optimizer", OPTIMIZERS), ("noise", NOISE_MODELS), ("agent", AGENTS)]:
-        names = {compose(f"{group}={option}").__dict__[group]["name"] for option in conf(group)}
+        texts = [
+            files(f"qas_experiments.conf.{group}").joinpath(f"{option}.yaml").read_text() for option in conf(group)
+        ]
+        names = {OmegaConf.create(text)["name"] for text in texts}
         assert names == set(table), group
 
 
