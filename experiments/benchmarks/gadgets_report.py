@@ -140,6 +140,8 @@ def transfers(rows: list[Row]) -> list[str]:
 def firsts(some: list[Row]) -> list[str]:
     """Return evaluations to so many two-qubit gates, those of the first problem left out."""
     fewest = sorted({first[0] for row in some for first in row["firsts"]})[:5]
+    if not fewest:
+        return []
     lines = [
         "",
         "Evaluations to the first solution with so many two-qubit gates or fewer: median (seeds).",
