@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import Callback, as_callback
+from qas_agents.callbacks import Callback
 from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Changes, Design, Prices, Trials
+from qas_agents.searchers.whole_circuits import Changes, Design, Prices, trials_of
 from qas_simulators.errors import must
 
 
@@ -66,25 +66,20 @@ class SimulatedAnnealing:
         self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
     ) -> SimulatedAnnealing:
         """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        listener = as_callback(callback)
-        listener.init_callback(self)
-        self.env.reset(seed=int(self._rng.integers(2**31)))
-        listener.on_training_start(locals(), globals())
-        trials = Trials(self, self._bench, total_timesteps, listener)
-        current, cost, temperature, age, told = Design(), math.inf, self._hot, 0, 0
-        while trials.go_on:
-            if age % self._cycle == 0:
-                new, cost, temperature = self._changes.random(), math.inf, self._hot
-            else:
-                new = self._changes.changed(current)
-            age += 1
-            temperature *= self._cooling
-            if not trials.is_legal(new):
-                continue
-            new, info = trials.play(new, is_last=age // self._cycle > told)
-            told = age // self._cycle
-            new_cost = self._prices.cost(info)
-            if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):
-                current, cost = new, new_cost
-        listener.on_training_end()
+        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
+            current, cost, temperature, age, told = Design(), math.inf, self._hot, 0, 0
+            while trials.go_on:
+                if age % self._cycle == 0:
+                    new, cost, temperature = self._changes.random(), math.inf, self._hot
+                else:
+                    new = self._changes.changed(current)
+                age += 1
+                temperature *= self._cooling
+                if not trials.is_legal(new):
+                    continue
+                new, info = trials.play(new, is_last=age // self._cycle > told)
+                told = age // self._cycle
+                new_cost = self._prices.cost(info)
+                if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):
+                    current, cost = new, new_cost
         return self

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import Callback, as_callback
+from qas_agents.callbacks import Callback
 from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Changes, Design, Prices, Trials
+from qas_agents.searchers.whole_circuits import Changes, Design, Prices, Trials, trials_of
 from qas_simulators.errors import must
 
 
@@ -77,14 +77,9 @@ class Evolution:
         self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
     ) -> Evolution:
         """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        listener = as_callback(callback)
-        listener.init_callback(self)
-        self.env.reset(seed=int(self._rng.integers(2**31)))
-        listener.on_training_start(locals(), globals())
-        trials = Trials(self, self._bench, total_timesteps, listener)
-        while trials.go_on:
-            self._live(trials)
-        listener.on_training_end()
+        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
+            while trials.go_on:
+                self._live(trials)
         return self
 
     def _live(self, trials: Trials) -> None:

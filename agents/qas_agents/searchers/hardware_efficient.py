@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import Callback, as_callback
+from qas_agents.callbacks import Callback
 from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Design, Trials
+from qas_agents.searchers.whole_circuits import Design, trials_of
 from qas_simulators.errors import must
 
 
@@ -66,24 +66,19 @@ class HardwareEfficient:
         self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
     ) -> HardwareEfficient:
         """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        listener = as_callback(callback)
-        listener.init_callback(self)
-        self.env.reset(seed=int(self._rng.integers(2**31)))
-        listener.on_training_start(locals(), globals())
-        trials = Trials(self, self._bench, total_timesteps, listener)
-        num_layers, start = 1, 0
-        while trials.go_on:
-            actions = self._layers(num_layers)
-            if not self._bench.is_legal(actions):
-                num_layers, start = 1, 0
-                continue
-            counts = [self._bench.catalogue.num_angles[action] for action in actions]
-            angles = tuple(tuple(self._rng.uniform(-np.pi, np.pi, count).tolist()) for count in counts)
-            start += 1
-            trials.play(Design(tuple(actions), angles), is_last=start == self._starts)
-            if start == self._starts:
-                num_layers, start = num_layers + 1, 0
-        listener.on_training_end()
+        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
+            num_layers, start = 1, 0
+            while trials.go_on:
+                actions = self._layers(num_layers)
+                if not self._bench.is_legal(actions):
+                    num_layers, start = 1, 0
+                    continue
+                counts = [self._bench.catalogue.num_angles[action] for action in actions]
+                angles = tuple(tuple(self._rng.uniform(-np.pi, np.pi, count).tolist()) for count in counts)
+                start += 1
+                trials.play(Design(tuple(actions), angles), is_last=start == self._starts)
+                if start == self._starts:
+                    num_layers, start = num_layers + 1, 0
         return self
 
     def _layers(self, number: int) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import CallbackObject
+from qas_agents.callbacks import Callback, CallbackObject, as_callback
 from qas_agents.searchers.pruning import Angles, Workbench
 from qas_simulators.errors import must
 
@@ -112,6 +114,19 @@ class Changes:
 
     def _angles(self, action: int) -> Angles:
         return tuple(self._rng.uniform(-np.pi, np.pi, self._bench.catalogue.num_angles[action]).tolist())
+
+
+@contextmanager
+def trials_of(
+    searcher: Any, bench: Workbench, rng: np.random.Generator, total: int, callback: Callback
+) -> Iterator[Trials]:
+    """Begin a search as Stable-Baselines3 begins training, yield what plays its designs, and end it."""
+    listener = as_callback(callback)
+    listener.init_callback(searcher)
+    searcher.get_env().reset(seed=int(rng.integers(2**31)))
+    listener.on_training_start({"self": searcher, "total_timesteps": total}, {})
+    yield Trials(searcher, bench, total, listener)
+    listener.on_training_end()
 
 
 class Trials:
