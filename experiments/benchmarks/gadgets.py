@@ -81,8 +81,9 @@ def settings_of(task: str, variant: str, seed: int) -> list[str]:
     total = sum(evaluations for n, (_, evaluations) in SPINS.items() if n <= spins)
     settings = [*ISING, *AGENT, f"env.problem.num_qubits={spins}", f"env.max_gates={SPINS[spins][0]}"]
     settings += [f"training.max_evaluations={total}", f"training.total_timesteps={250_000 if spins < 5 else 150_000}"]
-    gadgets = {"none": None, "redundant": "redundant_cz", "random": random_file(spins, seed)}[variant]
-    return [*settings, *([] if gadgets is None else [f"env.gadgets={gadgets}"])]
+    if variant == "none":
+        return settings
+    return [*settings, f"env.gadgets={'redundant_cz' if variant == 'redundant' else random_file(spins, seed)}"]
 
 
 def round_of(problem: str, gates: int, evaluations: int, environment: str | None = None) -> str:
@@ -112,16 +113,19 @@ def transfer(task: str, variant: str) -> list[str]:
 
 
 def random_file(spins: int, seed: int) -> Path:
-    """Return a file of random gadgets as large as those that the loop gave its round of so many spins."""
+    """Return a file of random gadgets as large as those that the loop gave its round of so many spins.
+
+    They are committed with the results, so that a cell can be played where the loop was not.
+    """
     from qas_agents.gadgets import random_gadgets
     from qas_envs.catalogue import GATE_SETS
     from qas_simulators import load_gadgets, save_gadgets
 
-    path = RUNS / f"random-{spins}-seed{seed}.json"
+    path = RESULTS / "random_gadgets" / f"{spins}_spins_seed{seed}.json"
     if not path.exists():
         models = load_gadgets(folder_of("TFIM loop", "learned", seed) / f"round-{spins - 3}" / "gadgets.json")
         gates = GATE_SETS["ibm"].two_qubit + GATE_SETS["ibm"].one_qubit
-        RUNS.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         save_gadgets(random_gadgets(list(models.values()), gates, np.random.default_rng(seed)), path)
     return path
 

@@ -24,6 +24,7 @@ from qas_experiments.evaluation import trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TrainingBar, closing_table, save_picture
+from qas_experiments.rounds import play_rounds
 from qas_experiments.runs import RunFolder, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainingSettings, TrainSettings
@@ -55,8 +56,6 @@ def train(settings: TrainSettings) -> dict[str, Any]:
         settings = settings_of(Path(resumed))
         require_unfinished(Path(resumed))
     if settings.rounds:
-        from qas_experiments.rounds import play_rounds
-
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
     training = settings.training
     _check(training)

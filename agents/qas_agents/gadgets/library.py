@@ -77,11 +77,8 @@ def equivalent(first: Gadget, second: Gadget, up_to_inverse: bool = True) -> boo
             theirs = [second.unitary(np.array(signs) * params[list(order)]) for params in probes]
             for places in permutations(range(first.num_qubits)):
                 moved = [_relabelled(matrix, places) for matrix in theirs]
-                inverse = [matrix.conj().T for matrix in moved] if up_to_inverse else moved
-                if any(
-                    all(_equal_up_to_phase(a, b) for a, b in zip(wanted, some, strict=True))
-                    for some in (moved, inverse)
-                ):
+                tried = [moved, [matrix.conj().T for matrix in moved]] if up_to_inverse else [moved]
+                if any(all(map(_equal_up_to_phase, wanted, some)) for some in tried):
                     return True
     return False
 
