@@ -5,16 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from qas_agents.callbacks import Callback
-from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Changes, Design, Prices, trials_of
+from qas_agents.searchers.whole_circuits import Ansatz, Mutations, Prices, Trials, WholeCircuitSearcher
 from qas_simulators.errors import must
 
 
-class SimulatedAnnealing:
-    """Changes one gate at a time: inserts, deletes, replaces, exchanges neighbours; angles go on from where they were.
+class SimulatedAnnealing(WholeCircuitSearcher):
+    """Mutates one gate at a time: inserts, deletes, replaces, exchanges neighbours; angles go on from where they were.
 
     A circuit costs what :class:`Prices` says. The temperature falls geometrically; then all starts anew.
 
@@ -26,7 +22,7 @@ class SimulatedAnnealing:
         unsolved: Price of not being a success.
         hot: First temperature.
         cold: Last temperature.
-        cycle: Changes from the first to the last temperature.
+        cycle: Mutations from the first to the last temperature.
         start_gates: Random gates at the start of every cycle; illegal ones are left out.
 
     Raises:
@@ -50,36 +46,24 @@ class SimulatedAnnealing:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
         if cycle < 1:
             raise ValueError(must("cycle", "be at least 1", cycle))
-        self.env = env
-        self.num_timesteps = 0
-        self._bench = workbench(env)
-        self._rng = np.random.default_rng(seed)
+        super().__init__(env, seed)
         self._prices = Prices(two_qubit, one_qubit, unsolved)
-        self._changes = Changes(self._bench, self._rng, start_gates)
+        self._mutations = Mutations(self._bench, self._rng, start_gates)
         self._hot, self._cooling, self._cycle = hot, (cold / hot) ** (1.0 / cycle), cycle
 
-    def get_env(self) -> Any:
-        """Return the environment."""
-        return self.env
-
-    def learn(
-        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
-    ) -> SimulatedAnnealing:
-        """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
-            current, cost, temperature, age, told = Design(), math.inf, self._hot, 0, 0
-            while trials.go_on:
-                if age % self._cycle == 0:
-                    new, cost, temperature = self._changes.random(), math.inf, self._hot
-                else:
-                    new = self._changes.changed(current)
-                age += 1
-                temperature *= self._cooling
-                if not trials.is_legal(new):
-                    continue
-                new, info = trials.play(new, is_last=age // self._cycle > told)
-                told = age // self._cycle
-                new_cost = self._prices.cost(info)
-                if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):
-                    current, cost = new, new_cost
-        return self
+    def _search(self, trials: Trials) -> None:
+        current, cost, temperature, age, told = Ansatz(), math.inf, self._hot, 0, 0
+        while trials.go_on:
+            if age % self._cycle == 0:
+                new, cost, temperature = self._mutations.random(), math.inf, self._hot
+            else:
+                new = self._mutations.mutated(current)
+            age += 1
+            temperature *= self._cooling
+            if not trials.is_legal(new):
+                continue
+            new, info = trials.play(new, is_last=age // self._cycle > told)
+            told = age // self._cycle
+            new_cost = self._prices.cost(info)
+            if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):
+                current, cost = new, new_cost

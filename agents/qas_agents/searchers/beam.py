@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import Callback
-from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Design, Prices, Trials, trials_of
+from qas_agents.searchers.whole_circuits import Ansatz, Prices, Trials, WholeCircuitSearcher
 from qas_simulators import StatevectorSimulator
 from qas_simulators.errors import must
 
 
-class BeamSearch:
+class BeamSearch(WholeCircuitSearcher):
     """Extends circuits gate by gate and keeps the cheapest ``width`` of every length, one of each state.
 
     Every legal action is tried on every circuit kept, its angles scanned and all optimised. Two circuits that prepare
@@ -37,34 +35,22 @@ class BeamSearch:
     ) -> None:
         if width < 1:
             raise ValueError(must("width", "be at least 1", width))
-        self.env = env
-        self.num_timesteps = 0
-        self._bench = workbench(env)
-        self._rng = np.random.default_rng(seed)
+        super().__init__(env, seed)
         self._prices = Prices(two_qubit, one_qubit)
         self._width = width
         self._simulator = StatevectorSimulator()
 
-    def get_env(self) -> Any:
-        """Return the environment."""
-        return self.env
+    def _search(self, trials: Trials) -> None:
+        width = self._width
+        while trials.go_on:
+            self._search_once(width, trials)
+            width *= 2
 
-    def learn(
-        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
-    ) -> BeamSearch:
-        """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
-            width = self._width
-            while trials.go_on:
-                self._search(width, trials)
-                width *= 2
-        return self
-
-    def _search(self, width: int, trials: Trials) -> None:
+    def _search_once(self, width: int, trials: Trials) -> None:
         """Go through all lengths once."""
-        beam = [Design()]
+        beam = [Ansatz()]
         while beam and trials.go_on:
-            found: dict[bytes, tuple[float, float, Design]] = {}
+            found: dict[bytes, tuple[float, float, Ansatz]] = {}
             for parent in beam:
                 for child in self._children(parent):
                     if not trials.go_on:
@@ -75,15 +61,15 @@ class BeamSearch:
                     key, entry = self._state(), (self._prices.cost(info), float(self._rng.random()), played)
                     if key not in found or entry[:2] < found[key][:2]:
                         found[key] = entry
-            beam = [design for *_, design in sorted(found.values(), key=lambda entry: entry[:2])[:width]]
+            beam = [ansatz for *_, ansatz in sorted(found.values(), key=lambda entry: entry[:2])[:width]]
 
-    def _children(self, parent: Design) -> list[Design]:
-        """Return all legal designs with one action more."""
+    def _children(self, parent: Ansatz) -> list[Ansatz]:
+        """Return all legal ansätze with one action more."""
         catalogue, children = self._bench.catalogue, []
         for action in range(len(catalogue.actions)):
             if self._bench.is_legal([*parent.actions, action]):
                 angles = (*parent.angles, (0.0,) * catalogue.num_angles[action])
-                children.append(Design((*parent.actions, action), angles))
+                children.append(Ansatz((*parent.actions, action), angles))
         return children
 
     def _state(self) -> bytes:

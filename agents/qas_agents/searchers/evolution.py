@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from qas_agents.callbacks import Callback
-from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Changes, Design, Prices, Trials, trials_of
+from qas_agents.searchers.whole_circuits import Ansatz, Mutations, Prices, Trials, WholeCircuitSearcher
 from qas_simulators.errors import must
 
 
-class Evolution:
-    """A population of circuits: parents win tournaments, children are crossed and changed, the cheapest survive.
+class Evolution(WholeCircuitSearcher):
+    """A population of circuits: parents win tournaments, children are crossed and mutated, the cheapest survive.
 
     Circuits that cost the same to nine digits count as one. After ``patience`` generations without a cheaper one all
     starts anew.
@@ -25,7 +21,7 @@ class Evolution:
         children: Circuits that a generation adds.
         tournament: How many are drawn for each parent, of which the cheapest wins.
         crossover: Probability that a child has two parents.
-        changes: Mean number of changes of a child beyond the first.
+        mutations: Mean number of mutations of a child beyond the first.
         patience: See above.
         two_qubit: Price of a two-qubit gate.
         one_qubit: Price of another gate.
@@ -45,7 +41,7 @@ class Evolution:
         children: int = 80,
         tournament: int = 3,
         crossover: float = 0.3,
-        changes: float = 0.5,
+        mutations: float = 0.5,
         patience: int = 40,
         two_qubit: float = 0.1,
         one_qubit: float = 0.01,
@@ -58,39 +54,27 @@ class Evolution:
                 raise ValueError(must(name, "be at least 1", size))
         if not 0 <= crossover <= 1:
             raise ValueError(must("crossover", "lie in [0, 1]", crossover))
-        if changes < 0:
-            raise ValueError(must("changes", "not be negative", changes))
-        self.env = env
-        self.num_timesteps = 0
-        self._bench = workbench(env)
-        self._rng = np.random.default_rng(seed)
+        if mutations < 0:
+            raise ValueError(must("mutations", "not be negative", mutations))
+        super().__init__(env, seed)
         self._prices = Prices(two_qubit, one_qubit, unsolved)
-        self._changes = Changes(self._bench, self._rng, start_gates)
+        self._mutations = Mutations(self._bench, self._rng, start_gates)
         self._population, self._children, self._tournament = population, children, tournament
-        self._crossover, self._more_changes, self._patience = crossover, changes, patience
+        self._crossover, self._more_mutations, self._patience = crossover, mutations, patience
 
-    def get_env(self) -> Any:
-        """Return the environment."""
-        return self.env
-
-    def learn(
-        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
-    ) -> Evolution:
-        """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
-            while trials.go_on:
-                self._live(trials)
-        return self
+    def _search(self, trials: Trials) -> None:
+        while trials.go_on:
+            self._live(trials)
 
     def _live(self, trials: Trials) -> None:
         """Begin with random circuits and go on until nothing gets better."""
-        alive: dict[float, Design] = {}  # by cost
+        alive: dict[float, Ansatz] = {}  # by cost
         for _ in range(2 * self._population):  # costs may coincide
             if trials.go_on and len(alive) < self._population:
-                self._try(self._changes.random(), alive, trials)
+                self._try(self._mutations.random(), alive, trials)
         if not alive:
             return
-        best, stale = min(alive, default=np.inf), 0
+        best, stale = min(alive), 0
         while trials.go_on and stale < self._patience:
             parents = list(alive.items())
             for k in range(self._children):
@@ -100,20 +84,20 @@ class Evolution:
             stale = stale + 1 if min(alive) >= best else 0
             best = min(alive)
 
-    def _try(self, design: Design, alive: dict[float, Design], trials: Trials, is_last: bool = False) -> None:
-        if trials.is_legal(design):
-            played, info = trials.play(design, is_last)
+    def _try(self, ansatz: Ansatz, alive: dict[float, Ansatz], trials: Trials, is_last: bool = False) -> None:
+        if trials.is_legal(ansatz):
+            played, info = trials.play(ansatz, is_last)
             alive.setdefault(round(self._prices.cost(info), 9), played)
 
-    def _child(self, parents: list[tuple[float, Design]]) -> Design:
+    def _child(self, parents: list[tuple[float, Ansatz]]) -> Ansatz:
         child = self._parent(parents)
         if self._rng.random() < self._crossover:
-            child = self._changes.crossed(child, self._parent(parents))
-        for _ in range(1 + self._rng.poisson(self._more_changes)):
-            child = self._changes.changed(child)
+            child = self._mutations.crossed(child, self._parent(parents))
+        for _ in range(1 + self._rng.poisson(self._more_mutations)):
+            child = self._mutations.mutated(child)
         return child
 
-    def _parent(self, parents: list[tuple[float, Design]]) -> Design:
+    def _parent(self, parents: list[tuple[float, Ansatz]]) -> Ansatz:
         drawn = self._rng.integers(len(parents), size=self._tournament)
         _, winner = min((parents[int(k)] for k in drawn), key=lambda parent: parent[0])
         return winner

@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from qas_agents.callbacks import Callback
-from qas_agents.searchers.pruning import workbench
-from qas_agents.searchers.whole_circuits import Design, trials_of
+from qas_agents.searchers.whole_circuits import Ansatz, Trials, WholeCircuitSearcher
 from qas_simulators.errors import must
 
 
-class HardwareEfficient:
+class HardwareEfficient(WholeCircuitSearcher):
     """Layers of rotations on every qubit and two-qubit gates between neighbours, from random angles.
 
     Starts with one layer; after ``starts`` random starts comes the next layer, and after the last that fits the budget
@@ -43,10 +41,7 @@ class HardwareEfficient:
     ) -> None:
         if starts < 1:
             raise ValueError(must("starts", "be at least 1", starts))
-        self.env = env
-        self.num_timesteps = 0
-        self._bench = workbench(env)
-        self._rng = np.random.default_rng(seed)
+        super().__init__(env, seed)
         self._starts = starts
         self._numbers = {(action.gate, action.qubits): k for k, action in enumerate(self._bench.catalogue.actions)}
         gates = {gate for gate, _ in self._numbers}
@@ -58,28 +53,19 @@ class HardwareEfficient:
         if not self._bench.is_legal(self._layers(1)):
             raise ValueError(must("max_gates", f"hold a layer of {len(self._layers(1))} legal gates", "smaller"))
 
-    def get_env(self) -> Any:
-        """Return the environment."""
-        return self.env
-
-    def learn(
-        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
-    ) -> HardwareEfficient:
-        """Try ``total_timesteps`` circuits, or until the callback returns False."""
-        with trials_of(self, self._bench, self._rng, total_timesteps, callback) as trials:
-            num_layers, start = 1, 0
-            while trials.go_on:
-                actions = self._layers(num_layers)
-                if not self._bench.is_legal(actions):
-                    num_layers, start = 1, 0
-                    continue
-                counts = [self._bench.catalogue.num_angles[action] for action in actions]
-                angles = tuple(tuple(self._rng.uniform(-np.pi, np.pi, count).tolist()) for count in counts)
-                start += 1
-                trials.play(Design(tuple(actions), angles), is_last=start == self._starts)
-                if start == self._starts:
-                    num_layers, start = num_layers + 1, 0
-        return self
+    def _search(self, trials: Trials) -> None:
+        num_layers, start = 1, 0
+        while trials.go_on:
+            actions = self._layers(num_layers)
+            if not self._bench.is_legal(actions):
+                num_layers, start = 1, 0
+                continue
+            counts = [self._bench.catalogue.num_angles[action] for action in actions]
+            angles = tuple(tuple(self._rng.uniform(-np.pi, np.pi, count).tolist()) for count in counts)
+            start += 1
+            trials.play(Ansatz(tuple(actions), angles), is_last=start == self._starts)
+            if start == self._starts:
+                num_layers, start = num_layers + 1, 0
 
     def _layers(self, number: int) -> list[int]:
         num_qubits = 1 + max(qubit for _, qubits in self._numbers for qubit in qubits)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from qas_agents.callbacks import Callback, CallbackObject, as_callback
-from qas_agents.searchers.pruning import Angles, Workbench
+from qas_agents.searchers.pruning import Angles, Workbench, workbench
 from qas_simulators.errors import must
 
-_MOST_REFUSALS = 100_000  # illegal designs in a row before a search gives up
+_MOST_REFUSALS = 100_000  # illegal ansätze in a row before a search gives up
 
 
 @dataclass(frozen=True)
-class Design:
+class Ansatz:
     """A circuit as actions with their angles.
 
     Attributes:
@@ -61,13 +60,13 @@ class Prices:
         return float(cost)
 
 
-class Changes:
-    """Random designs and random changes of designs.
+class Mutations:
+    """Random ansätze and random mutations of them.
 
     Args:
         bench: Whose actions they are.
         rng: Source of randomness.
-        start_gates: Actions that a random design tries to hold; illegal ones are left out.
+        start_gates: Actions that a random ansatz tries to hold; illegal ones are left out.
     """
 
     def __init__(self, bench: Workbench, rng: np.random.Generator, start_gates: int) -> None:
@@ -75,18 +74,18 @@ class Changes:
             raise ValueError(must("start_gates", "be at least 1", start_gates))
         self._bench, self._rng, self._start_gates = bench, rng, start_gates
 
-    def random(self) -> Design:
-        """Return a legal random design."""
+    def random(self) -> Ansatz:
+        """Return a legal random ansatz."""
         actions: list[int] = []
         for _ in range(self._start_gates):
             actions.append(self._action())
             if not self._bench.is_legal(actions):
                 actions.pop()
-        return Design(tuple(actions), tuple(self._angles(action) for action in actions))
+        return Ansatz(tuple(actions), tuple(self._angles(action) for action in actions))
 
-    def changed(self, design: Design) -> Design:
+    def mutated(self, ansatz: Ansatz) -> Ansatz:
         """Return a neighbour, which may be illegal: an action inserted, deleted, replaced, or two exchanged."""
-        actions, angles = list(design.actions), list(design.angles)
+        actions, angles = list(ansatz.actions), list(ansatz.angles)
         kind = self._rng.integers(4)
         k = int(self._rng.integers(len(actions) + (kind == 0))) if actions or kind == 0 else 0
         if kind == 0 or not actions:
@@ -101,13 +100,13 @@ class Changes:
         elif k > 0:
             actions[k - 1], actions[k] = actions[k], actions[k - 1]
             angles[k - 1], angles[k] = angles[k], angles[k - 1]
-        return Design(tuple(actions), tuple(angles))
+        return Ansatz(tuple(actions), tuple(angles))
 
-    def crossed(self, first: Design, second: Design) -> Design:
-        """Return the beginning of one design and the end of another, which may be illegal."""
+    def crossed(self, first: Ansatz, second: Ansatz) -> Ansatz:
+        """Return the beginning of one ansatz and the end of another, which may be illegal."""
         head = int(self._rng.integers(len(first.actions) + 1))
         tail = int(self._rng.integers(len(second.actions) + 1))
-        return Design(first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:])
+        return Ansatz(first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:])
 
     def _action(self) -> int:
         return int(self._rng.integers(len(self._bench.catalogue.actions)))
@@ -116,25 +115,12 @@ class Changes:
         return tuple(self._rng.uniform(-np.pi, np.pi, self._bench.catalogue.num_angles[action]).tolist())
 
 
-@contextmanager
-def trials_of(
-    searcher: Any, bench: Workbench, rng: np.random.Generator, total: int, callback: Callback
-) -> Iterator[Trials]:
-    """Begin a search as Stable-Baselines3 begins training, yield what plays its designs, and end it."""
-    listener = as_callback(callback)
-    listener.init_callback(searcher)
-    searcher.get_env().reset(seed=int(rng.integers(2**31)))
-    listener.on_training_start({"self": searcher, "total_timesteps": total}, {})
-    yield Trials(searcher, bench, total, listener)
-    listener.on_training_end()
-
-
 class Trials:
-    """Plays designs and tells a callback of each; counts them as the searcher's steps.
+    """Plays ansätze and tells a callback of each; counts them as the searcher's steps.
 
     Args:
         searcher: Has ``num_timesteps``; shown to the callback as ``self``.
-        bench: Where designs are played.
+        bench: Where ansätze are played.
         total: How many more may be.
         listener: Told of each.
     """
@@ -146,16 +132,16 @@ class Trials:
 
     @property
     def go_on(self) -> bool:
-        """Whether another design may be played."""
+        """Whether another ansatz may be played."""
         return self._goes_on and self._searcher.num_timesteps < self._end
 
-    def is_legal(self, design: Design) -> bool:
-        """Tell whether a design can be played.
+    def is_legal(self, ansatz: Ansatz) -> bool:
+        """Tell whether an ansatz can be played.
 
         Raises:
             RuntimeError: None could for very long.
         """
-        if design.actions and self._bench.is_legal(design.actions):
+        if ansatz.actions and self._bench.is_legal(ansatz.actions):
             self._refused = 0
             return True
         self._refused += 1
@@ -163,18 +149,59 @@ class Trials:
             raise RuntimeError("No legal circuit was found: the gate budget or the mask leaves none.")
         return False
 
-    def play(self, design: Design, is_last: bool = False, num_scanned: int = 0) -> tuple[Design, dict[str, Any]]:
-        """Play a legal design; return it with optimised angles, and the environment's info.
+    def play(self, ansatz: Ansatz, is_last: bool = False, num_scanned: int = 0) -> tuple[Ansatz, dict[str, Any]]:
+        """Play a legal ansatz; return it with optimised angles, and the environment's info.
 
         Args:
-            design: What to play.
+            ansatz: What to play.
             is_last: Whether it ends what the callback should call an episode.
             num_scanned: Of how many of the last actions the angles are scanned first.
         """
-        _, info = self._bench.play(design.actions, design.angles, num_scanned)
-        optimised = Design(design.actions, tuple(self._bench.angles))  # before the callback, which may play too
+        _, info = self._bench.play(ansatz.actions, ansatz.angles, num_scanned)
+        optimised = Ansatz(ansatz.actions, tuple(self._bench.angles))  # before the callback, which may play too
         self._searcher.num_timesteps += 1
         told = {"self": self._searcher, "infos": [info], "rewards": [0.0], "dones": [is_last]}
         self._listener.update_locals(told)
         self._goes_on = self._listener.on_step()
         return optimised, info
+
+
+class WholeCircuitSearcher(ABC):
+    """A searcher in the shape of an agent, which tries whole circuits.
+
+    Args:
+        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        seed: Seeds everything.
+
+    Attributes:
+        num_timesteps: Circuits tried.
+
+    Raises:
+        TypeError: The environment does not serve whole circuits.
+    """
+
+    def __init__(self, env: Any, seed: int | None) -> None:
+        self.env = env
+        self.num_timesteps = 0
+        self._bench = workbench(env)
+        self._rng = np.random.default_rng(seed)
+
+    def get_env(self) -> Any:
+        """Return the environment."""
+        return self.env
+
+    def learn(
+        self, total_timesteps: int, callback: Callback = None, log_interval: int = 0, progress_bar: bool = False
+    ) -> Self:
+        """Try ``total_timesteps`` circuits, or until the callback returns False."""
+        listener = as_callback(callback)
+        listener.init_callback(self)
+        self.env.reset(seed=int(self._rng.integers(2**31)))
+        listener.on_training_start({"self": self, "total_timesteps": total_timesteps}, {})
+        self._search(Trials(self, self._bench, total_timesteps, listener))
+        listener.on_training_end()
+        return self
+
+    @abstractmethod
+    def _search(self, trials: Trials) -> None:
+        """Play circuits as long as ``trials.go_on``."""
