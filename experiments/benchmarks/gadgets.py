@@ -44,6 +44,8 @@ TRANSFERS: dict[str, tuple[list[str], list[tuple[str, int, int]]]] = {
 FIRST_ID = {"H2 to LiH at 3.4 Å": "QAS-H2-v0"}
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
 """Spins, accuracy, and the CNOT of qubit-ADAPT; gates CX, RX, RY, RZ; the agent alone and the loop from 2 spins."""
+WHOLE_LOOP = {4: 3_200_000, 6: 17_500_000}
+"""Energy evaluations of the agent alone, by spins: as many as all rounds of the loop take together."""
 WEAK_FIELDS = (0.001, 0.05)
 
 
@@ -97,7 +99,8 @@ def target(spins: int, accuracy: float, variant: str) -> list[str]:
     goal = f"+env.problem.accuracy={accuracy}"
     if variant == "agent":
         size = [f"env.problem.num_qubits={spins}", f"env.max_gates={15 * spins}"]
-        return [goal, *size, "training.total_timesteps=150000"]
+        steps = [f"agent.search_steps={40_000 * (spins - 1)}", f"training.total_timesteps={60_000 * (spins - 1)}"]
+        return [goal, *size, *steps, f"training.max_evaluations={WHOLE_LOOP[spins]}"]
     rounds = [f"{{env: {{problem: {{num_qubits: {n}}}, max_gates: {15 * n}}}}}" for n in range(2, spins + 1)]
     return [goal, "agent.search_steps=40000", "training.total_timesteps=60000", f"rounds=[{', '.join(rounds)}]"]
 
