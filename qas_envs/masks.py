@@ -155,4 +155,26 @@ class CommutingMask:
         return is_free, is_new
 
 
-MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {"frontier": FrontierMask, "commuting": CommutingMask}
+class NoMask:
+    """Every action is legal, always: what the others are compared with."""
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """See :class:`Mask`."""
+        array[:] = self.array
+        self.array = array
+
+    def reset(self) -> None:
+        """See :class:`Mask`."""
+
+    def update(self, action: int) -> None:
+        """See :class:`Mask`."""
+
+
+MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
+    "frontier": FrontierMask,
+    "commuting": CommutingMask,
+    "none": NoMask,
+}

@@ -90,8 +90,8 @@ class SuiteSettings:
     instances: dict[str, Any] = MISSING  # by name: overrides of qas-train's settings
     seeds: int = 5
     total_timesteps: int = 1_000_000
-    max_evaluations: int = 1_000_000
-    max_seconds: float = 600.0
+    max_evaluations: int = 500_000
+    max_seconds: float = 300.0
 
 
 @dataclass

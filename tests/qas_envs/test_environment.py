@@ -171,6 +171,17 @@ def test_commuting_mask_allows_no_circuit_that_can_be_simplified(num_qubits: int
     assert mask.array.all()
 
 
+def test_no_mask_lets_an_agent_repeat_itself() -> None:
+    env = build("QAS-TFIM-v0", num_qubits=2, max_gates=4, mask="none")
+    env.reset(seed=0)
+    for _ in range(3):
+        *_, info = env.step(0)
+        assert info["action_mask"].all()
+    assert info["num_gates"] == 3
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=2, num_qubits=2, mask="none")
+    assert envs.reset(seed=0)[1]["action_mask"].all()
+
+
 def test_commuting_mask_where_everything_commutes() -> None:
     mask = CommutingMask(ActionCatalogue(2, GateSet(("cz",), ("rz",))))
     for action, legal in [(0, [0, 1, 1]), (1, [0, 0, 1]), (2, [1, 1, 1])]:
