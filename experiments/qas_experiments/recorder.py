@@ -19,6 +19,7 @@ def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: i
 
 
 _FIGURES = ("energy", "energy_error", "evaluations", "seconds")
+_SAME = 1e-13  # errors that differ by less are the same
 _COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "improvements")
 
 
@@ -111,14 +112,16 @@ class Recorder:
         self._num_kept = num_kept
         self._kept: dict[Any, Found] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
+        self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
     def state(self) -> dict[str, Any]:
         """Return all that was recorded, for JSON."""
         circuits = {"best": self.best, "first_solved": self.first_solved}
-        state = {name: None if found is None else found.state() for name, found in circuits.items()}
-        kept = [found.state() for found in self.kept]
-        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds, "kept": kept}
+        state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
+        lists = {"kept": self.kept, "lowest": self._lowest.values()}
+        state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
+        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
@@ -131,6 +134,8 @@ class Recorder:
             self._best_rank = self.best.rank(self._accuracy)
         for kept in state["kept"]:
             self._consider(Found.of_state(kept))
+        lowest = map(Found.of_state, state["lowest"])
+        self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self._started = time.perf_counter() - state["seconds"]
 
     @property
@@ -149,9 +154,14 @@ class Recorder:
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
         rank = rank_of(self._accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
-        if rank < self._worst or rank < self._best_rank:
+        gates = info["num_two_qubit_gates"]
+        is_lowest = gates not in self._lowest or info["energy_error"] < self._lowest[gates].energy_error - _SAME
+        if is_lowest or rank < self._worst or rank < self._best_rank:
             found = self._found(info)
-            self._consider(found)
+            if is_lowest:
+                self._lowest[gates] = found
+            if rank < self._worst:
+                self._consider(found)
             if rank < self._best_rank:
                 self._best_rank = rank
                 self._improve(found)
@@ -165,6 +175,16 @@ class Recorder:
     def kept(self) -> list[Found]:
         """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
         return sorted(self._kept.values(), key=lambda found: found.rank(self._accuracy))
+
+    @property
+    def front(self) -> list[Found]:
+        """The circuits that no other one seen beats in both error and two-qubit gates, fewest gates first."""
+        front: list[Found] = []
+        for gates in sorted(self._lowest):
+            found = self._lowest[gates]
+            if not front or found.energy_error < front[-1].energy_error - _SAME:
+                front.append(found)
+        return front
 
     def _found(self, info: dict[str, Any]) -> Found:
         circuit = self._env.circuit

@@ -110,9 +110,9 @@ def new_folder(settings: TrainSettings) -> RunFolder:
     return folder
 
 
-def write_circuits(folder: RunFolder, circuits: Sequence[Found]) -> None:
-    """Write ``circuits.json``: the best different circuits of a run, with their angles and figures."""
-    folder.write_json("circuits.json", [found.state() for found in circuits])
+def write_circuits(folder: RunFolder, name: str, circuits: Sequence[Found]) -> None:
+    """Write circuits with their angles and figures; ``circuits.json`` has the best different ones of a run."""
+    folder.write_json(name, [found.state() for found in circuits])
 
 
 def read_circuits(path: Path) -> list[Found]:

@@ -91,7 +91,7 @@ class SuiteSettings:
     seeds: int = 5
     total_timesteps: int = 1_000_000
     max_evaluations: int = 500_000
-    max_seconds: float = 300.0
+    max_seconds: float = 120.0
 
 
 @dataclass

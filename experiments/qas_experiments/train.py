@@ -90,7 +90,8 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     _write_best(folder, recorder.best)
     if (frozen := policies.get("frozen policy, best")) is not None:
         folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
-    write_circuits(folder, recorder.kept)
+    write_circuits(folder, "circuits.json", recorder.kept)
+    write_circuits(folder, "front.json", recorder.front)
     _show(env, rows, folder, console)
     folder.write_json("summary.json", summary)  # last: it says that all the rest is there
     return summary

@@ -181,9 +181,15 @@ def test_recorder_keeps_the_best_circuits_that_differ() -> None:
     hear(0.2, ("rx", [1], 0.1), ("ry", [0], 0.2))  # the same but for the order on different qubits
     hear(0.9, ("cx", [0, 1], None))
     assert [found.energy_error for found in recorder.kept] == [0.2, 0.4]
+    assert [found.energy_error for found in recorder.front] == [0.2], "the gate on two qubits has not paid yet"
+    hear(0.1, ("cx", [0, 1], None))
+    hear(0.0, ("cx", [0, 1], None), ("ry", [0], 0.2))
+    hear(0.0, ("cx", [0, 1], None), ("cx", [0, 1], None))  # no better, and longer
+    assert [(found.energy_error, len(found.circuit)) for found in recorder.front] == [(0.2, 2), (0.0, 2)]
     again = Recorder(env, lambda row: None, lambda: False, num_kept=2)
     again.restore(json.loads(json.dumps(recorder.state())))
     assert [found.state() for found in again.kept] == [found.state() for found in recorder.kept]
+    assert [found.state() for found in again.front] == [found.state() for found in recorder.front]
 
 
 def test_circuits_of_a_run_are_read_back(loop: Path) -> None:

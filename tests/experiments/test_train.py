@@ -30,6 +30,7 @@ FILES = {
     "best.qasm",
     "best.txt",
     "circuits.json",
+    "front.json",
     "config.yaml",
     "frozen.qasm",
     "metrics.jsonl",

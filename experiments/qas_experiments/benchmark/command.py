@@ -22,7 +22,6 @@ from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.cli import run_command
-from qas_experiments.recorder import Found
 from qas_experiments.runs import overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
@@ -263,7 +262,7 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         path = folder / f"{name}.qasm"
         if rows.get(row) is not None and path.exists():
             circuits[name] = _circuit(path.read_text(encoding="utf-8"), rows[row])
-    for number, found in enumerate(_front(read_circuits(folder))):
+    for number, found in enumerate(read_circuits(folder / "front.json")):
         circuits[f"front {number}"] = _circuit(found.circuit.to_qasm3(), found.numbers())
     figures = {name: training[name] for name in _FIGURES}
     first = training["first_solved"]
@@ -291,15 +290,6 @@ def _circuit(qasm: str, row: dict[str, Any]) -> dict[str, Any]:
     figures = ("energy", "energy_error", "two_qubit_gates", "gates", "depth", "evaluations", "seconds")
     Circuit.from_qasm3(qasm)
     return {"qasm": qasm, **{name: row[name] for name in figures}}
-
-
-def _front(circuits: list[Found]) -> list[Found]:
-    """Return the circuits that no other one beats in both error and two-qubit gates."""
-    front: list[Found] = []
-    for found in sorted(circuits, key=lambda one: (one.circuit.num_two_qubit_gates, one.energy_error)):
-        if not front or found.energy_error < front[-1].energy_error:
-            front.append(found)
-    return front
 
 
 if __name__ == "__main__":
