@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FOLDER = Path("runs/leaderboard")
-GUIDED = ["agent=dqn_guided", "agent.search_steps=20000", "label=dqn_guided"]
+GUIDED = ["agent=dqn_guided"]
 SEARCHERS = (["agent=annealing"], ["agent=random"], ["agent=beam"], ["agent=hea"])
 EIGHT_QUBITS = {"H2O-8", "H2O-8 bohr", "CH2-8", "CH2-8 bohr"}
 SEEDS = 5

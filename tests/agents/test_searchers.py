@@ -17,6 +17,8 @@ from qas_agents import (
     HardwareEfficient,
     RandomPolicy,
     SimulatedAnnealing,
+    best_of,
+    distinct_skeletons,
     pauli_pool,
     qubit_adapt,
     skeleton_floors,
@@ -177,6 +179,16 @@ def test_floors_that_are_known() -> None:
     assert errors_of(make("QAS-Bell-v0").problem, 1) == pytest.approx([0.5, 0.0], abs=1e-9)
     assert errors_of(make("QAS-GHZ-v0").problem, 2) == pytest.approx([0.5, 0.5, 0.0], abs=1e-9)
     assert errors_of(make("QAS-LiH-v0").problem, 3) == pytest.approx([5.731e-2, 7.066e-3, 4.434e-3, 1.290e-3], rel=1e-3)
+
+
+def test_a_long_search_can_be_made_in_parts() -> None:
+    hamiltonian = make("QAS-LiH-v0").problem.hamiltonian
+    numbered = list(enumerate(distinct_skeletons(hamiltonian, 2)))
+    whole = best_of(hamiltonian, 2, numbered)
+    parts = [best_of(hamiltonian, 2, part) for part in (numbered[:10], numbered[10:])]
+    assert whole is not None and whole.energy == min(part.energy for part in parts if part is not None)
+    assert whole.skeletons == len(numbered) == 27
+    assert best_of(hamiltonian, 2, numbered, should_stop=lambda: True) is None
 
 
 def test_a_floor_comes_with_its_circuit() -> None:

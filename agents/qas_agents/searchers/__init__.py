@@ -7,7 +7,7 @@ from qas_agents.searchers.evolution import Evolution
 from qas_agents.searchers.greedy import GreedySearch
 from qas_agents.searchers.hardware_efficient import HardwareEfficient
 from qas_agents.searchers.random_policy import RandomPolicy
-from qas_agents.searchers.skeleton import Floor, skeleton_floors
+from qas_agents.searchers.skeleton import Floor, best_of, distinct_skeletons, skeleton_floors
 
 __all__ = [
     "AdaptStep",
@@ -18,6 +18,8 @@ __all__ = [
     "HardwareEfficient",
     "RandomPolicy",
     "SimulatedAnnealing",
+    "best_of",
+    "distinct_skeletons",
     "pauli_pool",
     "qubit_adapt",
     "skeleton_floors",

@@ -6,7 +6,7 @@ best energy of a skeleton bounds from below whatever a circuit with as many CX o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
 
@@ -69,29 +69,54 @@ def skeleton_floors(
         raise ValueError(must("max_two_qubit_gates", "not be negative", max_two_qubit_gates))
     if starts < 1:
         raise ValueError(must("starts", "be at least 1", starts))
-    n = hamiltonian.num_qubits
-    pairs = _pairs(couplings, n)
-    symmetries = _symmetries(hamiltonian, pairs)
-    simulator, optimizer, rng = StatevectorSimulator(), ScanLBFGS(max_iterations=400), np.random.default_rng(seed)
     for length in range(max_two_qubit_gates + 1):
-        best, best_energy, count, evaluations = Circuit(n), np.inf, 0, 0
-        for skeleton in skeletons(n, pairs, length, symmetries):
-            circuit = dressed(n, skeleton)
-            count += 1
-            for _ in range(starts):
-                circuit.params = rng.uniform(-np.pi, np.pi, circuit.num_params)
-                result = optimizer.minimize(simulator, circuit, hamiltonian)
-                evaluations += result.evaluations
-                if result.energy < best_energy:
-                    best, best_energy = circuit.copy(), result.energy
-                    best.params = result.params
-            if best_energy < enough:
-                break
-            if should_stop():
-                return
-        yield Floor(length, best_energy, best, count, evaluations)
-        if best_energy < enough:
+        numbered = enumerate(distinct_skeletons(hamiltonian, length, couplings))
+        floor = best_of(hamiltonian, length, numbered, starts, seed, enough, should_stop)
+        if floor is None:
             return
+        yield floor
+        if floor.energy < enough:
+            return
+
+
+def distinct_skeletons(
+    hamiltonian: PauliSum, length: int, couplings: Collection[Pair] | None = None
+) -> Iterator[Skeleton]:
+    """Yield the skeletons of some length that differ for a Hamiltonian, always in the same order."""
+    pairs = _pairs(couplings, hamiltonian.num_qubits)
+    yield from skeletons(hamiltonian.num_qubits, pairs, length, _symmetries(hamiltonian, pairs))
+
+
+def best_of(
+    hamiltonian: PauliSum,
+    length: int,
+    numbered: Iterable[tuple[int, Skeleton]],
+    starts: int = 4,
+    seed: int = 0,
+    enough: float = -np.inf,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Floor | None:
+    """Return the best that some skeletons of one length can do, or None where the search was stopped.
+
+    Random starts follow from the seed, the length and a skeleton's number, so that a long list can be tried in parts.
+    """
+    simulator, optimizer = StatevectorSimulator(), ScanLBFGS(max_iterations=400)
+    best, best_energy, count, evaluations = Circuit(hamiltonian.num_qubits), np.inf, 0, 0
+    for number, skeleton in numbered:
+        circuit, rng = dressed(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
+        count += 1
+        for _ in range(starts):
+            circuit.params = rng.uniform(-np.pi, np.pi, circuit.num_params)
+            result = optimizer.minimize(simulator, circuit, hamiltonian)
+            evaluations += result.evaluations
+            if result.energy < best_energy:
+                best, best_energy = circuit.copy(), result.energy
+                best.params = result.params
+        if best_energy < enough:
+            break
+        if should_stop():
+            return None
+    return Floor(length, best_energy, best, count, evaluations)
 
 
 def skeletons(

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem
-from qas_experiments.benchmark.records import Record, Records, by_agent
+from qas_experiments.benchmark.records import Record, Records, by_agent, instance_hash
 from qas_experiments.benchmark.tables import is_solution, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -38,7 +38,12 @@ def main() -> None:
     parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
     parser.add_argument("--title", default="Quantum architecture search: who finds what")
-    parser.add_argument("--floors", type=int, default=3, help="longest skeletons of exhaustive search, up to 4 qubits")
+    parser.add_argument(
+        "--floors",
+        type=int,
+        default=3,
+        help="longest skeletons of exhaustive search where no floors are known, up to 4 qubits",
+    )
     given = parser.parse_args()
     try:
         told, left_out = report(given.records, given.out, given.title, given.floors)
@@ -232,18 +237,24 @@ def _reference(problem: Problem, floors: int) -> dict[str, Any]:
         path.append([step.circuit.num_two_qubit_gates, max(step.energy - ground, 1e-16)])
         if path[-1][1] < 1e-9:
             break
-    bounds = []
-    if problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
-        for floor in skeleton_floors(hamiltonian, floors):
-            bounds.append([floor.two_qubit_gates, max(floor.energy - ground, 1e-16)])
+    bounds = known_floors(problem)
+    if not bounds and problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
+        bounds = [(floor.two_qubit_gates, floor.energy - ground) for floor in skeleton_floors(hamiltonian, floors)]
     product = StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian) - ground
     return {
         "accuracy": problem.accuracy,
         "unit": problem.unit,
         "product": float(max(product, 0.0)),
         "adapt": path,
-        "floors": [[gates, float(error)] for gates, error in bounds],
+        "floors": [[gates, float(max(error, 1e-16))] for gates, error in bounds],
     }
+
+
+def known_floors(problem: Problem) -> list[tuple[int, float]]:
+    """Return gates and error of every floor that ``results/floors.json`` knows for a problem."""
+    rows = json.loads(files("qas_experiments").joinpath("results", "floors.json").read_text(encoding="utf-8"))
+    digest = instance_hash(problem)
+    return [(row["two_qubit_gates"], row["error"]) for row in rows if row["instance_hash"] == digest]
 
 
 if __name__ == "__main__":
