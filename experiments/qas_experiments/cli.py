@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qas_experiments.settings import COMPONENTS, register_schemas
 from qas_simulators.errors import unknown_name
 
-_CONF = "qas_experiments.conf"
+CONF = "qas_experiments.conf"
 
 
 def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
@@ -27,7 +27,7 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     A mistake of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
-    sys.argv[1:] = [opened for argument in sys.argv[1:] for opened in _opened(argument)]
+    sys.argv[1:] = [part for argument in sys.argv[1:] for part in opened(argument)]
     overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         check_overrides(config_name, overrides)
@@ -40,10 +40,10 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
         except (ValueError, OmegaConfBaseException) as error:
             fail(error)
 
-    hydra.main(version_base="1.3", config_path="pkg://" + _CONF, config_name=config_name)(task)()
+    hydra.main(version_base="1.3", config_path="pkg://" + CONF, config_name=config_name)(task)()
 
 
-def _opened(argument: str) -> list[str]:
+def opened(argument: str) -> list[str]:
     """Let arguments name what no YAML file lists.
 
     ``env.reward.two_qubit=0.5`` adds a setting, which the component checks later; ``agent=package.module:Agent`` is an
@@ -81,7 +81,7 @@ def check_overrides(config_name: str, overrides: list[str]) -> None:
                 if option not in (*groups[override.key_or_group], "null"):
                     raise ValueError(unknown_name(override.key_or_group, option, groups[override.key_or_group]))
             first_choices.append(f"{override.key_or_group}={options[0]}")
-    with hydra.initialize_config_module(_CONF, version_base="1.3"):
+    with hydra.initialize_config_module(CONF, version_base="1.3"):
         keys = set(_flatten(OmegaConf.to_container(hydra.compose(config_name, first_choices))))
         for override in parsed:
             name = override.key_or_group
@@ -104,7 +104,7 @@ def _near(name: str, keys: set[str]) -> set[str]:
 
 
 def _groups() -> dict[str, list[str]]:
-    folders = [entry for entry in files(_CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    folders = [entry for entry in files(CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
     return {
         folder.name: sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
         for folder in folders

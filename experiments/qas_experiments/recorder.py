@@ -101,7 +101,7 @@ class Recorder:
         num_kept: int = 1,
     ) -> None:
         self._env = env
-        self._accuracy = env.problem.accuracy
+        self.accuracy = env.problem.accuracy
         self._on_episode = on_episode
         self._should_stop = should_stop
         self._started = time.perf_counter()
@@ -131,7 +131,7 @@ class Recorder:
             None if state[name] is None else Found.of_state(state[name]) for name in ("best", "first_solved")
         )
         if self.best is not None:
-            self._best_rank = self.best.rank(self._accuracy)
+            self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:
             self._consider(Found.of_state(kept))
         lowest = map(Found.of_state, state["lowest"])
@@ -153,7 +153,7 @@ class Recorder:
         info = locals_["infos"][0]
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
-        rank = rank_of(self._accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
+        rank = rank_of(self.accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
         gates = info["num_two_qubit_gates"]
         is_lowest = gates not in self._lowest or info["energy_error"] < self._lowest[gates].energy_error - _SAME
         if is_lowest or rank < self._worst or rank < self._best_rank:
@@ -174,7 +174,7 @@ class Recorder:
     @property
     def kept(self) -> list[Found]:
         """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
-        return sorted(self._kept.values(), key=lambda found: found.rank(self._accuracy))
+        return sorted(self._kept.values(), key=lambda found: found.rank(self.accuracy))
 
     @property
     def front(self) -> list[Found]:
@@ -194,23 +194,23 @@ class Recorder:
 
     def _consider(self, found: Found) -> None:
         """Keep a circuit if it is among the best that differ."""
-        key, rank = _structure(found.circuit), found.rank(self._accuracy)
-        if key in self._kept and self._kept[key].rank(self._accuracy) <= rank:
+        key, rank = _structure(found.circuit), found.rank(self.accuracy)
+        if key in self._kept and self._kept[key].rank(self.accuracy) <= rank:
             return
         self._kept[key] = found
         if len(self._kept) > self._num_kept:
-            self._kept.pop(max(self._kept, key=lambda other: self._kept[other].rank(self._accuracy)))
+            self._kept.pop(max(self._kept, key=lambda other: self._kept[other].rank(self.accuracy)))
         if len(self._kept) == self._num_kept:
-            self._worst = max(kept.rank(self._accuracy) for kept in self._kept.values())
+            self._worst = max(kept.rank(self.accuracy) for kept in self._kept.values())
 
     def _improve(self, found: Found) -> None:
         before, self.best = self.best, found
-        if found.energy_error >= self._accuracy:
+        if found.energy_error >= self.accuracy:
             return
         if self.first_solved is None:
             self.first_solved = found
         gates = found.circuit.num_two_qubit_gates
-        if before is None or before.energy_error >= self._accuracy or gates < before.circuit.num_two_qubit_gates:
+        if before is None or before.energy_error >= self.accuracy or gates < before.circuit.num_two_qubit_gates:
             self.improvements.append({"steps": self.steps, **found.numbers()})
 
     def _metrics(self, locals_: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:

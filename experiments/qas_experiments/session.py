@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -31,6 +32,7 @@ class Session:
         console: What is said.
         interrupt: Asked whether to stop.
         num_kept: How many of the best circuits are recorded.
+        watch: Called after every step.
     """
 
     def __init__(
@@ -43,11 +45,12 @@ class Session:
         console: Console,
         interrupt: Interrupt,
         num_kept: int = 1,
+        watch: Callable[[Recorder], None] = lambda _: None,
     ) -> None:
         self._training = training
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
-        self._interrupt = interrupt
+        self._interrupt, self._watch = interrupt, watch
         self._is_policy = hasattr(agent, "save")
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._checkpoints = Checkpoints(folder.path / "checkpoint") if hasattr(agent, "restore") else None
@@ -91,6 +94,7 @@ class Session:
 
     def _should_stop(self) -> bool:
         self._bar.update(self.recorder)
+        self._watch(self.recorder)
         return self._interrupt.requested or self._is_spent()
 
     def _is_spent(self) -> bool:

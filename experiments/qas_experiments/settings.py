@@ -110,11 +110,35 @@ class BenchmarkSettings:
     merge: str | None = None  # a file of records to add to ours first
 
 
+@dataclass
+class StudySettings:
+    """What ``qas-tune`` minimises, and how."""
+
+    study: str = ""  # its name, under which it goes on
+    trials: int = 30
+    seeds: int = 1  # of each trial
+    objective: str = "error"
+    sampler: str = "tpe"
+    sampler_seed: int = 0
+    pruner: str = "median"
+    reports: int = 10  # of each training, after which it may be pruned
+    folder: str = "runs/tune"
+    storage: str | None = None  # a database URL; by default a journal in the study's folder
+
+
+@dataclass
+class TuneSettings:
+    """Everything that ``qas-tune`` reads besides the overrides of ``qas-train``."""
+
+    tune: StudySettings = field(default_factory=StudySettings)
+
+
 def register_schemas() -> None:
     """Tell Hydra about the schemas."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSettings)
     store.store(name="benchmark_schema", node=BenchmarkSettings)
+    store.store(name="tune_schema", node=TuneSettings)
     store.store(group="suite", name="schema", node=SuiteSettings)
     store.store(group="env", name="schema", node=EnvSettings)
     store.store(group="training", name="schema", node=TrainingSettings)

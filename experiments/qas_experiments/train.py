@@ -42,8 +42,12 @@ def main() -> None:
     run_command("train", train)
 
 
-def train(settings: TrainSettings) -> dict[str, Any]:
+def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
     """Train, or go on training, evaluate the frozen policy, play the baselines, write the run folder.
+
+    Args:
+        settings: Everything there is to choose.
+        watch: Called after every step of a single training; what it raises ends the run.
 
     Returns:
         The summary, as in ``summary.json``.
@@ -76,7 +80,8 @@ def train(settings: TrainSettings) -> dict[str, Any]:
     ready_seconds = time.perf_counter() - started
     console.print(f"environment and kernels ready after {ready_seconds:.1f} s", highlight=False)
     with closing(folder), interrupt_requests() as interrupt:
-        session = Session(training, agent, env, judge, folder, console, interrupt, settings.extraction.circuits)
+        kept = settings.extraction.circuits
+        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
         recorder = session.recorder
         if resumed is not None:
             console.print(

@@ -1,0 +1,163 @@
+"""``qas-runs``: all runs under some folders, how far each is, and what it has found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from qas_experiments.cli import fail
+from qas_simulators.errors import must
+
+_STATES = ("finished", "running", "interrupted", "stopped")
+_QUIET_SECONDS = 120.0  # a run whose files have not changed for so long is taken for stopped
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        path: Its folder.
+        what: Environment, agent and seed.
+        state: ``finished``, ``interrupted``, ``running``, or ``stopped``: not finished, and silent for two minutes.
+        share: Of its steps, evaluations or seconds, whichever is nearest to its end; 1 when finished.
+        evaluations: Energy evaluations so far.
+        energy_error: The smallest one at the end of an episode, or of the best circuit when finished.
+        successes: Episodes that ended in success.
+        seconds: Since the last change.
+    """
+
+    path: Path
+    what: str
+    state: str
+    share: float
+    evaluations: int
+    energy_error: float | None
+    successes: int
+    seconds: float
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="qas-runs", description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
+    parser.add_argument("--follow", action="store_true", help="look again every few seconds, until Ctrl-C")
+    parser.add_argument("--all", action="store_true", help="finished runs too")
+    given = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    try:
+        table = table_of(given.folders, given.all)
+    except ValueError as error:
+        fail(error)
+    if not given.follow:
+        console.print(table, highlight=False)
+        return
+    with Live(table, console=console, auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(3)
+                live.update(table_of(given.folders, given.all), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def table_of(folders: list[Path], with_finished: bool) -> Table:
+    """Return a table of all runs under some folders.
+
+    Raises:
+        ValueError: A folder that does not exist.
+    """
+    runs = [progress_of(path) for folder in folders for path in run_folders(folder)]
+    counts = [f"{sum(run.state == state for run in runs)} {state}" for state in _STATES]
+    title = f"{len(runs)} runs: {', '.join(counts)}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
+    for name in ("run", "what", "state"):
+        table.add_column(name, overflow="fold")
+    for name in ("done", "evaluations", "best error", "successes", "changed"):
+        table.add_column(name, justify="right")
+    for run in sorted(runs, key=lambda run: run.seconds):
+        if run.state != "finished" or with_finished:
+            error = "-" if run.energy_error is None else f"{run.energy_error:.2e}"
+            figures = (f"{run.share:.0%}", f"{run.evaluations:,}", error, str(run.successes), _ago(run.seconds))
+            table.add_row(str(run.path), run.what, run.state, *figures)
+    return table
+
+
+def run_folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders of all single runs, rounds of others among them.
+
+    Raises:
+        ValueError: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(must("folder", "exist", str(folder)))
+    for path in sorted(folder.rglob("metrics.jsonl")):
+        if (path.parent / "config.yaml").exists() and not (path.parent / "round-0").exists():
+            yield path.parent
+
+
+def progress_of(folder: Path) -> Progress:
+    """Return how far a run is."""
+    config = _config(folder)
+    training = config.get("training", {})
+    what = f"{config.get('env', {}).get('id')}, {config.get('agent', {}).get('name')}, seed {training.get('seed')}"
+    silent = time.time() - (folder / "metrics.jsonl").stat().st_mtime
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):  # not there yet
+        summary = None
+    if summary is not None:
+        best, done = summary["rows"]["found in training"], summary["training"]
+        state, error = ("interrupted" if summary["interrupted"] else "finished"), best and best["energy_error"]
+        share = _share(training, done["steps"], done["evaluations"], done["seconds"]) if summary["interrupted"] else 1.0
+        return Progress(folder, what, state, share, done["evaluations"], error, done["successes"], silent)
+    rows = list(_rows(folder / "metrics.jsonl"))
+    steps, evaluations = (rows[-1][name] if rows else 0 for name in ("steps", "evaluations"))
+    error = min((row["energy_error"] for row in rows if row["energy_error"] is not None), default=None)
+    state = "running" if silent < _QUIET_SECONDS else "stopped"
+    share = _share(training, steps, evaluations, 0.0)
+    return Progress(folder, what, state, share, evaluations, error, sum(row["success"] for row in rows), silent)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    except (OSError, OmegaConfBaseException):
+        return {}
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):  # the last one may be under way
+                yield json.loads(line)
+
+
+def _share(training: dict[str, Any], steps: int, evaluations: int, seconds: float) -> float:
+    limits = [(steps, "total_timesteps"), (evaluations, "max_evaluations"), (seconds, "max_seconds")]
+    return min(1.0, max((spent / training[name] for spent, name in limits if training.get(name)), default=0.0))
+
+
+def _ago(seconds: float) -> str:
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+r"""``qas-tune``: search for settings of ``qas-train``; the overrides that sweep say what is searched.
+
+    qas-tune tune.study=lih env=lih training.max_evaluations=200000 \
+        'agent.learning_rate=tag(log, interval(1e-5, 1e-2))' agent.n_step=1,3,5 'agent.batch_size=range(32, 257, 32)'
+
+Called again it goes on; several processes may work on one study.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, Final
+
+import hydra
+import numpy as np
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from qas_experiments.cli import CONF, check_overrides, fail, opened
+from qas_experiments.recorder import Recorder
+from qas_experiments.settings import StudySettings, TrainSettings, register_schemas
+from qas_experiments.train import train
+from qas_simulators.errors import must, unknown_name
+
+try:
+    import optuna
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+    from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import FrozenTrial, TrialState
+except ImportError as error:
+    raise ImportError('qas-tune needs Optuna: pip install "qas-envs[sweeps]"') from error
+
+_SMALLEST = 1e-12  # errors below are rounding
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        tune([part for argument in sys.argv[1:] for part in opened(argument)])
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        fail(error)
+
+
+def tune(overrides: list[str]) -> optuna.Study:
+    """Play trials until there are as many as wanted; print the best.
+
+    Args:
+        overrides: Of ``qas-train``, some of them sweeps, and of ``tune``.
+
+    Raises:
+        ValueError: Settings that do not fit, nothing to search, or a study that was begun with others.
+    """
+    register_schemas()
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    own = [str(one.input_line) for one in parsed if one.key_or_group.startswith("tune.")]
+    swept = [one for one in parsed if one.is_sweep_override() and not one.key_or_group.startswith("tune.")]
+    fixed = [str(one.input_line) for one in parsed if one not in swept and str(one.input_line) not in own]
+    check_overrides("tune", own)
+    settings = _composed("tune", own).tune
+    assert isinstance(settings, StudySettings)
+    space = {one.get_key_element(): distribution_of(one) for one in swept}
+    _check(settings, space)
+    check_overrides("train", [*fixed, *(f"{key}={_first(one)}" for key, one in space.items())])
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = _study(settings, {"fixed": fixed, "space": {key: str(one) for key, one in space.items()}})
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    while (number := sum(map(_is_ended, study.trials))) < settings.trials:
+        trial = study.ask(space)
+        chosen = [f"{key}={value}" for key, value in trial.params.items()]
+        value, state = None, TrialState.FAIL
+        try:
+            value, state = _play(trial, settings, [*fixed, *chosen])
+            told = state.name.lower() if value is None else f"{value:.4g}"
+        except ValueError as error:
+            if not any(other.state == TrialState.COMPLETE for other in study.trials):
+                raise
+            told = f"failed: {error}"
+            trial.set_user_attr("problem", str(error))
+        finally:
+            study.tell(trial, value, state)
+        console.print(f"{number + 1}/{settings.trials} {' '.join(chosen)}: {told}", highlight=False, soft_wrap=True)
+        if state == TrialState.FAIL and "problem" not in trial.user_attrs:
+            study.enqueue_trial(trial.params)  # the next call plays it again
+            console.print("interrupted; the same command goes on", highlight=False)
+            return study
+    _show(study, settings, fixed, console)
+    return study
+
+
+def _composed(config_name: str, overrides: list[str]) -> Any:
+    with hydra.initialize_config_module(CONF, version_base="1.3"):
+        return OmegaConf.to_object(hydra.compose(config_name, overrides))
+
+
+def _is_ended(trial: FrozenTrial) -> bool:
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "problem" in trial.user_attrs
+
+
+def _check(settings: StudySettings, space: dict[str, BaseDistribution]) -> None:
+    if not space:
+        raise ValueError(must("overrides", "sweep something, such as agent.n_step=1,3,5", "none that does"))
+    if not settings.study:
+        raise ValueError(must("tune.study", "name the study", settings.study))
+    for name in ("trials", "seeds", "reports"):
+        if getattr(settings, name) < 1:
+            raise ValueError(must(f"tune.{name}", "be at least 1", getattr(settings, name)))
+    for name, choices in (("objective", OBJECTIVES), ("sampler", SAMPLERS), ("pruner", PRUNERS)):
+        if getattr(settings, name) not in choices:
+            raise ValueError(unknown_name(name, getattr(settings, name), choices))
+
+
+def distribution_of(override: Override) -> BaseDistribution:
+    """Return what a sweep draws from: Hydra's choices, ``range`` and ``interval``, on a logarithm if tagged ``log``."""
+    value = override.value()
+    if isinstance(value, RangeSweep):
+        steps = list(value.range())
+        if isinstance(value.step, int) and isinstance(value.start, int):
+            return IntDistribution(int(steps[0]), int(steps[-1]), step=value.step)
+        return FloatDistribution(steps[0], round(steps[-1], 12), step=value.step)
+    if isinstance(value, IntervalSweep):
+        assert value.start is not None and value.end is not None
+        if isinstance(value.start, int) and isinstance(value.end, int):
+            return IntDistribution(value.start, value.end, log="log" in value.tags)
+        return FloatDistribution(value.start, value.end, log="log" in value.tags)
+    return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def _first(distribution: BaseDistribution) -> Any:
+    """Return some value, to see whether it composes."""
+    return distribution.choices[0] if isinstance(distribution, CategoricalDistribution) else distribution.low  # type: ignore[attr-defined]
+
+
+def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
+    """Return a new study, or go on with one that searches the same.
+
+    Raises:
+        ValueError: One of this name has other settings, or its storage cannot be used.
+    """
+    folder = Path(settings.folder) / settings.study
+    folder.mkdir(parents=True, exist_ok=True)
+    storage: BaseStorage
+    try:
+        if settings.storage is None:
+            storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        else:
+            storage = RDBStorage(settings.storage)
+        sampler, pruner = SAMPLERS[settings.sampler](settings.sampler_seed), PRUNERS[settings.pruner]()
+        study = optuna.create_study(
+            study_name=settings.study, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
+        )
+    except Exception as error:  # SQLAlchemy's, the file system's, JSON's
+        raise ValueError(must("tune.storage", f"be usable ({error})", settings.storage or str(folder))) from None
+    what |= {"objective": settings.objective, "seeds": settings.seeds}
+    begun = study.user_attrs.get("what")
+    if begun is None:
+        study.set_user_attr("what", what)
+    elif begun != what:
+        other = next(key for key in what if begun.get(key) != what[key])
+        raise ValueError(must("tune.study", f"be new, or searched as before ({other}: {begun[other]})", settings.study))
+    return study
+
+
+# -- a trial -----------------------------------------------------------------------------------------------------------
+
+
+def _play(trial: optuna.Trial, settings: StudySettings, overrides: list[str]) -> tuple[float | None, TrialState]:
+    """Return the mean objective of a trial's seeds, and how it ended: after all of them, pruned, or interrupted."""
+    chosen: TrainSettings = _composed("train", overrides)
+    if chosen.rounds:
+        raise ValueError(must("rounds", "be empty where settings are searched", chosen.rounds))
+    values: list[float] = []
+    for seed in range(settings.seeds):
+        folder = Path(settings.folder) / settings.study / f"trial-{trial.number}" / f"seed-{seed}"
+        training = dataclasses.replace(chosen.training, seed=seed, baselines=False, progress=False, checkpoint_every=0)
+        progress = _Progress(trial, settings, training.total_timesteps, values)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            folder.with_name(f"seed-{seed}.log").open("a", encoding="utf-8") as log,
+            redirect_stdout(log),
+            redirect_stderr(log),
+        ):
+            try:
+                summary = train(dataclasses.replace(chosen, training=training, run=str(folder)), progress)
+            except optuna.TrialPruned:
+                return None, TrialState.PRUNED
+        if summary["interrupted"]:
+            return None, TrialState.FAIL
+        values.append(progress.value)
+    return float(np.mean(values)), TrialState.COMPLETE
+
+
+class _Progress:
+    """Hears a training; tells Optuna how it goes.
+
+    Args:
+        trial: Of which the training is a part.
+        settings: What is minimised, how often it is told.
+        steps: Of the whole training.
+        before: The objectives of earlier seeds.
+    """
+
+    def __init__(self, trial: optuna.Trial, settings: StudySettings, steps: int, before: list[float]) -> None:
+        self._recorder: Recorder | None = None
+        self._trial, self._before = trial, list(before)
+        self._objective = OBJECTIVES[settings.objective]
+        self._every = max(steps // settings.reports, 1)
+        self._told = len(before) * settings.reports
+
+    @property
+    def value(self) -> float:
+        """The objective so far."""
+        assert self._recorder is not None
+        return self._objective(self._recorder)
+
+    def __call__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        if recorder.steps % self._every == 0:
+            self._told += 1
+            self._trial.report(float(np.mean([*self._before, self.value])), self._told)
+            if self._trial.should_prune():
+                raise optuna.TrialPruned
+
+
+def _log_error(recorder: Recorder) -> float:
+    """Return the logarithm of the smallest error, to base 10."""
+    errors = [found.energy_error for found in recorder.front]
+    return float(np.log10(max(min(errors), _SMALLEST)))
+
+
+def _two_qubit_gates(recorder: Recorder) -> float:
+    """Return the two-qubit gates of the best solution; without any, 100 and the orders of magnitude to go."""
+    best = recorder.best
+    if best is not None and recorder.first_solved is not None:
+        return best.circuit.num_two_qubit_gates
+    return 100.0 + _log_error(recorder) - float(np.log10(recorder.accuracy))
+
+
+def _evaluations(recorder: Recorder) -> float:
+    """Return the energy evaluations to the first solution; without any, twice those spent."""
+    first = recorder.first_solved
+    return float(2 * recorder.evaluations if first is None else first.evaluations)
+
+
+OBJECTIVES: Final[dict[str, Callable[[Recorder], float]]] = {
+    "error": _log_error,
+    "two_qubit_gates": _two_qubit_gates,
+    "evaluations": _evaluations,
+}
+"""What may be minimised, the mean over seeds."""
+
+SAMPLERS: Final[dict[str, Callable[[int], optuna.samplers.BaseSampler]]] = {
+    "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
+    "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
+}
+PRUNERS: Final[dict[str, Callable[[], optuna.pruners.BasePruner]]] = {
+    "none": optuna.pruners.NopPruner,
+    "median": optuna.pruners.MedianPruner,
+    "successive_halving": optuna.pruners.SuccessiveHalvingPruner,
+}
+
+
+# -- what was found ----------------------------------------------------------------------------------------------------
+
+
+def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], console: Console) -> None:
+    """Print the best trials and the command of the best one, which is written to ``best.txt`` too."""
+    done = sorted(
+        (trial for trial in study.trials if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0
+    )
+    pruned = sum(trial.state == TrialState.PRUNED for trial in study.trials)
+    table = Table(title=f"{settings.study}: {len(done)} trials, {pruned} pruned", title_justify="left", box=box.SIMPLE)
+    names = list(done[0].params) if done else []
+    for name in ("trial", settings.objective, *names):
+        table.add_column(name, justify="right")
+    for trial in done[:5]:
+        values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in trial.params.values()]
+        table.add_row(str(trial.number), f"{trial.value:.4g}", *values)
+    console.print(table, highlight=False)
+    if done:
+        chosen = [f"{key}={value}" for key, value in done[0].params.items()]
+        command = shlex.join(["qas-train", *fixed, *chosen])
+        (Path(settings.folder) / settings.study / "best.txt").write_text(command + "\n", encoding="utf-8")
+        console.print(f"best: {command}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
