@@ -6,13 +6,17 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records
 from qas_experiments.benchmark.report import report, write_site
+from tests.experiments.conftest import conf
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -31,6 +35,11 @@ def site(played: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     assert report([played / "records.sqlite"], folder, "A <title>", floors=1) == (2, [])
     return folder
+
+
+def suite_instances(suite: str) -> list[str]:
+    with as_file(files("qas_experiments.conf.suite") / f"{suite}.yaml") as path:
+        return [str(name) for name in OmegaConf.load(path).get("instances", {})]
 
 
 def data_of(site: Path) -> dict[str, Any]:
@@ -158,6 +167,54 @@ def test_a_click_on_a_mark_shows_its_circuit(page: Any, records: list[Record]) -
     )
     assert "OpenQASM 3" in shown and "q0: " in shown and "qas-benchmark " in shown
     assert any(record.hash in shown for record in records)
+
+
+def test_published_figures_stand_beside_ours(browser: Any, records: list[Record], tmp_path: Path) -> None:
+    named = [dataclasses.replace(record, instance="BeH2-6 bohr") for record in records[:1]]
+    write_site(named, tmp_path, "Title", {})
+    browser.get((tmp_path / "index.html").as_uri())
+    known = [row for row in published() if row.instance == "BeH2-6 bohr"]
+    assert sorted(column(browser, "published", 1)) == sorted(row.method for row in known)
+    drawn = "return document.querySelectorAll('#plot path.paper').length"
+    most = max(circuit["two_qubit_gates"] for circuit in named[0].circuits.values())
+    assert browser.execute_script(drawn) == sum(row.cnot is not None and row.cnot <= max(3, most) + 1 for row in known)
+    browser.execute_script(
+        "const one = document.getElementById('against'); one.value = 'depth'; one.dispatchEvent(new Event('input'))"
+    )
+    deepest = max(circuit["depth"] for circuit in named[0].circuits.values())
+    expected = sum(row.depth is not None and row.depth <= max(3, deepest) + 1 for row in known)
+    assert browser.execute_script(drawn) == expected > 0
+
+
+def test_every_published_figure_has_its_source() -> None:
+    rows = published()
+    assert len(rows) > 30 and all(row.source and row.error > 0 for row in rows)
+    suites = {name for suite in conf("suite") for name in suite_instances(suite)}
+    assert {row.instance for row in rows} <= suites
+    assert len({(row.instance, row.method) for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("cnot", "error", "expected"),
+    [(5, 1e-3, [(3, 1e-3), (4, 1e-4)]), (3, 1e-3, []), (4, 1e-4, []), (4, 1.0001e-4, []), (3, 1.1e-3, [(3, 1e-3)])],
+)
+def test_what_dominates(cnot: int, error: float, expected: list[tuple[int, float]]) -> None:
+    assert dominating(cnot, error, [(3, 1e-3), (4, 1e-4), (9, 1e-9)]) == expected
+
+
+def test_records_as_lines_of_text(played: Path, tmp_path: Path) -> None:
+    report([played / "records.sqlite"], tmp_path / "site", "Title", floors=-1, lines=tmp_path / "records.jsonl")
+    known = list(Records(played / "records.sqlite"))
+    assert list(Records(tmp_path / "records.jsonl")) == known
+    other = Records(tmp_path / "other.sqlite")
+    assert other.merge(tmp_path / "records.jsonl") == len(known) and list(other) == known
+    text = (tmp_path / "records.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "records.jsonl").write_text(text.replace('"seed": 0', '"seed": 1'), encoding="utf-8")
+    with pytest.raises(ValueError, match="`hash` must fit the content"):
+        list(Records(tmp_path / "records.jsonl"))
+    (tmp_path / "records.jsonl").write_text(text[:-20], encoding="utf-8")
+    with pytest.raises(ValueError, match="must hold one in line 2"):
+        list(Records(tmp_path / "records.jsonl"))
 
 
 def test_a_phone_scrolls_no_more_than_its_tables(page: Any, tmp_path: Path) -> None:

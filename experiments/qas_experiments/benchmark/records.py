@@ -111,11 +111,19 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+def write_lines(records: Iterable[Record], path: Path) -> None:
+    """Write records as lines of text, for version control; :class:`Records` reads such a file as well."""
+    lines = [json.dumps({"hash": one.hash, "format": FORMAT, **asdict(one)}, ensure_ascii=False) for one in records]
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    draft.replace(path)
+
+
 class Records:
     """The records of one file.
 
     Args:
-        path: The file; it is made when the first record is added.
+        path: The file, an SQLite database; it is made when the first record is added. Lines of text can be read only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,9 +166,7 @@ class Records:
         """
         if not self.path.exists():
             return
-        with self._open() as database:
-            rows = database.execute("SELECT hash, format, content FROM records ORDER BY rowid").fetchall()
-        for digest, number, content in rows:
+        for digest, number, content in self._rows():
             if number != FORMAT:
                 raise ValueError(must("format", f"be {FORMAT} in {self.path} (record {digest[:12]})", number))
             record = Record(**json.loads(content))
@@ -169,6 +175,22 @@ class Records:
                     must("hash", f"fit the content of record {digest[:12]} in {self.path}", record.hash[:12])
                 )
             yield record
+
+    def _rows(self) -> list[tuple[str, int, str]]:
+        """Return hash, format and content of each record, of a database or of lines of text."""
+        with self.path.open("rb") as file:
+            is_text = file.read(1) == b"{"
+        if not is_text:
+            with self._open() as database:
+                return database.execute("SELECT hash, format, content FROM records ORDER BY rowid").fetchall()
+        rows = []
+        for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                content = json.loads(line)
+                rows.append((content.pop("hash"), content.pop("format"), json.dumps(content, ensure_ascii=False)))
+            except (json.JSONDecodeError, KeyError) as error:
+                raise ValueError(must("records", f"hold one in line {number} ({error!r})", str(self.path))) from None
+        return rows
 
     def merge(self, other: Path) -> int:
         """Add the records of another file; return how many were new.

@@ -17,7 +17,8 @@ from rich.progress import track
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem
-from qas_experiments.benchmark.records import Record, Records, by_agent, instance_hash
+from qas_experiments.benchmark.published import published
+from qas_experiments.benchmark.records import Record, Records, by_agent, instance_hash, write_lines
 from qas_experiments.benchmark.tables import is_solution, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
     parser.add_argument("--title", default="Quantum architecture search: who finds what")
+    parser.add_argument("--lines", type=Path, help="write the true records to this file too, as lines of text")
     parser.add_argument(
         "--floors",
         type=int,
@@ -46,7 +48,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     try:
-        told, left_out = report(given.records, given.out, given.title, given.floors)
+        told, left_out = report(given.records, given.out, given.title, given.floors, given.lines)
     except ValueError as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -57,8 +59,17 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def report(paths: Sequence[Path], out: Path, title: str, floors: int = 3) -> tuple[int, list[str]]:
+def report(
+    paths: Sequence[Path], out: Path, title: str, floors: int = 3, lines: Path | None = None
+) -> tuple[int, list[str]]:
     """Write the site of some files of records.
+
+    Args:
+        paths: The files.
+        out: Folder of the site.
+        title: Its title.
+        floors: Longest skeletons searched where no floors are known; -1 for none.
+        lines: A file to write the true records to, as lines of text.
 
     Returns:
         How many records are shown, and why the others are not, a line each.
@@ -76,6 +87,8 @@ def report(paths: Sequence[Path], out: Path, title: str, floors: int = 3) -> tup
             left_out.append(f"{record.instance}, {record.agent}, seed {record.seed}: {'; '.join(faults)}")
         else:
             shown.append(record)
+    if lines is not None:
+        write_lines(shown, lines)
     write_site(shown, out, title, references(shown, floors))
     return len(shown), left_out
 
@@ -103,7 +116,14 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
             circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
         script = f"qasRecord({json.dumps(content, ensure_ascii=False)});\n"
         (out / "circuits" / f"{record.hash}.js").write_text(script, encoding="utf-8")
-    data = {"board": _board(records), "records": _rows(records), "points": _points(records), "references": marks}
+    instances = {record.instance for record in records}
+    data = {
+        "board": _board(records),
+        "records": _rows(records),
+        "points": _points(records),
+        "published": [asdict(row) for row in published() if row.instance in instances],
+        "references": marks,
+    }
     seeds = len({(record.suite, record.instance, record.agent) for record in records})
     summary = f"{len(records):,} verified records of {seeds} pairs of agent and instance. "
     summary += "Errors are always against the exact ground energy."
@@ -209,6 +229,7 @@ def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
                         "agent": record.agent,
                         "seed": record.seed,
                         "cnot": circuit["two_qubit_gates"],
+                        "depth": circuit["depth"],
                         "error": max(circuit["energy_error"], 1e-16),
                     }
                 )

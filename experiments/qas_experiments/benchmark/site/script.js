@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const PAGE = 100;
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f"]; // Okabe and Ito
-const state = { page: 0, sort: { board: [0, 1], records: [0, 1] } };
+const state = { page: 0, sort: { board: [0, 1], records: [0, 1], published: [0, 1] } };
 
 const unique = (values) => [...new Set(values)];
 const agents = unique(data.records.map((row) => row.agent));
@@ -60,6 +60,17 @@ const RECORDS = [
   ["seconds", (row) => row.seconds, (row) => row.seconds.toFixed(1)],
 ];
 
+const PUBLISHED = [
+  ["instance", (row) => row.instance, (row) => row.instance, "word"],
+  ["method", (row) => row.method, (row) => row.method, "word"],
+  ["error", (row) => row.error, (row) => power(row.error)],
+  ["CNOT", (row) => row.cnot, (row) => number(row.cnot)],
+  ["rotations", (row) => row.rotations, (row) => number(row.rotations)],
+  ["depth", (row) => row.depth, (row) => number(row.depth)],
+  ["source", (row) => row.source, (row) => row.source, "long"],
+  ["but", (row) => row.caveat, (row) => row.caveat, "long"],
+];
+
 function sorted(rows, columns, [column, direction]) {
   const value = columns[column][1];
   const rank = (row) => (value(row) === null || value(row) === undefined ? Infinity : value(row));
@@ -105,6 +116,8 @@ function table(name, rows, columns, onClick) {
 function show() {
   table("board", sorted(data.board.filter(chosen), BOARD, state.sort.board), BOARD);
   const rows = sorted(data.records.filter(chosen), RECORDS, state.sort.records);
+  const instances = new Set(rows.map((row) => row.instance));
+  table("published", sorted(data.published.filter((row) => instances.has(row.instance)), PUBLISHED, state.sort.published), PUBLISHED);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE));
   state.page = Math.min(state.page, pages - 1);
   table("records", rows.slice(state.page * PAGE, (state.page + 1) * PAGE), RECORDS, (row) => open(row.hash));
@@ -124,9 +137,11 @@ function plot() {
   const reference = data.references[name];
   if (!points.length && !reference) return;
   const small = (error) => Math.log10(Math.max(error, 1e-12));
-  const lines = reference ? [["floor", reference.floors, "#000000"], ["qubit-ADAPT", reference.adapt, "#7f7f7f"]].filter((line) => line[1].length) : [];
-  const most = Math.max(3, ...points.map((point) => point.cnot)) + 1;
-  const errors = [...points.map((point) => small(point.error)), ...(reference ? [small(reference.accuracy)] : [])];
+  const axis = byId("against").value;
+  const papers = data.published.filter((row) => row.instance === name && row[axis] !== null);
+  const lines = reference && axis === "cnot" ? [["floor", reference.floors, "#000000"], ["qubit-ADAPT", reference.adapt, "#7f7f7f"]].filter((line) => line[1].length) : [];
+  const most = Math.max(3, ...points.map((point) => point[axis])) + 1;
+  const errors = [...points.map((point) => small(point.error)), ...papers.map((row) => small(row.error)), ...(reference ? [small(reference.accuracy)] : [])];
   const [low, high] = [Math.floor(Math.min(...errors)) - 0.2, Math.min(2, Math.ceil(Math.max(...errors, reference ? small(reference.product) : -3)) + 0.2)];
   const x = (cnot) => 60 + (680 * cnot) / most;
   const y = (error) => 380 - (350 * (small(error) - low)) / (high - low);
@@ -136,7 +151,7 @@ function plot() {
   for (let k = Math.ceil(low); k <= high; k += Math.ceil((high - low) / 8)) {
     svg.append(drawn("line", { x1: 60, x2: 740, y1: y(10 ** k), y2: y(10 ** k), class: "axis" }), drawn("text", { x: 54, y: y(10 ** k) + 4, "text-anchor": "end" }, `1e${k}`));
   }
-  svg.append(drawn("text", { x: 400, y: 416, "text-anchor": "middle" }, "CNOT"), drawn("text", { x: 60, y: 18 }, `${name}: error${reference ? ` [${reference.unit || "infidelity"}]` : ""}`));
+  svg.append(drawn("text", { x: 400, y: 416, "text-anchor": "middle" }, byId("against").selectedOptions[0].text), drawn("text", { x: 60, y: 18 }, `${name}: error${reference ? ` [${reference.unit || "infidelity"}]` : ""}`));
   if (reference) {
     const mark = (value, text) => svg.append(drawn("line", { x1: 60, x2: 740, y1: y(value), y2: y(value), stroke: "#d55e00", "stroke-dasharray": "5 4" }), drawn("text", { x: 736, y: y(value) - 4, "text-anchor": "end" }, text));
     mark(reference.accuracy, "solved below");
@@ -152,8 +167,14 @@ function plot() {
     entry.prepend(dot);
     byId("legend").append(entry);
   }
+  for (const row of papers.filter((row) => row[axis] <= most)) {
+    const [left, up] = [x(row[axis]), y(row.error)];
+    const mark = drawn("path", { d: `M${left} ${up - 6}l6 6l-6 6l-6 -6z`, class: "paper" });
+    mark.append(drawn("title", {}, `${row.method}, ${row.source}: ${row[axis]}, ${power(row.error)}${row.caveat ? `; ${row.caveat}` : ""}`));
+    svg.append(mark);
+  }
   for (const point of points) {
-    const mark = drawn("circle", { cx: x(point.cnot), cy: y(point.error), r: 5, fill: colour(point.agent), class: "mark", tabindex: 0 });
+    const mark = drawn("circle", { cx: x(point[axis]), cy: y(point.error), r: 5, fill: colour(point.agent), class: "mark", tabindex: 0 });
     mark.append(drawn("title", {}, `${point.agent}, seed ${point.seed}: ${point.cnot} CNOT, ${power(point.error)}`));
     mark.addEventListener("click", () => open(point.hash, point.circuit));
     mark.addEventListener("keydown", (event) => event.key === "Enter" && open(point.hash, point.circuit));
@@ -193,6 +214,7 @@ window.qasRecord = (record) => {
   byId("detail").scrollIntoView({ block: "nearest" });
 };
 
+byId("against").addEventListener("input", plot);
 fill(byId("suite"), unique(data.records.map((row) => row.suite)), "all suites");
 fill(byId("instance"), unique(data.records.map((row) => row.instance)), "all instances");
 fill(byId("agent"), agents, "all agents");
