@@ -9,9 +9,14 @@ from rich import box
 from rich.table import Table
 
 from qas_experiments.benchmark.records import Record, by_agent
+from qas_experiments.building import make_environment
+from qas_experiments.runs import settings_from
 from qas_experiments.statistics import iqm_interval, iqm_with_interval, wilson_interval
+from qas_simulators import Circuit, StatevectorSimulator
 
 _SMALLEST = 1e-12  # errors below are rounding
+COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
+"""Of :func:`row_of`."""
 
 
 def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
@@ -21,10 +26,14 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
         of_instance = [record for record in records if record.instance == instance]
         table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1))
         table.add_column("agent")
-        for column in ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s"):
+        for column in COLUMNS:
             table.add_column(column, justify="right")
+        is_noisy = any(record.settings["noise"]["name"] != "none" for record in of_instance)
+        if is_noisy:
+            table.add_column("without noise", justify="right")
         for agent, some in by_agent(of_instance).items():
-            table.add_row(agent, *row_of(some))
+            told = [error_with_interval([noiseless_error(record, "best") for record in some])] if is_noisy else []
+            table.add_row(agent, *row_of(some), *told)
         tables.append(table)
     return tables
 
@@ -52,6 +61,13 @@ def row_of(records: Sequence[Record]) -> list[str]:
         iqm_with_interval([circuit["two_qubit_gates"] for circuit in frozen]),
         f"{np.median([record.figures['seconds'] for record in records]):.0f}",
     ]
+
+
+def noiseless_error(record: Record, name: str) -> float:
+    """Return the error of a circuit without noise, however it was found."""
+    problem = make_environment(settings_from(record.settings), evaluation=True, is_silent=True).problem
+    circuit = Circuit.from_qasm3(record.circuits[name]["qasm"])
+    return float(StatevectorSimulator().expectation(circuit, problem.hamiltonian) - problem.ground_energy)
 
 
 def is_solution(record: Record, name: str) -> bool:
