@@ -6,6 +6,7 @@ from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
     BeamSearch,
     Evolution,
+    FrozenPolicy,
     GreedySearch,
     HardwareEfficient,
     RandomPolicy,
@@ -22,6 +23,7 @@ __all__ = [
     "BeamSearch",
     "DQNConfig",
     "Evolution",
+    "FrozenPolicy",
     "GreedySearch",
     "Growth",
     "HardwareEfficient",

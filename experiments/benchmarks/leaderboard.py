@@ -43,9 +43,13 @@ PLAYS = [
     *(("crlqas", [f"agent={agent}", f"label='{agent}, 4 M'", *LONG]) for agent in ("dqn_guided", "annealing")),
     ("ablation", ["agent=dqn"]),
     *(("noisy", agent) for agent in (GUIDED, ["agent=annealing"], ["agent=random"])),
+    *(("families", agent) for agent in SEARCHERS),
+    ("families", ["agent=annealing", "label='annealing, 250'", "suite.max_evaluations=250"]),
     *(("grl", agent) for agent in (GUIDED, *SEARCHERS)),
 ]
 """Suite and overrides; of instances with 8 qubits three seeds."""
+POLICIES = {"TFIM-4": "family_tfim", "LiH-4": "family_lih"}
+"""Which experiment trains the policy for which instances of the suite of families; evaluations are in its summary."""
 
 
 def command_of(suite: str, agent: list[str], seed: int) -> list[str]:
@@ -69,8 +73,24 @@ def instances_of(suite: str, seed: int) -> list[str]:
     return [f"instances={names!r}".replace("'", '"')]
 
 
+def play_policies(seed: int) -> None:
+    """Train a policy per family, play it on the members of the suite."""
+    from omegaconf import OmegaConf
+
+    for family, experiment in POLICIES.items():
+        run = FOLDER / "policies" / f"{experiment}-seed{seed}"
+        if not (run / "summary.json").exists():
+            start = [f"experiment={experiment}", f"run={run}", f"training.seed={seed}"]
+            begun = [f"resume={run}"] if run.exists() else [*start, "training.baselines=false"]
+            play([sys.executable, "-m", "qas_experiments.train", *begun])
+        path = Path(__file__).parents[1] / "qas_experiments" / "conf" / "suite" / "families.yaml"
+        names = [name for name in OmegaConf.load(path).instances if name.startswith(family)]
+        frozen = ["agent=frozen", f"agent.run={run}", f"instances={names!r}".replace("'", '"')]
+        play(command_of("families", frozen, seed))
+
+
 def play(command: list[str]) -> None:
-    """Call ``qas-benchmark``; what it prints goes to a log."""
+    """Call ``qas-benchmark`` or ``qas-train``; what it prints goes to a log."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / "log.txt").open("a") as log:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -190,8 +210,8 @@ def main(command: str, workers: str = "2") -> None:
         report()
     elif command == "run":
         with ThreadPoolExecutor(int(workers)) as pool:
-            for _ in pool.map(play, [command_of(*call, seed) for seed in range(SEEDS) for call in PLAYS]):
-                pass
+            list(pool.map(play_policies, range(SEEDS)))
+            list(pool.map(play, [command_of(*call, seed) for seed in range(SEEDS) for call in PLAYS]))
     else:
         raise SystemExit(__doc__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
@@ -13,6 +14,7 @@ from qas_agents import (
     BeamSearch,
     DQNConfig,
     Evolution,
+    FrozenPolicy,
     GreedySearch,
     HardwareEfficient,
     MaskedDQN,
@@ -23,6 +25,7 @@ from qas_agents import (
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
+from qas_experiments.runs import settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
 
@@ -86,6 +89,15 @@ def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **sett
     return SB3Agent(env, algorithm, settings, seed, device)
 
 
+def _frozen(env: CircuitBuildingEnv, seed: int, device: str, run: str, policy: str = "last", **settings: Any) -> Agent:
+    """Take the policy of a finished run, which must know the environment's spaces."""
+    path = Path(run) / f"policy_{policy}.safetensors"
+    kind = SB3Agent if settings_of(Path(run)).agent["name"] == "sb3" else MaskedDQN
+    if not path.exists():
+        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", run))
+    return FrozenPolicy(env, kind.load(path, env), seed, **settings)
+
+
 def _external(
     env: CircuitBuildingEnv, seed: int, device: str, target: str, settings: dict[str, Any] | None = None
 ) -> Agent:
@@ -110,6 +122,7 @@ AGENTS: Final[dict[str, Callable[..., Agent]]] = {
     "evolution": _searcher(Evolution),
     "beam": _searcher(BeamSearch),
     "hea": _searcher(HardwareEfficient),
+    "frozen": _frozen,
     "external": _external,
 }
 

@@ -33,6 +33,7 @@ class EnvSettings:
     stop: bool | None = None
     mask: str | None = None
     gadgets: str | None = None
+    vary: Any = None  # a family of instances, drawn anew for every episode
 
 
 @dataclass

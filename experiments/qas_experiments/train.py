@@ -74,7 +74,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
-    console.print(f"[bold]{env.problem.name}[/]: {sizes}, run {folder.path}")
+    console.print(f"[bold]{_name(env)}[/]: {sizes}, run {folder.path}")
     judge.reset(seed=training.seed)
     judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
     ready_seconds = time.perf_counter() - started
@@ -88,7 +88,9 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
                 f"resumed after {recorder.steps:,} steps" if session.resume() else "no checkpoint: from the start"
             )
         policies = session.run()
-        rows: dict[str, Found | None] = {"found in training": recorder.best, **policies, **trivial_circuits(judge)}
+        rows: dict[str, Found | None] = {"found in training": recorder.best, **policies}
+        if env.family is None:
+            rows |= trivial_circuits(judge)
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
@@ -122,10 +124,19 @@ def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBui
     return environments
 
 
+def _name(env: CircuitBuildingEnv) -> str:
+    """Return the problem's name, or the family's."""
+    if env.family is None:
+        return env.problem.name
+    return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
+
+
 def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
     """Print and write the closing table, print the best circuit."""
     problem = env.problem
-    title = f"{problem.name}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    title = f"{_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    if env.family is not None:
+        title = f"{_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
     text = _as_text(closing_table(title, problem.unit, rows))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
@@ -173,7 +184,7 @@ def _summary(
 ) -> dict[str, Any]:
     problem = env.problem
     return {
-        "problem": problem.name,
+        "problem": _name(env),
         "sha256": problem.provenance.get("sha256"),
         "ground_energy": problem.ground_energy,
         "accuracy": problem.accuracy,

@@ -232,5 +232,24 @@ def test_couplings_and_initial_circuits_from_the_command_line() -> None:
     )
     env.reset(seed=0)
     assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
-    with pytest.raises(ValueError, match="vary"):  # its table is of one instance
-        check_overrides("train", ["env.vary={field:[0.5,1.5]}"])
+
+
+def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
+    run = tmp_path / "family"
+    family = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.5, 1.0, 1.5]}", "env.max_gates=6"]
+    summary = train(compose(*QUICK, *family, f"run={run}"))
+    assert {*summary["rows"]} == {"found in training", "frozen policy, best", "frozen policy, last"}
+    assert summary["problem"] == "family of TFIM (n=2, h=0.5): field"
+    assert "each row is of some member" in (run / "summary.txt").read_text()
+    member = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.7, 0.7, 0.7]}", "env.max_gates=6"]
+    frozen = [*member, "agent=frozen", f"agent.run={run}", "training.baselines=false", "training.progress=false"]
+    once = train(compose(*frozen, f"run={tmp_path / 'once'}"))
+    assert once["training"]["episodes"] == 1 and once["training"]["steps"] <= 6
+    more = train(compose(*frozen, "agent.rollouts=5", "agent.epsilon=0.5", f"run={tmp_path / 'more'}"))
+    assert more["training"]["episodes"] == 5
+    best = [each["rows"]["found in training"]["energy_error"] for each in (more, once)]
+    assert best[0] <= best[1], "the first rollout is the same"
+    with pytest.raises(ValueError, match="`run` must name the folder of a run"):
+        train(compose(*member, "agent=frozen", f"agent.run={tmp_path / 'none'}", f"run={tmp_path / 'x'}"))
+    with pytest.raises(ValueError, match="`env` must have"):
+        train(compose("env=bell", "optimizer=none", "agent=frozen", f"agent.run={run}", f"run={tmp_path / 'y'}"))

@@ -4,6 +4,7 @@ from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt, usual
 from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.beam import BeamSearch
 from qas_agents.searchers.evolution import Evolution
+from qas_agents.searchers.frozen_policy import FrozenPolicy
 from qas_agents.searchers.greedy import GreedySearch
 from qas_agents.searchers.hardware_efficient import HardwareEfficient
 from qas_agents.searchers.random_policy import RandomPolicy
@@ -14,6 +15,7 @@ __all__ = [
     "BeamSearch",
     "Evolution",
     "Floor",
+    "FrozenPolicy",
     "GreedySearch",
     "HardwareEfficient",
     "RandomPolicy",

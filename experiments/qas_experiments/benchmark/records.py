@@ -77,9 +77,10 @@ class Record:
 
 
 def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
-    """Return the SHA-256 of settings, but for where the run lies, and perhaps for the seed."""
+    """Return the SHA-256 of settings, but for where the run lies, and perhaps for the seed and a frozen policy's run."""
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     if not with_seed:
+        kept["agent"] = {name: value for name, value in kept["agent"].items() if name != "run"}
         kept["training"] = {name: value for name, value in kept["training"].items() if name != "seed"}
     return _digest(kept)
 
