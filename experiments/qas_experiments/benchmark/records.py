@@ -77,7 +77,7 @@ class Record:
 
 
 def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
-    """Return the SHA-256 of settings, but for where the run lies, and perhaps for the seed and a frozen policy's run."""
+    """Return the SHA-256 of settings, but for where the run lies; perhaps for the seed and a policy's run too."""
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     if not with_seed:
         kept["agent"] = {name: value for name, value in kept["agent"].items() if name != "run"}
