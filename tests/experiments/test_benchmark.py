@@ -315,6 +315,42 @@ os.kill(os.getpid(), 9)
     assert records.add(dataclasses.replace(record, seed=1))
 
 
+_FULL_DISK = """
+import dataclasses, resource, sys
+from pathlib import Path
+from qas_experiments.benchmark.records import Records
+
+records = Records(Path(sys.argv[1]))
+first = next(iter(records))
+resource.setrlimit(resource.RLIMIT_FSIZE, (records.path.stat().st_size + 60_000, resource.RLIM_INFINITY))
+for seed in range(1, 1000):
+    records.add(dataclasses.replace(first, seed=seed))
+    print(seed, flush=True)
+"""
+
+
+def test_a_full_disk_is_named_and_loses_nothing(record: Record, tmp_path: Path) -> None:
+    """The file may not grow by more than 60 kB: what was added before is there, what came after is not."""
+    records = Records(tmp_path / "records.sqlite")
+    records.add(record)
+    arguments = [sys.executable, "-c", _FULL_DISK, str(records.path)]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0 and "`records` must be a file of records that can be used" in ended.stderr
+    added = [int(line) for line in ended.stdout.split()]
+    assert 0 < len(added) < 100
+    assert [each.seed for each in records] == [record.seed, *added]
+    assert records.add(dataclasses.replace(record, seed=added[-1] + 1)), "there is room again"
+
+
+def test_a_full_disk_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    cell = cells_of(composed(tmp_path, *SMALL))[0]
+    monkeypatch.setattr(command, "train", full)
+    assert play(cell).problem == "failed: [Errno 28] No space left on device"
+
+
 def test_cells_read_well() -> None:
     settings: Any = None
     assert str(Cell("quick", "H2-4", "dqn", 3, settings)) == "H2-4, dqn, seed 3"
