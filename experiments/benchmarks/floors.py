@@ -1,10 +1,11 @@
 """How few CNOT can there be? Exhaustive skeleton search of every instance, part by part, resumable.
 
     python experiments/benchmarks/floors.py run [instance ...]    # what is missing; an hour of one core for all
-    python experiments/benchmarks/floors.py report                # writes results/floors.{json,md}
+    python experiments/benchmarks/floors.py report                # writes results/floors.md
 
 All skeletons of up to five two-qubit gates on up to four qubits, up to four on five and six, four random starts each.
-A part that is finished is a line of ``runs/floors/*.jsonl``; rows of the committed results are not searched again.
+A part that is finished is a line of ``runs/floors/*.jsonl``; what ``qas_envs/problems/floors.json`` has is not searched
+again.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import qas_envs.problems
 from qas_agents import best_of, distinct_skeletons
 from qas_envs.problems import PROBLEMS, Problem
-from qas_experiments.benchmark.records import instance_hash
 
 RUNS = Path("runs/floors")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+DATA = Path(qas_envs.problems.__file__).with_name("floors.json")
 PART = 200  # skeletons
 EXACT = 1e-9
 INSTANCES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -72,7 +74,7 @@ def search(name: str, problem: Problem, length: int) -> dict[str, Any]:
     best = min(parts, key=lambda part: part["energy"])
     return {
         "instance": name,
-        "instance_hash": instance_hash(problem),
+        "instance_hash": problem.digest,
         "two_qubit_gates": length,
         "error": max(best["energy"] - problem.ground_energy, 0.0),
         "accuracy": problem.accuracy,
@@ -83,17 +85,17 @@ def search(name: str, problem: Problem, length: int) -> dict[str, Any]:
 
 def committed() -> list[dict[str, Any]]:
     """Return the rows of the committed results."""
-    path = RESULTS / "floors.json"
-    return json.loads(path.read_text()) if path.exists() else []
+    rows: list[dict[str, Any]] = json.loads(DATA.read_text())
+    return rows
 
 
 def commit(row: dict[str, Any]) -> None:
     """Add a row to the results, which are written whole or not at all."""
     order = list(INSTANCES)
     rows = sorted([*committed(), row], key=lambda row: (order.index(row["instance"]), row["two_qubit_gates"]))
-    draft = RESULTS / ".floors.json.part"
+    draft = DATA.with_name(".floors.json.part")
     draft.write_text("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n")
-    draft.replace(RESULTS / "floors.json")
+    draft.replace(DATA)
 
 
 def report() -> None:

@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from qas_agents import qubit_adapt, usual_pool
-from qas_envs.problems import Problem
+from qas_envs.problems import Problem, known_floors
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
-from qas_experiments.benchmark.report import known_floors
 from qas_experiments.benchmark.tables import COLUMNS, error_with_interval, noiseless_error, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -163,7 +162,7 @@ def fronts(records: list[Record]) -> list[str]:
     for instance in dict.fromkeys(record.instance for record in records):
         some = [record for record in records if record.instance == instance]
         problem = make_environment(settings_from(some[0].settings), evaluation=True, is_silent=True).problem
-        floors = dict(known_floors(problem))
+        floors = {floor.two_qubit_gates: floor.error for floor in known_floors(problem)}
         rivals = {"qubit-ADAPT": adapt_path(problem)}
         for row in published():
             if row.instance == instance and row.cnot is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from qas_envs.problems.floors import KnownFloor, known_floors
 from qas_envs.problems.hamiltonians import ground_state
 from qas_envs.problems.molecules import beh2, ch2, h2, h2o, h4_chain, lih, molecule, stretched_h2o
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
@@ -30,6 +31,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
 __all__ = [
     "CHEMICAL_ACCURACY",
     "PROBLEMS",
+    "KnownFloor",
     "Problem",
     "beh2",
     "bell",
@@ -40,6 +42,7 @@ __all__ = [
     "h2o",
     "h4_chain",
     "heisenberg",
+    "known_floors",
     "lih",
     "molecule",
     "random_state",

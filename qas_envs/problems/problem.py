@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -48,6 +50,12 @@ class Problem:
     def num_qubits(self) -> int:
         """Size of the register."""
         return self.hamiltonian.num_qubits
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the Hamiltonian's terms, to ten digits after the point: what tells instances apart."""
+        terms = {label: round(value, 10) + 0.0 for label, value in self.hamiltonian.terms().items()}
+        return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def lower_bound(self) -> float:

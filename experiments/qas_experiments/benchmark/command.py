@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
-from qas_experiments.benchmark.records import Record, Records, instance_hash, machine_name, settings_hash
+from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -276,7 +276,7 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         cell.instance,
         cell.agent,
         cell.seed,
-        instance_hash(problem),
+        problem.digest,
         dataclasses.asdict(cell.settings),
         summary["versions"],
         machine_name(),

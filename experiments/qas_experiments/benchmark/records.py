@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from qas_envs.problems import Problem
 from qas_simulators.errors import must
 
 FORMAT = 1
@@ -39,7 +38,7 @@ class Record:
         instance: Name of the instance in it.
         agent: What the tables call the agent.
         seed: Of the run.
-        instance_hash: Of the Hamiltonian; see :func:`instance_hash`.
+        instance_hash: ``Problem.digest``.
         settings: All of ``qas-train``.
         versions: Of packages.
         machine: Kind of processor and system.
@@ -96,11 +95,6 @@ def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
         for digest, some in variants.items():
             named[agent if len(variants) == 1 else f"{agent} ({digest[:6]})"] = some
     return named
-
-
-def instance_hash(problem: Problem) -> str:
-    """Return the SHA-256 of a Hamiltonian's terms, to ten digits after the point."""
-    return _digest({label: round(value, 10) + 0.0 for label, value in problem.hamiltonian.terms().items()})
 
 
 def machine_name() -> str:

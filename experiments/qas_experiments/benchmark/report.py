@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import track
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
-from qas_envs.problems import Problem
+from qas_envs.problems import Problem, known_floors
 from qas_experiments.benchmark.published import published
-from qas_experiments.benchmark.records import Record, Records, by_agent, instance_hash, write_lines
+from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
 from qas_experiments.benchmark.tables import is_solution, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -258,7 +258,7 @@ def _reference(problem: Problem, floors: int) -> dict[str, Any]:
         path.append([step.circuit.num_two_qubit_gates, max(step.energy - ground, 1e-16)])
         if path[-1][1] < 1e-9:
             break
-    bounds = known_floors(problem)
+    bounds = [(floor.two_qubit_gates, floor.error) for floor in known_floors(problem)]
     if not bounds and problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
         bounds = [(floor.two_qubit_gates, floor.energy - ground) for floor in skeleton_floors(hamiltonian, floors)]
     product = StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian) - ground
@@ -269,13 +269,6 @@ def _reference(problem: Problem, floors: int) -> dict[str, Any]:
         "adapt": path,
         "floors": [[gates, float(max(error, 1e-16))] for gates, error in bounds],
     }
-
-
-def known_floors(problem: Problem) -> list[tuple[int, float]]:
-    """Return gates and error of every floor that ``results/floors.json`` knows for a problem."""
-    rows = json.loads(files("qas_experiments").joinpath("results", "floors.json").read_text(encoding="utf-8"))
-    digest = instance_hash(problem)
-    return [(row["two_qubit_gates"], row["error"]) for row in rows if row["instance_hash"] == digest]
 
 
 if __name__ == "__main__":

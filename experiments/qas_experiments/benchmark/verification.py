@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qas_envs import CircuitBuildingEnv
-from qas_experiments.benchmark.records import Record, instance_hash
+from qas_experiments.benchmark.records import Record
 from qas_experiments.building import make_environment
 from qas_experiments.runs import settings_from
 from qas_simulators import Circuit, StatevectorSimulator
@@ -25,7 +25,7 @@ def faults_of(record: Record) -> list[str]:
         env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
     except ValueError as error:
         return [f"settings: {error}"]
-    if instance_hash(env.problem) != record.instance_hash:
+    if env.problem.digest != record.instance_hash:
         return [f"instance: {env.problem.name} has another Hamiltonian than the record's"]
     faults = _faults_of_figures(env, record)
     for name, told in record.circuits.items():
