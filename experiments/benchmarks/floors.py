@@ -3,7 +3,7 @@
     python experiments/benchmarks/floors.py run [instance ...]    # what is missing; an hour of one core for all
     python experiments/benchmarks/floors.py report                # writes results/floors.md
 
-All skeletons of up to five two-qubit gates on up to four qubits, up to four on five and six, four random starts each.
+All skeletons of up to five two-qubit gates on two to six qubits, four random starts each.
 A part that is finished is a line of ``runs/floors/*.jsonl``; what ``qas_envs/problems/floors.json`` has is not searched
 again.
 """
@@ -25,6 +25,7 @@ RUNS = Path("runs/floors")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 DATA = Path(qas_envs.problems.__file__).with_name("floors.json")
 PART = 200  # skeletons
+LONGEST = 5  # two-qubit gates
 EXACT = 1e-9
 INSTANCES: dict[str, tuple[str, dict[str, Any]]] = {
     "Bell": ("bell", {}),
@@ -43,11 +44,6 @@ INSTANCES: dict[str, tuple[str, dict[str, Any]]] = {
     "LiH-6 2.2 Å": ("lih", {"bond_length": 2.2, "num_qubits": 6}),
     "LiH-6 3.4 Å": ("lih", {"bond_length": 3.4, "num_qubits": 6}),
 }
-
-
-def longest(problem: Problem) -> int:
-    """Return how many two-qubit gates are searched exhaustively."""
-    return 5 if problem.num_qubits <= 4 else 4
 
 
 def search(name: str, problem: Problem, length: int) -> dict[str, Any]:
@@ -132,7 +128,7 @@ def run(names: list[str]) -> None:
         choice, settings = INSTANCES[name]
         problem = PROBLEMS[choice](**settings)
         known = {row["two_qubit_gates"]: row["error"] for row in committed() if row["instance"] == name}
-        for length in range(longest(problem) + 1):
+        for length in range(LONGEST + 1):
             if min(known.values(), default=1.0) < EXACT:
                 break
             if length not in known:
