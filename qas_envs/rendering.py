@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators import Circuit
-from qas_simulators.errors import must
+from qas_simulators.errors import must, needs_extra
 from qas_simulators.gates import GATES, gate_index
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def _draw_symbol(axes: Axes, x: float, y: float, name: str, position: int, angle
 
 def figure_of(title: str, circuit: Circuit, errors: list[float], threshold: float) -> Figure:
     """Return the circuit above the errors ``|energy - ground energy|`` of the episode, log scale."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with needs_extra("experiments"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), dpi=100, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -88,7 +89,8 @@ class Window:
 
     def show(self, pixels: NDArray[np.uint8]) -> None:
         """Show a picture without waiting."""
-        from matplotlib import pyplot as plt
+        with needs_extra("experiments"):
+            from matplotlib import pyplot as plt
 
         if self._image is None:
             plt.ion()

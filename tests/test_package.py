@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -39,3 +40,81 @@ def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
         shipped()
     )
     assert "qas_experiments/conf/agent/dqn.yaml" in names
+
+
+def test_missing_extras_are_named_where_they_are_needed(tmp_path: Path) -> None:
+    """A Python that finds none of them: everything else works, each use names its extra."""
+    (tmp_path / "sitecustomize.py").write_text(
+        """
+import sys
+
+HIDDEN = {"torch", "qiskit", "qiskit_aer", "pyscf", "openfermion", "kan", "pennylane", "matplotlib", "hydra", "optuna"}
+HIDDEN |= {"stable_baselines3", "sb3_contrib", "omegaconf", "filelock"}
+
+
+class Hide:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in HIDDEN:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Hide())
+"""
+    )
+    code = """
+import gymnasium as gym, qas_envs
+from qas_agents import SimulatedAnnealing
+from qas_simulators import Circuit
+
+env = gym.make("QAS-LiH-v0", render_mode="rgb_array")
+SimulatedAnnealing(env, seed=0).learn(3)
+env.reset(seed=0)
+
+def told(action):
+    try:
+        action()
+    except ImportError as error:
+        print(error)
+
+def agent():
+    from qas_agents import MaskedDQN
+
+def ppo():
+    from qas_agents import SB3Agent
+    SB3Agent(env, "PPO")
+
+def aer():
+    import qas_simulators.bridges.aer
+
+told(agent)
+told(ppo)
+told(aer)
+told(Circuit(1).to_qiskit)
+told(Circuit(1).to_pennylane)
+told(env.render)
+told(lambda: gym.make("QAS-Molecule-v0", geometry="H 0 0 0; H 0 0 0.9", unit="angstrom"))
+try:
+    gym.make("QAS-LiH-v0", bond_length=1.7)
+except ValueError as error:
+    assert 'pip install "qas-envs[chemistry]"' in str(error)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert ran.returncode == 0, ran.stderr
+    extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "experiments", "chemistry"]
+    lines = ran.stdout.splitlines()
+    assert [line.rpartition(" is not installed: pip install ")[2] for line in lines] == [
+        f'"qas-envs[{extra}]"' for extra in extras
+    ]
+    for script, extra in [
+        ("train", "experiments"),
+        ("tune", "sweeps"),
+        ("benchmark", "experiments"),
+        ("runs", "experiments"),
+    ]:
+        start = f"from qas_experiments.launch import {script}; {script}()"
+        ran = subprocess.run(
+            [sys.executable, "-c", start], capture_output=True, text=True, env=environment, check=False
+        )
+        assert ran.returncode == 2 and ran.stderr.count("\n") == 1
+        assert f'pip install "qas-envs[{extra}]"' in ran.stderr

@@ -1,6 +1,8 @@
 """Agents for circuit-building environments; they see spaces, observations and action masks only."""
 
-from qas_agents.dqn import DQNConfig, Growth, MaskedDQN, grow
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from qas_agents.gadgets import extract
 from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
@@ -18,6 +20,10 @@ from qas_agents.searchers import (
     skeleton_floors,
     usual_pool,
 )
+from qas_simulators.errors import needs_extra
+
+if TYPE_CHECKING:
+    from qas_agents.dqn import DQNConfig, Growth, MaskedDQN, grow
 
 __all__ = [
     "BeamSearch",
@@ -40,3 +46,14 @@ __all__ = [
     "skeleton_floors",
     "usual_pool",
 ]
+
+_OF_PYTORCH = ("DQNConfig", "Growth", "MaskedDQN", "grow")
+
+
+def __getattr__(name: str) -> Any:
+    """Import PyTorch with the first agent that learns; searchers do without."""
+    if name not in _OF_PYTORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with needs_extra("agents"):
+        module = import_module("qas_agents.dqn")
+    return getattr(module, name)

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must, needs_extra, unknown_name
 
 ALGORITHMS: Final = {
     "DQN": "stable_baselines3",
@@ -50,10 +50,8 @@ class SB3Agent:
     ) -> None:
         if algorithm not in ALGORITHMS:
             raise ValueError(unknown_name("algorithm", algorithm, ALGORITHMS))
-        try:
+        with needs_extra("agents"):
             module = __import__(ALGORITHMS[algorithm])
-        except ImportError as error:
-            raise ImportError(f'{algorithm} needs {ALGORITHMS[algorithm]}: pip install "qas-envs[agents]"') from error
         self.algorithm = algorithm
         self.settings = dict(settings or {})
         own = copy.deepcopy(self.settings)  # some algorithms add to what they are given

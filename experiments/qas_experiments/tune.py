@@ -31,9 +31,9 @@ from qas_experiments.cli import CONF, check_overrides, fail, opened
 from qas_experiments.recorder import Recorder
 from qas_experiments.settings import StudySettings, TrainSettings, register_schemas
 from qas_experiments.train import train
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must, needs_extra, unknown_name
 
-try:
+with needs_extra("sweeps"):
     import optuna
     from optuna.distributions import (
         BaseDistribution,
@@ -44,8 +44,6 @@ try:
     from optuna.storages import BaseStorage, JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import FrozenTrial, TrialState
-except ImportError as error:
-    raise ImportError('qas-tune needs Optuna: pip install "qas-envs[sweeps]"') from error
 
 _SMALLEST = 1e-12  # errors below are rounding
 

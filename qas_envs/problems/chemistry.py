@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators import PauliSum
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must, needs_extra, unknown_name
 
 Atom = tuple[str, tuple[float, float, float]]
 MAPPINGS = ("jordan_wigner", "parity", "parity_total")
@@ -81,7 +81,8 @@ def with_active_space(molecule: Molecule, active_space: Sequence[int] | None) ->
     """
     if active_space is None:
         return molecule
-    from pyscf import gto
+    with needs_extra("chemistry"):
+        from pyscf import gto
 
     electrons, orbitals = (int(number) for number in active_space)
     try:
@@ -113,9 +114,10 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     Raises:
         ValueError: PySCF refuses the molecule, Hartree-Fock does not converge, or orbitals are out of range.
     """
-    from openfermion import MolecularData, get_fermion_operator, jordan_wigner
-    from openfermion.ops import InteractionOperator
-    from pyscf import ao2mo, gto, lib, scf
+    with needs_extra("chemistry"):
+        from openfermion import MolecularData, get_fermion_operator, jordan_wigner
+        from openfermion.ops import InteractionOperator
+        from pyscf import ao2mo, gto, lib, scf
 
     lib.num_threads(1)  # sums in one order: the same digits every time
 

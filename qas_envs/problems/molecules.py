@@ -236,7 +236,6 @@ def _at_bond_length(stem: str, bond_length: float, num_qubits: int, shipped: tup
         record = instance_record(define(bond_length, num_qubits))
     except ImportError:
         choices = ", ".join(map(str, shipped))
-        raise ValueError(
-            must("bond_length", f"be one of the shipped {choices} Å (others need the `chemistry` extra)", bond_length)
-        ) from None
+        hint = f'be one of the shipped {choices} Å (others: pip install "qas-envs[chemistry]")'
+        raise ValueError(must("bond_length", hint, bond_length)) from None
     return _problem(record)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
@@ -27,3 +28,18 @@ def must(argument: str, requirement: str, value: object) -> str:
         'Argument `depth` must be at least 1, but is 0.'
     """
     return f"Argument `{argument}` must {requirement}, but is {value!r}."
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Name the extra that brings what an import in the block lacks.
+
+    Raises:
+        ImportError: Something is not installed; the message is the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("qas_"):
+            raise
+        raise ImportError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from error

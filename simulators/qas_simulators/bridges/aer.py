@@ -8,21 +8,23 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from qiskit import QuantumCircuit
-from qiskit.quantum_info import PTM, DensityMatrix, Kraus
-from qiskit_aer import AerSimulator as QiskitAerSimulator
-from qiskit_aer.noise import NoiseModel as AerNoiseModel
-from qiskit_aer.noise import QuantumError
 
 from qas_simulators.bridges.qiskit import pauli_sum_to_qiskit, to_qiskit
 from qas_simulators.channels import Channel
 from qas_simulators.circuit import MAX_QUBITS, Circuit
-from qas_simulators.errors import must
+from qas_simulators.errors import must, needs_extra
 from qas_simulators.gates import GATE_INDEX, GATES
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Program
 from qas_simulators.simulator import Objective, Simulator
+
+with needs_extra("devices"):
+    from qiskit import QuantumCircuit
+    from qiskit.quantum_info import PTM, DensityMatrix, Kraus
+    from qiskit_aer import AerSimulator as QiskitAerSimulator
+    from qiskit_aer.noise import NoiseModel as AerNoiseModel
+    from qiskit_aer.noise import QuantumError
 
 StandIns = Mapping[str, str | Sequence[str]]
 _AS_SX: Final = {"rx": 2, "ry": 2, "x": 2, "y": 2, "h": 1, "sxdg": 1}  # sx gates that each takes, phases being free

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import pennylane as qml
-from pennylane.tape import QuantumScript
-
 from qas_simulators.circuit import Circuit
-from qas_simulators.errors import must
+from qas_simulators.errors import must, needs_extra
+
+with needs_extra("pennylane"):
+    import pennylane as qml
+    from pennylane.tape import QuantumScript
 
 _OPERATIONS: Final[dict[str, Any]] = {
     "rx": qml.RX,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.errors import must
+from qas_simulators.errors import must, needs_extra
 from qas_simulators.gates import GATE_INDEX
 from qas_simulators.pauli import PauliSum
+
+with needs_extra("qiskit"):
+    from qiskit import QuantumCircuit
+    from qiskit.quantum_info import SparsePauliOp
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:

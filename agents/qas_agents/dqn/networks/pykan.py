@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from qas_agents.dqn.networks.kan import KAN
-from qas_simulators.errors import must
+from qas_simulators.errors import must, needs_extra
 
 
 @contextmanager
@@ -28,10 +28,8 @@ def _untouched_generators() -> Iterator[None]:
 
 
 def _pykan(widths: Sequence[int], grid: int, order: int, seed: int, save_act: bool) -> Any:
-    try:
+    with needs_extra("kan"):
         import kan  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ImportError('pykan is needed: pip install "qas-envs[kan]"') from error
     settings = {"symbolic_enabled": False, "save_act": save_act, "auto_save": False}
     with _untouched_generators():
         return kan.KAN(width=list(widths), grid=grid, k=order, seed=seed, **settings)
