@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 
-.PHONY: train test lint type bench docs clean
+.PHONY: train test lint type bench docs site clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Set PYTHON=...")'
@@ -46,6 +46,9 @@ bench: $(VENV)/.bench  ## environment step, kernel compilation, noisy energies, 
 
 docs: $(VENV)/.dev  ## every example in the docs is run
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+
+site: $(VENV)/.dev  ## the docs as a web site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -29,6 +34,26 @@ def test_examples(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_links(page: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("mkdocstrings")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    assert ended.returncode == 0 and "WARNING" not in ended.stderr, ended.stderr
+    reference = (tmp_path / "site" / "reference.html").read_text("utf-8")
+    for package in ("qas_envs", "qas_simulators", "qas_agents"):
+        for name in import_module(package).__all__:
+            assert f'id="{package}.{name}"' in reference or name.isupper(), name
+    broken = [
+        (page.name, target)
+        for page in (tmp_path / "site").rglob("*.html")
+        for target in re.findall(r'(?:href|src)="(?!https?:|mailto:|#|data:|/)([^"#?]+)', page.read_text("utf-8"))
+        if page.name != "404.html" and not (page.parent / unquote(target)).exists()
+    ]
+    assert broken == []
 
 
 def test_table_of_environments_is_complete() -> None:
