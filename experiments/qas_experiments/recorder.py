@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from qas_envs import CircuitBuildingEnv
-from qas_simulators import Circuit
+from qas_simulators import Circuit, StatevectorSimulator
 
 
 def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: int) -> tuple[float, ...]:
@@ -19,6 +21,7 @@ def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: i
 
 
 _FIGURES = ("energy", "energy_error", "evaluations", "seconds")
+_SINGLE = ("best", "first_solved", "without_noise")
 _SAME = 1e-13  # errors that differ by less are the same
 _COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "improvements")
 
@@ -113,11 +116,14 @@ class Recorder:
         self._kept: dict[Any, Found] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
         self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
+        self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
+        self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
+        self._ideal_error = np.inf
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
     def state(self) -> dict[str, Any]:
         """Return all that was recorded, for JSON."""
-        circuits = {"best": self.best, "first_solved": self.first_solved}
+        circuits = {name: getattr(self, name) for name in _SINGLE}
         state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
@@ -127,9 +133,10 @@ class Recorder:
         """Go on where :meth:`state` was taken."""
         for name in _COUNTERS:
             setattr(self, name, state[name])
-        self.best, self.first_solved = (
-            None if state[name] is None else Found.of_state(state[name]) for name in ("best", "first_solved")
-        )
+        for name in _SINGLE:
+            setattr(self, name, None if state[name] is None else Found.of_state(state[name]))
+        if self.without_noise is not None:
+            self._ideal_error = self._error_without_noise(self.without_noise.circuit)
         if self.best is not None:
             self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:
@@ -165,6 +172,8 @@ class Recorder:
             if rank < self._best_rank:
                 self._best_rank = rank
                 self._improve(found)
+        if self._ideal is not None and (error := self._error_without_noise(self._circuit(info))) < self._ideal_error:
+            self._ideal_error, self.without_noise = error, self._found(info)
         if locals_["dones"][0]:
             self.episodes += 1
             self.successes += bool(info["success"])
@@ -186,11 +195,18 @@ class Recorder:
                 front.append(found)
         return front
 
-    def _found(self, info: dict[str, Any]) -> Found:
+    def _circuit(self, info: dict[str, Any]) -> Circuit:
         circuit = self._env.circuit
-        if circuit.num_gates != info["num_gates"]:  # Stable-Baselines3 tells after it has begun the next episode
-            circuit = self._env.finished
-        return Found(circuit.copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+        # Stable-Baselines3 tells after it has begun the next episode
+        return circuit if circuit.num_gates == info["num_gates"] else self._env.finished
+
+    def _error_without_noise(self, circuit: Circuit) -> float:
+        assert self._ideal is not None
+        problem = self._env.problem
+        return self._ideal.expectation(circuit, problem.hamiltonian) - problem.ground_energy
+
+    def _found(self, info: dict[str, Any]) -> Found:
+        return Found(self._circuit(info).copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
 
     def _consider(self, found: Found) -> None:
         """Keep a circuit if it is among the best that differ."""

@@ -89,12 +89,16 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
             )
         policies = session.run()
         rows: dict[str, Found | None] = {"found in training": recorder.best, **policies}
+        if env.simulator.is_noisy:
+            rows["best without noise"] = recorder.without_noise
         if env.family is None:
             rows |= trivial_circuits(judge)
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
     _write_best(folder, recorder.best)
+    if recorder.without_noise is not None:
+        folder.write_text("without_noise.qasm", recorder.without_noise.circuit.to_qasm3())
     if (frozen := policies.get("frozen policy, best")) is not None:
         folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
     write_circuits(folder, "circuits.json", recorder.kept)

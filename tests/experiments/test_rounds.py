@@ -8,10 +8,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from qas_agents import RandomPolicy
 from qas_envs.factory import make_env
 from qas_experiments.building import make_environment
 from qas_experiments.gadgets import learn_gadgets
@@ -19,7 +21,7 @@ from qas_experiments.recorder import Found, Recorder
 from qas_experiments.runs import read_circuits
 from qas_experiments.train import train
 from qas_experiments.transfer import growth_between
-from qas_simulators import Circuit, Gadget, load_gadgets
+from qas_simulators import Circuit, Gadget, StatevectorSimulator, load_gadgets
 from qas_simulators.circuit import Link
 from qas_simulators.composite import Part
 from tests.experiments.conftest import compose
@@ -254,3 +256,24 @@ def test_circuits_with_nothing_in_common_have_no_gadgets(tmp_path: Path) -> None
     assert learn_gadgets([path], tmp_path / "none.json").gadgets == ()
     assert load_gadgets(tmp_path / "none.json") == {}
     assert np.isfinite(learn_gadgets([path], tmp_path / "again.json").scores).all()
+
+
+def test_a_noisy_run_keeps_the_best_circuit_without_noise(tmp_path: Path) -> None:
+    """Its error without noise is the lowest of all circuits that a callback saw."""
+    env = make_environment(compose("env=tfim", "env.problem.num_qubits=2", "noise=depolarizing"))
+    recorder = Recorder(env, lambda row: None, lambda: False)
+    errors: list[float] = []
+
+    def hear(seen: dict[str, Any], rest: dict[str, Any]) -> bool:
+        ideal = StatevectorSimulator().expectation(env.circuit, env.problem.hamiltonian)
+        errors.append(ideal - env.problem.ground_energy)
+        return recorder(seen, rest)
+
+    RandomPolicy(env, seed=0).learn(60, callback=hear)
+    assert recorder.without_noise is not None and recorder.best is not None
+    found = StatevectorSimulator().expectation(recorder.without_noise.circuit, env.problem.hamiltonian)
+    assert found - env.problem.ground_energy == pytest.approx(min(errors), abs=1e-12)
+    assert recorder.without_noise.energy_error > min(errors) + 1e-3, "as simulated with noise"
+    again = Recorder(env, lambda row: None, lambda: False)
+    again.restore(json.loads(json.dumps(recorder.state())))
+    assert again.state() | {"seconds": 0} == recorder.state() | {"seconds": 0}

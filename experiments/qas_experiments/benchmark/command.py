@@ -28,7 +28,11 @@ from qas_experiments.train import train
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 
-_OF_RUNS = {"best": "found in training", "frozen": "frozen policy, best"}
+_OF_RUNS = {
+    "best": "found in training",
+    "frozen": "frozen policy, best",
+    "without noise": "best without noise",
+}
 _NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records")  # which cells, and where
 _FIGURES = ("steps", "episodes", "successes", "evaluations", "gradients", "seconds")
 
@@ -259,7 +263,7 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
     problem = make_environment(cell.settings, evaluation=True, is_silent=True).problem
     circuits = {}
     for name, row in _OF_RUNS.items():
-        path = folder / f"{name}.qasm"
+        path = folder / f"{name.replace(' ', '_')}.qasm"
         if rows.get(row) is not None and path.exists():
             circuits[name] = _circuit(path.read_text(encoding="utf-8"), rows[row])
     for number, found in enumerate(read_circuits(folder / "front.json")):

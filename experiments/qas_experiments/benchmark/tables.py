@@ -32,7 +32,7 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
         if is_noisy:
             table.add_column("without noise", justify="right")
         for agent, some in by_agent(of_instance).items():
-            told = [error_with_interval([noiseless_error(record, "best") for record in some])] if is_noisy else []
+            told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
             table.add_row(agent, *row_of(some), *told)
         tables.append(table)
     return tables
@@ -63,8 +63,9 @@ def row_of(records: Sequence[Record]) -> list[str]:
     ]
 
 
-def noiseless_error(record: Record, name: str) -> float:
-    """Return the error of a circuit without noise, however it was found."""
+def noiseless_error(record: Record) -> float:
+    """Return the lowest error without noise of the circuits that were tried with it."""
+    name = "without noise" if "without noise" in record.circuits else "best"
     problem = make_environment(settings_from(record.settings), evaluation=True, is_silent=True).problem
     circuit = Circuit.from_qasm3(record.circuits[name]["qasm"])
     return float(StatevectorSimulator().expectation(circuit, problem.hamiltonian) - problem.ground_energy)
