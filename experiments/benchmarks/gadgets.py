@@ -6,7 +6,7 @@
 The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
 round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
 evaluations as all rounds up to there together, but at most 250,000 steps, from 5 spins on 150,000, so that they spend
-less; a short loop spends less than they do. Then the same question from problem to problem, the targets in CNOT, and
+less; a short loop spends less than nearly all of them. Then the same question from problem to problem, the targets in CNOT, and
 weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of the
 committed results, are not played again.
 """
@@ -30,7 +30,7 @@ ACCURACY = 1e-6
 SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
 """Gate budget and energy evaluations of a round, by spins."""
 SHORT = {spins: (20 * spins - 20 if spins > 2 else 24, 100_000) for spins in range(2, 9)}
-"""The same of a loop that spends less in all than any opponent, and goes to 8 spins."""
+"""The same of a loop that spends less in all than nearly any opponent, and goes to 8 spins."""
 LOOPS = {"learned": SPINS, "short": SHORT}
 AGENT = ["agent=dqn_guided", "agent.search_steps=10000"]
 PLENTY = "training.total_timesteps=250000"  # evaluations end it

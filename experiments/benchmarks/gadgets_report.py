@@ -56,7 +56,7 @@ def ising(rows: list[Row]) -> list[str]:
         "The loop's rounds go from 2 to 6 spins; the evaluations of earlier rounds are in brackets. Its opponents were",
         "to have those of all rounds up to there, but end after 250,000 steps, from 5 spins on 150,000: circuits with",
         "few angles cost few evaluations, so that most had less than half of them there, as the column says. The short",
-        "loop has 100,000 evaluations a round, fewer in all than any opponent, and goes on to 8 spins.",
+        "loop has 100,000 evaluations a round, fewer in all than nearly any opponent, and goes on to 8 spins.",
         "*Evaluations to solved* are those of the last round. qubit-ADAPT has gates of its own: CX, H, S, rotations.",
     ]
     for spins in SHORT:

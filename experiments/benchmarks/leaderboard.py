@@ -26,7 +26,7 @@ from qas_experiments.benchmark.records import Record, Records, by_agent, write_l
 from qas_experiments.benchmark.tables import COLUMNS, error_with_interval, noiseless_error, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
-from qas_experiments.runs import settings_from
+from qas_experiments.runs import is_finished, settings_from
 
 FOLDER = Path("runs/leaderboard")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
@@ -86,7 +86,7 @@ def play_policies(seed: int) -> None:
 
     for family, experiment in POLICIES.items():
         run = FOLDER / "policies" / f"{experiment}-seed{seed}"
-        if not (run / "summary.json").exists():
+        if not is_finished(run):
             start = [f"experiment={experiment}", f"run={run}", f"training.seed={seed}"]
             begun = [f"resume={run}"] if run.exists() else [*start, "training.baselines=false"]
             play([sys.executable, "-m", "qas_experiments.train", *begun])
@@ -168,7 +168,7 @@ def fronts(records: list[Record]) -> list[str]:
         rivals = {"qubit-ADAPT": adapt_path(problem)}
         for row in published():
             if row.instance == instance and row.cnot is not None:
-                rivals[row.method] = [(row.cnot, row.error)]
+                rivals[f"{row.method}, {row.caveat}" if row.caveat else row.method] = [(row.cnot, row.error)]
         lines += ["", f"### {instance}", "", "| CNOT | error | found by | floor | beaten by |", "| --- " * 5 + "|"]
         best = np.inf
         for gates, error, finders in best_by_gates(some):

@@ -25,7 +25,7 @@ from qas_agents import (
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
-from qas_experiments.runs import settings_of
+from qas_experiments.runs import is_finished, settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
 
@@ -63,11 +63,18 @@ def make_environment(
     for name in ("id", "problem"):
         rules.pop(name)
     arguments |= {name: value for name, value in rules.items() if value is not None}
-    if settings.agent["name"] == "sb3" and settings.agent["algorithm"] not in MASKED:
+    if _ignores_masks(settings.agent):
         arguments.setdefault("illegal", "skip")
     if evaluation:
         arguments |= {"curriculum": "fixed", "halting": "none"}
     return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
+
+
+def _ignores_masks(agent: dict[str, Any]) -> bool:
+    """Tell whether an agent, or the one whose policy is played, chooses actions that are masked."""
+    if agent["name"] == "frozen" and (Path(agent["run"]) / "config.yaml").exists():
+        agent = settings_of(Path(agent["run"])).agent
+    return agent["name"] == "sb3" and agent["algorithm"] not in MASKED
 
 
 def _dqn(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
@@ -93,7 +100,7 @@ def _frozen(env: CircuitBuildingEnv, seed: int, device: str, run: str, policy: s
     """Take the policy of a finished run, which must know the environment's spaces."""
     path = Path(run) / f"policy_{policy}.safetensors"
     kind = SB3Agent if settings_of(Path(run)).agent["name"] == "sb3" else MaskedDQN
-    if not path.exists():
+    if not path.exists() or not is_finished(Path(run)):
         raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", run))
     return FrozenPolicy(env, kind.load(path, env), seed, **settings)
 

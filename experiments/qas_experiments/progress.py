@@ -16,12 +16,13 @@ from omegaconf.errors import OmegaConfBaseException
 from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.cli import fail
 from qas_simulators.errors import must
 
-_STATES = ("finished", "running", "interrupted", "stopped")
+_STATES = ("finished", "running", "interrupted", "stopped", "unreadable")
 _QUIET_SECONDS = 120.0  # a run whose files have not changed for so long is taken for stopped
 
 
@@ -72,6 +73,8 @@ def main() -> None:
                 live.update(table_of(given.folders, given.all), refresh=True)
         except KeyboardInterrupt:
             return
+        except ValueError as error:  # a folder that is gone
+            fail(error)
 
 
 def table_of(folders: list[Path], with_finished: bool) -> Table:
@@ -80,8 +83,9 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
     Raises:
         ValueError: A folder that does not exist.
     """
-    runs = [progress_of(path) for folder in folders for path in run_folders(folder)]
-    counts = [f"{sum(run.state == state for run in runs)} {state}" for state in _STATES]
+    runs = [_progress_or_not(path) for folder in folders for path in run_folders(folder)]
+    numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
+    counts = [f"{number} {state}" for state, number in numbers.items() if number or state != "unreadable"]
     title = f"{len(runs)} runs: {', '.join(counts)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
     for name in ("run", "what", "state"):
@@ -92,8 +96,15 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
         if run.state != "finished" or with_finished:
             error = "-" if run.energy_error is None else f"{run.energy_error:.2e}"
             figures = (f"{run.share:.0%}", f"{run.evaluations:,}", error, str(run.successes), _ago(run.seconds))
-            table.add_row(str(run.path), run.what, run.state, *figures)
+            table.add_row(escape(str(run.path)), escape(run.what), run.state, *figures)
     return table
+
+
+def _progress_or_not(path: Path) -> Progress:
+    try:
+        return progress_of(path)
+    except (OSError, ValueError, KeyError, TypeError):  # files under way, cut off, or of another kind
+        return Progress(path, "", "unreadable", 0.0, 0, None, 0, 0.0)
 
 
 def run_folders(folder: Path) -> Iterator[Path]:
@@ -114,7 +125,8 @@ def progress_of(folder: Path) -> Progress:
     config = _config(folder)
     training = config.get("training", {})
     what = f"{config.get('env', {}).get('id')}, {config.get('agent', {}).get('name')}, seed {training.get('seed')}"
-    silent = time.time() - (folder / "metrics.jsonl").stat().st_mtime
+    heard = [folder / name for name in ("metrics.jsonl", "progress.json")]
+    silent = time.time() - max(path.stat().st_mtime for path in heard if path.exists())
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):  # not there yet
@@ -122,13 +134,16 @@ def progress_of(folder: Path) -> Progress:
     if summary is not None:
         best, done = summary["rows"]["found in training"], summary["training"]
         state, error = ("interrupted" if summary["interrupted"] else "finished"), best and best["energy_error"]
-        share = _share(training, done["steps"], done["evaluations"], done["seconds"]) if summary["interrupted"] else 1.0
+        share = (
+            share_of(training, done["steps"], done["evaluations"], done["seconds"]) if summary["interrupted"] else 1.0
+        )
         return Progress(folder, what, state, share, done["evaluations"], error, done["successes"], silent)
     rows = list(_rows(folder / "metrics.jsonl"))
-    steps, evaluations = (rows[-1][name] if rows else 0 for name in ("steps", "evaluations"))
+    told = json.loads(heard[1].read_text(encoding="utf-8")) if heard[1].exists() else {}
+    steps, evaluations = (max(rows[-1][name] if rows else 0, told.get(name, 0)) for name in ("steps", "evaluations"))
     error = min((row["energy_error"] for row in rows if row["energy_error"] is not None), default=None)
     state = "running" if silent < _QUIET_SECONDS else "stopped"
-    share = _share(training, steps, evaluations, 0.0)
+    share = share_of(training, steps, evaluations, 0.0)
     return Progress(folder, what, state, share, evaluations, error, sum(row["success"] for row in rows), silent)
 
 
@@ -147,7 +162,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def _share(training: dict[str, Any], steps: int, evaluations: int, seconds: float) -> float:
+def share_of(training: dict[str, Any], steps: int, evaluations: int, seconds: float) -> float:
+    """Return how much of a training's steps, evaluations or seconds is spent, whichever ends it first."""
     limits = [(steps, "total_timesteps"), (evaluations, "max_evaluations"), (seconds, "max_seconds")]
     return min(1.0, max((spent / training[name] for spent, name in limits if training.get(name)), default=0.0))
 

@@ -44,6 +44,7 @@ class RunFolder:
         """
         if not (path / "config.yaml").exists():
             raise ValueError(must("resume", "name the folder of a run", str(path)))
+        (path / "summary.json").unlink(missing_ok=True)  # it told of an interruption, which is over
         folder = cls.__new__(cls)
         folder.path = path
         folder._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
@@ -67,6 +68,15 @@ class RunFolder:
     def write_json(self, name: str, value: Any) -> Path:
         """Write JSON atomically and return its path."""
         return self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+    def tell_progress(self, steps: int, evaluations: int) -> None:
+        """Let others see that the run is alive, and how far it is."""
+        self._metrics.flush()
+        self.write_json("progress.json", {"steps": steps, "evaluations": evaluations})
+
+    def forget_progress(self) -> None:
+        """The summary tells it from now on."""
+        (self.path / "progress.json").unlink(missing_ok=True)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``."""
@@ -174,8 +184,13 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
         raise ValueError(f"{must(what, 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
 
 
+def is_finished(path: Path) -> bool:
+    """Tell whether a run came to its end."""
+    summary = path / "summary.json"
+    return summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]
+
+
 def require_unfinished(path: Path) -> None:
     """Raise ``ValueError`` if a run came to its end."""
-    summary = path / "summary.json"
-    if summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]:
+    if is_finished(path):
         raise ValueError(must("resume", "name a run that was interrupted (this one is finished)", str(path)))

@@ -19,6 +19,8 @@ from qas_experiments.reporting import TensorBoardWriter, TrainingBar
 from qas_experiments.runs import RunFolder
 from qas_experiments.settings import TrainingSettings
 
+_HEARTBEAT_SECONDS = 10.0
+
 
 class Session:
     """Trains an agent, watches its frozen policy, writes metrics and checkpoints.
@@ -50,7 +52,7 @@ class Session:
         self._training = training
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
-        self._interrupt, self._watch = interrupt, watch
+        self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
         self._is_policy = hasattr(agent, "save")
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._checkpoints = Checkpoints(folder.path / "checkpoint") if hasattr(agent, "restore") else None
@@ -94,6 +96,9 @@ class Session:
 
     def _should_stop(self) -> bool:
         self._bar.update(self.recorder)
+        if self.recorder.seconds > self._told_at + _HEARTBEAT_SECONDS:
+            self._told_at = self.recorder.seconds
+            self._folder.tell_progress(self.recorder.steps, self.recorder.evaluations)
         self._watch(self.recorder)
         return self._interrupt.requested or self._is_spent()
 

@@ -104,6 +104,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
     write_circuits(folder, "circuits.json", recorder.kept)
     write_circuits(folder, "front.json", recorder.front)
     _show(env, rows, folder, console)
+    folder.forget_progress()
     folder.write_json("summary.json", summary)  # last: it says that all the rest is there
     return summary
 

@@ -1,6 +1,6 @@
 r"""``qas-tune``: search for settings of ``qas-train``; the overrides that sweep say what is searched.
 
-    qas-tune tune.study=lih env=lih training.max_evaluations=200000 \
+    qas-tune tune.study=lih env=lih training.max_evaluations=1000000 agent.learning_starts=5000 \
         'agent.learning_rate=tag(log, interval(1e-5, 1e-2))' agent.n_step=1,3,5 'agent.batch_size=range(32, 257, 32)'
 
 Called again it goes on; several processes may work on one study.
@@ -9,9 +9,10 @@ Called again it goes on; several processes may work on one study.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
@@ -25,11 +26,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.cli import CONF, check_overrides, fail, opened
+from qas_experiments.progress import share_of
 from qas_experiments.recorder import Recorder
-from qas_experiments.settings import StudySettings, TrainSettings, register_schemas
+from qas_experiments.settings import StudySettings, TrainingSettings, TrainSettings, register_schemas
 from qas_experiments.train import train
 from qas_simulators.errors import must, needs_extra, unknown_name
 
@@ -45,6 +48,7 @@ with needs_extra("sweeps"):
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import FrozenTrial, TrialState
 
+_OF_TRIALS = ("training.seed", "run", "resume")
 _SMALLEST = 1e-12  # errors below are rounding
 
 
@@ -74,26 +78,31 @@ def tune(overrides: list[str]) -> optuna.Study:
     settings = _composed("tune", own).tune
     assert isinstance(settings, StudySettings)
     space = {one.get_key_element(): distribution_of(one) for one in swept}
-    _check(settings, space)
-    check_overrides("train", [*fixed, *(f"{key}={_first(one)}" for key, one in space.items())])
+    _check(settings, space, [one.key_or_group for one in parsed])
+    for some in _examples(space):
+        check_overrides("train", [*fixed, *some])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _study(settings, {"fixed": fixed, "space": {key: str(one) for key, one in space.items()}})
     console = Console(width=None if sys.stdout.isatty() else 120)
     while (number := sum(map(_is_ended, study.trials))) < settings.trials:
+        study.sampler = SAMPLERS[settings.sampler](_sampler_seed(settings, study))
         trial = study.ask(space)
         chosen = [f"{key}={value}" for key, value in trial.params.items()]
         value, state = None, TrialState.FAIL
         try:
             value, state = _play(trial, settings, [*fixed, *chosen])
             told = state.name.lower() if value is None else f"{value:.4g}"
-        except ValueError as error:
+        except KeyboardInterrupt:
+            told = "interrupted"
+        except (ValueError, RuntimeError, HydraException, OmegaConfBaseException) as error:
+            trial.set_user_attr("problem", str(error))
             if not any(other.state == TrialState.COMPLETE for other in study.trials):
                 raise
             told = f"failed: {error}"
-            trial.set_user_attr("problem", str(error))
         finally:
             study.tell(trial, value, state)
-        console.print(f"{number + 1}/{settings.trials} {' '.join(chosen)}: {told}", highlight=False, soft_wrap=True)
+        line = f"{number + 1}/{settings.trials} {' '.join(chosen)}: {told}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
         if state == TrialState.FAIL and "problem" not in trial.user_attrs:
             study.enqueue_trial(trial.params)  # the next call plays it again
             console.print("interrupted; the same command goes on", highlight=False)
@@ -111,7 +120,18 @@ def _is_ended(trial: FrozenTrial) -> bool:
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "problem" in trial.user_attrs
 
 
-def _check(settings: StudySettings, space: dict[str, BaseDistribution]) -> None:
+def _sampler_seed(settings: StudySettings, study: optuna.Study) -> int:
+    """Return another seed for every trial, and where other processes are at work, for each of them."""
+    others = [os.getpid()] if any(trial.state == TrialState.RUNNING for trial in study.trials) else []
+    return int(np.random.SeedSequence([settings.sampler_seed, len(study.trials), *others]).generate_state(1)[0])
+
+
+def _check(settings: StudySettings, space: dict[str, BaseDistribution], names: list[str]) -> None:
+    for name in names:
+        if name in _OF_TRIALS:
+            raise ValueError(must("overrides", f"leave {', '.join(_OF_TRIALS)} to the trials", name))
+    if settings.sampler_seed < 0:
+        raise ValueError(must("tune.sampler_seed", "not be negative", settings.sampler_seed))
     if not space:
         raise ValueError(must("overrides", "sweep something, such as agent.n_step=1,3,5", "none that does"))
     if not settings.study:
@@ -125,10 +145,19 @@ def _check(settings: StudySettings, space: dict[str, BaseDistribution]) -> None:
 
 
 def distribution_of(override: Override) -> BaseDistribution:
-    """Return what a sweep draws from: Hydra's choices, ``range`` and ``interval``, on a logarithm if tagged ``log``."""
+    """Return what a sweep draws from: Hydra's choices, ``range`` and ``interval``, on a logarithm if tagged ``log``.
+
+    Raises:
+        ValueError: An empty range, or one that is tagged.
+    """
     value = override.value()
     if isinstance(value, RangeSweep):
         steps = list(value.range())
+        if not steps:
+            raise ValueError(must(override.key_or_group, "sweep a range that is not empty", override.input_line))
+        if "log" in value.tags:
+            hint = "sweep an interval where it is tagged log, such as tag(log, int(interval(1, 100)))"
+            raise ValueError(must(override.key_or_group, hint, override.input_line))
         if isinstance(value.step, int) and isinstance(value.start, int):
             return IntDistribution(int(steps[0]), int(steps[-1]), step=value.step)
         return FloatDistribution(steps[0], round(steps[-1], 12), step=value.step)
@@ -140,9 +169,20 @@ def distribution_of(override: Override) -> BaseDistribution:
     return CategoricalDistribution(list(override.sweep_string_iterator()))
 
 
-def _first(distribution: BaseDistribution) -> Any:
-    """Return some value, to see whether it composes."""
-    return distribution.choices[0] if isinstance(distribution, CategoricalDistribution) else distribution.low  # type: ignore[attr-defined]
+def _examples(space: dict[str, BaseDistribution]) -> Iterator[list[str]]:
+    """Yield overrides in which every choice is made once, to see whether it composes."""
+    first = {key: _values(one)[0] for key, one in space.items()}
+    for key, distribution in space.items():
+        for value in _values(distribution):
+            yield [f"{name}={other}" for name, other in {**first, key: value}.items()]
+
+
+def _values(distribution: BaseDistribution) -> tuple[Any, ...]:
+    """Return all choices, or the lowest number."""
+    if isinstance(distribution, CategoricalDistribution):
+        return tuple(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return (distribution.low,)
 
 
 def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
@@ -152,17 +192,18 @@ def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
         ValueError: One of this name has other settings, or its storage cannot be used.
     """
     folder = Path(settings.folder) / settings.study
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(must("tune.folder", f"be a folder ({error.strerror})", settings.folder)) from None
     storage: BaseStorage
     try:
         if settings.storage is None:
             storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         else:
             storage = RDBStorage(settings.storage)
-        sampler, pruner = SAMPLERS[settings.sampler](settings.sampler_seed), PRUNERS[settings.pruner]()
-        study = optuna.create_study(
-            study_name=settings.study, storage=storage, sampler=sampler, pruner=pruner, load_if_exists=True
-        )
+        pruner = PRUNERS[settings.pruner]()
+        study = optuna.create_study(study_name=settings.study, storage=storage, pruner=pruner, load_if_exists=True)
     except Exception as error:  # SQLAlchemy's, the file system's, JSON's
         raise ValueError(must("tune.storage", f"be usable ({error})", settings.storage or str(folder))) from None
     what |= {"objective": settings.objective, "seeds": settings.seeds}
@@ -187,7 +228,7 @@ def _play(trial: optuna.Trial, settings: StudySettings, overrides: list[str]) ->
     for seed in range(settings.seeds):
         folder = Path(settings.folder) / settings.study / f"trial-{trial.number}" / f"seed-{seed}"
         training = dataclasses.replace(chosen.training, seed=seed, baselines=False, progress=False, checkpoint_every=0)
-        progress = _Progress(trial, settings, training.total_timesteps, values)
+        progress = _Progress(trial, settings, training, values)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
             folder.with_name(f"seed-{seed}.log").open("a", encoding="utf-8") as log,
@@ -210,28 +251,32 @@ class _Progress:
     Args:
         trial: Of which the training is a part.
         settings: What is minimised, how often it is told.
-        steps: Of the whole training.
+        training: How long it takes.
         before: The objectives of earlier seeds.
     """
 
-    def __init__(self, trial: optuna.Trial, settings: StudySettings, steps: int, before: list[float]) -> None:
+    def __init__(
+        self, trial: optuna.Trial, settings: StudySettings, training: TrainingSettings, before: list[float]
+    ) -> None:
         self._recorder: Recorder | None = None
-        self._trial, self._before = trial, list(before)
+        self._trial, self._before, self._training = trial, list(before), dataclasses.asdict(training)
         self._objective = OBJECTIVES[settings.objective]
-        self._every = max(steps // settings.reports, 1)
-        self._told = len(before) * settings.reports
+        self._reports, self._told = settings.reports, 0
 
     @property
     def value(self) -> float:
         """The objective so far."""
-        assert self._recorder is not None
+        if self._recorder is None:
+            raise ValueError("The training ended before its first step.")
         return self._objective(self._recorder)
 
     def __call__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        if recorder.steps % self._every == 0:
-            self._told += 1
-            self._trial.report(float(np.mean([*self._before, self.value])), self._told)
+        share = share_of(self._training, recorder.steps, recorder.evaluations, recorder.seconds)
+        if share * self._reports >= self._told + 1:
+            self._told = int(share * self._reports)
+            value = float(np.mean([*self._before, self.value]))
+            self._trial.report(value, len(self._before) * self._reports + self._told)
             if self._trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -289,13 +334,13 @@ def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], consol
         table.add_column(name, justify="right")
     for trial in done[:5]:
         values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in trial.params.values()]
-        table.add_row(str(trial.number), f"{trial.value:.4g}", *values)
+        table.add_row(str(trial.number), f"{trial.value:.4g}", *map(escape, values))
     console.print(table, highlight=False)
     if done:
         chosen = [f"{key}={value}" for key, value in done[0].params.items()]
         command = shlex.join(["qas-train", *fixed, *chosen])
         (Path(settings.folder) / settings.study / "best.txt").write_text(command + "\n", encoding="utf-8")
-        console.print(f"best: {command}", highlight=False, soft_wrap=True)
+        console.print(f"best: {command}", highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

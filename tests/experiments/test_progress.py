@@ -29,6 +29,9 @@ def test_finished_running_interrupted_stopped(run: Path, tmp_path: Path) -> None
     assert {name: progress.state for name, progress in found.items()} == {name: name for name in folders}
     assert found["finished"].share == 1.0 and found["interrupted"].share == 0.25
     assert found["finished"].energy_error == summary["rows"]["found in training"]["energy_error"]
+    (folders["stopped"] / "progress.json").write_text('{"steps": 599, "evaluations": 123456}')
+    alive = progress_of(folders["stopped"])
+    assert (alive.state, alive.share, alive.evaluations) == ("running", 599 / 600, 123456), "it was heard of just now"
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert found["running"].energy_error == min(row["energy_error"] for row in rows)
     assert found["running"].evaluations == rows[-1]["evaluations"]
@@ -38,11 +41,17 @@ def test_finished_running_interrupted_stopped(run: Path, tmp_path: Path) -> None
 def test_the_table_counts_all_and_shows_the_unfinished(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "done")
     shutil.copytree(run, tmp_path / "under way")
+    (tmp_path / "under way" / "metrics.jsonl").touch()
     (tmp_path / "under way" / "summary.json").unlink()
     for with_finished in (False, True):
         Console(width=500, file=(buffer := StringIO())).print(table_of([tmp_path], with_finished))
         text = buffer.getvalue()
         assert "2 runs: 1 finished, 1 running, 0 interrupted, 0 stopped" in text
         assert "under way" in text and (f"{tmp_path.name}/done" in text) == with_finished
+    (tmp_path / "under way" / "summary.json").write_text("{}")
+    (tmp_path / "done" / "metrics.jsonl").write_text("\0\n")
+    (tmp_path / "done" / "summary.json").unlink()
+    Console(width=500, file=(buffer := StringIO())).print(table_of([tmp_path], True))
+    assert "2 unreadable" in buffer.getvalue()
     with pytest.raises(ValueError, match="must exist"):
         table_of([tmp_path / "none"], True)

@@ -14,7 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.published import dominating, published
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmark.records import Record, Records, write_lines
 from qas_experiments.benchmark.report import report, write_site
 from tests.experiments.conftest import conf
 
@@ -200,6 +200,41 @@ def test_every_published_figure_has_its_source() -> None:
 )
 def test_what_dominates(cnot: int, error: float, expected: list[tuple[int, float]]) -> None:
     assert dominating(cnot, error, [(3, 1e-3), (4, 1e-4), (9, 1e-9)]) == expected
+
+
+def test_a_hostile_name_breaks_nothing(browser: Any, records: list[Record], tmp_path: Path) -> None:
+    named = [dataclasses.replace(records[0], agent="<!--<script>\u2028</script><b>bold")]
+    write_site(named, tmp_path, "Title", {})
+    browser.get((tmp_path / "index.html").as_uri())
+    assert browser.execute_script("return document.body.dataset.ready") == "yes"
+    assert column(browser, "records", 1) == [named[0].agent]
+    assert browser.execute_script("return document.querySelectorAll('td b').length") == 0
+
+
+def test_odd_figures_are_left_out(records: list[Record], tmp_path: Path) -> None:
+    missing = {name: value for name, value in records[0].figures.items() if name != "firsts"}
+    odd = [
+        dataclasses.replace(records[0], seed=1, figures=missing),
+        dataclasses.replace(records[0], seed=2, figures={**records[0].figures, "seconds": float("nan")}),
+    ]
+    stored = Records(tmp_path / "r.sqlite")
+    for record in odd:
+        stored.add(record)
+    assert report([stored.path], tmp_path / "site", "Title", floors=-1)[0] == 0
+
+
+def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path) -> None:
+    path = shutil.copy(played / "records.sqlite", tmp_path / "r.sqlite")
+    with pytest.raises(ValueError, match="another file"):
+        report([path], tmp_path / "site", "Title", lines=tmp_path / "." / "r.sqlite")
+    assert len(list(Records(path))) == 2
+    for text in ('{"hash": "x", "format": 1}\n', '{"a": 1}\n[1, 2]\n'):
+        (tmp_path / "odd.jsonl").write_text(text)
+        with pytest.raises(ValueError, match="must hold one in line"):
+            list(Records(tmp_path / "odd.jsonl"))
+    strange = dataclasses.replace(next(iter(Records(path))), agent="a\u2028b")
+    write_lines([strange], tmp_path / "strange.jsonl")
+    assert list(Records(tmp_path / "strange.jsonl")) == [strange]
 
 
 def test_records_as_lines_of_text(played: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -234,6 +235,13 @@ def test_couplings_and_initial_circuits_from_the_command_line() -> None:
     assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
 
 
+def test_a_frozen_policy_that_ignores_masks(tmp_path: Path) -> None:
+    small = ["env=tfim", "env.problem.num_qubits=2", "training.baselines=false", "training.progress=false"]
+    train(compose(*small, "agent=sb3_ppo", "training.total_timesteps=64", f"run={tmp_path / 'ppo'}"))
+    frozen = ["agent=frozen", f"agent.run={tmp_path / 'ppo'}", "agent.rollouts=3"]
+    assert train(compose(*small, *frozen, f"run={tmp_path / 'f'}"))["training"]["episodes"] == 3
+
+
 def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     run = tmp_path / "family"
     family = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.5, 1.0, 1.5]}", "env.max_gates=6"]
@@ -251,5 +259,10 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     assert best[0] <= best[1], "the first rollout is the same"
     with pytest.raises(ValueError, match="`run` must name the folder of a run"):
         train(compose(*member, "agent=frozen", f"agent.run={tmp_path / 'none'}", f"run={tmp_path / 'x'}"))
+    half = tmp_path / "half"
+    shutil.copytree(run, half)
+    (half / "summary.json").write_text(json.dumps(summary | {"interrupted": True}))
+    with pytest.raises(ValueError, match="trained to the end"):
+        train(compose(*member, "agent=frozen", f"agent.run={half}", f"run={tmp_path / 'z'}"))
     with pytest.raises(ValueError, match="`env` must have"):
         train(compose("env=bell", "optimizer=none", "agent=frozen", f"agent.run={run}", f"run={tmp_path / 'y'}"))

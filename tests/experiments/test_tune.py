@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
@@ -79,6 +80,35 @@ def test_an_interrupted_trial_is_played_again(tmp_path: Path, monkeypatch: pytes
     assert study.trials[1].state == TrialState.COMPLETE and study.trials[1].params == study.trials[0].params
 
 
+def test_ctrl_c_anywhere_in_a_trial_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "train", stop)
+    study = tune(overrides(tmp_path, "tune.trials=2"))
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
+
+
+def test_a_study_that_goes_on_draws_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_play", lambda *arguments: (1.0, TrialState.COMPLETE))
+    for number in (2, 4):
+        study = tune(overrides(tmp_path, f"tune.trials={number}", "tune.sampler=random"))
+    rates = [trial.params["agent.learning_rate"] for trial in study.trials]
+    assert len(set(rates)) == 4
+
+
+def test_lists_are_printed_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fixed = [text for text in overrides(tmp_path, "tune.trials=1") if "n_step" not in text and "hidden" not in text]
+    tune([*fixed, "agent.network.hidden=[8],[8,8]"])
+    printed = capsys.readouterr().out
+    assert "agent.network.hidden=[8" in printed.split("best: ")[1]
+
+
+def test_reports_follow_the_budget_that_ends_the_training(tmp_path: Path) -> None:
+    study = tune(overrides(tmp_path, "tune.trials=1", "tune.reports=4", "training.max_evaluations=800"))
+    assert [*study.trials[0].intermediate_values] == [1, 2, 3, 4]
+
+
 def test_settings_that_fail_do_not_end_a_study(tmp_path: Path) -> None:
     texts = overrides(tmp_path, "tune.trials=3", "tune.sampler=random", "tune.sampler_seed=6")
     study = tune([text.replace("n_step=1,2", "n_step=1,0") for text in texts])
@@ -94,12 +124,19 @@ def test_settings_that_fail_do_not_end_a_study(tmp_path: Path) -> None:
         (["tune.study=x", "agent.n_step=1,2", "tune.objective=err"], "Unknown objective 'err'"),
         (["tune.study=x", "agent.n_step=1,2", "tune.trials=0"], "at least 1"),
         (["tune.study=x", "agent.n_stepp=1,2"], "Unknown override 'agent.n_stepp'"),
+        (["tune.study=x", "agent.n_step=1,2", "training.seed=1"], "to the trials"),
+        (["tune.study=x", "agent.n_step=range(5,5)"], "not empty"),
+        (["tune.study=x", "agent.n_step=tag(log, range(1, 9))"], "sweep an interval"),
+        (["tune.study=x", "agent=random,annealng"], "Unknown agent 'annealng'"),
+        (["tune.study=x", "training.evaluate_every=10,abc"], "."),
+        (["tune.study=x", "agent.n_step=1,2", "training.max_seconds=1e-9"], "."),
+        (["tune.study=x", "agent.n_step=1,2", "tune.sampler_seed=-1"], "not be negative"),
         (["tune.study=x", "agent.n_step=1,2", "tune.storage=nix://x"], "must be usable"),
         (["tune.study=x", "agent.n_step=1,2", "rounds=[{env: {max_gates: 3}}]"], "rounds"),
     ],
 )
 def test_mistakes(wrong: list[str], message: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, HydraException), match=message):
         tune([*wrong, f"tune.folder={tmp_path}"])
 
 

@@ -132,6 +132,7 @@ class Records:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")  # nobody else adds between the question and the answer
             database.execute(_TABLE)
             database.execute(_INDEX)
             known = database.execute(f"SELECT hash FROM records WHERE {_CELL}", record.cell).fetchone()
@@ -179,11 +180,15 @@ class Records:
             with self._open() as database:
                 return database.execute("SELECT hash, format, content FROM records ORDER BY rowid").fetchall()
         rows = []
-        for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), 1):
+        lines = self.path.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
             try:
                 content = json.loads(line)
-                rows.append((content.pop("hash"), content.pop("format"), json.dumps(content, ensure_ascii=False)))
-            except (json.JSONDecodeError, KeyError) as error:
+                digest, form = content.pop("hash"), content.pop("format")
+                if form == FORMAT:
+                    Record(**content)
+                rows.append((digest, form, json.dumps(content, ensure_ascii=False)))
+            except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
                 raise ValueError(must("records", f"hold one in line {number} ({error!r})", str(self.path))) from None
         return rows
 

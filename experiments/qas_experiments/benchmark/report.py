@@ -77,6 +77,10 @@ def report(
     Raises:
         ValueError: No records, or files that contradict each other or were changed.
     """
+    if lines is not None:
+        if lines.resolve() in [path.resolve() for path in paths]:
+            raise ValueError(must("lines", "be another file than those that are read", str(lines)))
+        lines.parent.mkdir(parents=True, exist_ok=True)
     records = _all_records(paths)
     if not records:
         raise ValueError(must("records", "name files with records", [str(path) for path in paths]))
@@ -114,7 +118,7 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
         content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
         for circuit in content["circuits"].values():
             circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
-        script = f"qasRecord({json.dumps(content, ensure_ascii=False)});\n"
+        script = f"qasRecord({_script_safe(content)});\n"
         (out / "circuits" / f"{record.hash}.js").write_text(script, encoding="utf-8")
     instances = {record.instance for record in records}
     data = {
@@ -132,11 +136,17 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
         summary=summary,
         style=_asset("style.css"),
         script=_asset("script.js"),
-        data=json.dumps(data, ensure_ascii=False).replace("</", "<\\/"),
+        data=_script_safe(data),
     )
     draft = out / ".index.html.part"
     draft.write_text(page, encoding="utf-8")
     draft.replace(out / "index.html")
+
+
+def _script_safe(content: Any) -> str:
+    """Return JSON that ends no script and begins no comment, whatever its texts are."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _asset(name: str) -> str:

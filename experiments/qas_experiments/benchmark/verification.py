@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qas_envs import CircuitBuildingEnv
@@ -10,6 +11,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.runs import settings_from
 from qas_simulators import Circuit, StatevectorSimulator
 
+_NUMBERS = ("steps", "episodes", "successes", "evaluations", "seconds")
 TOLERANCE = 1e-9
 """Largest difference of energies, relative to the sum of the Hamiltonian's coefficients."""
 
@@ -33,9 +35,16 @@ def faults_of(record: Record) -> list[str]:
     return faults
 
 
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _faults_of_figures(env: CircuitBuildingEnv, record: Record) -> list[str]:
     """Return which figures do not fit the problem or each other."""
     faults, figures, problem = [], record.figures, env.problem
+    missing = [name for name in _NUMBERS if not _is_finite(figures.get(name))]
+    if missing or not isinstance(figures.get("firsts"), list) or "first_solved" not in figures:
+        return [f"figures: no finite {', '.join(missing) or 'firsts'}"]
     for name in ("accuracy", "ground_energy", "unit"):
         if figures.get(name) != getattr(problem, name):
             faults.append(f"{name}: {figures.get(name)!r}, but {getattr(problem, name)!r}")
