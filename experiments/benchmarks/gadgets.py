@@ -6,9 +6,9 @@
 The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
 round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
 evaluations as all rounds up to there together, but at most 250,000 steps, from 5 spins on 150,000, so that they spend
-less; a short loop spends less than nearly all of them. Then the same question from problem to problem, the targets in CNOT, and
-weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of the
-committed results, are not played again.
+less; a short loop spends less than nearly all of them. Then the same question from problem to problem, the targets in
+CNOT, and weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of
+the committed results, are not played again.
 """
 
 from __future__ import annotations
