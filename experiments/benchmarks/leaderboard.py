@@ -37,15 +37,15 @@ MUMBAI = ['instances=["LiH-4 3.4 Å, Mumbai"]', "suite.max_evaluations=3000000"]
 SEARCHERS = (["agent=annealing"], ["agent=random"], ["agent=beam"], ["agent=hea"])
 SEEDS = 5
 PLAYS = [
-    *(("crlqas", agent) for agent in (GUIDED, *SEARCHERS)),
-    *(("tensorrl", agent) for agent in (GUIDED, *SEARCHERS)),
+    *((suite, agent) for agent in (GUIDED, *SEARCHERS[:2]) for suite in ("crlqas", "tensorrl")),
     *(("noisy", agent) for agent in (GUIDED, ["agent=annealing"], ["agent=random"])),
+    ("noisy", ["agent=annealing", "agent.two_qubit=0", "agent.one_qubit=0", "label='annealing, 3 M'", *MUMBAI]),
     *(("families", agent) for agent in SEARCHERS),
     ("families", ["agent=annealing", "label='annealing, 250'", "suite.max_evaluations=250"]),
     ("ablation", ["agent=dqn"]),
+    *((suite, agent) for agent in SEARCHERS[2:] for suite in ("crlqas", "tensorrl")),
 ]
 LATER = [
-    ("noisy", ["agent=annealing", "agent.two_qubit=0", "agent.one_qubit=0", "label='annealing, 3 M'", *MUMBAI]),
     *(("crlqas", [f"agent={agent}", f"label='{agent}, 4 M'", *LONG]) for agent in ("dqn_guided", "annealing")),
     *(("grl", agent) for agent in (GUIDED, *SEARCHERS)),
 ]
@@ -54,14 +54,26 @@ POLICIES = {"TFIM-4": "family_tfim", "LiH-4": "family_lih"}
 """Which experiment trains the policy for which instances of the suite of families; evaluations are in its summary."""
 
 
+def commands_of(calls: list[tuple[str, list[str]]]) -> Iterator[list[str]]:
+    """Yield the commands of all seeds: those of instances that take seconds first, then of those that take minutes."""
+    for is_slow in (False, True):
+        for seed in range(SEEDS):
+            for suite, agent in calls:
+                if any(override.startswith("instances=") for override in agent):
+                    if not is_slow:
+                        yield command_of(suite, agent, seed)
+                elif names := [
+                    name for name in instances_of(suite, seed) if (seeds_of(suite, name) < SEEDS) == is_slow
+                ]:
+                    yield command_of(suite, [*agent, f"instances={names!r}".replace("'", '"')], seed)
+
+
 def command_of(suite: str, agent: list[str], seed: int) -> list[str]:
     """Return the call of ``qas-benchmark``, which says where to write too."""
     base = [sys.executable, "-m", "qas_experiments.benchmark.command", f"suite={suite}", *agent]
     paths = [f"folder={FOLDER}", f"records={FOLDER / 'records.sqlite'}"]
     if (RESULTS / "leaderboard.jsonl").exists():
         paths.append(f"merge={RESULTS / 'leaderboard.jsonl'}")
-    if not any(override.startswith("instances=") for override in agent):
-        base.append(f"instances={instances_of(suite, seed)!r}".replace("'", '"'))
     return [*base, *paths, f"seeds=[{seed}]"]
 
 
@@ -219,7 +231,7 @@ def main(command: str, workers: str = "2") -> None:
         with ThreadPoolExecutor(int(workers)) as pool:
             list(pool.map(play_policies, range(SEEDS)))
             for calls in (PLAYS, LATER):
-                list(pool.map(play, [command_of(*call, seed) for seed in range(SEEDS) for call in calls]))
+                list(pool.map(play, commands_of(calls)))
     else:
         raise SystemExit(__doc__)
 

@@ -249,6 +249,14 @@ def test_wrong_instances_and_couplings_are_found(record: Record) -> None:
 # -- records -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_rule_that_came_later_makes_no_other_cell(record: Record) -> None:
+    before = {**record.settings, "env": {**record.settings["env"]}}
+    assert before["env"].pop("vary") is None
+    assert dataclasses.replace(record, settings=before).cell == record.cell
+    other = {**record.settings, "env": {**record.settings["env"], "vary": {"field": [1.0, 1.0, 1.0]}}}
+    assert dataclasses.replace(record, settings=other).cell != record.cell
+
+
 def test_records_are_added_once_and_merged(record: Record, tmp_path: Path) -> None:
     mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
     assert mine.add(record) and not mine.add(record)

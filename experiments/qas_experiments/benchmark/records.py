@@ -78,6 +78,7 @@ class Record:
 def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
     """Return the SHA-256 of settings, but for where the run lies; perhaps for the seed and a policy's run too."""
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
+    kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}  # rules added since
     if not with_seed:
         kept["agent"] = {name: value for name, value in kept["agent"].items() if name != "run"}
         kept["training"] = {name: value for name, value in kept["training"].items() if name != "seed"}
