@@ -144,7 +144,7 @@ function plot() {
   const errors = [...points.map((point) => small(point.error)), ...papers.map((row) => small(row.error)), ...(reference ? [small(reference.accuracy)] : [])];
   const [low, high] = [Math.floor(Math.min(...errors)) - 0.2, Math.min(2, Math.ceil(Math.max(...errors, reference ? small(reference.product) : -3)) + 0.2)];
   const x = (cnot) => 60 + (680 * cnot) / most;
-  const y = (error) => 380 - (350 * (small(error) - low)) / (high - low);
+  const y = (error) => Math.min(380, 380 - (350 * (small(error) - low)) / (high - low)); // lines end at the axis
   for (let k = 0; k <= most; k += Math.ceil(most / 12)) {
     svg.append(drawn("line", { x1: x(k), x2: x(k), y1: 30, y2: 380, class: "axis" }), drawn("text", { x: x(k), y: 398, "text-anchor": "middle" }, k));
   }
