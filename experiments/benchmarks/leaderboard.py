@@ -23,7 +23,15 @@ from qas_agents import qubit_adapt, usual_pool
 from qas_envs.problems import Problem, known_floors
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
-from qas_experiments.benchmark.tables import COLUMNS, error_with_interval, noiseless_error, row_of
+from qas_experiments.benchmark.tables import (
+    ACROSS,
+    COLUMNS,
+    across,
+    across_texts,
+    error_with_interval,
+    noiseless_error,
+    row_of,
+)
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.runs import is_finished, settings_from
@@ -126,7 +134,9 @@ HEAD = """# Our records of the suites
 couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas: a million) or 120 s, one thread,
 other processes beside. *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
-once. `qas-report experiments/qas_experiments/results/leaderboard.jsonl` makes the site of these records."""
+once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
+(mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
+`qas-report experiments/qas_experiments/results/leaderboard.jsonl` makes the site of these records."""
 FRONTS = """
 ## What no other circuit of ours beats
 
@@ -151,7 +161,9 @@ def report() -> None:
     for suite in suites:
         some = [record for record in unique if record.suite == suite]
         if some:
-            lines += ["", f"## {suite}", *tables(some)]
+            lines += ["", f"## {suite}", "", f"| {' | '.join(ACROSS)} |", "| --- " * len(ACROSS) + "|"]
+            lines += [f"| {' | '.join(across_texts(row))} |" for row in across(some)]
+            lines += tables(some)
     lines += fronts([record for record in unique if record.suite in OPEN_SUITES])
     (RESULTS / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -18,6 +18,7 @@ import pytest
 from qas_experiments.benchmark import command
 from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all
 from qas_experiments.benchmark.records import Record, Records, by_agent
+from qas_experiments.benchmark.tables import across, across_texts
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from tests.experiments.conftest import SMALL, composed, conf
@@ -357,6 +358,21 @@ def test_a_full_disk_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.Monke
     cell = cells_of(composed(tmp_path, *SMALL))[0]
     monkeypatch.setattr(command, "train", full)
     assert play(cell).problem == "failed: [Errno 28] No space left on device"
+
+
+def test_all_instances_together(record: Record) -> None:
+    """Two seeds of a better agent: one solves with fewer CNOT than the random policy, one does not solve."""
+
+    def run(agent: str, seed: int, error: float, cnot: int, first: list[float] | None) -> Record:
+        made = changed(record, "best", energy_error=error, two_qubit_gates=cnot)
+        return dataclasses.replace(made, agent=agent, seed=seed, figures={**made.figures, "first_solved": first})
+
+    runs = [run("mine", 0, 1e-4, 3, [900, 1.0]), run("mine", 1, 1e-2, 0, None)]
+    runs += [run("random", seed, 1e-5, 8, [50_000, 9.0]) for seed in (0, 1)]
+    rows = {row["agent"]: row for row in across(runs)}
+    assert rows["mine"]["better"][0] == 0.5 and rows["random"]["better"] is None
+    assert rows["mine"]["profile"] == [0.5] * 4 and rows["random"]["profile"] == [0.0, 0.0, 1.0, 1.0]
+    assert across_texts(rows["random"])[1:3] == ["2", "-"]
 
 
 def test_cells_read_well() -> None:

@@ -19,7 +19,7 @@ from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem, known_floors
 from qas_experiments.benchmark.published import published
 from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
-from qas_experiments.benchmark.tables import is_solution, row_of
+from qas_experiments.benchmark.tables import across, across_texts, is_solution, row_of
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.cli import fail
@@ -125,6 +125,11 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
         "board": _board(records),
         "records": _rows(records),
         "points": _points(records),
+        "across": [
+            {"suite": suite, **row, "texts": across_texts(row)}
+            for suite in dict.fromkeys(record.suite for record in records)
+            for row in across([record for record in records if record.suite == suite])
+        ],
         "published": [asdict(row) for row in published() if row.instance in instances],
         "references": marks,
     }

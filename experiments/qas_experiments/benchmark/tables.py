@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rich import box
@@ -10,17 +11,28 @@ from rich.table import Table
 
 from qas_experiments.benchmark.records import Record, by_agent
 from qas_experiments.building import make_environment
+from qas_experiments.recorder import rank_of
 from qas_experiments.runs import settings_from
-from qas_experiments.statistics import iqm_interval, iqm_with_interval, wilson_interval
+from qas_experiments.statistics import (
+    iqm_interval,
+    iqm_with_interval,
+    performance_profile,
+    probability_of_improvement,
+    wilson_interval,
+)
 from qas_simulators import Circuit, StatevectorSimulator
 
+EVALUATIONS = (1_000, 10_000, 100_000, 1_000_000)
+ACROSS = ("agent", "runs", "better than random", *(f"solved in {limit:,}" for limit in EVALUATIONS))
+"""Columns of :func:`across`."""
+_BASELINE = "random"
 _SMALLEST = 1e-12  # errors below are rounding
 COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
 """Of :func:`row_of`."""
 
 
 def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
-    """Return a table for every instance: agents in rows, figures over seeds in columns."""
+    """Return a table for every instance, agents in rows, figures over seeds in columns, and one of all together."""
     tables = []
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
@@ -35,7 +47,57 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
             told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
             table.add_row(agent, *row_of(some), *told)
         tables.append(table)
+    if len({record.agent for record in records}) > 1:
+        table = Table(title=f"{suite}: all instances", title_justify="left", box=box.SIMPLE, padding=(0, 1))
+        for column in ACROSS:
+            table.add_column(column, justify="left" if column == "agent" else "right")
+        for row in across(records):
+            table.add_row(*across_texts(row))
+        tables.append(table)
     return tables
+
+
+def across(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return a row per agent of a suite, all its instances together.
+
+    How likely one of its runs is better than one of the random policy, on the instances that both played (the mean of
+    the Mann-Whitney statistic, with its interval; solved first, then CNOT, gates, error), and the share of its runs
+    that are solved within so many evaluations (a performance profile).
+    """
+    groups: dict[str, dict[str, list[Record]]] = {}
+    for record in records:
+        groups.setdefault(record.agent, {}).setdefault(record.instance, []).append(record)
+    rows = []
+    for agent, mine in groups.items():
+        some = [record for of_instance in mine.values() for record in of_instance]
+        first = [record.figures["first_solved"] for record in some]
+        scores = [-np.inf if each is None else -float(each[0]) for each in first]
+        profile = performance_profile(scores, [-limit - 0.5 for limit in EVALUATIONS])
+        row = {"agent": agent, "runs": len(some), "profile": profile, "better": None}
+        shared = [name for name in mine if name in groups.get(_BASELINE, {})]
+        if agent != _BASELINE and shared:
+            pairs = [_scores(mine[name], groups[_BASELINE][name]) for name in shared]
+            row["better"] = probability_of_improvement([a for a, _ in pairs], [b for _, b in pairs])
+        rows.append(row)
+    return sorted(rows, key=lambda row: -row["profile"][-1])
+
+
+def _scores(first: Sequence[Record], second: Sequence[Record]) -> tuple[list[float], list[float]]:
+    """Return numbers that are larger for better runs, of the same instance."""
+    ranks = []
+    for record in (*first, *second):
+        best = record.circuits["best"]
+        figures = (best["energy_error"], best["two_qubit_gates"], best["gates"])
+        ranks.append(rank_of(record.figures["accuracy"], *figures))
+    order = sorted(set(ranks))
+    scores = [-float(order.index(rank)) for rank in ranks]
+    return scores[: len(first)], scores[len(first) :]
+
+
+def across_texts(row: dict[str, Any]) -> list[str]:
+    """Return the cells of a row of :func:`across`."""
+    better = "-" if row["better"] is None else "{:.2f} [{:.2f}, {:.2f}]".format(*row["better"])
+    return [row["agent"], str(row["runs"]), better, *(f"{share:.2f}" for share in row["profile"])]
 
 
 def row_of(records: Sequence[Record]) -> list[str]:

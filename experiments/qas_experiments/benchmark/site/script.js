@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const PAGE = 100;
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f"]; // Okabe and Ito
-const state = { page: 0, sort: { board: [0, 1], records: [0, 1], published: [0, 1] } };
+const state = { page: 0, sort: { board: [0, 1], records: [0, 1], published: [0, 1], across: [0, 1] } };
 
 const unique = (values) => [...new Set(values)];
 const agents = unique(data.records.map((row) => row.agent));
@@ -60,6 +60,14 @@ const RECORDS = [
   ["seconds", (row) => row.seconds, (row) => row.seconds.toFixed(1)],
 ];
 
+const EVALUATIONS = [1000, 10000, 100000, 1000000];
+const ACROSS = [
+  ["suite", (row) => row.suite, (row) => row.suite, "word"],
+  ["agent", (row) => row.agent, (row) => row.agent, "word"],
+  ["runs", (row) => row.runs, (row) => row.runs],
+  ["better than random", (row) => row.better && row.better[0], (row) => row.texts[2]],
+  ...EVALUATIONS.map((limit, k) => [`solved in ${number(limit)}`, (row) => row.profile[k], (row) => row.texts[3 + k]]),
+];
 const PUBLISHED = [
   ["instance", (row) => row.instance, (row) => row.instance, "word"],
   ["method", (row) => row.method, (row) => row.method, "word"],
@@ -116,6 +124,8 @@ function table(name, rows, columns, onClick) {
 function show() {
   table("board", sorted(data.board.filter(chosen), BOARD, state.sort.board), BOARD);
   const rows = sorted(data.records.filter(chosen), RECORDS, state.sort.records);
+  const kept = (row) => (!byId("suite").value || byId("suite").value === row.suite) && (!byId("agent").value || byId("agent").value === row.agent);
+  table("across", sorted(data.across.filter(kept), ACROSS, state.sort.across), ACROSS);
   const instances = new Set(rows.map((row) => row.instance));
   table("published", sorted(data.published.filter((row) => instances.has(row.instance)), PUBLISHED, state.sort.published), PUBLISHED);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE));
