@@ -80,8 +80,6 @@ def command_of(suite: str, agent: list[str], seed: int) -> list[str]:
     """Return the call of ``qas-benchmark``, which says where to write too."""
     base = [sys.executable, "-m", "qas_experiments.benchmark.command", f"suite={suite}", *agent]
     paths = [f"folder={FOLDER}", f"records={FOLDER / 'records.sqlite'}"]
-    if (RESULTS / "leaderboard.jsonl").exists():
-        paths.append(f"merge={RESULTS / 'leaderboard.jsonl'}")
     return [*base, *paths, f"seeds=[{seed}]"]
 
 
@@ -240,6 +238,8 @@ def main(command: str, workers: str = "2") -> None:
     if command == "report":
         report()
     elif command == "run":
+        if (RESULTS / "leaderboard.jsonl").exists():  # once: each record is hashed
+            Records(FOLDER / "records.sqlite").merge(RESULTS / "leaderboard.jsonl")
         with ThreadPoolExecutor(int(workers)) as pool:
             list(pool.map(play_policies, range(SEEDS)))
             for calls in (PLAYS, LATER):
