@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from qas_agents import qubit_adapt, usual_pool
-from qas_envs.problems import Problem, known_floors
+from qas_envs.problems import known_floors
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
+from qas_experiments.benchmark.report import adapt_path
 from qas_experiments.benchmark.tables import (
     ACROSS,
     COLUMNS,
@@ -221,16 +221,6 @@ def best_by_gates(records: list[Record]) -> Iterator[tuple[int, float, dict[str,
         lowest = max(min(found[gates])[0], 1e-12)
         finders = Counter(agent for error, agent in found[gates] if error <= 1.01 * lowest)
         yield gates, lowest, dict(finders.most_common())
-
-
-def adapt_path(problem: Problem) -> list[tuple[int, float]]:
-    """Return CNOT and error of each of qubit-ADAPT's steps."""
-    path = []
-    for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), 30):
-        path.append((step.circuit.num_two_qubit_gates, max(step.energy - problem.ground_energy, 0.0)))
-        if path[-1][1] < 1e-9:
-            break
-    return path
 
 
 def main(command: str, workers: str = "2") -> None:

@@ -184,10 +184,18 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
         raise ValueError(f"{must(what, 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
 
 
+def finished_summary(path: Path) -> dict[str, Any] | None:
+    """Return the summary of a run that came to its end, None of any other."""
+    file = path / "summary.json"
+    if not file.exists():
+        return None
+    summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return None if summary["interrupted"] else summary
+
+
 def is_finished(path: Path) -> bool:
     """Tell whether a run came to its end."""
-    summary = path / "summary.json"
-    return summary.exists() and not json.loads(summary.read_text(encoding="utf-8"))["interrupted"]
+    return finished_summary(path) is not None
 
 
 def require_unfinished(path: Path) -> None:

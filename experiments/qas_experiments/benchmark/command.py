@@ -22,7 +22,7 @@ from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.cli import run_command
-from qas_experiments.runs import overridden, read_circuits
+from qas_experiments.runs import finished_summary, overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
 from qas_simulators import Circuit
@@ -224,7 +224,7 @@ def play(cell: Cell) -> Outcome:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0):
-            summary = _finished(folder)
+            summary = finished_summary(folder)
             if summary is None:
                 log_path = folder.with_name(f"{folder.name}.log")
                 with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
@@ -238,14 +238,6 @@ def play(cell: Cell) -> Outcome:
         return Outcome(None, f"is being played by another process ({folder}.lock)")
     except (ValueError, RuntimeError, OSError) as error:
         return Outcome(None, f"failed: {error}")
-
-
-def _finished(folder: Path) -> dict[str, Any] | None:
-    path = folder / "summary.json"
-    if not path.exists():
-        return None
-    summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return None if summary["interrupted"] else summary
 
 
 def _to_play(cell: Cell, folder: Path) -> TrainSettings:

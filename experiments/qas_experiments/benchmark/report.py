@@ -266,13 +266,18 @@ def references(records: Sequence[Record], floors: int) -> dict[str, Any]:
     return found
 
 
-def _reference(problem: Problem, floors: int) -> dict[str, Any]:
-    ground, hamiltonian = problem.ground_energy, problem.hamiltonian
+def adapt_path(problem: Problem) -> list[tuple[int, float]]:
+    """Return CNOT and error of each of qubit-ADAPT's steps, down to an exact one."""
     path = []
-    for step in qubit_adapt(hamiltonian, usual_pool(hamiltonian), _ADAPT_OPERATORS):
-        path.append([step.circuit.num_two_qubit_gates, max(step.energy - ground, 1e-16)])
+    for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), _ADAPT_OPERATORS):
+        path.append((step.circuit.num_two_qubit_gates, max(step.energy - problem.ground_energy, 1e-16)))
         if path[-1][1] < 1e-9:
             break
+    return path
+
+
+def _reference(problem: Problem, floors: int) -> dict[str, Any]:
+    ground, hamiltonian = problem.ground_energy, problem.hamiltonian
     bounds = [(floor.two_qubit_gates, floor.error) for floor in known_floors(problem)]
     if not bounds and problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
         bounds = [(floor.two_qubit_gates, floor.energy - ground) for floor in skeleton_floors(hamiltonian, floors)]
@@ -281,7 +286,7 @@ def _reference(problem: Problem, floors: int) -> dict[str, Any]:
         "accuracy": problem.accuracy,
         "unit": problem.unit,
         "product": float(max(product, 0.0)),
-        "adapt": path,
+        "adapt": adapt_path(problem),
         "floors": [[gates, float(max(error, 1e-16))] for gates, error in bounds],
     }
 
