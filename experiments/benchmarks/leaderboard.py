@@ -21,17 +21,9 @@ import numpy as np
 
 from qas_envs.problems import known_floors
 from qas_experiments.benchmark.published import dominating, published
-from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
+from qas_experiments.benchmark.records import Record, Records, write_lines
 from qas_experiments.benchmark.report import adapt_path
-from qas_experiments.benchmark.tables import (
-    ACROSS,
-    COLUMNS,
-    across,
-    across_texts,
-    error_with_interval,
-    noiseless_error,
-    row_of,
-)
+from qas_experiments.benchmark.tables import ACROSS, across, across_texts, instance_table
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.runs import is_finished, settings_from
@@ -171,12 +163,9 @@ def tables(records: list[Record]) -> list[str]:
     lines = []
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
-        is_noisy = of_instance[0].settings["noise"]["name"] != "none"
-        columns = ["agent", *COLUMNS, *(["error without noise"] if is_noisy else [])]
+        columns, rows = instance_table(of_instance)
         lines += ["", f"### {instance}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
-        for agent, some in by_agent(of_instance).items():
-            told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
-            lines.append(f"| {' | '.join([agent, *row_of(some), *told])} |")
+        lines += [f"| {' | '.join(row)} |" for row in rows]
     return lines
 
 

@@ -27,7 +27,7 @@ ACROSS = ("agent", "runs", "better than random", *(f"solved in {limit:,}" for li
 """Columns of :func:`across`."""
 _BASELINE = "random"
 _SMALLEST = 1e-12  # errors below are rounding
-COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
+_COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
 """Of :func:`row_of`."""
 
 
@@ -37,24 +37,30 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
         table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1))
-        table.add_column("agent")
-        for column in COLUMNS:
-            table.add_column(column, justify="right")
-        is_noisy = any(record.settings["noise"]["name"] != "none" for record in of_instance)
-        if is_noisy:
-            table.add_column("without noise", justify="right")
-        for agent, some in by_agent(of_instance).items():
-            told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
-            table.add_row(agent, *row_of(some), *told)
+        columns, rows = instance_table(of_instance)
+        for column in columns:
+            table.add_column(column, justify="left" if column == "agent" else "right")
+        for row in rows:
+            table.add_row(*row)
         tables.append(table)
     if len({record.agent for record in records}) > 1:
         table = Table(title=f"{suite}: all instances", title_justify="left", box=box.SIMPLE, padding=(0, 1))
         for column in ACROSS:
             table.add_column(column, justify="left" if column == "agent" else "right")
-        for row in across(records):
-            table.add_row(*across_texts(row))
+        for together in across(records):
+            table.add_row(*across_texts(together))
         tables.append(table)
     return tables
+
+
+def instance_table(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of one instance, an agent in each row; with noise the errors without it too."""
+    is_noisy = any(record.settings["noise"]["name"] != "none" for record in records)
+    rows = []
+    for agent, some in by_agent(records).items():
+        told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
+        rows.append([agent, *row_of(some), *told])
+    return ["agent", *_COLUMNS, *(["error without noise"] if is_noisy else [])], rows
 
 
 def across(records: Sequence[Record]) -> list[dict[str, Any]]:
