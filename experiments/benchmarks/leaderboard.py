@@ -1,7 +1,7 @@
 """Our records of the suites: the agents of this library beside the searchers that need no learning.
 
     python experiments/benchmarks/leaderboard.py run [workers]     # plays what is missing, about 3 core-hours in all
-    python experiments/benchmarks/leaderboard.py report            # writes results/leaderboard.{jsonl,md}
+    python experiments/benchmarks/leaderboard.py report            # writes results/leaderboard.md, leaderboard/*.jsonl
 
 Each line of ``PLAYS`` is one call of ``qas-benchmark`` per seed; records go to ``runs/leaderboard/records.sqlite``,
 after those of the committed results, which are not played again.
@@ -126,7 +126,7 @@ other processes beside. *Solved*: share of seeds with its 95 % score interval; *
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
 once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
 (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
-`qas-report experiments/qas_experiments/results/leaderboard.jsonl` makes the site of these records."""
+`qas-report experiments/qas_experiments/results/leaderboard/*.jsonl` makes the site of these records."""
 FRONTS = """
 ## What no other circuit of ours beats
 
@@ -137,25 +137,29 @@ paper are as good in both and better in one."""
 
 def report() -> None:
     """Write the records as lines of text, and tables of them."""
-    records = [
-        record for path in (RESULTS / "leaderboard.jsonl", FOLDER / "records.sqlite") for record in Records(path)
-    ]
+    records = [record for path in (*committed(), FOLDER / "records.sqlite") for record in Records(path)]
     unique = list({record.cell: record for record in records}.values())
     false = [f"{record.instance}, {record.agent}: {faults}" for record in unique if (faults := faults_of(record))]
     if false:
         raise SystemExit("\n".join(false))
     suites = list(dict.fromkeys(suite for suite, _ in [*PLAYS, *LATER]))
     unique.sort(key=lambda record: (suites.index(record.suite), record.instance, record.agent, record.seed))
-    write_lines(unique, RESULTS / "leaderboard.jsonl")
     lines = [HEAD]
+    (RESULTS / "leaderboard").mkdir(exist_ok=True)
     for suite in suites:
         some = [record for record in unique if record.suite == suite]
         if some:
+            write_lines(some, RESULTS / "leaderboard" / f"{suite}.jsonl")
             lines += ["", f"## {suite}", "", f"| {' | '.join(ACROSS)} |", "| --- " * len(ACROSS) + "|"]
             lines += [f"| {' | '.join(across_texts(row))} |" for row in across(some)]
             lines += tables(some)
     lines += fronts([record for record in unique if record.suite in OPEN_SUITES])
     (RESULTS / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def committed() -> list[Path]:
+    """Return the files of committed records, one per suite."""
+    return sorted((RESULTS / "leaderboard").glob("*.jsonl"))
 
 
 def tables(records: list[Record]) -> list[str]:
@@ -217,8 +221,8 @@ def main(command: str, workers: str = "2") -> None:
     if command == "report":
         report()
     elif command == "run":
-        if (RESULTS / "leaderboard.jsonl").exists():  # once: each record is hashed
-            Records(FOLDER / "records.sqlite").merge(RESULTS / "leaderboard.jsonl")
+        for path in committed():  # once: each record is hashed
+            Records(FOLDER / "records.sqlite").merge(path)
         with ThreadPoolExecutor(int(workers)) as pool:
             list(pool.map(play_policies, range(SEEDS)))
             for calls in (PLAYS, LATER):

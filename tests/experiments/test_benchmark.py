@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from qas_experiments.benchmark import command
-from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all
+from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all, worth_keeping
 from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.tables import across, across_texts
 from qas_experiments.benchmark.verification import faults_of
@@ -378,3 +378,10 @@ def test_all_instances_together(record: Record) -> None:
 def test_cells_read_well() -> None:
     settings: Any = None
     assert str(Cell("quick", "H2-4", "dqn", 3, settings)) == "H2-4, dqn, seed 3"
+
+
+def test_of_a_front_what_is_hardly_better_is_left_out() -> None:
+    assert worth_keeping([0.1, 0.095, 0.05, 0.0499], 1e-3) == [0, 2]
+    assert worth_keeping([1.05e-3, 0.99e-3, 0.98e-3], 1e-3) == [0, 1]  # the first that solves is kept
+    assert worth_keeping([1e-11, 1e-14], 1e-3) == [0]
+    assert worth_keeping([], 1e-3) == []

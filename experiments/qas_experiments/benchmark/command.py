@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shlex
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -34,6 +35,7 @@ _OF_RUNS = {
     "without noise": "best without noise",
 }
 _NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records")  # which cells, and where
+_EXACT = 1e-10  # below, nothing is better
 _FIGURES = ("steps", "episodes", "successes", "evaluations", "gradients", "seconds")
 
 
@@ -258,7 +260,9 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         path = folder / f"{name.replace(' ', '_')}.qasm"
         if rows.get(row) is not None and path.exists():
             circuits[name] = _circuit(path.read_text(encoding="utf-8"), rows[row])
-    for number, found in enumerate(read_circuits(folder / "front.json")):
+    front = read_circuits(folder / "front.json")
+    for number, place in enumerate(worth_keeping([found.energy_error for found in front], summary["accuracy"])):
+        found = front[place]
         circuits[f"front {number}"] = _circuit(found.circuit.to_qasm3(), found.numbers())
     figures = {name: training[name] for name in _FIGURES}
     first = training["first_solved"]
@@ -280,6 +284,17 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         figures,
         circuits,
     )
+
+
+def worth_keeping(errors: list[float], accuracy: float) -> list[int]:
+    """Return the places of falling errors that are lower by a tenth than the last one kept, or solve as the first."""
+    kept: list[int] = []
+    last = math.inf
+    for place, error in enumerate(errors):
+        if error < 0.9 * last or error < accuracy <= last:
+            kept.append(place)
+            last = max(error, _EXACT)
+    return kept
 
 
 def _circuit(qasm: str, row: dict[str, Any]) -> dict[str, Any]:
