@@ -291,9 +291,10 @@ def worth_keeping(errors: list[float], accuracy: float) -> list[int]:
     kept: list[int] = []
     last = math.inf
     for place, error in enumerate(errors):
+        error = max(error, _EXACT)
         if error < 0.9 * last or error < accuracy <= last:
             kept.append(place)
-            last = max(error, _EXACT)
+            last = error
     return kept
 
 
