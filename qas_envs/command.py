@@ -25,7 +25,8 @@ from qas_simulators.errors import must, unknown_name
 
 EXTRAS = {
     "agents": ("torch", "safetensors", "stable_baselines3", "sb3_contrib"),
-    "experiments": ("hydra", "matplotlib", "tensorboard", "filelock"),
+    "plots": ("matplotlib",),
+    "experiments": ("hydra", "tensorboard", "filelock"),
     "sweeps": ("optuna", "submitit", "joblib"),
     "ray": ("ray",),
     "qiskit": ("qiskit", "qiskit_qasm3_import"),

@@ -9,65 +9,30 @@ from numpy.typing import NDArray
 
 from qas_simulators import Circuit
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.gates import GATES, gate_index
+from qas_simulators.pictures import draw_circuit, extent, new_figure, theme_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 RENDER_MODES: Final = ("ansi", "rgb_array", "human")
-_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#666666"  # of Okabe and Ito's palette, safe for the colour-blind
 _SMALLEST = 1e-12  # errors below are drawn here
 
 
-def draw_circuit(axes: Axes, circuit: Circuit) -> None:
-    """Draw gates in the moments in which they start; angles in radians below the name."""
-    num_qubits = circuit.num_qubits
-    free = [0] * num_qubits
-    for name, qubits, angle in circuit:
-        low, high = min(qubits), max(qubits)
-        column = max(free[low : high + 1])  # lines of two-qubit gates cross no gate
-        free[low : high + 1] = [column + 1] * (high + 1 - low)
-        if len(qubits) == 2:
-            axes.plot([column, column], [-low, -high], color=_BLUE, lw=1.5, zorder=2)
-        for position, qubit in enumerate(qubits):
-            _draw_symbol(axes, column, -qubit, name, position, angle)
-    last = max([*free, 1])
-    for qubit in range(num_qubits):
-        axes.plot([-0.7, last - 0.3], [-qubit, -qubit], color=_GREY, lw=0.8, zorder=1)
-        axes.text(-0.9, -qubit, f"q{qubit}", ha="right", va="center", fontsize=9)
-    axes.set_xlim(-1.4, last)
-    axes.set_ylim(-num_qubits + 0.3, 0.7)
-    axes.set_axis_off()
-
-
-def _draw_symbol(axes: Axes, x: float, y: float, name: str, position: int, angle: float | None) -> None:
-    if name in ("cx", "cz") and (position == 0 or name == "cz"):
-        axes.plot([x], [y], "o", color=_BLUE, ms=6, zorder=3)
-        return
-    if name == "swap":
-        axes.plot([x], [y], "x", color=_BLUE, ms=8, mew=2, zorder=3)
-        return
-    symbol = "+" if name == "cx" else GATES[gate_index(name)].symbol
-    text = symbol if angle is None else f"{symbol}\n{angle:.2f}"
-    box = {"boxstyle": "circle,pad=0.15" if name == "cx" else "square,pad=0.3", "fc": "white", "ec": _BLUE}
-    axes.text(x, y, text, ha="center", va="center", fontsize=7, color="black", bbox=box, zorder=4)
+_WIDTH, _HEIGHT = 8.0, 5.0  # inches at 100 pixels each
+_FOLD = 20  # moments in a row
 
 
 def figure_of(title: str, circuit: Circuit, errors: list[float], threshold: float) -> Figure:
     """Return the circuit above the errors ``|energy - ground energy|`` of the episode, log scale."""
-    with needs_extra("experiments"):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 5), dpi=100, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(_WIDTH, _HEIGHT)
+    colours = theme_of("light").colours
     top, bottom = figure.subplots(2, 1, height_ratios=[3, 2])
     top.set_title(title, fontsize=10)
-    draw_circuit(top, circuit)
+    columns, rows = extent(circuit, _FOLD)
+    draw_circuit(top, circuit, fold=_FOLD, side=min(0.9 * _WIDTH / (columns + 1.4), 0.5 * _HEIGHT / rows, 0.56))
     drawn = np.maximum(np.abs(errors), _SMALLEST)
-    bottom.semilogy(range(len(drawn)), drawn, "o-", color=_BLUE, ms=3, lw=1)
-    bottom.axhline(threshold, color=_ORANGE, lw=1, ls="--", label="threshold")
+    bottom.semilogy(range(len(drawn)), drawn, "o-", color=colours[0], ms=3, lw=1)
+    bottom.axhline(threshold, color=colours[1], lw=1, ls="--", label="threshold")
     bottom.set_xlabel("gates added")
     bottom.set_ylabel("error")
     bottom.legend(fontsize=8, loc="upper right")
@@ -89,7 +54,7 @@ class Window:
 
     def show(self, pixels: NDArray[np.uint8]) -> None:
         """Show a picture without waiting."""
-        with needs_extra("experiments"):
+        with needs_extra("plots"):
             from matplotlib import pyplot as plt
 
         if self._image is None:

@@ -92,6 +92,7 @@ told(aer)
 told(Circuit(1).to_qiskit)
 told(Circuit(1).to_pennylane)
 told(env.render)
+told(lambda: Circuit(1).draw("mpl"))
 told(lambda: gym.make("QAS-Molecule-v0", geometry="H 0 0 0; H 0 0 0.9", unit="angstrom"))
 try:
     gym.make("QAS-LiH-v0", bond_length=1.7)
@@ -101,7 +102,7 @@ except ValueError as error:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr
-    extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "experiments", "chemistry"]
+    extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "plots", "plots", "chemistry"]
     lines = ran.stdout.splitlines()
     assert [line.rpartition(" is not installed: pip install ")[2] for line in lines] == [
         f'"qas-envs[{extra}]"' for extra in extras

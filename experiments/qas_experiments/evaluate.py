@@ -20,6 +20,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.cli import fail
 from qas_experiments.evaluation import rollout
 from qas_experiments.interpretation import interpret
+from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.recorder import Found
 from qas_experiments.runs import settings_of
 from qas_experiments.statistics import wilson_interval
@@ -102,7 +103,11 @@ def evaluate(
     if importance is not None:
         summary["importance"] = importance
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    _plot(played, accuracy, env, run / "evaluation.png")
+    gates, depths = [found.circuit.num_two_qubit_gates for found in played], [found.circuit.depth() for found in played]
+    save(
+        rollout_histograms([found.energy_error for found in played], gates, depths, accuracy=accuracy),
+        run / "evaluation.png",
+    )
     return summary
 
 
@@ -162,25 +167,6 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row(f"{stochastic['rollouts']} rollouts, medians", success, error, *medians)
     table.caption = f"every energy confirmed by Qiskit to {summary['checked_by_qiskit']:.1e}"
     return table
-
-
-def _plot(played: list[Found], accuracy: float, env: CircuitBuildingEnv, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3), layout="constrained")
-    errors, gates, depths = figure.subplots(1, 3)
-    values = np.maximum([found.energy_error for found in played], 1e-12)
-    errors.hist(np.log10(values), bins=30, color="#0072B2")
-    errors.axvline(np.log10(accuracy), color="#D55E00", linestyle="--")
-    errors.set_xlabel(f"log10 of the true error{f' [{env.problem.unit}]' if env.problem.unit else ''}")
-    errors.set_ylabel("rollouts")
-    for axis, name, counts in (
-        (gates, "two-qubit gates", [found.circuit.num_two_qubit_gates for found in played]),
-        (depths, "depth", [found.circuit.depth() for found in played]),
-    ):
-        axis.hist(counts, bins=np.arange(-0.5, max(counts) + 1.5), color="#0072B2")
-        axis.set_xlabel(name)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
 
 
 if __name__ == "__main__":

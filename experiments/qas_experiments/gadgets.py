@@ -13,7 +13,7 @@ from rich.table import Table
 from qas_agents.gadgets import Extraction, extract, standalone, tidied
 from qas_envs.gadget_sets import gadget_sets, gadgets_of
 from qas_experiments.cli import fail
-from qas_experiments.reporting import save_picture
+from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs import read_circuits
 from qas_simulators import Gadget, save_gadgets
 from qas_simulators.composite import definitions
@@ -78,12 +78,12 @@ def print_gadgets(gadgets: list[Gadget], as_qasm: bool, console: Console) -> Non
 
 
 def draw_gadgets(gadgets: list[Gadget], folder: Path) -> list[Path]:
-    """Draw every gadget with Qiskit and matplotlib; return the PNG files."""
+    """Draw every gadget; return the PNG files."""
     paths = []
     for gadget in gadgets:
         folder.mkdir(parents=True, exist_ok=True)
         paths.append(folder / f"{gadget.name}.png")
-        save_picture(gadget.circuit(), paths[-1], gadget.angle_texts())
+        save(circuit_figure(gadget.circuit(), angles=gadget.angle_texts(), title=gadget.name), paths[-1])
     return paths
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents import MaskedDQN
-from qas_agents.dqn.interpretation import grouped_importance, holds_kan, input_importance, plot_edges, plot_importance
+from qas_agents.dqn.interpretation import grouped_importance, holds_kan, input_importance
 from qas_envs import CircuitBuildingEnv
 from qas_envs.encodings import TensorEncoder
+from qas_experiments.plots import importances, kan_edges, save
 
 EPISODES = 20
 
@@ -33,11 +34,8 @@ def interpret(agent: Any, env: CircuitBuildingEnv, folder: Path) -> dict[str, di
     observations = _observations(agent, env)
     scores = input_importance(network, observations)
     groupings = {name: grouped_importance(scores, groups) for name, groups in _groups(env.encoder, len(scores)).items()}
-    for name, figure in (
-        ("kan_edges.png", plot_edges(network, observations)),
-        ("kan_importance.png", plot_importance(groupings)),
-    ):
-        figure.savefig(folder / name, dpi=150, metadata={"Software": None})
+    save(kan_edges(network, observations), folder / "kan_edges.png")
+    save(importances(groupings), folder / "kan_importance.png")
     return groupings
 
 

@@ -1,10 +1,9 @@
-"""What a person sees: the live bar, the closing table, the circuit's picture, TensorBoard."""
+"""What a person sees: the live bar, the closing table, TensorBoard."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +14,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qas_experiments.recorder import Found, Recorder
-from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 20.0
@@ -91,43 +89,6 @@ def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table
         ]
         table.add_row(name, *figures)
     return table
-
-
-def save_picture(circuit: Circuit, path: Path, angles: Sequence[str] | None = None) -> None:
-    """Draw the circuit with Qiskit and matplotlib into a PNG file.
-
-    Args:
-        circuit: What to draw.
-        path: Where to.
-        angles: What to write for every rotation's angle; by default its number.
-    """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    drawn = circuit.to_qiskit()
-    if angles is not None:
-        drawn = _with_angles(drawn, angles)
-    figure = drawn.draw("mpl", fold=24)
-    figure.savefig(path, dpi=150, bbox_inches="tight", metadata={"Software": None})
-    pyplot.close(figure)
-
-
-def _with_angles(circuit: Any, angles: Sequence[str]) -> Any:
-    """Return a Qiskit circuit with words in place of angles."""
-    from qiskit.circuit import Parameter
-
-    words, named = iter(angles), circuit.copy_empty_like()
-    known: dict[str, Parameter] = {}
-    for instruction in circuit.data:
-        operation = instruction.operation
-        if operation.params:
-            word = next(words)
-            operation = operation.to_mutable()
-            operation.params = [known.setdefault(word, Parameter(word))]
-        named.append(operation, instruction.qubits)
-    return named
 
 
 class TensorBoardWriter:

@@ -22,8 +22,9 @@ from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import fail, run_command
 from qas_experiments.evaluation import trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
+from qas_experiments.plots import circuit_figure, save
 from qas_experiments.recorder import Found, Recorder
-from qas_experiments.reporting import TrainingBar, closing_table, save_picture
+from qas_experiments.reporting import TrainingBar, closing_table
 from qas_experiments.rounds import play_rounds
 from qas_experiments.runs import RunFolder, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
@@ -222,7 +223,7 @@ def _write_best(folder: RunFolder, best: Found | None) -> None:
         return
     folder.write_text("best.qasm", best.circuit.to_qasm3())
     folder.write_text("best.txt", best.circuit.draw() + "\n")
-    save_picture(best.circuit, folder.path / "best.png")
+    save(circuit_figure(best.circuit), folder.path / "best.png")
 
 
 def _as_text(table: Table) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from pennylane.tape import QuantumScript
     from qiskit import QuantumCircuit
 
@@ -310,11 +311,31 @@ class Circuit:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def draw(self) -> str:
-        """Return a text drawing, one line per qubit and one column per moment."""
+    @overload
+    def draw(self, output: Literal["text"] = "text") -> str: ...
+
+    @overload
+    def draw(self, output: Literal["mpl"], **settings: Any) -> Figure: ...
+
+    def draw(self, output: Literal["text", "mpl"] = "text", **settings: Any) -> str | Figure:
+        """Return a drawing: text, one line per qubit and one column per moment, or a matplotlib figure.
+
+        Args:
+            output: ``"text"``, or ``"mpl"`` for a figure (needs the ``plots`` extra).
+            settings: Of :func:`qas_simulators.pictures.circuit_figure`: ``title``, ``theme``, ``fold``, ``angles``.
+
+        Raises:
+            ValueError: Another output.
+        """
+        if output == "mpl":
+            from qas_simulators.pictures import circuit_figure
+
+            return circuit_figure(self, **settings)
+        if output != "text":
+            raise ValueError(unknown_name("output", output, ["text", "mpl"]))
         from qas_simulators.drawing import draw_text
 
-        return draw_text(self)
+        return draw_text(self, **settings)
 
     def simplified(self, tolerance: float = 1e-12) -> Circuit:
         """Return a circuit with the same unitary, up to a global phase, and at most as many gates.

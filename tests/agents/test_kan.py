@@ -13,7 +13,7 @@ from scipy.interpolate import BSpline
 
 import qas_envs  # noqa: F401
 from qas_agents import DQNConfig, MaskedDQN
-from qas_agents.dqn.interpretation import edge_spreads, grouped_importance, input_importance, plot_edges
+from qas_agents.dqn.interpretation import edge_functions, edge_spreads, grouped_importance, input_importance
 from qas_agents.dqn.networks import KAN, Dueling, from_pykan, make_network, to_pykan
 from qas_agents.dqn.networks.kan import KANLayer
 
@@ -158,7 +158,7 @@ def test_pykan_as_a_network_follows_our_seed_and_touches_no_generator() -> None:
     assert torch.allclose(outputs[0], outputs[1], atol=1e-6) and not torch.allclose(outputs[0], outputs[2], atol=1e-3)
 
 
-def test_importance_of_inputs_and_pictures_of_edges() -> None:
+def test_importance_of_inputs_and_edge_functions() -> None:
     """Of the inputs only number 1 matters to the outputs, and 2 never changes."""
     torch.manual_seed(0)
     network = KAN([3, 2, 2])
@@ -171,8 +171,13 @@ def test_importance_of_inputs_and_pictures_of_edges() -> None:
     assert grouped_importance(scores, {"a": [0, 2], "b": [1]}) == {"b": pytest.approx(1.0), "a": pytest.approx(0.0)}
     spreads = edge_spreads(network, observations)
     assert [spread.shape for spread in spreads] == [(3, 2), (2, 2)] and spreads[0][1].min() > 0.01
-    figure = plot_edges(network, observations, num_edges=5)
-    assert sum(axis.get_visible() for axis in figure.axes) == 5
+    edges = edge_functions(network, observations, count=5)
+    assert [edge.spread for edge in edges] == sorted((edge.spread for edge in edges), reverse=True) and len(edges) == 5
+    first = edges[0]
+    layer, inputs = network.layers[first.layer], torch.zeros(200, network.layers[first.layer].num_inputs)
+    inputs[:, first.source] = torch.as_tensor(first.x)
+    np.testing.assert_allclose(layer.edges(inputs)[:, first.source, first.target].detach(), first.y, rtol=1e-6)
+    assert first.x.min() < first.seen.min() and first.x.max() > first.seen.max()
     with pytest.raises(ValueError, match="be a KAN"):
         input_importance(torch.nn.Linear(3, 2), observations)
 

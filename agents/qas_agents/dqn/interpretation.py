@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,11 +12,6 @@ from numpy.typing import NDArray
 
 from qas_agents.dqn.networks import KAN, Dueling
 from qas_simulators.errors import must
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 def holds_kan(network: Any) -> bool:
@@ -80,65 +76,56 @@ def grouped_importance(scores: NDArray[np.float32], groups: Mapping[str, Sequenc
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
-def plot_edges(network: Any, observations: NDArray[np.float32], num_edges: int = 12) -> Figure:
-    """Draw the edge functions that vary most, one panel each, with the inputs that observations bring to them.
+@dataclass(frozen=True)
+class EdgeFunction:
+    """One edge of a KAN over the values that observations bring to it, and a tenth beyond.
+
+    Attributes:
+        layer: Its layer.
+        source: Its input.
+        target: Its output.
+        spread: Standard deviation of its values over the observations.
+        x: ``(200,)``, values of the input.
+        y: ``(200,)``, of the function there.
+        seen: ``(batch,)``, values that the observations bring.
+    """
+
+    layer: int
+    source: int
+    target: int
+    spread: float
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    seen: NDArray[np.float32]
+
+
+@torch.no_grad()
+def edge_functions(network: Any, observations: NDArray[np.float32], count: int = 12) -> list[EdgeFunction]:
+    """Return the edges whose functions vary most over observations, that one first.
 
     Args:
         network: A KAN, or an agent's network that holds one.
         observations: ``(batch, num_inputs)``.
-        num_edges: Panels.
+        count: So many at most.
 
-    Returns:
-        A matplotlib figure.
+    Raises:
+        ValueError: Another network.
     """
-    from matplotlib.figure import Figure
-
     spreads = edge_spreads(network, observations)
     ranked = sorted(
         ((float(spread[i, o]), k, i, o) for k, spread in enumerate(spreads) for i, o in np.ndindex(spread.shape)),
         reverse=True,
-    )[:num_edges]
-    columns = min(4, len(ranked))
-    rows = -(-len(ranked) // columns)
-    figure = Figure(figsize=(2.6 * columns, 2.1 * rows), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    with torch.no_grad():
-        inputs = [torch.as_tensor(observations)]
-        layers = kan_of(network).layers
-        for layer in layers[:-1]:
-            inputs.append(layer.edges(inputs[-1]).sum(dim=1))
-        for axis, (spread, k, i, o) in zip(axes, ranked, strict=False):
-            seen = inputs[k][:, i]
-            low, high = float(seen.min()), float(seen.max())
-            x = torch.zeros(200, layers[k].num_inputs)
-            x[:, i] = torch.linspace(low - 0.1 * (high - low), high + 0.1 * (high - low), 200)
-            axis.plot(x[:, i], layers[k].edges(x)[:, i, o], color=_COLOURS[k % len(_COLOURS)])
-            axis.plot(seen, np.full(len(seen), axis.get_ylim()[0]), "|", color="#000000", alpha=0.3)
-            axis.set_title(f"layer {k}: {i} to {o}, spread {spread:.2g}", fontsize=8)
-            axis.tick_params(labelsize=7)
-    for axis in axes[len(ranked) :]:
-        axis.set_visible(False)
-    return figure
-
-
-def plot_importance(groupings: Mapping[str, Mapping[str, float]], num_bars: int = 12) -> Figure:
-    """Draw summed importances as bars, one panel per way of grouping the inputs.
-
-    Args:
-        groupings: For every panel, by its title, what :func:`grouped_importance` returned.
-        num_bars: The largest so many are drawn.
-
-    Returns:
-        A matplotlib figure.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.4 * len(groupings), 3), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(groupings)))
-    for axis, (title, sums) in zip(axes, groupings.items(), strict=True):
-        names = list(sums)[:num_bars][::-1]
-        axis.barh(names, [sums[name] for name in names], color=_COLOURS[0])
-        axis.set_title(title, fontsize=9)
-        axis.set_xlabel("share of importance", fontsize=8)
-        axis.tick_params(labelsize=7)
-    return figure
+    )[:count]
+    layers = kan_of(network).layers
+    inputs = [torch.as_tensor(observations)]
+    for layer in layers[:-1]:
+        inputs.append(layer.edges(inputs[-1]).sum(dim=1))
+    found = []
+    for spread, k, i, o in ranked:
+        seen = inputs[k][:, i]
+        low, high = float(seen.min()), float(seen.max())
+        x = torch.zeros(200, layers[k].num_inputs)
+        x[:, i] = torch.linspace(low - 0.1 * (high - low), high + 0.1 * (high - low), 200)
+        y = layers[k].edges(x)[:, i, o]
+        found.append(EdgeFunction(k, i, o, spread, x[:, i].numpy(), y.numpy(), seen.numpy()))
+    return found
