@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import unquote
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
 EXAMPLES = {
     str(page.relative_to(ROOT)): blocks
     for page in PAGES
@@ -62,3 +65,42 @@ def test_table_of_environments_is_complete() -> None:
     text = (ROOT / "docs" / "environments.md").read_text("utf-8")
     for environment in qas_envs.ENVIRONMENTS:
         assert f"`{environment}`" in text
+
+
+def test_tables_follow_from_the_code() -> None:
+    """Else ``python docs/tables.py`` writes them anew."""
+    tables = load("tables")
+    stale = [page.name for page in tables.PAGES if tables.filled(text := page.read_text("utf-8")) != text]
+    assert stale == []
+
+
+def load(name: str) -> ModuleType:
+    """Import a script of ``docs/``, which is no package."""
+    spec = spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_recipe_for_a_gate(tmp_path: Path) -> None:
+    """A copy of the simulators gets the row; then everything that the recipe says of the gate must hold."""
+    pytest.importorskip("qiskit")
+    text = (ROOT / "docs" / "recipes" / "gate.md").read_text("utf-8")
+    blocks = dict(re.findall(r'```python title="(.*?)"\n(.*?)```', text, re.DOTALL))
+    (place, row), (_, check) = blocks.items()
+    shutil.copytree(ROOT / "simulators" / "qas_simulators", tmp_path / "qas_simulators")
+    table = tmp_path / "qas_simulators" / "gates.py"
+    rows = table.read_text("utf-8")
+    end = ")\n\nGATE_INDEX"
+    assert place.startswith("simulators/qas_simulators/gates.py") and rows.count(end) == 1
+    table.write_text(rows.replace(end, row + end), "utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "QAS_ENVS_CACHE_DIR": str(tmp_path / "cache")}
+    for code, works in ((check, True), (check.replace('"ch"', '"cha"'), False)):
+        command = [
+            sys.executable,
+            "-c",
+            f"import qas_simulators\nassert {str(tmp_path)!r} in qas_simulators.__file__\n{code}",
+        ]
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        assert (ended.returncode == 0) == works, ended.stderr

@@ -194,8 +194,8 @@ def pareto_fronts(
         axes.step(given[:, 0], lowest, where="post", color=colour, lw=1.3)
     if floor:
         below = np.maximum(np.array(sorted(floor), dtype=np.float64), [-np.inf, _SMALLEST])
-        below = np.vstack([below, [axes.get_xlim()[1], below[-1, 1]]])
-        axes.step(*below.T, where="post", color=colours.ink, lw=1, ls=":", label="floor")
+        axes.plot(*below.T, "x", color=colours.ink, ms=5, mew=1.2, zorder=3, label="floor")
+        axes.step(*below.T, where="post", color=colours.ink, lw=1, ls=":")
     if accuracy is not None:
         axes.axhline(accuracy, color=colours.ink, lw=0.8, ls="--")
     axes.set_yscale("log")

@@ -1,0 +1,213 @@
+"""Tables in the docs that follow from the code: ``python docs/tables.py`` writes them anew, a test says when to.
+
+A block of a page from ``<!-- docs/tables.py: <name> <arguments> -->`` to ``<!-- end -->`` is filled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from qas_agents import DQNConfig
+from qas_envs.command import fewest
+from qas_envs.presets import PRESETS
+from qas_envs.problems import PROBLEMS, Problem, known_floors
+from qas_envs.registration import ENVIRONMENTS
+from qas_simulators import Circuit, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators.noise_presets import NOISE_MODELS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(ROOT.glob("docs/**/*.md"))
+_BLOCK = re.compile(r"(<!-- docs/tables\.py: (?P<name>\w+) ?(?P<arguments>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_CONF = ROOT / "experiments" / "qas_experiments" / "conf"
+
+
+def filled(text: str) -> str:
+    """Return a page with all its blocks made anew."""
+
+    def block(match: re.Match[str]) -> str:
+        made = BLOCKS[match["name"]](*match["arguments"].split())
+        return f"{match[1]}\n{made}\n\n{match[4]}"
+
+    return _BLOCK.sub(block, text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table in Markdown."""
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
+    return "\n".join([*lines, *(f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)])
+
+
+# -- environments ------------------------------------------------------------------------------------------------------
+
+
+@cache
+def problem_of(environment: str, arguments: str = "") -> Problem:
+    """Return the problem of an environment with arguments ``name=value,name=value``."""
+    given = {
+        key: yaml.safe_load(value) for key, _, value in (pair.partition("=") for pair in arguments.split(",") if pair)
+    }
+    row = ENVIRONMENTS[environment]
+    return PROBLEMS[row.problem](**{**row.example, **given})
+
+
+def instances(*names: str) -> str:
+    """Return exact and trivial energies of instances, each ``id`` or ``id:name=value,...``."""
+    simulator, rows = StatevectorSimulator(), []
+    for name in names:
+        problem = problem_of(*name.split(":"))
+        energies = [
+            problem.empty_energy,
+            simulator.expectation(problem.best_basis_state(), problem.hamiltonian),
+            simulator.expectation(problem.best_product_state(), problem.hamiltonian),
+        ]
+        errors = [
+            f"{energy - problem.ground_energy:.1e}" if energy - problem.ground_energy > 1e-9 else "exact"
+            for energy in energies
+        ]
+        arguments = ", ".join(name.split(":")[1].split(",")) if ":" in name else "defaults"
+        rows.append(
+            (
+                f"`{name.split(':')[0]}`",
+                arguments,
+                problem.num_qubits,
+                f"{problem.ground_energy:.6f}",
+                f"{problem.accuracy:g}",
+                *errors,
+                fewest(problem),
+            )
+        )
+    columns = (
+        "id",
+        "arguments",
+        "qubits",
+        "exact energy",
+        "solved below",
+        "error of the empty circuit",
+        "of the best basis state",
+        "of the best product state",
+        "fewest CNOT",
+    )
+    return table(columns, rows)
+
+
+# -- noise -------------------------------------------------------------------------------------------------------------
+
+
+def noise(name: str, *arguments: str) -> str:
+    """Return what a noise preset does: to one gate, to a Bell pair, to LiH's three CNOT, to a readout."""
+    given = {key: yaml.safe_load(value) for key, _, value in (pair.partition("=") for pair in arguments)}
+    simulator = PauliTransferSimulator(NOISE_MODELS[name](**given))
+    problem = problem_of("QAS-LiH-v0")
+    circuit = Circuit.from_qasm3(known_floors(problem)[3].qasm)
+    fidelity = problem_of("QAS-Bell-v0").hamiltonian
+    try:
+        error = f"{simulator.expectation(circuit, problem.hamiltonian) - problem.ground_energy:.2e}"
+    except ValueError:
+        error = "needs other couplings"
+    figures = [
+        ("infidelity of X on one qubit", 1 - _kept(simulator, "x")),
+        ("infidelity of CX on two", 1 - _kept(simulator, "cx")),
+        ("infidelity of a Bell pair, H and CX", simulator.expectation(Circuit(2).h(0).cx(0, 1), fidelity)),
+    ]
+    rows = [(text, f"{max(value, 0.0):.2e}") for text, value in figures]
+    rows.append(("error of the best 3 CNOT for LiH at 3.4 Å (without noise 1.29e-3) [Ha]", error))
+    return table(("", "with readout errors, if there are any"), rows)
+
+
+def _kept(simulator: PauliTransferSimulator, gate: str) -> float:
+    """Return the probability of reading the right bits after one gate on the state of all zeros."""
+    from qas_simulators import PauliSum
+
+    if gate == "x":
+        return (1 - simulator.expectation(Circuit(1).x(0), PauliSum({"Z": 1.0}))) / 2
+    zeros = PauliSum({"II": 0.25, "IZ": 0.25, "ZI": 0.25, "ZZ": 0.25})
+    return simulator.expectation(Circuit(2).cx(0, 1), zeros)
+
+
+# -- presets and agents ------------------------------------------------------------------------------------------------
+
+
+def preset(name: str) -> str:
+    """Return what a preset of environments sets, beside the default."""
+    default = PRESETS["default"]
+    rows = []
+    for key in dict.fromkeys([*default, *PRESETS[name]]):
+        mine, usual = PRESETS[name].get(key), default.get(key)
+        rows.append((f"`{key}`", _shown(mine), "" if mine == usual else _shown(usual)))
+    return table(("rule", f"`preset={name}`", "default, where it differs"), rows)
+
+
+def agent(name: str) -> str:
+    """Return the settings of ``agent=<name>``, and for ours what they mean."""
+    given = yaml.safe_load((_CONF / "agent" / f"{name}.yaml").read_text(encoding="utf-8"))
+    meanings = _attributes(DQNConfig) if given["name"] == "dqn" else {}
+    kept = {key: value for key, value in given.items() if key != "name"}
+    if not kept:
+        return "No settings."
+    if meanings:
+        return table(
+            ("setting", "value", ""), [(f"`agent.{key}`", _shown(value), meanings[key]) for key, value in kept.items()]
+        )
+    return table(("setting", "value"), [(f"`agent.{key}`", _shown(value)) for key, value in kept.items()])
+
+
+def agents(*names: str) -> str:
+    """Return the settings of agents of ours side by side, where they differ."""
+    given = {name: yaml.safe_load((_CONF / "agent" / f"{name}.yaml").read_text(encoding="utf-8")) for name in names}
+    keys = [key for key in given[names[0]] if len({str(settings[key]) for settings in given.values()}) > 1]
+    rows = [(f"`agent.{key}`", *(_shown(given[name][key]) for name in names)) for key in keys]
+    return table(("setting", *(f"`{name}`" for name in names)), rows)
+
+
+def choices(module: str, name: str) -> str:
+    """Return the choices of a component with their settings and what they say of themselves."""
+    registry: dict[str, Any] = getattr(__import__(module, fromlist=[name]), name)
+    rows = []
+    for key, value in registry.items():
+        parameters = inspect.signature(value).parameters.values()
+        told = ", ".join(f"`{p.name}`" if p.default is p.empty else f"`{p.name}={p.default!r}`" for p in parameters)
+        rows.append((f"`{key}`", told, " ".join((value.__doc__ or "").split("\n\n")[0].split())))
+    return table(("name", "settings", ""), rows)
+
+
+def _attributes(kind: type) -> dict[str, str]:
+    """Return what the docstring of a dataclass says of each field."""
+    section = (kind.__doc__ or "").split("Attributes:")[1]
+    found = re.findall(r"^ {8}(\w+): (.+?)(?=^ {8}\w+: |\Z)", section + "\n", re.DOTALL | re.MULTILINE)
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: " ".join(text.split()) for name, text in found if name in names}
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else f"`{value}`"
+
+
+BLOCKS: dict[str, Callable[..., str]] = {
+    "instances": instances,
+    "noise": noise,
+    "preset": preset,
+    "agent": agent,
+    "agents": agents,
+    "choices": choices,
+}
+
+
+def main() -> None:
+    """Fill the blocks of all pages."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if (made := filled(text)) != text:
+            page.write_text(made, encoding="utf-8")
+            print(page.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
