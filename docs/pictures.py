@@ -41,9 +41,9 @@ def tutorial() -> None:
         plots.save(figure, IMAGES / f"tutorial_{theme}.png")
 
 
-def records(instance: str = "LiH-4 3.4 Å") -> list[Record]:
+def records(suite: str, instance: str) -> list[Record]:
     """Return our records of an instance."""
-    path = ROOT / "experiments/qas_experiments/results/leaderboard/crlqas.jsonl"
+    path = ROOT / f"experiments/qas_experiments/results/leaderboard/{suite}.jsonl"
     return [record for record in Records(path) if record.instance == instance]
 
 
@@ -52,7 +52,7 @@ def front() -> None:
     points = {
         agent: [
             (circuit["two_qubit_gates"], circuit["energy_error"])
-            for record in records()
+            for record in records("crlqas", "LiH-4 3.4 Å")
             if record.agent == agent
             for name, circuit in record.circuits.items()
             if name.startswith("front") and circuit["two_qubit_gates"] <= 16
@@ -67,12 +67,11 @@ def front() -> None:
 
 
 def episode() -> None:
-    """Animate what a frozen policy of ours builds for LiH at 2.2 Å, the one with the fewest CNOT."""
-    of_policies = [record for record in records("LiH-4 2.2 Å") if record.agent == "dqn_guided"]
-    built = [record.circuits["frozen"] for record in of_policies]
+    """Animate what a policy that was trained on other lengths builds for LiH at 2.4 Å when asked once."""
+    built = [record.circuits["best"] for record in records("families", "LiH-4 2.4 Å") if record.agent == "frozen"]
     solved = [circuit for circuit in built if circuit["energy_error"] < 1.6e-3]
     shortest = Circuit.from_qasm3(min(solved, key=lambda circuit: circuit["two_qubit_gates"])["qasm"])
-    env = gym.make("QAS-LiH-v0", bond_length=2.2, render_mode="rgb_array").unwrapped
+    env = gym.make("QAS-LiH-v0", bond_length=2.4, render_mode="rgb_array").unwrapped
     names = {(action.gate, action.qubits): number for number, action in enumerate(env.catalogue.actions)}
     plots.animate_episode(env, [names[name, qubits] for name, qubits, _ in shortest], IMAGES / "episode.gif")
 

@@ -87,7 +87,7 @@ def test_the_recipe_for_a_gate(tmp_path: Path) -> None:
     """A copy of the simulators gets the row; then everything that the recipe says of the gate must hold."""
     pytest.importorskip("qiskit")
     text = (ROOT / "docs" / "recipes" / "gate.md").read_text("utf-8")
-    blocks = dict(re.findall(r'```python title="(.*?)"\n(.*?)```', text, re.DOTALL))
+    blocks = dict(re.findall(r'```(?:python|text) title="(.*?)"\n(.*?)```', text, re.DOTALL))
     (place, row), (_, check) = blocks.items()
     shutil.copytree(ROOT / "simulators" / "qas_simulators", tmp_path / "qas_simulators")
     table = tmp_path / "qas_simulators" / "gates.py"

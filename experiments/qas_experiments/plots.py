@@ -106,8 +106,8 @@ def learning_curves(
 ) -> Figure:
     """Return a curve per agent: the interquartile mean over its runs, in a band that is its 95 % bootstrap interval.
 
-    Errors, on a logarithmic scale, are averaged as logarithms. A curve ends where the first of its runs ends: beyond, it
-    would be of other seeds.
+    Errors, on a logarithmic scale, are averaged as logarithms. A curve ends where the first of its runs
+    ends: beyond, it would be of other seeds.
 
     Args:
         runs: By what the legend calls them, the run folders of ``qas-train``.
