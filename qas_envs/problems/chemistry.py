@@ -98,11 +98,20 @@ def with_active_space(molecule: Molecule, active_space: Sequence[int] | None) ->
 
 @dataclass(frozen=True)
 class QubitHamiltonian:
-    """A molecule's Hamiltonian on qubits, in Hartree, with what was computed on the way."""
+    """A molecule's Hamiltonian on qubits, in Hartree, with what was computed on the way.
+
+    Attributes:
+        hamiltonian: On all numbers of electrons that the mapping leaves.
+        hartree_fock_energy: Of the mean field.
+        num_electrons: In the active space.
+        lowest_energy: The lowest with that many electrons, by full configuration interaction.
+        tool_versions: Of what computed it.
+    """
 
     hamiltonian: PauliSum
     hartree_fock_energy: float
     num_electrons: int
+    lowest_energy: float
     tool_versions: dict[str, str]
 
 
@@ -115,9 +124,10 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
         ValueError: PySCF refuses the molecule, Hartree-Fock does not converge, or orbitals are out of range.
     """
     with needs_extra("chemistry"):
-        from openfermion import MolecularData, get_fermion_operator, jordan_wigner
+        from openfermion import get_fermion_operator, jordan_wigner
+        from openfermion.chem.molecular_data import spinorb_from_spatial
         from openfermion.ops import InteractionOperator
-        from pyscf import ao2mo, gto, lib, scf
+        from pyscf import ao2mo, fci, gto, lib, scf
 
     lib.num_threads(1)  # sums in one order: the same digits every time
 
@@ -146,9 +156,10 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
         raise ValueError(must("active", f"be orbitals in 0..{count - 1} that are not frozen", active))
     one_body = orbitals.T @ mean_field.get_hcore() @ orbitals
     two_body = ao2mo.restore(1, ao2mo.kernel(mol, orbitals), count)  # chemists' (pq|rs)
-    data = MolecularData(multiplicity=1, charge=0, geometry=atoms, basis=molecule.basis)
-    spin_one, spin_two, constant = _active_space(data, one_body, two_body, molecule.frozen, active)
+    effective, kept, constant = _active_space(one_body, two_body, molecule.frozen, active)
     constant += mol.energy_nuc()
+    spin_one, spin_two = spinorb_from_spatial(effective, kept.transpose(0, 2, 3, 1))  # h[p, q, r, s] a+_p a+_q a_r a_s
+    spin_two *= 0.5
     fermions = get_fermion_operator(InteractionOperator(constant, spin_one, spin_two))
     electrons = mol.nelectron - 2 * len(molecule.frozen)
     if not molecule.spin <= electrons <= 2 * len(active) - molecule.spin:
@@ -159,8 +170,10 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     else:
         both = molecule.mapping == "parity"
         hamiltonian = _parity(fermions, 2 * len(active), electrons, (electrons + molecule.spin) // 2 if both else None)
+    shared = ((electrons + 1) // 2, electrons // 2)  # as many up as down: of every total spin there is such a state
+    lowest = float(fci.direct_spin1.FCI().kernel(effective, kept, len(active), shared, conv_tol=1e-11)[0]) + constant
     versions = {name: version(name) for name in ("pyscf", "openfermion")}
-    return QubitHamiltonian(hamiltonian, energy, electrons, versions)
+    return QubitHamiltonian(hamiltonian, energy, electrons, lowest, versions)
 
 
 def _fix_signs(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,11 +182,9 @@ def _fix_signs(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _active_space(
-    data: Any, one_body: NDArray[np.float64], two_body: NDArray[np.float64], frozen: Sequence[int], active: list[int]
+    one_body: NDArray[np.float64], two_body: NDArray[np.float64], frozen: Sequence[int], active: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Fold frozen orbitals into the constant and the one-body integrals; return spin-orbital integrals."""
-    from openfermion.chem.molecular_data import spinorb_from_spatial
-
+    """Fold frozen orbitals into the constant and the one-body integrals; return both integrals, and the constant."""
     core = list(frozen)
     constant = sum(2.0 * one_body[i, i] for i in core)
     constant += sum(2.0 * two_body[i, i, j, j] - two_body[i, j, j, i] for i in core for j in core)
@@ -181,10 +192,7 @@ def _active_space(
     for i in core:
         effective += 2.0 * two_body[np.ix_(active, active, [i], [i])][:, :, 0, 0]
         effective -= two_body[np.ix_(active, [i], [i], active)][:, 0, 0, :]
-    kept = two_body[np.ix_(active, active, active, active)]
-    physicists = kept.transpose(0, 2, 3, 1)  # OpenFermion: h[p, q, r, s] a+_p a+_q a_r a_s
-    spin_one, spin_two = spinorb_from_spatial(effective, physicists)
-    return spin_one, 0.5 * spin_two, float(constant)
+    return effective, two_body[np.ix_(active, active, active, active)], float(constant)
 
 
 def _to_pauli_sum(operator: Any, num_qubits: int) -> PauliSum:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -22,7 +23,7 @@ from qas_simulators.errors import must
 from qas_simulators.program import cache_directory
 
 _DEGENERATE = 1e-8  # Hartree
-_RECORD_VERSION = 1  # of computed molecules; a change invalidates cached ones
+_RECORD_VERSION = 2  # of computed molecules; a change invalidates cached ones
 _DECIMALS = 12  # of the coefficients; more would record the rounding of one machine's linear algebra
 
 
@@ -42,7 +43,7 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
     problem = Problem(molecule.name, hamiltonian, float(spectrum[0]), CHEMICAL_ACCURACY, "Ha")
     basis = hamiltonian.basis_energies()
     best = int(basis.argmin())
-    return {
+    record: dict[str, Any] = {
         "name": molecule.name,
         "molecule": {
             "atoms": [[symbol, list(position)] for symbol, position in molecule.atoms],
@@ -74,9 +75,21 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
         "sha256": hash_of_terms(terms),
         "terms": terms,
     }
+    if result.lowest_energy > spectrum[0] + _DEGENERATE:
+        record["energies"]["lowest_with_its_electrons"] = result.lowest_energy
+    return record
 
 
 def _problem(record: dict[str, Any]) -> Problem:
+    energies = record["energies"]
+    if "lowest_with_its_electrons" in energies:
+        warnings.warn(
+            f"The exact energy of {record['name']}, {energies['ground']:.6f} Ha, is that of another number of "
+            f"electrons: with its own the lowest is {energies['lowest_with_its_electrons']:.6f} Ha. The qubits' "
+            "Hamiltonian knows no charge.",
+            UserWarning,
+            stacklevel=3,
+        )
     return Problem(
         name=record["name"],
         hamiltonian=PauliSum(record["terms"]),

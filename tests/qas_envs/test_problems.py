@@ -27,7 +27,9 @@ from qas_envs.problems import (
     tfim,
     w,
 )
+from qas_envs.problems.chemistry import molecular_hamiltonian
 from qas_envs.problems.instances import shipped
+from qas_envs.problems.molecules import load_molecule
 from qas_simulators import PauliSum, StatevectorSimulator
 
 DATA = Path(__file__).parents[2] / "qas_envs" / "problems" / "data"
@@ -174,6 +176,25 @@ def test_unreachable_fidelity_is_flagged() -> None:
         gym.make("QAS-Bell-v0", noise="kanqas")
     gym.make("QAS-Bell-v0", noise="kanqas", curriculum={"name": "fixed", "threshold": 0.2})
     gym.make("QAS-GHZ-v0", noise="kanqas")
+
+
+@pytest.mark.parametrize(
+    "name", ["h2_3_parity_total_2.63_angstrom", "lih_4_parity_3.4_angstrom", "ch2_8_jordan_wigner_angstrom"]
+)
+def test_ground_energies_are_those_of_full_configuration_interaction(name: str) -> None:
+    """PySCF finds them in the space of all determinants with the right number of electrons, without any qubit."""
+    pytest.importorskip("pyscf")
+    lowest = molecular_hamiltonian(shipped()[name]).lowest_energy
+    assert lowest == pytest.approx(load_molecule(f"{name}.json").ground_energy, abs=1e-9)
+
+
+def test_a_ground_state_with_other_electrons_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HeH+ far apart takes up an electron: He and H, not He and a proton. The next time it is read from the cache."""
+    pytest.importorskip("pyscf")
+    monkeypatch.setenv("QAS_ENVS_CACHE_DIR", str(tmp_path))
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"-3\.2542.* Ha, is that of another number .* the lowest is -2\.8246"):
+            molecule("He 0 0 0; H 0 0 1.5", "angstrom", charge=1)
 
 
 def test_molecules_on_the_fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
