@@ -13,7 +13,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parent / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 TIMEOUT = 300  # seconds per cell
 
 
@@ -37,9 +38,12 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             cell.execution_count = None
             for output in cell.outputs:
+                if output.output_type == "stream":
+                    output.text = output.text.replace(f"{ROOT}/", "")
+                else:
+                    output.metadata = {}
                 if "execution_count" in output:
                     output.execution_count = None
-                output.pop("metadata", None) if output.output_type == "stream" else output.update(metadata={})
     return notebook
 
 

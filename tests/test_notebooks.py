@@ -1,0 +1,36 @@
+"""Every notebook runs from the first cell to the last, in an empty folder, and its committed outputs are small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.test_docs import ROOT, load
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+NAMES = {"first_circuit", "gadgets", "kan", "noise", "own_agent", "own_molecule", "training"}
+MOST_BYTES = 250_000
+
+
+@pytest.fixture(scope="module")
+def runner() -> ModuleType:
+    for module in ("nbclient", "ipykernel"):
+        pytest.importorskip(module)
+    return load("notebooks")
+
+
+def test_all_are_there() -> None:
+    assert {path.stem for path in NOTEBOOKS} == NAMES
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter itself
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run(path: Path, runner: ModuleType, tmp_path: Path) -> None:
+    notebook = runner.executed(path, tmp_path)
+    committed = runner.nbformat.read(path, as_version=4)
+    assert path.stat().st_size < MOST_BYTES and str(ROOT) not in path.read_text("utf-8")
+    for made, kept in zip(notebook.cells, committed.cells, strict=True):
+        kinds = [{output.output_type for output in cell.get("outputs", [])} for cell in (made, kept)]
+        assert kinds[0] == kinds[1], made.source  # pictures where there were pictures, text where there was text
