@@ -36,6 +36,8 @@ def _place(name: str) -> str:
     """Return where a file of the repository is in the site."""
     if name == "README.md":
         return "index.md"
+    if name.endswith(".ipynb"):
+        return name.removeprefix("docs/")
     name = name.removeprefix("docs/").removeprefix("experiments/qas_experiments/")
     return name.replace("/README.md", "/index.md") if name.endswith(".md") else f"files/{Path(name).name}.txt"
 
@@ -52,6 +54,8 @@ def _relinked(text: str, name: str) -> str:
     return _LINK.sub(link, text)
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Drop the roles of reStructuredText before names in docstrings."""
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Drop the roles of reStructuredText before names in docstrings; let links of notebooks lead to pages."""
+    if page.file.src_uri.endswith(".ipynb"):
+        html = re.sub(r'href="(?!https?:)([^"#]+)\.md', r'href="\1.html', html)
     return re.sub(r":(?:meth|class|func|attr|mod|data):(?=<code>)", "", html)

@@ -6,12 +6,19 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other where cores are busy
 
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.gates import GATES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
 
 settings.register_profile("here", deadline=None)  # machines differ in speed, and kernels compile at first use
 settings.load_profile("here")
@@ -40,3 +47,19 @@ def random_pauli_sum(num_qubits: int, num_terms: int, seed: int) -> PauliSum:
 def rng() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a window; tests that need it are skipped where it is not installed."""
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("needs Chromium and ChromeDriver")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "window-size=1200,900"):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    yield driver
+    driver.quit()
