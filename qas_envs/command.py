@@ -43,6 +43,7 @@ _BASE = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "rich")
 def main() -> None:
     """Entry point of the console script and of ``python -m qas_envs``."""
     parser = argparse.ArgumentParser(prog="qas-envs", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"qas-envs {_version('qas-envs')}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="all environments, in their default sizes (the default)")
     shown = commands.add_parser("show", help="one environment: problem, energies, actions, floors")

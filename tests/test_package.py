@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -36,6 +37,13 @@ def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert top == {"qas_envs", "qas_agents", "qas_simulators", "qas_experiments"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode == 0:
+        rooms = ("qas_envs/", "agents/qas_agents/", "simulators/qas_simulators/", "experiments/qas_experiments/")
+        left_out = ("qas_envs/benchmarks/", "experiments/qas_experiments/results/")
+        of_rooms = [name for name in tracked.stdout.splitlines() if name.startswith(rooms)]
+        expected = {re.sub("^(agents|simulators|experiments)/", "", n) for n in of_rooms if not n.startswith(left_out)}
+        assert {name for name in names if ".dist-info" not in name} == expected
     assert sum(name.startswith("qas_envs/problems/data/") and name.endswith(".json") for name in names) == len(
         shipped()
     )
