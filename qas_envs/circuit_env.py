@@ -87,6 +87,16 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     ## Version History
     * v0: first version
+
+    Raises:
+        ValueError: Parts that do not fit: an initial circuit of another size, an unknown render mode.
+
+    Examples:
+        >>> env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
+        >>> observation, info = env.reset(seed=0)
+        >>> observation, reward, terminated, truncated, info = env.step(3)  # RY on qubit 0
+        >>> env.circuit.count_ops(), terminated
+        ({'ry': 1}, False)
     """
 
     metadata: dict[str, Any] = {"render_modes": [*RENDER_MODES], "render_fps": 4}

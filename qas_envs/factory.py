@@ -59,6 +59,11 @@ def make_env(
 
     Raises:
         ValueError: An unknown name or an impossible number; the message names the choices.
+
+    Examples:
+        >>> env = make_env("h2", problem_settings={"num_qubits": 2}, reward="priced", couplings="line")
+        >>> env.problem.name, len(env.catalogue)
+        ('H2 (0.7414 Å)', 8)
     """
     if preset not in PRESETS:
         raise ValueError(unknown_name("preset", preset, PRESETS))

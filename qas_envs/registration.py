@@ -79,7 +79,13 @@ def make_registered_vector(
 
 
 def register_all() -> None:
-    """Register every id with Gymnasium; calling it again changes nothing."""
+    """Register every id with Gymnasium; calling it again changes nothing.
+
+    Examples:
+        >>> register_all()
+        >>> "QAS-LiH-v0" in gym.registry
+        True
+    """
     for environment in ENVIRONMENTS:
         if environment not in gym.registry:
             gym.register(

@@ -21,7 +21,33 @@ ILLEGAL = ("raise", "skip")
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of the game: one small object per concept. The environment copies those that keep state."""
+    """The rules of the game: one small object per concept. The environment copies those that keep state.
+
+    Attributes:
+        catalogue: Which gate each action appends.
+        encoding: What is observed.
+        reward: Of a transition.
+        curriculum: Below which error an episode succeeds, and against which reference.
+        halting: After how many gates an episode is cut.
+        simulator: Of energies.
+        optimizer: Of angles, after every gate.
+        max_gates: The budget.
+        initial: Circuit at the beginning; ``None`` for the empty one.
+        illegal: ``"raise"``, or ``"skip"``: an illegal action wastes a gate of the budget.
+        family: Instances that differ from episode to episode; ``None`` for one instance.
+        mask: Makes the mask of a catalogue.
+
+    Raises:
+        ValueError: No budget, or an unknown treatment of illegal actions.
+
+    Examples:
+        :func:`make_env` makes them from names:
+
+        >>> from qas_envs import make_env
+        >>> env = make_env("tfim", problem_settings={"num_qubits": 2}, max_gates=7)
+        >>> env.max_gates, len(env.catalogue)
+        (7, 8)
+    """
 
     catalogue: ActionCatalogue
     encoding: Encoding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -127,3 +128,40 @@ except ValueError as error:
         )
         assert ran.returncode == 2 and ran.stderr.count("\n") == 1
         assert f'pip install "qas-envs[{extra}]"' in ran.stderr
+
+
+PUBLIC = {
+    "qas_simulators": (
+        "Channel Circuit CircuitBatch Gadget NoiseModel Operation PauliSum PauliTransferSimulator Simulator "
+        "StatevectorSimulator load_gadgets save_gadgets"
+    ),
+    "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
+    "qas_agents": (
+        "BeamSearch DQNConfig Evolution FrozenPolicy GreedySearch Growth HardwareEfficient MaskedDQN RandomPolicy "
+        "SB3Agent SimulatedAnnealing best_of distinct_skeletons extract grow pauli_pool qubit_adapt skeleton_floors "
+        "usual_pool"
+    ),
+    "qas_experiments": "plots",
+}
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_public_names_are_these(package: str) -> None:
+    """Whoever changes this list changes what users may import: the changelog must say so."""
+    module = import_module(package)
+    assert module.__all__ == PUBLIC[package].split()
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_public_names_say_what_they_take_and_show_how(package: str) -> None:
+    """Arguments or attributes by name, and an example in the docstring or in the docs."""
+    pages = "".join(page.read_text("utf-8") for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+    code = "\n".join(re.findall(r"```python.*?\n(.*?)```", pages, re.DOTALL))
+    for name in import_module(package).__all__:
+        value = getattr(import_module(package), name)
+        if callable(value):
+            said = inspect.getdoc(value) or ""
+            if inspect.signature(value).parameters:
+                assert "Args:" in said or "Attributes:" in said, name
+            assert "Examples:" in said or re.search(rf"\b{name}\b", code), name

@@ -38,6 +38,12 @@ class SB3Agent:
     Raises:
         ValueError: Unknown algorithm or argument.
         ImportError: Stable-Baselines3 or sb3-contrib is missing.
+
+    Examples:
+        >>> env = gym.make("qas_envs:QAS-Bell-v0").unwrapped
+        >>> agent = SB3Agent(env, "MaskablePPO", {"n_steps": 8, "batch_size": 8}, seed=0).learn(8)
+        >>> agent.num_timesteps
+        8
     """
 
     def __init__(

@@ -33,6 +33,14 @@ class Problem:
         accuracy: Error below which a circuit counts as a solution unless a curriculum says otherwise.
         unit: Unit of energies, e.g. ``"Ha"``; empty for infidelities.
         provenance: Where the instance comes from: geometry, mapping, tool versions, hash.
+
+    Raises:
+        ValueError: The accuracy is not positive.
+
+    Examples:
+        >>> problem = Problem("pair", PauliSum({"ZZ": -1.0, "XI": 0.5}), -1.118033988749895, accuracy=1e-3, unit="J")
+        >>> problem.num_qubits, problem.best_basis_state().num_gates
+        (2, 0)
     """
 
     name: str

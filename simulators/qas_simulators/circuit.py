@@ -36,7 +36,17 @@ class Link(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One gate of a circuit, readable: name, qubits, and the angle in radians (``None`` for a fixed gate)."""
+    """One gate of a circuit, readable.
+
+    Attributes:
+        name: Of the gate table.
+        qubits: Control first.
+        angle: In radians, ``None`` for a fixed gate.
+
+    Examples:
+        >>> [operation.name for operation in Circuit(2).h(0).cx(0, 1)]
+        ['h', 'cx']
+    """
 
     name: str
     qubits: tuple[int, ...]

@@ -265,6 +265,9 @@ def save_gadgets(gadgets: Iterable[Gadget], path: str | Path) -> None:
 def load_gadgets(path: str | Path) -> dict[str, Gadget]:
     """Return the gadgets of a file by name, in its order.
 
+    Args:
+        path: Written by :func:`save_gadgets`.
+
     Raises:
         ValueError: Not such a file, another version, a name given twice, one that is unknown or defined by itself, a
             wrong number of qubits or angles, an angle bound twice.

@@ -20,6 +20,12 @@ class PauliTransferSimulator(Simulator):
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
+
+    Examples:
+        >>> from qas_simulators import Circuit, NoiseModel, PauliSum
+        >>> noisy = PauliTransferSimulator(NoiseModel.depolarizing(p1=0.1))
+        >>> round(noisy.expectation(Circuit(1).x(0), PauliSum({"Z": 1.0})), 9)
+        -0.9
     """
 
     def __init__(

@@ -35,6 +35,16 @@ class Simulator(ABC):
 
     Raises:
         ValueError: ``shots`` or ``num_threads`` is less than 1.
+
+    Examples:
+        Both kinds answer the same questions:
+
+        >>> from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
+        >>> circuit, observable = Circuit(1).ry(0.5, 0), PauliSum({"Z": 1.0})
+        >>> for kind in (StatevectorSimulator, PauliTransferSimulator):
+        ...     print(round(kind().expectation(circuit, observable), 6))
+        0.877583
+        0.877583
     """
 
     def __init__(self, shots: int | None = None, seed: int | None = None, num_threads: int = 1) -> None:

@@ -13,7 +13,12 @@ from qas_simulators.simulator import Simulator
 
 
 class StatevectorSimulator(Simulator):
-    """Simulation of pure states, ``2**n`` amplitudes; arguments as in :class:`Simulator`.
+    """Simulation of pure states, ``2**n`` amplitudes.
+
+    Args:
+        shots: As in :class:`Simulator`.
+        seed: As in :class:`Simulator`.
+        num_threads: As in :class:`Simulator`.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum

@@ -45,6 +45,10 @@ def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", od
 
     Raises:
         ValueError: A weight that no string of that length has.
+
+    Examples:
+        >>> pauli_pool(2, [2], "XY")
+        ['XY', 'YX']
     """
     if any(not 1 <= weight <= num_qubits for weight in weights):
         raise ValueError(must("weights", f"lie in 1..{num_qubits}", list(weights)))
@@ -64,6 +68,13 @@ def usual_pool(hamiltonian: PauliSum) -> list[str]:
     """Return the pool that is usual for a Hamiltonian: no string acts on more qubits than its terms do, 4 at most.
 
     With terms of more than two letters on more than four qubits, as of molecules: even strings of X and Y only.
+
+    Args:
+        hamiltonian: Of which an instance's energy is.
+
+    Examples:
+        >>> usual_pool(PauliSum({"ZZ": 1.0, "XI": 0.5}))
+        ['YI', 'IY', 'XY', 'YX', 'YZ', 'ZY']
     """
     weight = max(sum(letter != "I" for letter in label) for label in hamiltonian.terms())
     if hamiltonian.num_qubits > 4 and weight > 2:

@@ -22,6 +22,12 @@ class FrozenPolicy:
 
     Raises:
         ValueError: No rollouts, or a share out of range.
+
+    Examples:
+        >>> from qas_agents import RandomPolicy
+        >>> env = gym.make("qas_envs:QAS-Bell-v0")
+        >>> FrozenPolicy(env, RandomPolicy(env, seed=0)).learn(100).num_timesteps <= 6  # one episode
+        True
     """
 
     def __init__(

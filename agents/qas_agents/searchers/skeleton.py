@@ -82,7 +82,18 @@ def skeleton_floors(
 def distinct_skeletons(
     hamiltonian: PauliSum, length: int, couplings: Collection[Pair] | None = None
 ) -> Iterator[Skeleton]:
-    """Yield the skeletons of some length that differ for a Hamiltonian, always in the same order."""
+    """Yield the skeletons of some length that differ for a Hamiltonian, always in the same order.
+
+    Args:
+        hamiltonian: Its symmetries under exchange of qubits are used.
+        length: Two-qubit gates.
+        couplings: Pairs that may be coupled, in any order of their qubits; all by default.
+
+    Examples:
+        >>> chain = PauliSum({"ZZI": -1.0, "IZZ": -1.0, "XII": -1.0, "IXI": -1.0, "IIX": -1.0})
+        >>> list(distinct_skeletons(chain, 1))  # (1, 2) is (0, 1) read from the other end
+        [((0, 1),), ((0, 2),)]
+    """
     pairs = _pairs(couplings, hamiltonian.num_qubits)
     yield from skeletons(hamiltonian.num_qubits, pairs, length, _symmetries(hamiltonian, pairs))
 
@@ -99,6 +110,20 @@ def best_of(
     """Return the best that some skeletons of one length can do, or None where the search was stopped.
 
     Random starts follow from the seed, the length and a skeleton's number, so that a long list can be tried in parts.
+
+    Args:
+        hamiltonian: What is minimised.
+        length: Two-qubit gates of the skeletons.
+        numbered: Skeletons with their numbers.
+        starts: Random starts of each.
+        seed: Of the starts.
+        enough: End at the first energy below this.
+        should_stop: Asked after every skeleton.
+
+    Examples:
+        >>> pair = PauliSum({"ZZ": 1.0, "XX": 1.0, "YY": 1.0})
+        >>> round(best_of(pair, 1, enumerate(distinct_skeletons(pair, 1))).energy, 6)
+        -3.0
     """
     simulator, optimizer = StatevectorSimulator(), ScanLBFGS(max_iterations=400)
     best, best_energy, count, evaluations = Circuit(hamiltonian.num_qubits), np.inf, 0, 0
