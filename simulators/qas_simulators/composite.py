@@ -249,6 +249,10 @@ def _expression(link: Link) -> str:
 def save_gadgets(gadgets: Iterable[Gadget], path: str | Path) -> None:
     """Write gadgets, and those they are made of, as JSON; the file appears whole or not at all.
 
+    Args:
+        gadgets: What to write, in this order.
+        path: Where to.
+
     Raises:
         ValueError: Two different gadgets of one name.
     """
