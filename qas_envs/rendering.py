@@ -33,6 +33,7 @@ def figure_of(title: str, circuit: Circuit, errors: list[float], threshold: floa
     drawn = np.maximum(np.abs(errors), _SMALLEST)
     bottom.semilogy(range(len(drawn)), drawn, "o-", color=colours[0], ms=3, lw=1)
     bottom.axhline(threshold, color=colours[1], lw=1, ls="--", label="threshold")
+    bottom.set_xlim(-0.5, max(len(drawn) - 0.5, 10))
     bottom.set_xlabel("gates added")
     bottom.set_ylabel("error")
     bottom.legend(fontsize=8, loc="upper right")
