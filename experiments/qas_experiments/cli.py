@@ -46,10 +46,10 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
 def opened(argument: str) -> list[str]:
     """Let arguments name what no YAML file lists.
 
-    ``env.reward.two_qubit=0.5`` adds a setting, which the component checks later; ``agent=package.module:Agent`` is an
-    agent from outside.
+    ``env.reward.two_qubit=0.5`` and ``agent.settings.depth=3`` add a setting, which the component checks later;
+    ``agent=package.module:Agent`` is an agent from outside.
     """
-    if re.match(rf"env\.({'|'.join(COMPONENTS)})(\.\w+)?=", argument):
+    if re.match(rf"(env\.({'|'.join(COMPONENTS)})|agent\.settings)(\.\w+)?=", argument):
         return [f"++{argument}"]
     if outside := re.fullmatch(r"agent=([\w.]+:\w+)", argument):
         return ["agent=external", f"agent.target='{outside.group(1)}'"]
