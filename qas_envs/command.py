@@ -91,8 +91,8 @@ def list_all(console: Console) -> None:
     table = Table(title="Environments, as gym.make builds them", title_justify="left", box=box.SIMPLE, padding=(0, 1))
     for name in ("id", "problem"):
         table.add_column(name, no_wrap=True)
-    for name in ("qubits", "actions", "gates", "exact energy", "", "solved below", "fewest CNOT"):
-        table.add_column(name, justify="right", no_wrap=name == "exact energy")
+    for name in ("qubits", "actions", "gates", "exact energy", "solved below", "fewest CNOT"):
+        table.add_column(name, justify="right", min_width=15 if name == "exact energy" else max(map(len, name.split())))
     for name, row in ENVIRONMENTS.items():
         try:
             env = make_registered(name, **row.example)
@@ -101,7 +101,8 @@ def list_all(console: Console) -> None:
             continue
         problem = env.problem
         sizes = (str(problem.num_qubits), str(len(env.catalogue)), str(env.max_gates))
-        figures = (f"{problem.ground_energy:.6f}", problem.unit, f"{problem.accuracy:g}", fewest(problem))
+        energy = f"{problem.ground_energy:.6f} {problem.unit:2}"
+        figures = (energy, f"{problem.accuracy:g}", fewest(problem))
         table.add_row(name, problem.name, *sizes, *figures)
     console.print(table, highlight=False)
     console.print("fewest CNOT: below that error, by exhaustive search; qas-envs show <id> tells more", highlight=False)
