@@ -32,6 +32,17 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def call(*command: object) -> None:
+    """Run a command.
+
+    Raises:
+        SystemExit: It failed; the message is what it wrote last.
+    """
+    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if ended.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{(ended.stderr or ended.stdout)[-2000:]}")
+
+
 def version() -> str:
     """Return the version, which the package, the changelog and the citation agree on.
 
@@ -59,7 +70,7 @@ def build(folder: Path, given: str) -> Path:
     Raises:
         SystemExit: It is not pure, too large, of another version, or the sdist lacks what is needed to test it.
     """
-    subprocess.run([sys.executable, "-m", "build", "--outdir", folder, ROOT], check=True, capture_output=True)
+    call(sys.executable, "-m", "build", "--outdir", folder, ROOT)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     if wheel.name != f"qas_envs-{given}-py3-none-any.whl":
         sys.exit(f"{wheel.name} is no pure wheel of version {given}")
@@ -83,11 +94,11 @@ def examples(page: str) -> str:
 def use(wheel: Path, folder: Path, extras: str, page: str) -> None:
     """Install the wheel into a fresh environment, check it, run the examples of a page."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    call(sys.executable, "-m", "venv", folder)
     python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     wanted = f"{wheel}[{extras}]" if extras else str(wheel)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
-    subprocess.run([*pip, wanted], check=True)
+    call(*pip, wanted)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     installed = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as empty:

@@ -105,7 +105,9 @@ def evaluate(
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     gates, depths = [found.circuit.num_two_qubit_gates for found in played], [found.circuit.depth() for found in played]
     save(
-        rollout_histograms([found.energy_error for found in played], gates, depths, accuracy=accuracy),
+        rollout_histograms(
+            [found.energy_error for found in played], gates, depths, accuracy=accuracy, unit=env.problem.unit
+        ),
         run / "evaluation.png",
     )
     return summary

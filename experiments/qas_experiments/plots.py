@@ -6,7 +6,6 @@ and Ito's, and lines differ in their marks too. Needs the ``plots`` extra. Circu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs import CircuitBuildingEnv
+from qas_experiments.metrics import metrics_of
 from qas_experiments.statistics import iqm, iqm_interval
 from qas_simulators import Gadget
 from qas_simulators.errors import must, unknown_name
-from qas_simulators.pictures import circuit_figure, draw_circuit, extent, new_figure, theme_of
+from qas_simulators.pictures import SIDE, circuit_figure, draw_circuit, extent, new_figure, theme_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,20 +117,24 @@ def learning_curves(
         theme: ``"light"`` or ``"dark"``.
 
     Raises:
-        ValueError: Unknown measure, no runs, or a run without episodes.
+        ValueError: Unknown measure, no runs, a run without episodes, or runs of which one ends before another begins.
     """
     if measure not in MEASURES:
         raise ValueError(unknown_name("measure", measure, MEASURES))
     if against not in ("evaluations", "steps", "episode"):
         raise ValueError(unknown_name("against", against, ("evaluations", "steps", "episode")))
-    if not runs or not all(runs.values()):
-        raise ValueError(must("runs", "hold a run per agent at least", runs))
+    if not runs or not all(runs.values()) or any(isinstance(folders, str | Path) for folders in runs.values()):
+        raise ValueError(must("runs", "hold a list of one run at least per agent", dict(runs)))
     chosen, colours = MEASURES[measure], theme_of(theme).colours
     figure = new_figure(5.2, 3.3, theme)
     axes = _styled(figure.subplots(), theme, against, chosen.label)
     for number, (name, folders) in enumerate(runs.items()):
         curves = [_curve(Path(folder), chosen, against) for folder in folders]
-        grid = np.linspace(max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves), _POINTS)
+        first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
+        if first > last:
+            lost = f"have an episode in common: those of {name} begin and end at {against}"
+            raise ValueError(must("runs", lost, (float(first), float(last))))
+        grid = np.linspace(first, last, _POINTS)
         values = np.array([y[np.searchsorted(x, grid, side="right") - 1] for x, y in curves])
         colour = colours[number % len(colours)]
         marks: dict[str, Any] = {"marker": _MARKS[number % len(_MARKS)], "markevery": _POINTS // 8, "ms": 4}
@@ -151,8 +155,7 @@ def learning_curves(
 
 def _curve(run: Path, measure: _Measure, against: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what had been spent after every episode, and the measure then."""
-    path = run / "metrics.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    rows = [row for row in metrics_of(run) if row[measure.field] is not None]
     if not rows:
         raise ValueError(must("runs", "be folders of runs with a finished episode", str(run)))
     values = np.array([row[measure.field] for row in rows], dtype=np.float64)
@@ -213,7 +216,12 @@ def energy_errors(
         traces: By what the legend calls them, ``energy - ground_energy`` after 0, 1, ... gates.
         accuracy: A dashed line at this error.
         theme: ``"light"`` or ``"dark"``.
+
+    Raises:
+        ValueError: No traces.
     """
+    if not traces or not all(len(errors) for errors in traces.values()):
+        raise ValueError(must("traces", "hold an error per entry at least", dict(traces)))
     colours = theme_of(theme)
     figure = new_figure(5.2, 3.0, theme)
     axes = _styled(figure.subplots(), theme, "gates added", "energy error")
@@ -233,13 +241,28 @@ def rollout_histograms(
     depths: Sequence[int],
     *,
     accuracy: float,
+    unit: str = "",
     theme: str = "light",
 ) -> Figure:
-    """Return histograms of a policy's episodes: error, two-qubit gates, depth of each."""
+    """Return histograms of a policy's episodes.
+
+    Args:
+        errors: Of each episode's last circuit.
+        two_qubit_gates: Of the same circuits.
+        depths: Of the same circuits.
+        accuracy: A dashed line at this error.
+        unit: Of errors.
+        theme: ``"light"`` or ``"dark"``.
+
+    Raises:
+        ValueError: No episodes, or another number of gates or depths than of errors.
+    """
+    if not len(errors) or not len(errors) == len(two_qubit_gates) == len(depths):
+        raise ValueError(must("errors", "be of as many episodes as gates and depths, one at least", list(errors)))
     colours = theme_of(theme)
     figure = new_figure(10, 3, theme)
     first, *others = figure.subplots(1, 3)
-    _styled(first, theme, "log10 of the energy error", "episodes")
+    _styled(first, theme, f"log10 of the energy error{f' [{unit}]' if unit else ''}", "episodes")
     first.hist(np.log10(np.maximum(errors, _SMALLEST)), bins=30, color=colours.colours[0])
     first.axvline(np.log10(accuracy), color=colours.colours[1], ls="--")
     highest = max(*two_qubit_gates, *depths)
@@ -300,7 +323,12 @@ def importances(groupings: Mapping[str, Mapping[str, float]], *, num_bars: int =
         groupings: By title of the panel, what ``grouped_importance`` of ``qas_agents.dqn.interpretation`` returned.
         num_bars: The largest so many are drawn.
         theme: ``"light"`` or ``"dark"``.
+
+    Raises:
+        ValueError: No groupings.
     """
+    if not groupings:
+        raise ValueError(must("groupings", "not be empty", dict(groupings)))
     figure = new_figure(3.4 * len(groupings), 3, theme)
     panels = np.atleast_1d(figure.subplots(1, len(groupings)))
     for axes, (title, sums) in zip(panels, groupings.items(), strict=True):
@@ -325,9 +353,9 @@ def gadgets_figure(gadgets: Sequence[Gadget], *, theme: str = "light") -> Figure
         raise ValueError(must("gadgets", "not be empty", gadgets))
     circuits = [gadget.circuit() for gadget in gadgets]
     sizes = [extent(circuit) for circuit in circuits]
-    width = 0.56 * (max(columns for columns, _ in sizes) + 1.6)
+    width = SIDE * (max(columns for columns, _ in sizes) + 1.6)
     heights = [rows + 0.9 for _, rows in sizes]
-    figure = new_figure(max(width, 2.5), 0.56 * sum(heights), theme)
+    figure = new_figure(max(width, 2.5), SIDE * sum(heights), theme)
     panels = np.atleast_1d(figure.subplots(len(gadgets), 1, height_ratios=heights))
     for axes, gadget, circuit in zip(panels, gadgets, circuits, strict=True):
         draw_circuit(axes, circuit, angles=gadget.angle_texts(), theme=theme)

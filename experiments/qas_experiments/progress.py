@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.cli import fail
+from qas_experiments.metrics import metrics_of
 from qas_simulators.errors import must
 
 _STATES = ("finished", "running", "interrupted", "stopped", "unreadable")
@@ -138,7 +139,7 @@ def progress_of(folder: Path) -> Progress:
             share_of(training, done["steps"], done["evaluations"], done["seconds"]) if summary["interrupted"] else 1.0
         )
         return Progress(folder, what, state, share, done["evaluations"], error, done["successes"], silent)
-    rows = list(_rows(folder / "metrics.jsonl"))
+    rows = list(metrics_of(folder))
     told = json.loads(heard[1].read_text(encoding="utf-8")) if heard[1].exists() else {}
     steps, evaluations = (max(rows[-1][name] if rows else 0, told.get(name, 0)) for name in ("steps", "evaluations"))
     error = min((row["energy_error"] for row in rows if row["energy_error"] is not None), default=None)
@@ -153,13 +154,6 @@ def _config(folder: Path) -> dict[str, Any]:
     except (OSError, OmegaConfBaseException):
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.endswith("\n"):  # the last one may be under way
-                yield json.loads(line)
 
 
 def share_of(training: dict[str, Any], steps: int, evaluations: int, seconds: float) -> float:

@@ -170,10 +170,25 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     else:
         both = molecule.mapping == "parity"
         hamiltonian = _parity(fermions, 2 * len(active), electrons, (electrons + molecule.spin) // 2 if both else None)
-    shared = ((electrons + 1) // 2, electrons // 2)  # as many up as down: of every total spin there is such a state
-    lowest = float(fci.direct_spin1.FCI().kernel(effective, kept, len(active), shared, conv_tol=1e-11)[0]) + constant
+    shares = _shares(electrons, molecule.spin, len(active), molecule.mapping)
+    solver = fci.direct_spin1.FCI()
+    lowest = min(float(solver.kernel(effective, kept, len(active), share, conv_tol=1e-11)[0]) for share in shares)
+    lowest += constant
     versions = {name: version(name) for name in ("pyscf", "openfermion")}
     return QubitHamiltonian(hamiltonian, energy, electrons, lowest, versions)
+
+
+def _shares(electrons: int, spin: int, orbitals: int, mapping: str) -> list[tuple[int, int]]:
+    """Return how many electrons are up and down where the lowest state with all of them may be.
+
+    A state of every total spin has as many up as down, or one more. But ``"parity"`` fixes whether the number of those
+    that are up is even.
+    """
+    if mapping != "parity":
+        return [((electrons + 1) // 2, electrons // 2)]
+    first, last = max(0, electrons - orbitals), min(electrons, orbitals)
+    up = range(first, last + 1)
+    return [(number, electrons - number) for number in up if (number - (electrons + spin) // 2) % 2 == 0]
 
 
 def _fix_signs(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -207,6 +207,11 @@ def molecule(
     atoms = parse_geometry(geometry)
     label = name or "".join(symbol for symbol, _ in atoms)
     definition = with_active_space(Molecule(label, atoms, unit, basis, mapping, charge=charge, spin=spin), active_space)
+    return _problem(_computed(definition))
+
+
+def _computed(definition: Molecule) -> dict[str, Any]:
+    """Return the record of a molecule, from the user's cache folder or computed and kept there."""
     key = hashlib.sha256(json.dumps([asdict(definition), _RECORD_VERSION], sort_keys=True).encode()).hexdigest()
     path = _cache_folder() / f"{key[:32]}.json"
     record = _read_intact(path)
@@ -216,7 +221,7 @@ def molecule(
         partial = path.with_suffix(f".{os.getpid()}.part")
         partial.write_text(json.dumps(record), encoding="utf-8")
         partial.replace(path)
-    return _problem(record)
+    return record
 
 
 def _cache_folder() -> Path:
@@ -246,7 +251,7 @@ def _at_bond_length(stem: str, bond_length: float, num_qubits: int, shipped: tup
         raise ValueError(must("bond_length", "lie in [0.2, 20] ångström", bond_length))
     define = instances.h2 if stem.startswith("h2") else instances.lih
     try:
-        record = instance_record(define(bond_length, num_qubits))
+        record = _computed(define(bond_length, num_qubits))
     except ImportError:
         choices = ", ".join(map(str, shipped))
         hint = f'be one of the shipped {choices} Å (others: pip install "qas-envs[chemistry]")'

@@ -8,6 +8,14 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES, gate_index
 
 
+def ends_of(name: str) -> tuple[str, str]:
+    """Return what stands on the first and on the second qubit of a two-qubit gate."""
+    gate = GATES[gate_index(name)]
+    if gate.is_controlled:
+        return "●", gate.symbol
+    return (gate.symbol, gate.symbol) if name == "swap" else (f"{gate.symbol}₀", f"{gate.symbol}₁")
+
+
 def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
     """Return one line per qubit, gates placed left to right in the moment they can start.
 
@@ -38,8 +46,8 @@ def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
         if len(qubits) == 1:
             columns[column][low] = symbol if angle is None else f"{symbol}({next(texts)})"
         else:
-            first = {"swap": "x", "cx": "●", "cz": "●"}.get(name, symbol)
-            columns[column] = {**columns[column], qubits[0]: first, qubits[1]: symbol}
+            first, second = ends_of(name)
+            columns[column] = {**columns[column], qubits[0]: first, qubits[1]: second}
             columns[column].update(dict.fromkeys(range(low + 1, high), "┼"))
             links[column] = (low, high)
         free[low : high + 1] = [column + 1] * (high + 1 - low)

@@ -51,6 +51,14 @@ class Gate:
         """Number of angles, 0 or 1."""
         return 0 if self.axis is None else 1
 
+    @property
+    def is_controlled(self) -> bool:
+        """Whether nothing happens where the first of two qubits is 0, and that qubit keeps its value."""
+        if self.num_qubits != 2 or self.fixed_matrix is None:
+            return False
+        blocks = self.fixed_matrix.reshape(2, 2, 2, 2)  # second, first; second, first
+        return bool(np.array_equal(blocks[:, 0, :, 0], np.eye(2)) and not blocks[:, 0, :, 1].any())
+
     def matrix(self, angle: float = 0.0) -> ComplexMatrix:
         """Return the unitary, shape ``(2**num_qubits, 2**num_qubits)``; ``angle`` in radians for rotations."""
         if self.axis is None:

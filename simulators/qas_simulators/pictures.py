@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.drawing import ends_of
 from qas_simulators.errors import must, needs_extra, unknown_name
 from qas_simulators.gates import GATES, gate_index
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SIDE: Final = 0.56  # inches from one moment, or qubit, to the next
+SIDE: Final = 0.56  # inches from one moment, or qubit, to the next
 _BOX: Final = 0.39  # half the side of a gate's box, in moments
 
 
@@ -83,14 +84,14 @@ def circuit_figure(
 
     Raises:
         ImportError: No matplotlib.
-        ValueError: Unknown theme, or a row without moments.
+        ValueError: Unknown theme, another number of angles than of rotations, or a row without moments.
 
     Examples:
         >>> figure = circuit_figure(Circuit(2).h(0).cx(0, 1), title="Bell")
         >>> figure.savefig("bell.svg")  # doctest: +SKIP
     """
     columns, rows = extent(circuit, fold)
-    figure = new_figure((columns + 1.4) * _SIDE, (rows + (0.9 if title else 0.2)) * _SIDE, theme)
+    figure = new_figure((columns + 1.4) * SIDE, (rows + (0.9 if title else 0.2)) * SIDE, theme)
     axes = figure.subplots()
     if title:
         axes.set_title(title, color=theme_of(theme).ink, fontsize=10)
@@ -114,7 +115,7 @@ def draw_circuit(
     angles: Iterable[str] | None = None,
     theme: str = "light",
     fold: int = 24,
-    side: float = _SIDE,
+    side: float = SIDE,
 ) -> None:
     """Draw a circuit into axes: each gate in the moment in which it starts, its angle below its name.
 
@@ -125,9 +126,15 @@ def draw_circuit(
         theme: ``"light"`` or ``"dark"``.
         fold: So many moments in a row.
         side: Inches that a moment gets, for the size of the text.
+
+    Raises:
+        ValueError: Unknown theme, another number of angles than of rotations, or a row without moments.
     """
     colours, num_qubits = theme_of(theme), circuit.num_qubits
-    texts = iter(angles if angles is not None else [f"{angle:.2f}" for *_, angle in circuit if angle is not None])
+    texts = list(angles if angles is not None else [f"{angle:.2f}" for *_, angle in circuit if angle is not None])
+    if len(texts) != circuit.num_rotations:
+        raise ValueError(must("angles", f"hold a text for each of {circuit.num_rotations} rotations", texts))
+    rest = iter(texts)
     columns, rows = extent(circuit, fold)
     placed = list(_placed(circuit))
     last = max((column for column, *_ in placed), default=0)
@@ -143,7 +150,7 @@ def draw_circuit(
         if len(qubits) == 2:
             axes.plot([x, x], ys, color=colours.ink, lw=1.4, zorder=2)
         for position, y in enumerate(ys):
-            text = next(texts) if angle is not None else None
+            text = next(rest) if angle is not None else None
             _draw_gate(axes, (x, y), name, position, text, colours, side)
     axes.set_xlim(-1.6, columns - 0.2)
     axes.set_ylim(-rows + 0.4, 0.6)
@@ -168,7 +175,7 @@ def _draw_gate(
 
     (x, y), ink = place, colours.ink
     gate = GATES[gate_index(name)]
-    if name in ("cx", "cz") and (position == 0 or name == "cz"):
+    if name == "cz" or (gate.is_controlled and position == 0):
         axes.add_patch(Circle(place, 0.12, color=ink, zorder=3))
         return
     if name == "cx":
@@ -186,7 +193,8 @@ def _draw_gate(
     box.set_zorder(3)
     axes.add_patch(box)
     words: dict[str, Any] = {"ha": "center", "color": ink, "zorder": 4}
-    axes.text(x, y + (0.13 if angle else 0.0), gate.symbol, va="center", fontsize=16 * side, **words)
+    symbol = gate.symbol if gate.num_qubits == 1 else ends_of(name)[position]
+    axes.text(x, y + (0.13 if angle else 0.0), symbol, va="center", fontsize=16 * side, **words)
     if angle:
         size = min(12.0, 62.0 / len(angle)) * side
         axes.text(x, y - 0.2, angle, va="center", fontsize=size, **words)

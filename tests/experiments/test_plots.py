@@ -32,15 +32,15 @@ def circuit() -> Circuit:
 
 
 def write_runs(folder: Path) -> dict[str, list[Path]]:
-    """Metrics of two agents, three seeds each, that get better at a known rate."""
+    """Metrics of two agents, five seeds each, that get better at known rates, solve from other episodes on."""
     runs: dict[str, list[Path]] = {}
     for name, rate in {"slow": 0.9, "fast": 0.6}.items():
-        for seed in range(3):
+        for seed in range(5):
             run = folder / f"{name}-{seed}"
             run.mkdir()
             rows = [
-                {"episode": k, "steps": 9 * k, "evaluations": 100 * k + 10 * seed, "success": k > 15}
-                | {"energy_error": (1 + 0.2 * seed) * rate**k, "gates": 9, "two_qubit_gates": 3}
+                {"episode": k, "steps": 9 * k, "evaluations": 100 * k + 10 * seed, "success": k > 10 + 3 * seed}
+                | {"energy_error": 3.0**seed * rate**k, "gates": 9, "two_qubit_gates": 3}
                 for k in range(1, 31)
             ]
             (run / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
@@ -93,11 +93,42 @@ def test_the_comparison_sees_one_gate_less(tmp_path: Path) -> None:
 def test_curves_are_interquartile_means_of_what_the_runs_say(tmp_path: Path) -> None:
     figure = plots.learning_curves(write_runs(tmp_path), "error", against="steps")
     slow, fast = figure.axes[0].get_lines()
-    assert slow.get_label() == "slow (3)" and fast.get_xdata()[-1] == 270.0
-    errors = np.array([[(1 + 0.2 * seed) * 0.6**k for k in range(1, 31)] for seed in range(3)])
-    np.testing.assert_allclose(
-        fast.get_ydata()[-1], 10 ** np.mean(np.log10(np.mean(errors, axis=1)))
-    )  # three seeds: none trimmed
+    assert slow.get_label() == "slow (5)" and fast.get_xdata()[-1] == 270.0
+    means = [np.mean([3.0**seed * 0.6**k for k in range(1, 31)]) for seed in range(5)]
+    np.testing.assert_allclose(fast.get_ydata()[-1], 10 ** np.mean(np.log10(means[1:4])))  # the middle three of five
+    first = [3.0**seed * 0.6 for seed in range(5)]
+    np.testing.assert_allclose(fast.get_ydata()[0], 10 ** np.mean(np.log10(first[1:4])))
+    band = figure.axes[0].collections[1].get_paths()[0].vertices
+    at_the_end = band[np.isclose(band[:, 0], 270.0), 1]
+    assert min(means) <= at_the_end.min() * 1.0001 and at_the_end.max() <= max(means) * 1.0001
+    assert at_the_end.min() < fast.get_ydata()[-1] < at_the_end.max()
+
+
+def test_curves_know_runs_that_go_on(tmp_path: Path) -> None:
+    """A line under way is not read, an episode without an energy is left out."""
+    runs = write_runs(tmp_path)["fast"][:1]
+    whole = plots.learning_curves({"a": runs}).axes[0].get_lines()[0].get_ydata()[-1]
+    path = runs[0] / "metrics.jsonl"
+    nothing = {"episode": 31, "steps": 290, "evaluations": 3100, "success": False, "energy_error": None, "gates": 9}
+    path.write_text(path.read_text() + json.dumps({**nothing, "two_qubit_gates": 3}) + '\n{"episode": 32, "st')
+    assert plots.learning_curves({"a": runs}).axes[0].get_lines()[0].get_ydata()[-1] == whole
+
+
+def test_curves_of_runs_that_do_not_overlap_are_refused(tmp_path: Path) -> None:
+    early, late, *_ = write_runs(tmp_path)["fast"]
+    rows = [json.loads(line) for line in (late / "metrics.jsonl").read_text().splitlines()]
+    shifted = [json.dumps({**row, "evaluations": row["evaluations"] + 10_000}) + "\n" for row in rows]
+    (late / "metrics.jsonl").write_text("".join(shifted))
+    with pytest.raises(ValueError, match="have an episode in common: those of a begin and end at evaluations"):
+        plots.learning_curves({"a": [early, late]})
+
+
+def test_gates_whose_qubits_differ_are_told_apart() -> None:
+    assert Circuit(2).ecr(0, 1).draw() != Circuit(2).ecr(1, 0).draw()
+    assert "●" in Circuit(2).cx(0, 1).draw() and "●" not in Circuit(2).ecr(0, 1).draw()
+    one, other = (plots.circuit_figure(circuit) for circuit in (Circuit(2).ecr(0, 1), Circuit(2).ecr(1, 0)))
+    texts = [[(text.get_text(), text.get_position()) for text in figure.axes[0].texts] for figure in (one, other)]
+    assert texts[0] != texts[1]
 
 
 def test_fronts_only_fall() -> None:
@@ -120,7 +151,12 @@ def test_an_episode_becomes_an_animation(tmp_path: Path) -> None:
         (lambda: Circuit(1).draw("latex"), "Unknown output 'latex'"),
         (lambda: Circuit(1).draw("mpl", theme="drak"), "Did you mean 'dark'"),
         (lambda: Circuit(1).draw("mpl", fold=0), "`fold` must be at least 1"),
-        (lambda: plots.learning_curves({}), "a run per agent"),
+        (lambda: Circuit(1).ry(0.1, 0).draw("mpl", angles=[]), "a text for each of 1 rotations"),
+        (lambda: plots.learning_curves({"a": "runs/x"}), "a list of one run at least per agent"),
+        (lambda: plots.energy_errors({}), "`traces` must hold"),
+        (lambda: plots.rollout_histograms([], [], [], accuracy=1e-3), "one at least"),
+        (lambda: plots.importances({}), "`groupings` must not be empty"),
+        (lambda: plots.learning_curves({}), "a list of one run at least"),
         (lambda: plots.learning_curves({"a": ["nowhere"]}), "finished episode, but is 'nowhere'"),
         (lambda: plots.learning_curves({"a": ["nowhere"]}, "eror"), "Did you mean 'error'"),
         (lambda: plots.learning_curves({"a": ["nowhere"]}, against="time"), "Unknown against 'time'"),

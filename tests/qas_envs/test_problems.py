@@ -197,6 +197,26 @@ def test_a_ground_state_with_other_electrons_is_told(tmp_path: Path, monkeypatch
             molecule("He 0 0 0; H 0 0 1.5", "angstrom", charge=1)
 
 
+def test_parity_fixes_which_electrons_may_flip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HeH+ as a triplet: its two electrons are both up, or both down; the qubits' ground state has four."""
+    pytest.importorskip("pyscf")
+    monkeypatch.setenv("QAS_ENVS_CACHE_DIR", str(tmp_path))
+    with pytest.warns(UserWarning, match=r"-2\.6105.* another number of electrons: .* the lowest is -2\.1737"):
+        molecule("He 0 0 0; H 0 0 0.9", "angstrom", charge=1, spin=2, mapping="parity")
+
+
+def test_other_bond_lengths_are_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyscf")
+    import qas_envs.problems.molecules as module
+
+    monkeypatch.setenv("QAS_ENVS_CACHE_DIR", str(tmp_path / "kernels"))
+    first = h2(0.9123)
+    assert len([*tmp_path.rglob("molecules/*.json")]) == 1
+    monkeypatch.setattr(module, "instance_record", lambda definition: pytest.fail("computed again"))
+    module._at_bond_length.cache_clear()
+    assert h2(0.9123).hamiltonian == first.hamiltonian
+
+
 def test_molecules_on_the_fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyscf")
     import qas_envs.problems.molecules as module
