@@ -69,7 +69,7 @@ def instances(*names: str) -> str:
             simulator.expectation(problem.best_product_state(), problem.hamiltonian),
         ]
         errors = [
-            f"{energy - problem.ground_energy:.1e}" if energy - problem.ground_energy > 1e-9 else "exact"
+            f"{round(energy - problem.ground_energy, 9):.1e}" if energy - problem.ground_energy > 1e-9 else "exact"
             for energy in energies
         ]
         arguments = ", ".join(name.split(":")[1].split(",")) if ":" in name else "defaults"
@@ -109,7 +109,7 @@ def noise(name: str, *arguments: str) -> str:
     circuit = Circuit.from_qasm3(known_floors(problem)[3].qasm)
     fidelity = problem_of("QAS-Bell-v0").hamiltonian
     try:
-        error = f"{simulator.expectation(circuit, problem.hamiltonian) - problem.ground_energy:.2e}"
+        error = told(simulator.expectation(circuit, problem.hamiltonian) - problem.ground_energy)
     except ValueError:
         error = "needs other couplings"
     figures = [
@@ -117,9 +117,15 @@ def noise(name: str, *arguments: str) -> str:
         ("infidelity of CX on two", 1 - _kept(simulator, "cx")),
         ("infidelity of a Bell pair, H and CX", simulator.expectation(Circuit(2).h(0).cx(0, 1), fidelity)),
     ]
-    rows = [(text, f"{max(value, 0.0):.2e}") for text, value in figures]
+    rows = [(text, told(value)) for text, value in figures]
     rows.append(("error of the best 3 CNOT for LiH at 3.4 Å (without noise 1.29e-3) [Ha]", error))
     return table(("", "with readout errors, if there are any"), rows)
+
+
+def told(value: float) -> str:
+    """Return a figure whose last digit is no matter of rounding: machines differ by 1e-15."""
+    value = round(value, 10)
+    return f"{value:.3g}" if value else "0"
 
 
 def _kept(simulator: PauliTransferSimulator, gate: str) -> float:
