@@ -72,8 +72,8 @@ def episode() -> None:
     solved = [circuit for circuit in built if circuit["energy_error"] < 1.6e-3]
     shortest = Circuit.from_qasm3(min(solved, key=lambda circuit: circuit["two_qubit_gates"])["qasm"])
     env = gym.make("QAS-LiH-v0", bond_length=2.4, render_mode="rgb_array").unwrapped
-    names = {(action.gate, action.qubits): number for number, action in enumerate(env.catalogue.actions)}
-    plots.animate_episode(env, [names[name, qubits] for name, qubits, _ in shortest], IMAGES / "episode.gif")
+    actions = [env.catalogue.index(name, *qubits) for name, qubits, _ in shortest]
+    plots.animate_episode(env, actions, IMAGES / "episode.gif")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class ActionCatalogue:
 
     Args:
         num_qubits: Size of the register.
-        gates: A gate set or the name of one.
+        gates: A gate set, the name of one, or gates by name.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
         stop: Offer one action more, the last, that appends nothing and ends the episode.
         gadgets: More actions, each of which appends several gates.
@@ -79,7 +79,7 @@ class ActionCatalogue:
     def __init__(
         self,
         num_qubits: int,
-        gates: GateSet | str = "crlqas",
+        gates: GateSet | str | Sequence[str] = "crlqas",
         couplings: Collection[tuple[int, int]] | None = None,
         stop: bool = False,
         gadgets: Sequence[Gadget] = (),
@@ -88,6 +88,8 @@ class ActionCatalogue:
             if gates not in GATE_SETS:
                 raise ValueError(unknown_name("gate set", gates, GATE_SETS))
             gates = GATE_SETS[gates]
+        elif not isinstance(gates, GateSet):
+            gates = gate_set_of(gates)
         if len({gadget.name for gadget in gadgets}) < len(gadgets):
             raise ValueError(must("gadgets", "have different names", [gadget.name for gadget in gadgets]))
         self.num_qubits = num_qubits
@@ -130,6 +132,26 @@ class ActionCatalogue:
     def __len__(self) -> int:
         return len(self.actions) + (self.stop is not None)
 
+    def index(self, gate: str, *qubits: int) -> int:
+        """Return the number of the action that appends a gate, or gadget, on qubits: control first.
+
+        Raises:
+            ValueError: There is none.
+
+        Examples:
+            >>> ActionCatalogue(2).index("cx", 1, 0), ActionCatalogue(2, "ry_cz").index("cz", 1, 0)
+            (1, 0)
+        """
+        wanted = tuple(sorted(qubits)) if gate in _SYMMETRIC else qubits
+        for number, action in enumerate(self.actions):
+            if action.gate == gate and action.qubits == wanted:
+                return number
+        names = {action.gate for action in self.actions}
+        if gate not in names:
+            raise ValueError(unknown_name("gate", gate, names))
+        choices = [action.qubits for action in self.actions if action.gate == gate]
+        raise ValueError(must("qubits", f"be among those of {gate}, {choices}", qubits))
+
     @property
     def has_gadgets(self) -> bool:
         """Whether actions are more than gates."""
@@ -147,6 +169,19 @@ class ActionCatalogue:
             circuit.append_row(gate, qubit0, qubit1)
             return self.num_angles[action]
         return self._gadgets[action - len(self._rows)].append_to(circuit, self.actions[action].qubits)
+
+
+def gate_set_of(names: Sequence[str]) -> GateSet:
+    """Return the gate set of gates by name, such as ``["ry", "cz"]``.
+
+    Raises:
+        ValueError: Something that is no list of names, or an unknown gate.
+    """
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise ValueError(must("gates", "be the name of a set, a list of gates or a GateSet", names))
+    of_two = [GATES[gate_index(name)].num_qubits == 2 for name in names]
+    pairs = tuple(name for name, is_pair in zip(names, of_two, strict=True) if is_pair)
+    return GateSet(pairs, tuple(name for name in names if name not in pairs))
 
 
 def _placements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain, pairwise
@@ -39,6 +40,7 @@ FIGURES = (
 """The numbers in ``info``."""
 
 
+_MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _KEPT = ("energy", "first_energy", "wasted", "halt_at", "over", "threshold")
 
 
@@ -142,6 +144,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._warn_if_trivial()
 
     def _warn_if_trivial(self) -> None:
+        """Say so where no two-qubit gate, or no gate at all, is needed."""
         error = abs(self._first_energy - self.curriculum.reference_energy)
         if error < self.curriculum.threshold:
             first = "initial" if len(self.initial) else "empty"
@@ -151,6 +154,16 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 UserWarning,
                 stacklevel=4,
             )
+        elif self.curriculum.threshold <= self.problem.accuracy and self.problem.num_qubits <= _MOST_QUBITS:
+            lowest = float(self.problem.hamiltonian.basis_energies().min()) - self.problem.ground_energy
+            if lowest < self.curriculum.threshold:
+                warnings.warn(
+                    f"{self.problem.name} is solved by X gates alone: the error of the best basis state is "
+                    f"{lowest:.3g}, "
+                    f"the threshold {self.curriculum.threshold:.3g}.",
+                    UserWarning,
+                    stacklevel=4,
+                )
 
     @property
     def energy(self) -> float:
@@ -277,8 +290,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 must("actions", f"be legal one after the other, at most {self.max_gates} gates", list(actions))
             )
         counts = [self.catalogue.num_angles[action] for action in actions]
-        if angles is not None and [len(some) for some in angles] != counts:
-            raise ValueError(must("angles", "hold a tuple for every action", angles))
+        if angles is not None and [np.size(some) if np.ndim(some) == 1 else -1 for some in angles] != counts:
+            raise ValueError(must("angles", "hold a tuple for every action, such as [(0.3,), ()]", angles))
         if angles is not None and not np.isfinite([*chain.from_iterable(angles)]).all():
             raise ValueError(must("angles", "be finite", angles))
         self._begin()
@@ -373,9 +386,14 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Return a legal action as an index; see :meth:`step` for what is refused."""
         if self._over:
             raise ResetNeeded("The episode is over (or none has begun): call reset() before step().")
-        index = int(action)
-        if index != action or not 0 <= index < len(self.catalogue):
-            raise ValueError(must("action", f"be an integer in 0..{len(self.catalogue) - 1}", action))
+        highest = len(self.catalogue) - 1
+        try:
+            index = operator.index(action)
+        except TypeError:
+            hint = " The number of a gate: env.unwrapped.catalogue.index('cx', 0, 1)."
+            raise ValueError(must("action", f"be an integer in 0..{highest}", action) + hint) from None
+        if not 0 <= index <= highest:
+            raise ValueError(must("action", f"be an integer in 0..{highest}", action))
         if not self.mask.array[index] and not self._skips_illegal:
             raise ValueError(
                 f"Action {index} ({self.catalogue.actions[index]}) is masked: an earlier gate makes it pointless. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import os
 import platform
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qas_envs.circuit_env import CircuitBuildingEnv
@@ -51,7 +53,7 @@ def main() -> None:
     shown.add_argument("arguments", nargs="*", metavar="name=value", help="such as bond_length=2.2 num_qubits=6")
     commands.add_parser("check", help="compile, play a step, compare energies; name what is not installed")
     given = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
     try:
         if given.command == "show":
             show(given.id, arguments_of(given.arguments), console)
@@ -89,21 +91,23 @@ def arguments_of(texts: list[str]) -> dict[str, Any]:
 def list_all(console: Console) -> None:
     """Print a table of all environments."""
     table = Table(title="Environments, as gym.make builds them", title_justify="left", box=box.SIMPLE, padding=(0, 1))
-    for name in ("id", "problem"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("id", no_wrap=True)
+    is_wide = console.width >= 100
+    if is_wide:
+        table.add_column("problem", overflow="fold")
     for name in ("qubits", "actions", "gates", "exact energy", "solved below", "fewest CNOT"):
         table.add_column(name, justify="right", min_width=15 if name == "exact energy" else max(map(len, name.split())))
     for name, row in ENVIRONMENTS.items():
         try:
             env = make_registered(name, **row.example)
         except ImportError as error:
-            table.add_row(name, str(error))
+            table.add_row(name, escape(str(error)))
             continue
         problem = env.problem
         sizes = (str(problem.num_qubits), str(len(env.catalogue)), str(env.max_gates))
         energy = f"{problem.ground_energy:.6f} {problem.unit:2}"
         figures = (energy, f"{problem.accuracy:g}", fewest(problem))
-        table.add_row(name, problem.name, *sizes, *figures)
+        table.add_row(name, *([problem.name] if is_wide else []), *sizes, *figures)
     console.print(table, highlight=False)
     console.print("fewest CNOT: below that error, by exhaustive search; qas-envs show <id> tells more", highlight=False)
 
@@ -136,12 +140,12 @@ def show(name: str, arguments: dict[str, Any], console: Console) -> None:
     table = Table(show_header=False, box=box.SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column()
-    for title, text in details(env, row.problem):
+    for title, text in details(env, row.problem, arguments):
         table.add_row(title, text)
     console.print(table, highlight=False)
 
 
-def details(env: CircuitBuildingEnv, problem_name: str) -> list[tuple[str, str]]:
+def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what there is to say of an environment: title and text."""
     problem, unit = env.problem, env.problem.unit or "(infidelity)"
     simulator = StatevectorSimulator()
@@ -155,16 +159,25 @@ def details(env: CircuitBuildingEnv, problem_name: str) -> list[tuple[str, str]]
         "best product state": simulator.expectation(problem.best_product_state(), problem.hamiltonian),
     }
     rows += [(state, f"error {max(energy - problem.ground_energy, 0):.3e}") for state, energy in errors.items()]
-    for floor in known_floors(problem):
+    floors = known_floors(problem)
+    if not floors:
+        rows.append(("floors", "not searched: python experiments/benchmarks/floors.py run"))
+    for floor in floors:
         mark = "  solved" if floor.error < problem.accuracy else ""
         rows.append((f"floor, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
     parameters = inspect.signature(PROBLEMS[problem_name]).parameters.values()
-    told = [f"{p.name}={p.default!r}" if p.default is not p.empty else p.name for p in parameters]
+    values = {p.name: given.get(p.name, p.default) for p in parameters}
+    told = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]
     rows.append(("arguments", ", ".join(told) or "none"))
+    if others := {name: value for name, value in given.items() if name not in values}:
+        rows.append(
+            ("rules", ", ".join(f"{key}={value!r}" for key, value in others.items()) + "; figures are noiseless")
+        )
     molecule = problem.provenance.get("molecule")
     if isinstance(molecule, dict):
-        kept = ("atoms", "unit", "basis", "mapping", "frozen", "active")
-        rows.append(("molecule", ", ".join(f"{key}: {molecule[key]}" for key in kept if key in molecule)))
+        kept = ("atoms", "unit", "basis", "mapping", "frozen_orbitals", "active_orbitals", "active_electrons")
+        named = {key: molecule[key] for key in kept if key in molecule}
+        rows.append(("molecule", ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in named.items())))
     rows.append(("SHA-256", problem.digest))
     return rows
 

@@ -29,6 +29,8 @@ def resolve(kind: str, choice: Component, choices: Mapping[str, Callable[..., An
         return choice
     settings = {} if isinstance(choice, str) else dict(choice)
     name = choice if isinstance(choice, str) else settings.pop("name", None)
+    if name is None:
+        raise ValueError(must(kind, 'have a name: {"name": ..., settings}', settings))
     if name not in choices:
         raise ValueError(unknown_name(kind, name, choices))
     check_settings(f"{kind} {name!r}", choices[name], settings)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 
 from qas_envs.catalogue import ActionCatalogue, GateSet
 from qas_envs.circuit_env import CircuitBuildingEnv
@@ -33,6 +33,10 @@ from qas_simulators import (
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS, Optimizer
+
+_WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
+RULES: Final = (*PRESETS["default"], *_WITHOUT_DEFAULT)
+"""Names of the rules that can be overridden."""
 
 
 def make_env(
@@ -69,11 +73,10 @@ def make_env(
         raise ValueError(unknown_name("preset", preset, PRESETS))
     problem, family = _problem(problem, problem_settings or {}, vary)
     rules = {**PRESETS[preset], **overrides}
-    known = {*PRESETS["default"], "noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets"}
     for name in rules:
-        if name not in known:
-            raise ValueError(unknown_name("environment argument", name, known))
-    gates: GateSet | str = rules["gates"]
+        if name not in RULES:
+            raise ValueError(unknown_name("environment argument", name, RULES))
+    gates: GateSet | str | Sequence[str] = rules["gates"]
     max_gates = rules["max_gates"]
     if not isinstance(max_gates, int) or isinstance(max_gates, bool):
         raise ValueError(must("max_gates", "be an integer", max_gates))

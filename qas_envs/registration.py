@@ -9,9 +9,10 @@ from typing import Any, Final
 import gymnasium as gym
 
 from qas_envs.circuit_env import CircuitBuildingEnv
-from qas_envs.factory import make_env
+from qas_envs.factory import RULES, make_env
 from qas_envs.problems import PROBLEMS
 from qas_envs.vector import CircuitBuildingVectorEnv
+from qas_simulators.errors import unknown_name
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     row = ENVIRONMENTS[environment]
     of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
+    for name in arguments:
+        if name not in (*RULES, "preset", "vary"):
+            raise ValueError(unknown_name(f"argument of {environment}", name, (*of_problem, *RULES, "preset", "vary")))
     varied = arguments.get("vary") or {}
     missing = [
         name

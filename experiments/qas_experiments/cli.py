@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from qas_experiments.settings import COMPONENTS, register_schemas
 from qas_simulators.errors import unknown_name
@@ -58,6 +58,8 @@ def opened(argument: str) -> list[str]:
 
 def fail(error: Exception) -> NoReturn:
     """End the process with status 2 and one line on standard error."""
+    if isinstance(error, MissingMandatoryValue):
+        error = ValueError(f"`{error.full_key}` has no default: {error.full_key}=... must be given")
     told = f"{error} {error.__cause__ or ''}"
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     sys.stderr.write(f"error: {' '.join(lines[:4])}\n")

@@ -173,10 +173,12 @@ class NoiseModel:
         both directions. ``couplings`` holds the device's pairs.
 
         Raises:
-            ValueError: The chosen qubits are not on the device.
+            ValueError: The chosen qubits are not on the device, or a name in place of a backend.
         """
         from qas_simulators.bridges.aer import noise_from_backend
 
+        if isinstance(backend, str):
+            raise ValueError(must("backend", "be a backend of Qiskit, such as FakeMumbaiV2()", backend))
         return noise_from_backend(backend, qubits, stand_ins)
 
     @classmethod

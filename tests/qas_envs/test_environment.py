@@ -296,7 +296,11 @@ def test_two_environments_do_not_share_a_curriculum() -> None:
         ({"optimizer": {"name": "cobyla", "max_evaluation": 3}}, "Did you mean 'max_evaluations'"),
         ({"optimizer": {"name": "cobyla", "max_evaluations": 0}}, "at least 1, but is 0"),
         ({"optimizer": {"name": "cobyla", "max_evaluations": "many"}}, "of type int"),
-        ({"rewards": "crlqas"}, "Unknown environment argument 'rewards'"),
+        ({"rewards": "crlqas"}, "Unknown argument of QAS-LiH-v0 'rewards'"),
+        ({"bond_lenght": 2.2}, "Did you mean 'bond_length'"),
+        ({"gates": ["ry", "cy"]}, "Unknown gate 'cy'"),
+        ({"gates": 3}, "a list of gates or a GateSet"),
+        ({"noise": {"p1": 0.1}}, "`noise` must have a name"),
         ({"max_gates": 0}, "at least 1, but is 0"),
         ({"max_gates": 2.5}, "integer"),
         ({"noise": {"name": "depolarizing", "p1": -0.1}}, r"lie in \[0, 1\], but is -0.1"),
@@ -310,6 +314,27 @@ def test_two_environments_do_not_share_a_curriculum() -> None:
 def test_bad_arguments(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gym.make("QAS-LiH-v0", **arguments)
+
+
+def test_gates_and_actions_by_name() -> None:
+    env = build("QAS-TFIM-v0", num_qubits=3, gates=["ry", "cz"])
+    assert env.catalogue.gates == GateSet(("cz",), ("ry",))
+    assert env.catalogue.actions[env.catalogue.index("cz", 2, 0)].qubits == (0, 2)
+    assert env.catalogue.actions[env.catalogue.index("ry", 1)].gate == "ry"
+    for wrong, message in ((("rx", 0), "Unknown gate 'rx'"), (("ry", 3), "`qubits` must be among those of ry")):
+        with pytest.raises(ValueError, match=message):
+            env.catalogue.index(*wrong)
+    env.reset()
+    for action in ("ry", ("ry", 0), 1.5):
+        with pytest.raises(ValueError, match=r"be an integer in 0\.\.5, .*catalogue.index"):
+            env.step(action)
+    with pytest.raises(ValueError, match="hold a tuple for every action"):
+        env.play([env.catalogue.index("ry", 1)], [0.3])
+
+
+def test_instances_that_x_gates_solve_say_so() -> None:
+    with pytest.warns(UserWarning, match="solved by X gates alone: the error of the best basis state is 0.00112"):
+        gym.make("QAS-LiH-v0", num_qubits=6, geometry="legacy-bohr")
 
 
 def test_zero_qubits() -> None:
