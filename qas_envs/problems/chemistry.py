@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from qas_simulators.errors import must, needs_extra, unknown_name
 Atom = tuple[str, tuple[float, float, float]]
 MAPPINGS = ("jordan_wigner", "parity", "parity_total")
 UNITS = ("angstrom", "bohr")
+_NEAREST = 0.05  # no two nuclei of a molecule are nearer
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Molecule:
             raise ValueError(unknown_name("unit", self.unit, UNITS))
         if self.mapping not in MAPPINGS:
             raise ValueError(unknown_name("mapping", self.mapping, MAPPINGS))
+        for (first, here), (second, there) in combinations(self.atoms, 2):
+            if np.linalg.norm(np.subtract(here, there)) < _NEAREST:
+                raise ValueError(
+                    must("atoms", f"be {_NEAREST} {self.unit} apart at least", (first, here, second, there))
+                )
 
 
 def parse_geometry(geometry: Any) -> tuple[Atom, ...]:

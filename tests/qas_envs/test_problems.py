@@ -252,6 +252,7 @@ def test_molecules_on_the_fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ({"geometry": "H 0 0 0; H 0 0 1", "unit": "bohr", "active_space": (2, 9)}, r"orbitals in 0\.\.1"),
         ({"geometry": "H 0 0 0; H 0 0 1", "unit": "bohr", "mapping": "jw"}, "Unknown mapping"),
         ({"geometry": "Qq 0 0 0", "unit": "bohr"}, "PySCF cannot build"),
+        ({"geometry": "H 0 0 0; H 0 0 0", "unit": "bohr"}, "0.05 bohr apart at least"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # PySCF forgets a temporary file

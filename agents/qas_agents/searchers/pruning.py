@@ -53,7 +53,7 @@ def workbench(env: Any) -> Workbench:
     Raises:
         TypeError: Nothing does.
     """
-    bench: Workbench = env.unwrapped
+    bench: Workbench = getattr(env, "unwrapped", env)
     for name in ("actions", "angles", "is_legal", "play"):
         if not hasattr(bench, name):
             raise TypeError(f"{type(bench).__name__} has no {name!r}, which whole circuits need.")
