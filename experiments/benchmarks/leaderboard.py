@@ -31,7 +31,7 @@ from qas_experiments.runs import is_finished, settings_from
 FOLDER = Path("runs/leaderboard")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # whose instances anybody may have solved
-GUIDED = ["agent=dqn_guided"]  # whose search of 60,000 circuits spends a million evaluations: nothing is learned
+GUIDED = ["agent=dqn_guided"]  # whose search of 60,000 circuits may spend all evaluations, before anything is learned
 LEARNED = [*GUIDED, "agent.search_steps=10000", "label='dqn_guided, short search'"]
 LONG = ['instances=["LiH-6 2.2 Å"]', "suite.max_evaluations=4000000", "suite.max_seconds=300"]
 MUMBAI = ['instances=["LiH-4 3.4 Å, Mumbai"]', "suite.max_evaluations=3000000"]
@@ -131,8 +131,8 @@ def play(command: list[str]) -> None:
 HEAD = """# Our records of the suites
 
 `python experiments/benchmarks/leaderboard.py run`; every circuit verified: energies by us and by Qiskit, gates and
-couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas: a million) or 120 s, one thread,
-other processes beside. *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
+couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas a million, noisy 200,000, families
+3,000, kanqas 30,000) or 120 s, one thread, other processes beside. *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
 once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
 (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
