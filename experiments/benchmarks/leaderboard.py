@@ -132,7 +132,8 @@ HEAD = """# Our records of the suites
 
 `python experiments/benchmarks/leaderboard.py run`; every circuit verified: energies by us and by Qiskit, gates and
 couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas a million, noisy 200,000, families
-3,000, kanqas 30,000) or 120 s, one thread, other processes beside. *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
+3,000, kanqas 30,000) or 120 s, one thread, other processes beside.
+*Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
 once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
 (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
