@@ -40,7 +40,6 @@ FIGURES = (
 """The numbers in ``info``."""
 
 
-_MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _KEPT = ("energy", "first_energy", "wasted", "halt_at", "over", "threshold")
 
 
@@ -144,7 +143,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._warn_if_trivial()
 
     def _warn_if_trivial(self) -> None:
-        """Say so where no two-qubit gate, or no gate at all, is needed."""
         error = abs(self._first_energy - self.curriculum.reference_energy)
         if error < self.curriculum.threshold:
             first = "initial" if len(self.initial) else "empty"
@@ -154,16 +152,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 UserWarning,
                 stacklevel=4,
             )
-        elif self.curriculum.threshold <= self.problem.accuracy and self.problem.num_qubits <= _MOST_QUBITS:
-            lowest = float(self.problem.hamiltonian.basis_energies().min()) - self.problem.ground_energy
-            if lowest < self.curriculum.threshold:
-                warnings.warn(
-                    f"{self.problem.name} is solved by X gates alone: the error of the best basis state is "
-                    f"{lowest:.3g}, "
-                    f"the threshold {self.curriculum.threshold:.3g}.",
-                    UserWarning,
-                    stacklevel=4,
-                )
 
     @property
     def energy(self) -> float:
@@ -290,7 +278,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 must("actions", f"be legal one after the other, at most {self.max_gates} gates", list(actions))
             )
         counts = [self.catalogue.num_angles[action] for action in actions]
-        if angles is not None and [np.size(some) if np.ndim(some) == 1 else -1 for some in angles] != counts:
+        if angles is not None and not _fit(angles, counts):
             raise ValueError(must("angles", "hold a tuple for every action, such as [(0.3,), ()]", angles))
         if angles is not None and not np.isfinite([*chain.from_iterable(angles)]).all():
             raise ValueError(must("angles", "be finite", angles))
@@ -466,3 +454,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def close(self) -> None:
         """Close the window, if there is one."""
         self._renderer.close()
+
+
+def _fit(angles: Sequence[Sequence[float]], counts: list[int]) -> bool:
+    """Tell whether there are as many angles for each action as it has."""
+    try:
+        return [len(some) for some in angles] == counts
+    except TypeError:
+        return False

@@ -34,6 +34,7 @@ from qas_simulators.errors import must, unknown_name
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS, Optimizer
 
+_MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
 RULES: Final = (*PRESETS["default"], *_WITHOUT_DEFAULT)
 """Names of the rules that can be overridden."""
@@ -91,6 +92,9 @@ def make_env(
     curriculum = _curriculum(rules["curriculum"], family)
     gadgets = gadgets_of(rules.get("gadgets"))
     _warn_if_unreachable(problem, noise, curriculum)
+    initial = _initial(rules.get("initial"), problem)
+    if initial is None:  # of another first circuit the environment says whether it is a solution
+        _warn_if_x_gates_suffice(problem, curriculum)
     return CircuitBuildingEnv(
         problem,
         Rules(
@@ -102,7 +106,7 @@ def make_env(
             simulator=simulator,
             optimizer=_optimizer(rules["optimizer"], gadgets),
             max_gates=max_gates,
-            initial=_initial(rules.get("initial"), problem),
+            initial=initial,
             illegal=rules.get("illegal", "raise"),
             family=family,
             mask=_mask(rules.get("mask", "frontier")),
@@ -182,6 +186,21 @@ def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum:
         warnings.warn(
             f"Success is out of reach: under this noise no circuit prepares {problem.name} with a fidelity above "
             f"{ceiling:g}, and the threshold asks for more than {1 - threshold:g}.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_if_x_gates_suffice(problem: Problem, curriculum: Curriculum) -> None:
+    """Of the empty circuit the environment warns itself, against the curriculum's own reference."""
+    threshold = problem.accuracy if curriculum.threshold is None else curriculum.threshold
+    if threshold > problem.accuracy or problem.num_qubits > _MOST_QUBITS:
+        return
+    energies = problem.hamiltonian.basis_energies() - problem.ground_energy
+    if energies.min() < threshold <= energies[0]:
+        warnings.warn(
+            f"{problem.name} is solved by X gates alone: the error of the best basis state is {energies.min():.3g}, "
+            f"the threshold {threshold:.3g}.",
             UserWarning,
             stacklevel=4,
         )

@@ -47,8 +47,11 @@ def _styled(axes: Axes, theme: str, x: str = "", y: str = "") -> Axes:
     return axes
 
 
-def _legend(axes: Axes, theme: str) -> None:
+def _finish(axes: Axes, theme: str, accuracy: float | None) -> None:
+    """Draw the accuracy as a dashed line, and the legend."""
     colours = theme_of(theme)
+    if accuracy is not None:
+        axes.axhline(accuracy, color=colours.ink, lw=0.8, ls="--")
     axes.legend(fontsize=8, facecolor=colours.paper, edgecolor=colours.wire, labelcolor=colours.ink)
 
 
@@ -147,9 +150,7 @@ def learning_curves(
             axes.fill_between(grid, *back(bands.T), color=colour, alpha=0.2, lw=0)
     if chosen.is_logarithmic:
         axes.set_yscale("log")
-    if accuracy is not None:
-        axes.axhline(accuracy, color=theme_of(theme).ink, lw=0.8, ls="--")
-    _legend(axes, theme)
+    _finish(axes, theme, accuracy)
     return figure
 
 
@@ -176,7 +177,7 @@ def pareto_fronts(
 
     Args:
         points: By what the legend calls them, pairs of resource and error.
-        floor: Pairs of resource and the lowest error possible: below them nothing can lie.
+        floor: Pairs of resource and the lowest error that exhaustive search found.
         accuracy: A dashed line at this error.
         resource: Label of the horizontal axis.
         theme: ``"light"`` or ``"dark"``.
@@ -199,11 +200,9 @@ def pareto_fronts(
         below = np.maximum(np.array(sorted(floor), dtype=np.float64), [-np.inf, _SMALLEST])
         axes.plot(*below.T, "x", color=colours.ink, ms=5, mew=1.2, zorder=3, label="floor")
         axes.step(*below.T, where="post", color=colours.ink, lw=1, ls=":")
-    if accuracy is not None:
-        axes.axhline(accuracy, color=colours.ink, lw=0.8, ls="--")
     axes.set_yscale("log")
     _whole_numbers(axes)
-    _legend(axes, theme)
+    _finish(axes, theme, accuracy)
     return figure
 
 
@@ -229,9 +228,7 @@ def energy_errors(
         style = {"marker": _MARKS[number % len(_MARKS)], "color": colours.colours[number % len(colours.colours)]}
         axes.semilogy(np.maximum(np.abs(errors), _SMALLEST), ms=4, lw=1.3, label=name, **style)
     _whole_numbers(axes)
-    if accuracy is not None:
-        axes.axhline(accuracy, color=colours.ink, lw=0.8, ls="--")
-    _legend(axes, theme)
+    _finish(axes, theme, accuracy)
     return figure
 
 
