@@ -104,12 +104,20 @@ def test_hardware_efficient_layers_and_their_refusals() -> None:
     assert [info["num_two_qubit_gates"] for info in infos] == [3, 3, 6, 6, 3, 3, 6], "8 + 11 k gates: two layers fit"
     assert [info["num_gates"] for info in infos][:3] == [19, 19, 30]
     assert min(info["energy_error"] for info in infos) < 1e-2
-    with pytest.raises(ValueError, match=r"`gates` must offer \('ry', 'rz', 'cx'\)"):
-        HardwareEfficient(make("QAS-Bell-v0"))
+    for env in (make("QAS-Bell-v0"), make("QAS-LiH-v0", gates=["rz", "cx"])):  # RZ alone would turn nothing
+        with pytest.raises(ValueError, match=r"`gates` must offer \('ry', 'rz', 'cx'\)"):
+            HardwareEfficient(env)
     with pytest.raises(ValueError, match="`max_gates` must hold a layer of 19 legal gates"):
         HardwareEfficient(make("QAS-LiH-v0", max_gates=10))
     with pytest.raises(ValueError, match="`couplings` must join each qubit with the next one"):
         HardwareEfficient(make("QAS-LiH-v0", couplings=[(0, 2), (2, 0), (1, 3), (3, 1), (1, 2), (2, 1)]))
+
+
+@pytest.mark.parametrize("gates", ["ibm", ["sx", "rz", "cx"], ["rx", "rz", "cz"]])
+def test_hardware_efficient_layers_turn_qubits_with_the_gates_that_there_are(gates: str | list[str]) -> None:
+    env = make("QAS-TFIM-v0", num_qubits=3, gates=gates, max_gates=40)
+    infos = infos_of(HardwareEfficient(env, 0, starts=20), 60)
+    assert any(info["success"] for info in infos), "two or three layers solve it"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ import numpy as np
 from qas_agents.searchers.whole_circuits import Ansatz, Trials, WholeCircuitSearcher
 from qas_simulators.errors import must
 
+_TURNS = (("ry", "rz"), ("rx", "rz"), ("ry",), ("rx",), ("sx", "rz", "sx", "rz"))
+"""What turns a qubit anywhere or half-way there, the last one as RY and RZ do; the first that is offered is taken."""
+
 
 class HardwareEfficient(WholeCircuitSearcher):
     """Layers of rotations on every qubit and two-qubit gates between neighbours, from random angles.
@@ -19,7 +22,7 @@ class HardwareEfficient(WholeCircuitSearcher):
     Args:
         env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
         seed: Seeds the angles.
-        rotations: Gates on every qubit; by default those of RY and RZ that there are.
+        rotations: Gates on every qubit, in turn; by default RY and RZ, or what of RX, RZ and SX does the same.
         entangler: The two-qubit gate; by default the first of CX, CZ, ECR that there is.
         starts: Random starts per number of layers.
 
@@ -45,7 +48,7 @@ class HardwareEfficient(WholeCircuitSearcher):
         self._starts = starts
         self._numbers = {(action.gate, action.qubits): k for k, action in enumerate(self._bench.catalogue.actions)}
         gates = {gate for gate, _ in self._numbers}
-        self._rotations = tuple(rotations or [name for name in ("ry", "rz") if name in gates])
+        self._rotations = tuple(rotations or next((turn for turn in _TURNS if gates.issuperset(turn)), ()))
         self._entangler = entangler or next((name for name in ("cx", "cz", "ecr") if name in gates), "cx")
         if not self._rotations or not {*self._rotations, self._entangler} <= gates:
             wanted = (*self._rotations, self._entangler) if self._rotations else ("ry", "rz", self._entangler)
