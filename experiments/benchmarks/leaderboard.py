@@ -49,6 +49,7 @@ PLAYS = [
 LATER = [
     *((suite, LEARNED) for suite in ("crlqas", "tensorrl")),
     *(("kanqas", [f"agent={agent}"]) for agent in ("kanqas_mlp", "kanqas_kan", "random")),
+    *(("presets", [f"agent={agent}"]) for agent in ("dqn", "random")),
     *(("hard", agent) for agent in (GUIDED, *SEARCHERS)),
     *(("grl", agent) for agent in (GUIDED, *SEARCHERS)),
     *(("crlqas", [f"agent={agent}", f"label='{agent}, 4 M'", *LONG]) for agent in ("dqn_guided", "annealing")),
@@ -91,13 +92,7 @@ def seeds_of(suite: str, instance: str) -> int:
     """Return how many seeds of an instance are played: 5, but 3 of those that take minutes."""
     if (suite, instance) == ("crlqas", "H2O-8"):
         return 1  # the suite tensorrl has it
-    return (
-        3
-        if "-8" in instance
-        or instance in ("H4 chain", "stretched H2O")
-        or (suite == "ablation" and "LiH-6" in instance)
-        else SEEDS
-    )
+    return 3 if "-8" in instance or instance in ("H4 chain", "stretched H2O") else SEEDS
 
 
 def play_policies(seed: int) -> None:

@@ -301,6 +301,17 @@ def test_adapt_reaches_the_errors_of_an_independent_run(
         assert energy == pytest.approx(steps[operators].energy, abs=1e-12)
 
 
+def test_adapt_with_excitations_reaches_the_errors_of_an_independent_run() -> None:
+    """LiH at 2.2 angstrom on six qubits: the other program's strings had the chains of Jordan and Wigner."""
+    problem = make("QAS-LiH-v0", bond_length=2.2, num_qubits=6).problem
+    pool = pauli_pool(6, (2, 4), "XY", chains=True)
+    assert len(pool) == len(set(pool)) == 15 * 2 + 15 * 8 and {"IIXZZY", "XYIIXX", "XZZYXX"} <= set(pool)
+    assert "XIIYXX" not in pool
+    steps = list(qubit_adapt(problem.hamiltonian, pool, 13))
+    for operators, error in {4: 1.4e-3, 5: 9.4e-4, 6: 8.3e-4, 8: 5.3e-4, 10: 1.8e-4, 12: 1e-4, 13: 7e-5}.items():
+        assert steps[operators].energy - problem.ground_energy == pytest.approx(error, rel=0.05)
+
+
 def test_adapt_ends_where_no_slope_is_left() -> None:
     steps = list(qubit_adapt(PauliSum({"IZ": -1.0, "ZI": -1.0}), pauli_pool(2, (1, 2)), 5))
     assert len(steps) == 1 and steps[0].energy == pytest.approx(-2.0)

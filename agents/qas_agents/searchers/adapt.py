@@ -34,7 +34,9 @@ class AdaptStep:
     evaluations: int
 
 
-def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", odd_y: bool = True) -> list[str]:
+def pauli_pool(
+    num_qubits: int, weights: Sequence[int], letters: str = "XYZ", odd_y: bool = True, chains: bool = False
+) -> list[str]:
     """Return the labels of all strings of some weights.
 
     Args:
@@ -42,6 +44,8 @@ def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", od
         weights: How many letters may differ from I.
         letters: What these may be. Molecules: ``"XY"`` with weights 2 and 4; spins: ``"XYZ"`` with 1 and 2.
         odd_y: Only strings with an odd number of Y: the others do not change real states of real Hamiltonians.
+        chains: Z on what lies between the first and the second of these letters, the third and the fourth, ...: with
+            ``"XY"`` and weights 2 and 4 the strings of fermionic excitations after Jordan and Wigner.
 
     Raises:
         ValueError: A weight that no string of that length has.
@@ -49,6 +53,8 @@ def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", od
     Examples:
         >>> pauli_pool(2, [2], "XY")
         ['XY', 'YX']
+        >>> pauli_pool(3, [2], "XY", chains=True)[2:4]
+        ['XZY', 'YZX']
     """
     if any(not 1 <= weight <= num_qubits for weight in weights):
         raise ValueError(must("weights", f"lie in 1..{num_qubits}", list(weights)))
@@ -58,6 +64,8 @@ def pauli_pool(num_qubits: int, weights: Sequence[int], letters: str = "XYZ", od
             for word in product(letters, repeat=weight):
                 if not odd_y or word.count("Y") % 2:
                     label = ["I"] * num_qubits
+                    for start, end in zip(places[::2], places[1::2], strict=False) if chains else ():
+                        label[start:end] = "Z" * (end - start)
                     for place, letter in zip(places, word, strict=True):
                         label[place] = letter
                     pool.append("".join(label))
@@ -112,7 +120,7 @@ def qubit_adapt(
 ) -> Iterator[AdaptStep]:
     """Yield the reference, then the circuit after each operator more.
 
-    Each time the string with the steepest slope at angle 0 is appended and all angles are optimised by L-BFGS.
+    Each time the string with the steepest slope at angle 0 is appended there, and all angles are optimised by L-BFGS.
 
     Args:
         hamiltonian: What is minimised.
@@ -126,7 +134,7 @@ def qubit_adapt(
     """
     if any(len(label) != hamiltonian.num_qubits for label in pool) or not pool:
         raise ValueError(must("pool", f"hold labels of {hamiltonian.num_qubits} letters", list(pool)[:3]))
-    simulator, optimizer = StatevectorSimulator(), ScanLBFGS()
+    simulator, optimizer = StatevectorSimulator(), ScanLBFGS(gradient_tolerance=1e-7, energy_tolerance=1e-13)
     circuit = _lowest_basis_state(hamiltonian) if reference is None else reference.copy()
     energy, evaluations = simulator.expectation(circuit, hamiltonian), 1
     operators: tuple[str, ...] = ()
@@ -140,7 +148,7 @@ def qubit_adapt(
             return
         append_exponential(circuit, pool[steepest])
         operators = (*operators, pool[steepest])
-        result = optimizer.minimize(simulator, circuit, hamiltonian, num_new=1)
+        result = optimizer.minimize(simulator, circuit, hamiltonian)  # no scan: at 0 it is steep
         circuit.params, energy = result.params, result.energy
         evaluations += result.evaluations
         yield AdaptStep(operators, energy, circuit.copy(), evaluations)
