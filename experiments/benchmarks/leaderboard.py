@@ -35,8 +35,7 @@ GUIDED = ["agent=dqn_guided"]  # whose search of 60,000 circuits may spend all e
 LEARNED = [*GUIDED, "agent.search_steps=10000", "label='dqn_guided, short search'"]
 LONG = ['instances=["LiH-6 2.2 Å"]', "suite.max_evaluations=4000000", "suite.max_seconds=300"]
 MUMBAI = ['instances=["LiH-4 3.4 Å, Mumbai"]', "suite.max_evaluations=3000000"]
-LOW = ["two_qubit=0.02", "one_qubit=0.002", "hot=0.05", "cycle=20000", "start_gates=80"]
-CHEAP = ["agent=annealing", *(f"agent.{price}" for price in LOW)]
+CHEAP = ["agent=annealing_cheap", "label='annealing, cheap gates'"]
 EXACT = ['instances=["H2O-8"]', "+suite.instances.H2O-8.env.curriculum={name:fixed,threshold:1.5e-4}"]
 SEARCHERS = (["agent=annealing"], ["agent=random"], ["agent=beam"], ["agent=hea"])
 SEEDS = 5
@@ -55,8 +54,9 @@ LATER = [
     *(("presets", [f"agent={agent}"]) for agent in ("dqn", "random")),
     *(("hard", agent) for agent in (GUIDED, *SEARCHERS)),
     *(("grl", agent) for agent in (GUIDED, *SEARCHERS)),
-    *((suite, [*CHEAP, "label='annealing, cheap gates'"]) for suite in ("crlqas", "tensorrl", "hard", "grl")),
-    ("tensorrl", [*CHEAP, "label='annealing, to 1.5e-4'", *EXACT, "suite.max_evaluations=1000000"]),
+    *((suite, CHEAP) for suite in ("crlqas", "tensorrl", "hard", "grl", "families", "noisy")),
+    ("tensorrl", [CHEAP[0], "label='annealing, to 1.5e-4'", *EXACT, "suite.max_evaluations=1000000"]),
+    ("families", [CHEAP[0], "label='annealing, cheap gates, 250'", "suite.max_evaluations=250"]),
     *(("crlqas", [f"agent={agent}", f"label='{agent}, 4 M'", *LONG]) for agent in ("dqn_guided", "annealing")),
 ]
 """Suite and overrides, in the order in which they are played."""
