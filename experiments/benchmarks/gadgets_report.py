@@ -70,7 +70,7 @@ def ising(rows: list[Row]) -> list[str]:
                 lines.append(line_of(_NAMES[variant] if spins > 2 or variant != "learned" else "no gadgets yet", some))
         problem = PROBLEMS["tfim"](num_qubits=spins)
         for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), 80):
-            error = step.energy - problem.ground_energy
+            error = max(step.energy - problem.ground_energy, 0.0)
             if error < ACCURACY:
                 break
         circuit = step.circuit
