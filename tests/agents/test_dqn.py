@@ -261,6 +261,7 @@ def test_sb3_evaluates_and_checkpoints_our_agent(tmp_path: Path) -> None:
         ({"tau": 1.5}, r"\[0, 1\]"),
         ({"epsilon_clock": "episode"}, "Choices: environment, gradient"),
         ({"search_steps": 10}, "be positive where search_steps are"),
+        ({"search": {"too_qubit": 0.1}}, "Unknown setting of the search 'too_qubit'.*Did you mean 'two_qubit'"),
         ({"prioritization": -0.5}, "not be negative"),
         ({"buffer_size": 10, "batch_size": 20}, "hold a batch of 20"),
     ],
@@ -338,6 +339,20 @@ def test_a_callback_ends_the_search_too() -> None:
     agent = MaskedDQN(env, dataclasses.replace(CONFIG, demonstrations=4, search_steps=300), seed=0)
     agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
     assert 50 <= agent.num_timesteps < 100, "no more than the circuit that was being pruned"
+
+
+def test_the_search_takes_its_settings() -> None:
+    """Annealing that begins with one gate tries circuits of about one gate; by default it begins with 40."""
+    env = gym.make("QAS-LiH-v0", max_gates=40, reward="priced").unwrapped
+    longest = []
+    for search in ({}, {"start_gates": 1}):
+        lengths: list[int] = []
+        config = dataclasses.replace(CONFIG, demonstrations=4, search_steps=5, search=search)
+        MaskedDQN(env, config, seed=0).learn(
+            5, callback=lambda now, _, seen=lengths: seen.append(len(env.actions)) or True
+        )  # type: ignore[misc]
+        longest.append(max(lengths))
+    assert longest[0] > 20 and longest[1] < 8
 
 
 def test_the_search_is_part_of_the_steps() -> None:

@@ -248,7 +248,7 @@ class MaskedDQN:
         if self.demonstrations is None or not self.config.search_steps:
             return True
         hearing = _Hearing(self, listener, end=end)
-        self.demonstrations.search(self.config.search_steps, self._rng, hearing)
+        self.demonstrations.search(self.config.search_steps, self._rng, hearing, self.config.search)
         return hearing.goes_on
 
     def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_simulators.errors import must, unknown_name
 
 CLOCKS = ("gradient", "environment")
@@ -39,6 +41,7 @@ class DQNConfig:
         demonstrations: How many successes, pruned, are kept to lead the agent; 0 for none.
         demonstration_share: Part of the episodes that are led, for a random number of gates.
         search_steps: Circuits of simulated annealing before the first step, whose successes are the first to lead.
+        search: Settings of that annealing that differ from its own.
         bf16: Networks compute in bfloat16 where that is safe.
         compile: Networks are compiled by ``torch.compile``, which needs a C++ compiler.
     """
@@ -66,6 +69,7 @@ class DQNConfig:
     demonstrations: int = 0
     demonstration_share: float = 0.25
     search_steps: int = 0
+    search: Mapping[str, Any] = field(default_factory=dict)
     bf16: bool = False
     compile: bool = False
 
@@ -105,6 +109,10 @@ class DQNConfig:
             raise ValueError(must("learning_rate", "be positive", self.learning_rate))
         if self.search_steps > 0 and self.demonstrations == 0:
             raise ValueError(must("demonstrations", "be positive where search_steps are", self.demonstrations))
+        known = [name for name in inspect.signature(SimulatedAnnealing).parameters if name not in ("env", "seed")]
+        for name in self.search:
+            if name not in known:
+                raise ValueError(unknown_name("setting of the search", name, known))
         if self.epsilon_clock not in CLOCKS:
             raise ValueError(unknown_name("epsilon_clock", self.epsilon_clock, CLOCKS))
         if self.buffer_size < self.batch_size:

@@ -40,13 +40,16 @@ class Demonstrations:
         self._lead: list[int] = []  # what is left for this episode to follow
         self._ended: tuple[list[int], list[Angles]] = [], []  # the last episode
 
-    def search(self, steps: int, rng: np.random.Generator, hear: Hear) -> None:
+    def search(
+        self, steps: int, rng: np.random.Generator, hear: Hear, settings: Mapping[str, Any] | None = None
+    ) -> None:
         """Collect successes of simulated annealing.
 
         Args:
             steps: Circuits to try, those of the pruning not counted.
             rng: Of the agent.
             hear: Told the info of every circuit tried; on False the search ends.
+            settings: Of the annealing.
         """
         best, tried, last, goes_on = (np.inf, np.inf), 0, -_PAUSE, True
         seen: list[tuple[list[int], list[Angles]]] = []
@@ -72,7 +75,7 @@ class Demonstrations:
                 last = tried
             return goes_on
 
-        SimulatedAnnealing(self._env, int(rng.integers(2**31))).learn(steps, consider)
+        SimulatedAnnealing(self._env, int(rng.integers(2**31)), **(settings or {})).learn(steps, consider)
         for circuit in seen:
             if not goes_on:
                 break
