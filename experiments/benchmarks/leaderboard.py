@@ -35,6 +35,7 @@ GUIDED = ["agent=dqn_guided"]  # whose search of 60,000 circuits may spend all e
 LEARNED = [*GUIDED, "agent.search_steps=10000", "label='dqn_guided, short search'"]
 LONG = ['instances=["LiH-6 2.2 Å"]', "suite.max_evaluations=4000000", "suite.max_seconds=300"]
 MUMBAI = ['instances=["LiH-4 3.4 Å, Mumbai"]', "suite.max_evaluations=3000000"]
+LEARNED_CHEAP = ["agent=dqn_guided_cheap", "label='dqn_guided, cheap gates'"]
 CHEAP = ["agent=annealing_cheap", "label='annealing, cheap gates'"]
 EXACT = ['instances=["H2O-8"]', "+suite.instances.H2O-8.env.curriculum={name:fixed,threshold:1.5e-4}"]
 SEARCHERS = (["agent=annealing"], ["agent=random"], ["agent=beam"], ["agent=hea"])
@@ -55,6 +56,7 @@ LATER = [
     *(("hard", agent) for agent in (GUIDED, *SEARCHERS)),
     *(("grl", agent) for agent in (GUIDED, *SEARCHERS)),
     *((suite, CHEAP) for suite in ("crlqas", "tensorrl", "hard", "grl", "families", "noisy")),
+    *((suite, LEARNED_CHEAP) for suite in ("crlqas", "tensorrl")),
     ("tensorrl", [CHEAP[0], "label='annealing, to 1.5e-4'", *EXACT, "suite.max_evaluations=1000000"]),
     ("families", [CHEAP[0], "label='annealing, cheap gates, 250'", "suite.max_evaluations=250"]),
     *(("crlqas", [f"agent={agent}", f"label='{agent}, 4 M'", *LONG]) for agent in ("dqn_guided", "annealing")),
