@@ -1,6 +1,6 @@
 """Our records of the suites: the agents of this library beside the searchers that need no learning.
 
-    python experiments/benchmarks/leaderboard.py run [workers]     # plays what is missing, about 9 core-hours in all
+    python experiments/benchmarks/leaderboard.py run [workers]     # plays what is missing, about 10 core-hours in all
     python experiments/benchmarks/leaderboard.py report            # writes results/leaderboard.md, leaderboard/*.jsonl
 
 Each line of ``PLAYS`` is one call of ``qas-benchmark`` per seed; records go to ``runs/leaderboard/records.sqlite``,
