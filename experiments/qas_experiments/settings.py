@@ -21,7 +21,7 @@ class EnvSettings:
     id: str = MISSING
     problem: dict[str, Any] = field(default_factory=dict)  # e.g. bond_length, num_qubits
     preset: str | None = None
-    gates: str | None = None
+    gates: Any = None  # a set by name, or a list of gates
     max_gates: int | None = None
     encoding: Any = None
     reward: Any = None
