@@ -113,30 +113,31 @@ def click(page: Any, selector: str) -> None:
 
 
 def test_tables_sort_and_pages_turn(page: Any) -> None:
-    assert len(column(page, "records", 2)) == 100
-    click(page, "#records th:nth-child(3)")
-    seeds = [int(seed) for seed in column(page, "records", 2)]
+    assert len(column(page, "records", 3)) == 100
+    click(page, "#records th:nth-child(4)")
+    seeds = [int(seed) for seed in column(page, "records", 3)]
     assert seeds == sorted(seeds)
-    click(page, "#records th:nth-child(3)")
-    seeds = [int(seed) for seed in column(page, "records", 2)]
+    click(page, "#records th:nth-child(4)")
+    seeds = [int(seed) for seed in column(page, "records", 3)]
     assert seeds == sorted(seeds, reverse=True) and seeds[0] == 59
     click(page, "#pages button:last-child")
-    assert len(column(page, "records", 2)) == 22
-    click(page, "#board th:nth-child(2)")
-    assert column(page, "board", 1) == sorted(column(page, "board", 1))
+    assert len(column(page, "records", 3)) == 22
+    click(page, "#board th:nth-child(3)")
+    assert column(page, "board", 2) == sorted(column(page, "board", 2))
 
 
 def test_filters_confine_everything(page: Any) -> None:
     change = "const one = document.getElementById(arguments[0]); one.value = arguments[1];"
     change += " one.dispatchEvent(new Event('input', {bubbles: true}))"
     page.execute_script(change, "instance", "TFIM-3")
-    assert {*column(page, "records", 0)} == {*column(page, "board", 0)} == {"TFIM-3"}
+    assert {*column(page, "records", 1)} == {*column(page, "board", 1)} == {"TFIM-3"}
+    assert {*column(page, "records", 0)} == {*column(page, "board", 0)} == {"quick"}
     page.execute_script(change, "agent", "agent 1")
-    assert {*column(page, "records", 1)} == {"agent 1"} and len(column(page, "board", 0)) == 1
+    assert {*column(page, "records", 2)} == {"agent 1"} and len(column(page, "board", 1)) == 1
     page.execute_script(change, "search", "seed 13")
-    assert column(page, "records", 2) == ["13"]
+    assert column(page, "records", 3) == ["13"]
     page.execute_script(change, "search", "nothing")
-    assert column(page, "records", 2) == []
+    assert column(page, "records", 3) == []
 
 
 def test_a_click_on_a_mark_shows_its_circuit(page: Any, records: list[Record]) -> None:
@@ -188,7 +189,7 @@ def test_a_hostile_name_breaks_nothing(browser: Any, records: list[Record], tmp_
     write_site(named, tmp_path, "Title", {})
     browser.get((tmp_path / "index.html").as_uri())
     assert browser.execute_script("return document.body.dataset.ready") == "yes"
-    assert column(browser, "records", 1) == [named[0].agent]
+    assert column(browser, "records", 2) == [named[0].agent]
     assert browser.execute_script("return document.querySelectorAll('td b').length") == 0
 
 

@@ -3,7 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const PAGE = 100;
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#7f7f7f"]; // Okabe and Ito
-const state = { page: 0, sort: { board: [0, 1], records: [0, 1], published: [0, 1], across: [0, 1] } };
+const state = { page: 0, sort: { board: [1, 1], records: [1, 1], published: [0, 1], across: [0, 1] } };
 
 const unique = (values) => [...new Set(values)];
 const agents = unique(data.records.map((row) => row.agent));
@@ -37,6 +37,7 @@ function chosen(row) {
 }
 
 const BOARD = [
+  ["suite", (row) => row.suite, (row) => row.suite, "word"],
   ["instance", (row) => row.instance, (row) => row.instance, "word"],
   ["agent", (row) => row.name, (row) => row.name, "word"],
   ["solved", (row) => row.share, (row) => row.solved],
@@ -48,6 +49,7 @@ const BOARD = [
   ["CNOT", (row) => row.frozen_cnot, (row) => row.frozen_cnot_text],
 ];
 const RECORDS = [
+  ["suite", (row) => row.suite, (row) => row.suite, "word"],
   ["instance", (row) => row.instance, (row) => row.instance, "word"],
   ["agent", (row) => row.agent, (row) => row.agent, "word"],
   ["seed", (row) => row.seed, (row) => row.seed],
