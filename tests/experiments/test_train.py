@@ -124,6 +124,12 @@ def test_gates_are_a_set_or_a_list() -> None:
         make_environment(compose("env=tfim", "env.gates=[ry,cq]"))
 
 
+def test_cheap_agents_have_the_same_prices() -> None:
+    search = compose("env=tfim", "agent=dqn_guided_cheap").agent["search"]
+    cheap, usual = (compose("env=tfim", f"agent={name}").agent for name in ("annealing_cheap", "annealing"))
+    assert search == {name: value for name, value in cheap.items() if value != usual[name]}
+
+
 def test_every_option_has_its_component() -> None:
     for group, table in [("optimizer", OPTIMIZERS), ("noise", NOISE_MODELS), ("agent", AGENTS)]:
         texts = [
