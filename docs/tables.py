@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -26,6 +27,7 @@ from qas_simulators.noise_presets import NOISE_MODELS
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 _BLOCK = re.compile(r"(<!-- docs/tables\.py: (?P<name>\w+) ?(?P<arguments>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_RESULTS = ROOT / "experiments" / "qas_experiments" / "results"
 _CONF = ROOT / "experiments" / "qas_experiments" / "conf"
 
 
@@ -138,6 +140,15 @@ def _kept(simulator: PauliTransferSimulator, gate: str) -> float:
     return simulator.expectation(Circuit(2).cx(0, 1), zeros)
 
 
+# -- performance -------------------------------------------------------------------------------------------------------
+
+
+def printed(benchmark: str) -> str:
+    """Return what a benchmark of speed printed, from the committed results."""
+    stored = json.loads((_RESULTS / "performance.json").read_text(encoding="utf-8"))
+    return f"```text\n{stored[benchmark]['output']}\n```"
+
+
 # -- presets and agents ------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +210,7 @@ def _shown(value: object) -> str:
 BLOCKS: dict[str, Callable[..., str]] = {
     "instances": instances,
     "noise": noise,
+    "printed": printed,
     "preset": preset,
     "agent": agent,
     "agents": agents,

@@ -99,6 +99,11 @@ def test_tables_follow_from_the_code() -> None:
     assert stale == []
 
 
+def test_figures_are_those_of_the_committed_results() -> None:
+    """``python docs/figures.py`` prints the sentences that a page should have."""
+    assert load("figures").stale() == []
+
+
 def load(name: str) -> ModuleType:
     """Import a script of ``docs/``, which is no package."""
     spec = spec_from_file_location(name, ROOT / "docs" / f"{name}.py")

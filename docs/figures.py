@@ -1,0 +1,326 @@
+"""Sentences of the README and the docs whose figures come from the committed results; a test compares them.
+
+``claims()`` returns, for each page, the sentences with the figures that the results give now. A sentence that is not in
+its page is stale: ``python docs/figures.py`` prints those.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "experiments" / "qas_experiments" / "results"
+Row = dict[str, str]
+
+
+@cache
+def tables(page: str) -> dict[tuple[str, ...], dict[str, Row]]:
+    """Return the rows of a page of results: by its headings below the title, by first cell, by column.
+
+    The second of two columns with one name is ``"<name> 2"``. Signs of footnotes are left out.
+    """
+    found: dict[tuple[str, ...], dict[str, Row]] = {}
+    headings: dict[int, str] = {}
+    columns: list[str] = []
+    for line in (RESULTS / page).read_text(encoding="utf-8").splitlines():
+        if heading := re.match(r"(##+) (.*)", line):
+            headings = {level: text for level, text in headings.items() if level < len(heading[1])}
+            headings[len(heading[1])] = heading[2]
+        if not line.startswith("|"):
+            columns = []
+            continue
+        cells = [re.sub(r"\s*[†*‡]+", "", cell).strip() for cell in line.strip("|").split("|")]
+        if not columns:
+            columns = [f"{name} 2" if name in cells[:k] else name for k, name in enumerate(cells)]
+        elif set("".join(cells)) - set("- "):
+            found.setdefault(tuple(headings.values()), {})[cells[0]] = dict(zip(columns, cells, strict=True))
+    return found
+
+
+def solved(suite: str, instance: str, agent: str) -> str:
+    """Return how many seeds solved an instance, such as ``"4/5"``."""
+    return tables("leaderboard.md")[suite, instance][agent]["solved"].split()[0]
+
+
+def frozen(suite: str, instance: str, agent: str) -> str:
+    """Return how many frozen policies solved an instance."""
+    return tables("leaderboard.md")[suite, instance][agent]["frozen: solved"]
+
+
+def evaluations(suite: str, instance: str, agent: str) -> str:
+    """Return the evaluations to the first solution, an interquartile mean, with their interval."""
+    return _figure(tables("leaderboard.md")[suite, instance][agent]["evaluations to solved"])
+
+
+def gates(suite: str, instance: str, agent: str, column: str = "CNOT") -> str:
+    """Return the two-qubit gates of the solutions with their interval; ``column="CNOT 2"``: of frozen policies."""
+    return _figure(tables("leaderboard.md")[suite, instance][agent][column])
+
+
+def _figure(cell: str) -> str:
+    return cell.removesuffix(" (all equal)")
+
+
+def mean(figure: str) -> str:
+    """Return a figure without its interval or the seeds that it is of."""
+    return re.split(r" [\[(]", figure)[0]
+
+
+@cache
+def records(suite: str) -> list[dict[str, Any]]:
+    """Return the committed records of a suite."""
+    with (RESULTS / "leaderboard" / f"{suite}.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def printed(benchmark: str, pattern: str) -> str:
+    """Return what a pattern's group matches in the output of a benchmark of ``performance.json``."""
+    stored = json.loads((RESULTS / "performance.json").read_text(encoding="utf-8"))
+    found = re.search(pattern, stored[benchmark]["output"])
+    assert found is not None, (benchmark, pattern)
+    return found[1]
+
+
+def lowest_error(instance: str, *suites: str) -> tuple[float, str]:
+    """Return the lowest error of an instance in any record of some suites, and whose it is."""
+    return min(
+        (circuit["energy_error"], record["agent"])
+        for suite in suites
+        for record in records(suite)
+        if record["instance"] == instance
+        for circuit in record["circuits"].values()
+    )
+
+
+def seconds(agent: str, instances: str) -> str:
+    """Return the shortest and the longest time of an agent's records of ``crlqas`` whose instance begins so."""
+    taken = [
+        round(record["figures"]["seconds"])
+        for record in records("crlqas")
+        if record["agent"] == agent and record["instance"].startswith(instances)
+    ]
+    return f"{min(taken)} to {max(taken)} s"
+
+
+def finders(instance: str, two_qubit_gates: int) -> list[str]:
+    """Return the agents whose records hold a solution of an instance with so many two-qubit gates."""
+    return sorted(
+        {
+            record["agent"]
+            for suite in ("crlqas", "tensorrl", "hard")
+            for record in records(suite)
+            if record["instance"] == instance
+            for circuit in record["circuits"].values()
+            if circuit["two_qubit_gates"] == two_qubit_gates and circuit["energy_error"] < record["figures"]["accuracy"]
+        }
+    )
+
+
+# -- sentences ---------------------------------------------------------------------------------------------------------
+
+
+def readme() -> list[str]:
+    """Return the sentences of the README."""
+    steps = printed("steps", r"environment step: ([\d,]+)")
+    cobyla = float(printed("steps", r"SciPy on Qulacs .*?([\d,.]+) x").replace(",", ""))
+    ours, theirs = (float(printed("steps", rf"{name}.* energy (-[\d.]+)")) for name in (r"\(ours\)", "Qulacs"))
+    energy, _, aer, _, qulacs = noisy_energies(4)
+    ten = tables("lih_3.4_ten_seeds.md")[()]
+    ours_found, random_found = ten["found in training"], ten["random legal policy"]
+    return [
+        f"takes {1e6 / float(steps.replace(',', '')):.0f} µs on one core ({steps} steps/s;",
+        f"needs {cobyla:,.0f} times as long for the same optimisations",
+        f"(mean {theirs:.3f} against {ours:.3f} Ha)".replace("-", "−"),
+        f"takes {energy:.1f} µs; Qiskit Aer's density matrix at its best takes {aer:.0f} times as long, Qulacs' "
+        f"{qulacs:,.0f} times",
+        f"| found in training | {ours_found['solved']} | {ours_found['CNOT']} |",
+        f"| random legal policy, equal evaluations | {random_found['solved']} | {random_found['CNOT']} |",
+    ]
+
+
+def noisy_energies(num_qubits: int) -> list[float]:
+    """Return µs of a noisy energy in a batch and in a call, then how many times as long Aer (twice), Qulacs take."""
+    return [float(cell) for cell in printed("simulators", rf"depolarizing\n(?:.*\n)+? +{num_qubits} +(.*)").split()[:5]]
+
+
+def noiseless_ratios(column: int) -> list[str]:
+    """Return how many times as long a library's energy and gradient take, at 4, 8 and 12 qubits."""
+    rows = [printed("simulators", rf"noiseless\n(?:.*\n)+? +{number} +(.*)").split() for number in (4, 8, 12)]
+    return [f"{float(row[column]):.0f}" for row in rows]
+
+
+def performance() -> dict[str, list[str]]:
+    """Return the sentences about speed, by page."""
+    planted = printed("extraction", r"motifs found .*, ([\d.]+) s a set")
+    small = printed("extraction", r"6 random circuits of 10 gates: ([\d.]+) s")
+    large = printed("extraction", r"200 random circuits of 40 gates: ([\d.]+) s")
+    page = float(printed("report", r"open (\d+) ms")) / 1000
+    large_energy, _, large_memory = printed("simulators", r"large\n(?:.*\n)+? +12 +(.*)").split()[:3]
+    found = printed("extraction", r"motifs found (\d+)")
+    return {
+        "docs/gadgets.md": [
+            f"({found} of 40; {float(planted):.2f} s a set)",
+            f"six random circuits of 10 gates take {float(small):.2f} s",
+            f"200 of 40 gates {float(large):.1f} s",
+        ],
+        "docs/benchmarks.md": [f"10,000 records open in {page:.2f} s"],
+        "experiments/README.md": [f"the page of 10,000 records opens in {page:.2f} s"],
+        "docs/faq.md": [f"({float(large_energy):.0f} ms an energy, {float(large_memory):.0f} MB)"],
+        "docs/simulators.md": [
+            "`lightning.qubit` adjoint takes {} times as long at 4 qubits, {} at 8 and {} at 12".format(
+                *noiseless_ratios(1)
+            ),
+            "Qulacs' backprop {}, {} and {}".format(*noiseless_ratios(2)),
+        ],
+    }
+
+
+def leaderboard() -> list[str]:
+    """Return the sentences of ``docs/benchmarks.md`` about single instances."""
+    cheap, short, guided = "annealing, cheap gates", "dqn_guided, short search", "dqn_guided, cheap gates"
+    lih6, lih = ("crlqas", "LiH-6 2.2 Å"), [("crlqas", f"LiH-4 {length} Å") for length in ("1.2", "2.2", "3.4")]
+    tfim, heisenberg = ("tensorrl", "TFIM-6"), ("tensorrl", "Heisenberg-5")
+    ten = " and ".join(f"`{each}`" for each in finders("Heisenberg-5", 10))
+    error, agent = lowest_error("LiH-6 3.4 Å", "hard")
+    return [
+        f"LiH-6 in {solved(*lih6, cheap)} after {evaluations(*lih6, cheap)} evaluations "
+        f"(`annealing` {solved(*lih6, 'annealing')} after {mean(evaluations(*lih6, 'annealing'))})",
+        f"TFIM-6 in {solved(*tfim, cheap)} ({solved(*tfim, 'annealing')})",
+        f"stretched H2O in {solved('hard', 'stretched H2O', cheap)} ({solved('hard', 'stretched H2O', 'annealing')})",
+        f"with native gates TFIM-4 in {solved('grl', 'TFIM-4', cheap)} ({solved('grl', 'TFIM-4', 'annealing')})",
+        f"LiH-6 at 3.4 Å by all ({error:.1e}, found by `{agent}`;".replace("e-0", "e-"),
+        f"LiH-6 in {solved(*lih6, guided)}, TFIM-6 in {solved(*tfim, guided)}",
+        f"its frozen policy solves LiH-4 in {sum(int(frozen(*each, guided)[0]) for each in lih)} of 15 runs",
+        f"within a million evaluations, {seconds(short, 'LiH-4')} on LiH-4 and {seconds(short, 'H2-4')} on H2-4",
+        "with 3, {}, {} and {} CNOT".format(*(gates(*each, short, "CNOT 2") for each in lih)),
+        f"LiH-6 is solved in {solved(*lih6, short)} seeds against {solved(*lih6, 'dqn_guided')}",
+        f"On TFIM-6 `hea` solves {solved(*tfim, 'hea')} with {gates(*tfim, 'hea')} CNOT after "
+        f"{mean(evaluations(*tfim, 'hea'))} evaluations",
+        f"`annealing_cheap` {solved(*tfim, cheap)} with {gates(*tfim, cheap)} after {mean(evaluations(*tfim, cheap))}",
+        f"on Heisenberg-5 `hea` needs {gates(*heisenberg, 'hea')} CNOT and {mean(evaluations(*heisenberg, 'hea'))} "
+        f"evaluations",
+        f"`annealing_cheap` {gates(*heisenberg, cheap)} and {mean(evaluations(*heisenberg, cheap))}, `annealing` "
+        f"{gates(*heisenberg, 'annealing')} ({solved(*heisenberg, 'annealing')}) and "
+        f"{mean(evaluations(*heisenberg, 'annealing'))}",
+        f"LiH-6 in {solved(*lih6, 'random')} with {mean(gates(*lih6, 'random'))} CNOT",
+        f"Heisenberg-5's ten CNOT are in records of {ten}",
+    ]
+
+
+def studies() -> list[str]:
+    """Return the sentences of ``docs/benchmarks.md`` about families, the ablation, noise and the papers' rules."""
+    lengths = [("families", f"LiH-4 {length} Å") for length in ("1.4", "1.8", "2.4", "2.8", "3.6")]
+    of_frozen = [
+        record["figures"]["evaluations"]
+        for record in records("families")
+        if record["agent"] == "frozen" and record["instance"].startswith("LiH-4")
+    ]
+    firsts = [solved(*each, "frozen")[0] for each in lengths]
+    cheap = [[solved(*each, f"annealing, cheap gates{more}")[0] for each in lengths] for more in (", 250", "")]
+    layers = sum(int(solved(*each, "hea")[0]) for each in lengths)
+    full, fixed, unmasked = (
+        ("ablation", f"LiH-4{variant}") for variant in ("", " without curriculum", " without mask")
+    )
+    mumbai = tables("leaderboard.md")["noisy", "LiH-4 3.4 Å, Mumbai"]["annealing, 3 M"]["error without noise"]
+    rules = "LiH-4 2.2 Å, crlqas"
+    return [
+        f"in {min(of_frozen):,} to {max(of_frozen):,} evaluations",
+        "{}, {}, {}, {} and {} of 5 seeds solve 1.4, 1.8, 2.4, 2.8 and 3.6 Å".format(*firsts),
+        "with 3,000, {}, {}, {}, {} and {}".format(*(solved(*each, "annealing") for each in lengths)),
+        f"Cheap gates change little ({', '.join(cheap[0])} and {', '.join(cheap[1])} of 5)",
+        f"solve {layers} of 25 with 6 CNOT",
+        f"({evaluations(*fixed, 'dqn')} evaluations against {evaluations(*full, 'dqn')})",
+        f"with {gates(*fixed, 'dqn')} CNOT",
+        f"solutions have {gates(*unmasked, 'dqn')} CNOT instead of {gates(*full, 'dqn')}",
+        f"the best has {mumbai}".replace("e-0", "e-"),
+        f"on LiH-4 ({gates('presets', rules, 'dqn')} against {gates('presets', rules, 'random')})",
+    ]
+
+
+def annealing() -> list[str]:
+    """Return the rows of the table of ``docs/agents/annealing.md``."""
+    rows = {
+        "LiH-4, 3.4 Å": ("crlqas", "LiH-4 3.4 Å"),
+        "LiH-6, 2.2 Å": ("crlqas", "LiH-6 2.2 Å"),
+        "H2O-8": ("tensorrl", "H2O-8"),
+        "Heisenberg-5": ("tensorrl", "Heisenberg-5"),
+    }
+    texts = []
+    for name, place in rows.items():
+        both = [
+            f"{solved(*place, agent)}, {mean(evaluations(*place, agent))}, {gates(*place, agent)} CNOT"
+            for agent in ("annealing", "annealing, cheap gates")
+        ]
+        texts.append(f"| {name} | {both[0]} | {both[1]} |")
+    return texts
+
+
+def learning() -> list[str]:
+    """Return the sentences of ``docs/agents/dqn_guided.md``, from ``learning.md`` and the leaderboard."""
+    first = tables("learning.md")
+    texts = []
+    for length in ("3.4", "2.2", "1.2"):
+        rows = first[(f"LiH, {length} Å, 4 qubits",)]
+        to_three = rows["3"]
+        texts.append(mean(to_three["sb3_maskable_ppo"]))
+        texts.append(mean(to_three["dqn_guided"]))
+    lih6 = first[("LiH, 2.2 Å, 6 qubits",)]
+    texts.append(f"{lih6['dqn_guided']['fewest CNOT']} in {lih6['dqn_guided']['solved']}")
+    texts.append(f"{lih6['annealing']['fewest CNOT']} in {lih6['annealing']['solved']}")
+    place, agent = ("crlqas", "LiH-6 2.2 Å"), "dqn_guided, cheap gates"
+    texts.append(
+        f"(LiH-6 in {solved(*place, agent)} seeds, {gates(*place, agent)} CNOT, first after "
+        f"{evaluations(*place, agent)} evaluations;"
+    )
+    return texts
+
+
+def gadgets() -> list[str]:
+    """Return the sentences of ``docs/gadgets.md``, from ``gadgets.md``."""
+    chain = "The critical Ising chain, IBM's native gates"
+    spins = {n: tables("gadgets.md")[chain, f"{n} spins"] for n in (4, 5)}
+    learned, short = "gadgets learned on fewer spins", "the same by a short loop"
+    targets = tables("gadgets.md")[("Targets in CNOT",)]["TFIM-6 below 1e-6"]  # its last row: the loop
+    four, seconds_needed = spins[4][learned], float(mean(targets["s to ADAPT's CX"]))
+    return [
+        f"it solves 4 in {four['solved']} seeds ({four['CZ']} CZ) and 5 in {spins[5][learned]['solved']}",
+        f"solves 4 spins in {spins[4][short]['solved']} too, 5 in {spins[5][short]['solved']}",
+        f"with {targets['fewest CNOT']} CX in {targets['solved']} seeds",
+        f"after {seconds_needed:.0f} s of training",
+    ]
+
+
+def kanqas() -> list[str]:
+    """Return the rows of the table of ``docs/papers/kanqas.md``, from ``kanqas.md``."""
+    texts = []
+    for (title,), rows in tables("kanqas.md").items():
+        last = rows["successful among the last 1000, %"]
+        texts.append(f"| {title.rpartition(', ')[0]} | {' | '.join(list(last.values())[1:])} |")
+    return texts
+
+
+def claims() -> dict[str, list[str]]:
+    """Return the sentences of each page."""
+    pages = performance()
+    pages["README.md"] = readme()
+    pages["docs/benchmarks.md"] += [*leaderboard(), *studies()]
+    pages["docs/gadgets.md"] += gadgets()
+    pages["docs/papers/kanqas.md"] = kanqas()
+    pages["docs/agents/annealing.md"] = annealing()
+    pages["docs/agents/dqn_guided.md"] = learning()
+    return pages
+
+
+def stale() -> list[tuple[str, str]]:
+    """Return the sentences that their page does not say, with the page."""
+    texts = {page: " ".join((ROOT / page).read_text(encoding="utf-8").split()) for page in claims()}
+    return [(page, claim) for page, sentences in claims().items() for claim in sentences if claim not in texts[page]]
+
+
+if __name__ == "__main__":
+    for page, claim in stale():
+        print(f"{page}: {claim}")
