@@ -152,14 +152,31 @@ def printed(benchmark: str) -> str:
 # -- presets and agents ------------------------------------------------------------------------------------------------
 
 
-def preset(name: str) -> str:
-    """Return what a preset of environments sets, beside the default."""
-    default = PRESETS["default"]
+def presets(*names: str) -> str:
+    """Return presets of environments in rows: their instances, and the rules in which one of them is not the default.
+
+    A name that ends in ``*`` stands for all that begin like it.
+    """
+    chosen = [
+        key for name in names for key in PRESETS if (key.startswith(name[:-1]) if name.endswith("*") else key == name)
+    ]
+    default = PRESETS["default"].rules
+    keys = dict.fromkeys(key for name in chosen for key in PRESETS[name].rules)
+    shown = [key for key in keys if any(PRESETS[name].rules.get(key) != default.get(key) for name in chosen)]
     rows = []
-    for key in dict.fromkeys([*default, *PRESETS[name]]):
-        mine, usual = PRESETS[name].get(key), default.get(key)
-        rows.append((f"`{key}`", _shown(mine), "" if mine == usual else _shown(usual)))
-    return table(("rule", f"`preset={name}`", "default, where it differs"), rows)
+    for name in chosen:
+        row = PRESETS[name]
+        arguments = ", ".join(f"{key}={value}" for key, value in row.settings.items())
+        rows.append((f"`{name}`", f"`{row.problem}`: {arguments}", *(_rule(row.rules.get(key)) for key in shown)))
+    return table(("preset", "published for", *(f"`{key}`" for key in shown)), rows)
+
+
+def _rule(value: object) -> str:
+    """Return a rule: its name, then the settings."""
+    if not isinstance(value, dict):
+        return _shown(value)
+    settings = ", ".join(f"{key}={setting}" for key, setting in value.items() if key != "name")
+    return f"`{value['name']}`: {settings}"
 
 
 def agent(name: str) -> str:
@@ -211,7 +228,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "instances": instances,
     "noise": noise,
     "printed": printed,
-    "preset": preset,
+    "presets": presets,
     "agent": agent,
     "agents": agents,
     "choices": choices,

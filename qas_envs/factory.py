@@ -17,7 +17,7 @@ from qas_envs.families import Family
 from qas_envs.gadget_sets import gadgets_of
 from qas_envs.halting import HALTINGS
 from qas_envs.masks import MASKS, Mask
-from qas_envs.presets import PRESETS
+from qas_envs.presets import PRESETS, preset_for
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
@@ -36,7 +36,7 @@ from qas_simulators.optimizers import OPTIMIZERS, Optimizer
 
 _MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
-RULES: Final = (*PRESETS["default"], *_WITHOUT_DEFAULT)
+RULES: Final = (*PRESETS["default"].rules, *_WITHOUT_DEFAULT)
 """Names of the rules that can be overridden."""
 
 
@@ -53,7 +53,7 @@ def make_env(
 
     Args:
         problem: A problem or the name of one.
-        preset: A set of rules; see :data:`~qas_envs.presets.PRESETS`.
+        preset: A set of rules, or a paper that has one for this instance; see :mod:`qas_envs.presets`.
         render_mode: ``"ansi"`` or ``None``.
         problem_settings: Arguments of a problem given by name.
         vary: Arguments of a problem given by name that differ from episode to episode; see
@@ -70,10 +70,9 @@ def make_env(
         >>> env.problem.name, len(env.catalogue)
         ('H2 (0.7414 Å)', 8)
     """
-    if preset not in PRESETS:
-        raise ValueError(unknown_name("preset", preset, PRESETS))
+    name = problem if isinstance(problem, str) else ""
     problem, family = _problem(problem, problem_settings or {}, vary)
-    rules = {**PRESETS[preset], **overrides}
+    rules = {**preset_for(preset, name, problem_settings or {}).rules, **overrides}
     for name in rules:
         if name not in RULES:
             raise ValueError(unknown_name("environment argument", name, RULES))
@@ -95,7 +94,7 @@ def make_env(
     initial = _initial(rules.get("initial"), problem)
     if initial is None:  # of another first circuit the environment says whether it is a solution
         _warn_if_x_gates_suffice(problem, curriculum)
-    return CircuitBuildingEnv(
+    env = CircuitBuildingEnv(
         problem,
         Rules(
             catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop, gadgets),
@@ -113,6 +112,9 @@ def make_env(
         ),
         render_mode,
     )
+    if initial is None:
+        _warn_if_rounding_decides(env)
+    return env
 
 
 def _problem(
@@ -201,6 +203,18 @@ def _warn_if_x_gates_suffice(problem: Problem, curriculum: Curriculum) -> None:
         warnings.warn(
             f"{problem.name} is solved by X gates alone: the error of the best basis state is {energies.min():.3g}, "
             f"the threshold {threshold:.3g}.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_if_rounding_decides(env: CircuitBuildingEnv) -> None:
+    """The released settings of some chains begin with a threshold that is the empty circuit's error."""
+    error = abs(env.problem.empty_energy - env.curriculum.reference_energy)
+    if abs(error - env.curriculum.threshold) <= 1e-9 * error:
+        warnings.warn(
+            f"The first threshold of success, {env.curriculum.threshold:.9g}, is the error of the empty circuit of "
+            f"{env.problem.name}: rounding decides whether a gate that does nothing succeeds.",
             UserWarning,
             stacklevel=4,
         )

@@ -19,6 +19,7 @@ from qas_simulators.errors import unknown_name
 class EnvironmentId:
     """One row: the problem, the preset it starts from, rules of its own, and arguments it cannot do without.
 
+    A preset that is named in ``gym.make`` takes the place of both the row's preset and the row's rules.
     ``example`` holds values for the latter, for tests and listings; ``gym.make`` does not use them.
     """
 
@@ -40,8 +41,8 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-TFIM-v0": EnvironmentId("tfim"),
     "QAS-Heisenberg-v0": EnvironmentId("heisenberg"),
     "QAS-GroundState-v0": EnvironmentId("ground_state", example={"hamiltonian": {"ZZ": -1.0, "XI": -0.5}}),
-    "QAS-Bell-v0": EnvironmentId("bell", "kanqas", {"max_gates": 6}),
-    "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas", {"max_gates": 12}),
+    "QAS-Bell-v0": EnvironmentId("bell", "kanqas_bell"),
+    "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas_ghz"),
     "QAS-W-v0": EnvironmentId("w", rules={"max_gates": 20}),
     "QAS-RandomState-v0": EnvironmentId("random_state"),
     "QAS-State-v0": EnvironmentId("state", example={"statevector": [0.6, 0.0, 0.0, 0.8j]}),
@@ -64,8 +65,9 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     ]
     if missing:
         raise ValueError(f"{environment} needs the argument `{missing[0]}`; for example {row.example}")
-    preset = arguments.pop("preset", row.preset)
-    rules = {**row.rules, **arguments}
+    preset = arguments.pop("preset", None)
+    rules = {**row.rules, **arguments} if preset is None else arguments
+    preset = row.preset if preset is None else preset
     return make_env(row.problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)
 
 

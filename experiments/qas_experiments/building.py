@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
+from omegaconf import OmegaConf
 
 from qas_agents import (
     BeamSearch,
@@ -25,6 +28,7 @@ from qas_agents import (
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
+from qas_envs.presets import preset_for
 from qas_experiments.runs import is_finished, settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
@@ -36,6 +40,41 @@ class Agent(Protocol):
     def learn(self, total_timesteps: int, callback: Any = None) -> Any:
         """Train."""
         ...
+
+
+PRESCRIBED: Final = "preset"
+"""Name of a reward or an optimiser that stands for what the preset prescribes."""
+
+
+def resolved(settings: TrainSettings) -> TrainSettings:
+    """Return settings in which the reward and the optimiser that a preset prescribes stand by their names.
+
+    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. What the user wrote stays.
+
+    Raises:
+        ValueError: An unknown environment or preset.
+    """
+    env = settings.env
+    if env.id not in ENVIRONMENTS:
+        raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
+    row = ENVIRONMENTS[env.id]
+    own = row.preset if row.preset != "default" else "priced"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the environment says it
+        rules = preset_for(env.preset or own, row.problem, env.problem).rules
+    optimizer = _prescribed(settings.optimizer, rules["optimizer"])
+    if optimizer is not settings.optimizer:
+        file = files("qas_experiments.conf.optimizer").joinpath(f"{optimizer['name']}.yaml")
+        optimizer = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(file.read_text("utf-8")), optimizer))
+    reward = _prescribed(env.reward, rules["reward"])
+    return dataclasses.replace(settings, env=dataclasses.replace(env, reward=reward), optimizer=optimizer)
+
+
+def _prescribed(given: Any, rule: Any) -> Any:
+    """Return the preset's rule, with further settings that were given, if it is asked for; else what was given."""
+    if not isinstance(given, dict) or given.get("name") != PRESCRIBED:
+        return given
+    return {**given, **({"name": rule} if isinstance(rule, str) else rule)}
 
 
 def make_environment(
@@ -55,9 +94,8 @@ def make_environment(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return make_environment(settings, evaluation=evaluation)
+    settings = resolved(settings)
     env = settings.env
-    if env.id not in ENVIRONMENTS:
-        raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
     arguments = {**env.problem, "noise": settings.noise, "optimizer": settings.optimizer}
     rules: dict[str, Any] = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__}
     for name in ("id", "problem"):

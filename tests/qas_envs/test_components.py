@@ -311,15 +311,17 @@ def test_staged_thresholds() -> None:
         ("QAS-Bell-v0", "kanqas", 12),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*rounding decides")
 def test_presets_of_papers(environment: str, preset: str, gates: int) -> None:
-    settings: dict[str, object] = {"num_qubits": 2} if preset == "grl" else {}
+    instances: dict[str, dict[str, object]] = {"grl": {"num_qubits": 2}, "tensorrl": {"geometry": "legacy-bohr"}}
+    settings = instances.get(preset, {})
     env = build(environment, preset=preset, **settings)
     assert len(env.catalogue) == gates
     _, info = env.reset(seed=0)
     info = env.step(int(np.flatnonzero(info["action_mask"])[-1]))[4]
     assert np.isfinite(info["energy"])
     if preset == "tensorrl":
-        assert info["energy_error"] <= 3.04e-3 + 1e-5 and info["num_gates"] == 5
+        assert info["energy_error"] <= 5.93e-3 + 1e-5 and info["num_gates"] == 5
         assert not info["success"], "the Hartree-Fock state misses chemical accuracy"
 
 
