@@ -27,7 +27,9 @@ SEEDS = range(10)
 RUNS = Path("runs/kanqas")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
 CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
-AGENTS = ("mlp", "kan", "kan_refit", "random")  # kan_refit: grids follow the data every 50 updates, as in the paper
+AGENTS = ("mlp", "kan", "kan_refit", "kan_released", "random")
+# kan_refit: grids follow the data every 50 updates, as in the paper; kan_released: its first coefficients, those of
+# pykan 0.2.6, too
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Task:
         steps: Environment steps.
         optimal: Gates of the shortest solution; 0 if it has none or it is unknown.
         base: The agent preset both networks start from.
-        networks: The two networks.
+        networks: The networks.
         shared: What is changed for both.
     """
 
@@ -64,7 +66,13 @@ SMALL = {"batch_size": 500, "buffer_size": 10_000, "learning_starts": 500}
 TASKS = {
     "Bell": Task("QAS-Bell-v0", {}, 30_000, 2, "kanqas_mlp", {"mlp": MLP, "kan": kan([2])}, SMALL),
     "GHZ-3": Task(
-        "QAS-GHZ-v0", {}, 40_000, 3, "kanqas_mlp", {"mlp": MLP, "kan": kan([3], 4)}, {**SMALL, "gamma": 0.64}
+        "QAS-GHZ-v0",
+        {},
+        40_000,
+        3,
+        "kanqas_mlp",
+        {"mlp": MLP, "kan": kan([3], 4), "kan_released": {**kan([3], 4), "start": "pykan-0.2.6"}},
+        {**SMALL, "gamma": 0.64},
     ),
     "Bell, noisy": Task(
         "QAS-Bell-v0", {"noise": "kanqas"}, 15_000, 0, "kanqas_mlp", {"mlp": MLP, "kan": kan([10, 10, 10], 4)}
@@ -140,7 +148,7 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
         preset = dict(OmegaConf.to_container(OmegaConf.load(CONF / f"{task.base}.yaml")))  # type: ignore[call-overload]
         preset.pop("name")
         own: dict[str, Any] = {"network": task.networks[agent_name.removesuffix("_refit")]}
-        if agent_name == "kan_refit":
+        if agent_name in ("kan_refit", "kan_released"):
             own["refit_interval"] = 50
         config = DQNConfig(**{**preset, **task.shared, **own})
         agent = MaskedDQN(env, config, seed)
@@ -163,11 +171,16 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
     part.replace(target)
 
 
+def agents_of(task: Task) -> list[str]:
+    """Return who plays a task."""
+    return [agent for agent in AGENTS if agent == "random" or agent.removesuffix("_refit") in task.networks]
+
+
 def run(workers: int) -> None:
     """Play all missing cells, each in a process of its own."""
     RUNS.mkdir(parents=True, exist_ok=True)
     done = finished()
-    cells = [(task, agent, seed) for seed in SEEDS for task in TASKS for agent in AGENTS]
+    cells = [(name, agent, seed) for seed in SEEDS for name, task in TASKS.items() for agent in agents_of(task)]
 
     def one(cell: tuple[str, str, int]) -> None:
         if cell not in done:

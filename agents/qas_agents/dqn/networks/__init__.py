@@ -17,8 +17,15 @@ from qas_simulators.errors import unknown_name
 __all__ = ["KAN", "NETWORKS", "Dueling", "PyKAN", "from_pykan", "make_network", "mlp", "to_pykan"]
 
 
-def _kan(num_inputs: int, num_outputs: int, hidden: tuple[int, ...] = (2,), grid: int = 5, order: int = 3) -> KAN:
-    return KAN([num_inputs, *hidden, num_outputs], grid, order)
+def _kan(
+    num_inputs: int,
+    num_outputs: int,
+    hidden: tuple[int, ...] = (2,),
+    grid: int = 5,
+    order: int = 3,
+    start: str = "exact",
+) -> KAN:
+    return KAN([num_inputs, *hidden, num_outputs], grid, order, start)
 
 
 def _pykan(num_inputs: int, num_outputs: int, hidden: tuple[int, ...] = (2,), grid: int = 5, order: int = 3) -> PyKAN:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qas_agents.dqn.networks.spline_kernels import kernels
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 
 
 def spline_basis(x: Tensor, knots: Tensor, order: int) -> Tensor:
@@ -101,6 +101,37 @@ def _bumps(distances: Tensor, order: int, exponent: int) -> Tensor:
     return total
 
 
+STARTS = ("exact", "pykan-0.2.6")
+"""How the first coefficients are fitted to noise: in double precision, or as the release that KANQAS used does."""
+
+
+def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
+    """Return the first coefficients as pykan 0.2.6 fits them.
+
+    There are more splines than points, so that the normal equations are singular but for rounding. In single precision
+    their pseudo-inverse amplifies that rounding, and networks begin with values about five times as far apart as those
+    of an exact fit. The values depend on the machine's linear algebra, their spread hardly.
+
+    Args:
+        noise: Values at the grid's points, ``(grid + 1, inputs, outputs)``.
+        grid: Intervals of the splines' grid on [-1, 1].
+        order: Degree of the splines.
+
+    Returns:
+        ``(inputs, grid + order, outputs)``.
+    """
+    points = torch.linspace(-1.0, 1.0, grid + 1)
+    step, knots = (points[-1] - points[0]) / grid, points
+    for _ in range(order):
+        knots = torch.cat([knots[:1] - step, knots, knots[-1:] + step])
+    basis = spline_basis(knots[order:-order].unsqueeze(1), knots.unsqueeze(0), order).squeeze(1)  # (points, m)
+    each = basis.expand(noise.shape[1], noise.shape[2], -1, -1)  # of every edge, since products of batches round alike
+    gram = torch.einsum("iopm,iopn->iomn", each, each) + 1e-8 * torch.eye(grid + order)
+    right = torch.einsum("iopm,iop->iom", each, noise.permute(1, 2, 0)).unsqueeze(3)
+    fitted: Tensor = (torch.linalg.pinv(gram, rtol=1e-15) @ right).squeeze(3)
+    return fitted.transpose(1, 2).contiguous()
+
+
 class KANLayer(nn.Module):
     """A layer of learned functions on its edges: ``y_o = sum_i a_io silu(x_i) + b_io sum_m c_imo B_m(x_i)``.
 
@@ -113,6 +144,7 @@ class KANLayer(nn.Module):
         num_outputs: Outputs.
         grid: Intervals of the splines' grid, at first on [-1, 1].
         order: Degree of the splines.
+        start: One of ``STARTS``.
 
     References:
         Liu et al., "KAN: Kolmogorov-Arnold Networks", arXiv:2404.19756.
@@ -120,7 +152,7 @@ class KANLayer(nn.Module):
 
     knots: Tensor
 
-    def __init__(self, num_inputs: int, num_outputs: int, grid: int = 5, order: int = 3) -> None:
+    def __init__(self, num_inputs: int, num_outputs: int, grid: int = 5, order: int = 3, start: str = "exact") -> None:
         super().__init__()
         self.num_inputs, self.num_outputs, self.grid, self.order = num_inputs, num_outputs, grid, order
         edges = num_inputs, num_outputs
@@ -130,7 +162,10 @@ class KANLayer(nn.Module):
         self.base = nn.Parameter((2.0 * torch.rand(edges) - 1.0) / math.sqrt(num_inputs))
         self.scale = nn.Parameter(torch.ones(edges))
         points = torch.linspace(-1.0, 1.0, grid + 1).repeat(num_inputs, 1).T
-        self.coefficients = nn.Parameter(self._fitted(points, noise.transpose(0, 1) * 0.3 / grid))
+        values = noise.transpose(0, 1) * 0.3 / grid
+        is_exact = start == "exact"
+        fitted = self._fitted(points, values) if is_exact else coefficients_of_pykan(values, grid, order)
+        self.coefficients = nn.Parameter(fitted)
         self._prepare()
 
     def take_up_knots(self, knots: Tensor) -> None:
@@ -242,9 +277,10 @@ class KAN(nn.Module):
         widths: Inputs, hidden widths, outputs.
         grid: Intervals of the splines' grids.
         order: Degree of the splines.
+        start: One of ``STARTS``.
 
     Raises:
-        ValueError: Fewer than two widths, or a number below 1.
+        ValueError: Fewer than two widths, a number below 1, or an unknown start.
 
     Examples:
         >>> network = KAN([84, 2, 12])
@@ -252,8 +288,10 @@ class KAN(nn.Module):
         1920
     """
 
-    def __init__(self, widths: Sequence[int], grid: int = 5, order: int = 3) -> None:
+    def __init__(self, widths: Sequence[int], grid: int = 5, order: int = 3, start: str = "exact") -> None:
         super().__init__()
+        if start not in STARTS:
+            raise ValueError(unknown_name("start", start, STARTS))
         if len(widths) < 2 or min(widths) < 1:
             raise ValueError(must("widths", "be two or more positive numbers", list(widths)))
         for name, value in {"grid": grid, "order": order}.items():
@@ -261,7 +299,7 @@ class KAN(nn.Module):
                 raise ValueError(must(name, "be at least 1", value))
         self.widths = tuple(widths)
         self.grid, self.order = grid, order
-        self._layers = nn.ModuleList(KANLayer(a, b, grid, order) for a, b in pairwise(widths))
+        self._layers = nn.ModuleList(KANLayer(a, b, grid, order, start) for a, b in pairwise(widths))
 
     @property
     def layers(self) -> list[KANLayer]:
