@@ -69,6 +69,10 @@ TABLE: dict[str, tuple[tuple[Any, ...], tuple[Any, ...] | None]] = {
         (8, 250, moving(5, 5, *LARGE), cobyla(1000)),
         (DEEPEST, 1e-4, 0.98, 6, 1000, 20000, 500),
     ),
+    "experiment=crlqas_lih4 optimizer=adam_spsa_lih4": (
+        (4, 40, moving(2.45, 4), None),
+        (DEEP, 3e-4, 0.88, 5, 1000, 20000, 500),
+    ),
     "env=lih env.preset=crlqas agent=dqn": ((4, 40, moving(2.45, 4), cobyla(1000)), None),
     "env=lih env.preset=crlqas optimizer=scan_lbfgs agent=dqn": ((4, 40, moving(2.45, 4), None), None),
     "experiment=kanqas_bell_mlp": (
@@ -187,3 +191,23 @@ def test_a_threshold_that_is_the_empty_circuits_error() -> None:
         make_env("tfim", preset="grl", problem_settings={"num_qubits": 2})
     settings = compose("env=tfim", "env.preset=grl", "env.problem.num_qubits=2")
     assert make_environment(replace(settings), is_silent=True).max_gates == 20
+
+
+ADAM_SPSA = {  # a, alpha, c, gamma, lambda, beta1, beta2; evaluations of gradients per stage; shots of the last stage
+    "h2_2": ((1.4934, 0.9931, 0.0612, 0.0253, 0.6104, 0.8804, 0.9979), (200,), 1e4),
+    "h2_3": ((0.5597, 0.9958, 0.0901, 0.1530, 0.6535, 0.7006, 0.7719), (250,), 1e5),
+    "lih4": ((1.8658, 0.9451, 0.046, 0.1397, 0.0138, 0.9658, 0.8594), (1191, 357, 119), 1e7),
+    "lih6": ((1.7564, 0.8365, 0.1068, 0.1549, 0.1223, 0.6841, 0.9048), (1430, 429, 143), 1e9),
+    "h2_2_mumbai": ((1.2104, 0.9531, 0.1039, 0.0984, 0.9277, 0.9414, 0.9983), (500,), 1e3),
+    "h2_3_mumbai": ((0.5188, 0.9859, 0.0938, 0.0974, 0.6483, 0.716, 0.6265), (500,), 1e4),
+}
+
+
+@pytest.mark.parametrize("name", ADAM_SPSA)
+def test_adam_spsa_of_the_release(name: str) -> None:
+    """Two evaluations make a gradient; the stages have a hundredth, a tenth and all of the shots."""
+    gains, evaluations, shots = ADAM_SPSA[name]
+    found = compose(f"optimizer=adam_spsa_{name}").optimizer
+    assert tuple(found[key] for key in ("a", "alpha", "c", "gamma", "decay", "beta1", "beta2")) == gains
+    assert found["iterations"] == [-(-number // 2) for number in evaluations]
+    assert found["stage_shots"] == [shots / 10**k for k in reversed(range(len(evaluations)))]
