@@ -228,4 +228,6 @@ def _simulator(simulator: Simulator | None, noise: Any) -> Simulator:
         if noise is not None:
             raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
         return simulator
-    return StatevectorSimulator() if noise is None or noise.is_noiseless else PauliTransferSimulator(noise)
+    if noise is None or (noise.is_noiseless and not noise.is_restricted):
+        return StatevectorSimulator()
+    return PauliTransferSimulator(noise)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from numbers import Real
+from typing import Any, Final, NamedTuple, Protocol
 
 from qas_simulators.errors import must
 
@@ -49,6 +50,25 @@ class Reward(Protocol):
         ...
 
 
+def _check_prices(
+    reward: Any, positive: tuple[str, ...] = (), not_negative: tuple[str, ...] = (), optional: tuple[str, ...] = ()
+) -> None:
+    """Check the settings of a reward, all of them numbers; those that are ``optional`` may be ``None``.
+
+    Raises:
+        ValueError: One that is not a finite real number, or of the wrong sign.
+    """
+    for name, value in vars(reward).items():
+        if name in optional and value is None:
+            continue
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            raise ValueError(must(name, "be a finite number", value))
+        if name in not_negative and value < 0:
+            raise ValueError(must(name, "not be negative", value))
+        if name in positive and value <= 0:
+            raise ValueError(must(name, "be positive", value))
+
+
 @dataclass(frozen=True)
 class FixedEnds:
     """CRLQAS: ``+bonus`` on success, ``-bonus`` when the budget ends, else the relative gain clipped to [-1, 1].
@@ -61,6 +81,9 @@ class FixedEnds:
     """
 
     bonus: float = 5.0
+
+    def __post_init__(self) -> None:
+        _check_prices(self)
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
@@ -83,6 +106,9 @@ class Fidelity:
     """
 
     bonus: float = 50.0
+
+    def __post_init__(self) -> None:
+        _check_prices(self)
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
@@ -114,11 +140,7 @@ class PricedGates:
     floor: float = 1e-8
 
     def __post_init__(self) -> None:
-        for name in ("two_qubit", "one_qubit", "progress"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(must(name, "not be negative", getattr(self, name)))
-        if not self.floor > 0:
-            raise ValueError(must("floor", "be positive", self.floor))
+        _check_prices(self, positive=("floor",), not_negative=("two_qubit", "one_qubit", "progress"))
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
@@ -135,6 +157,9 @@ class Sparse:
 
     bonus: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check_prices(self)
+
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
         return self.bonus if transition.success else 0.0
@@ -148,8 +173,7 @@ class LogError:
     floor: float = 1e-8
 
     def __post_init__(self) -> None:
-        if not self.floor > 0:
-            raise ValueError(must("floor", "be positive", self.floor))
+        _check_prices(self, positive=("floor",))
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
@@ -180,9 +204,7 @@ class Qaser:
     bonus: float | None = 400.0
 
     def __post_init__(self) -> None:
-        for name in ("two_qubit", "one_qubit"):
-            if not getattr(self, name) > 0:
-                raise ValueError(must(name, "be positive", getattr(self, name)))
+        _check_prices(self, positive=("two_qubit", "one_qubit"), optional=("bonus",))
 
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""

@@ -74,11 +74,12 @@ def random_noise(num_qubits: int, rng: np.random.Generator) -> NoiseModel:
     for _ in range(rng.integers(5)):
         channel = random_channel(rng)
         names = TWO_QUBIT_GATES if channel.num_qubits == 2 else ONE_QUBIT_GATES + TWO_QUBIT_GATES
-        chosen = rng.choice(names, rng.integers(1, len(names) + 1), replace=False).tolist()
         where = None
         if num_qubits > 1 and rng.random() < 0.3:
             number = 2 if channel.num_qubits == 2 else int(rng.integers(1, 3))
             where = [int(q) for q in rng.choice(num_qubits, number, replace=False)]
+            names = TWO_QUBIT_GATES if number == 2 else ONE_QUBIT_GATES
+        chosen = rng.choice(names, rng.integers(1, len(names) + 1), replace=False).tolist()
         noise.add(channel, chosen, where)
     if rng.random() < 0.3:
         noise.add_readout(float(rng.uniform(0, 0.2)), float(rng.uniform(0, 0.2)))

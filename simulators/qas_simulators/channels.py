@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_simulators.checks import real_array, real_number
 from qas_simulators.errors import must
 from qas_simulators.gates import PAULI_MATRICES, ComplexMatrix
 
@@ -28,9 +29,17 @@ def pauli_basis(num_qubits: int) -> list[ComplexMatrix]:
 
 def ptm_of_kraus(kraus: Sequence[ComplexMatrix]) -> NDArray[np.float64]:
     """Return ``R_ij = Tr[P_i E(P_j)] / 2**n``, real, shape ``(4**n, 4**n)``."""
-    basis = pauli_basis(int(np.log2(len(kraus[0]))))
-    images = [sum(k @ p @ k.conj().T for k in kraus) for p in basis]
-    return np.array([[np.trace(p @ image).real for image in images] for p in basis]) / len(kraus[0])
+    operators, basis = np.array(kraus), np.array(pauli_basis(int(np.log2(len(kraus[0])))))
+    images = (operators[:, None] @ basis @ operators[:, None].conj().swapaxes(2, 3)).sum(axis=0)
+    return np.asarray(np.einsum("iab,jba->ij", basis, images).real / len(kraus[0]))
+
+
+@cache
+def _choi_basis(num_qubits: int) -> NDArray[np.complex128]:
+    """Return the Choi matrices of the maps from ``P_j`` to ``P_i``, shape ``(4**n, 4**n, 4**n, 4**n)``."""
+    basis = np.array(pauli_basis(num_qubits))
+    size = 4**num_qubits
+    return np.einsum("jba,icd->ijacbd", basis, basis).reshape(size, size, size, size)
 
 
 @dataclass(frozen=True)
@@ -73,14 +82,13 @@ class Channel:
             ValueError: Wrong shape, first row not ``(1, 0, ..., 0)``, or a negative eigenvalue of the Choi matrix, by
                 more than ``tolerance``; smaller ones are set right.
         """
-        matrix = np.asarray(ptm, dtype=np.float64)
+        matrix = real_array("ptm", ptm)
         if matrix.shape not in ((4, 4), (16, 16)) or not np.isfinite(matrix).all():
             raise ValueError(must("ptm", "be finite with shape (4, 4) or (16, 16)", matrix.shape))
         size = int(np.sqrt(len(matrix)))
         if np.abs(matrix[0] - np.eye(len(matrix))[0]).max() > tolerance:
             raise ValueError(must("ptm", "preserve the trace (first row 1, 0, ..., 0)", matrix[0].tolist()))
-        basis = pauli_basis(int(np.log2(size)))
-        choi = sum(matrix[i, j] * np.kron(basis[j].T, basis[i]) for i, j in np.argwhere(matrix)) / size
+        choi = np.tensordot(matrix, _choi_basis(int(np.log2(size))), 2) / size
         weights, vectors = np.linalg.eigh(choi)
         if weights[0] < -tolerance:
             raise ValueError(must("ptm", "be completely positive", f"of a Choi eigenvalue {weights[0]:.3g}"))
@@ -113,14 +121,15 @@ def probability(name: str, value: float, largest: float = 1.0) -> float:
     Raises:
         ValueError: It is not; the message holds the argument's name and the value.
     """
-    if not 0.0 <= value <= largest:  # also refuses NaN
+    number = real_number(name, value)
+    if not 0.0 <= number <= largest:  # also refuses NaN
         raise ValueError(must(name, f"lie in [0, {largest:g}]", value))
-    return float(value)
+    return number
 
 
 def depolarizing(p: float, num_qubits: int = 1) -> Channel:
     """Return ``rho -> (1 - p) rho + p I / 2**n`` (Qiskit's ``depolarizing_error``), ``0 <= p <= 1``."""
-    probability("p", p)
+    p = probability("p", p)
     basis = pauli_basis(num_qubits)
     share = p / len(basis)
     weights = [1 - p + share] + [share] * (len(basis) - 1)
@@ -129,8 +138,7 @@ def depolarizing(p: float, num_qubits: int = 1) -> Channel:
 
 def pauli_channel(px: float, py: float, pz: float) -> Channel:
     """Return X, Y, Z with these probabilities, else nothing; their sum is at most 1."""
-    for name, value in (("px", px), ("py", py), ("pz", pz)):
-        probability(name, value)
+    px, py, pz = probability("px", px), probability("py", py), probability("pz", pz)
     probability("px + py + pz", px + py + pz, 1 + 1e-12)
     weights = (max(0.0, 1 - px - py - pz), px, py, pz)
     return Channel(tuple(sqrt(w) * pauli for w, pauli in zip(weights, PAULI_MATRICES.values(), strict=True)))
@@ -148,8 +156,8 @@ def phase_damping(p: float) -> Channel:
 
 def amplitude_damping(p: float, excited_population: float = 0.0) -> Channel:
     """Return decay with probability ``p`` towards ``|0>`` or a thermal state (generalised amplitude damping)."""
-    probability("p", p)
-    down, up = 1 - probability("excited_population", excited_population), excited_population
+    p, up = probability("p", p), probability("excited_population", excited_population)
+    down = 1 - up
     decay = [[[1, 0], [0, sqrt(1 - p)]], [[0, sqrt(p)], [0, 0]]]
     excitation = [[[sqrt(1 - p), 0], [0, 1]], [[0, 0], [sqrt(p), 0]]]
     kraus = [sqrt(down) * np.array(k) for k in decay] + [sqrt(up) * np.array(k) for k in excitation if up > 0]
@@ -168,6 +176,7 @@ def thermal_relaxation(t1: float, t2: float, time: float, excited_population: fl
     Raises:
         ValueError: A time that is not positive, or ``t2 > 2 * t1``.
     """
+    t1, t2, time = real_number("t1", t1), real_number("t2", t2), real_number("time", time)
     for name, value in (("t1", t1), ("t2", t2)):
         if not value > 0:
             raise ValueError(must(name, "be positive", value))
@@ -175,7 +184,7 @@ def thermal_relaxation(t1: float, t2: float, time: float, excited_population: fl
         raise ValueError(must("time", "not be negative", time))
     if t2 > 2 * t1 * (1 + 1e-12):
         raise ValueError(must("t2", f"be at most 2 * t1 = {2 * t1:g}", t2))
-    probability("excited_population", excited_population)
+    excited_population = probability("excited_population", excited_population)
     keep, coherence = np.exp(-time / t1), np.exp(-time / t2)
     ptm = np.diag([1.0, coherence, coherence, keep])
     ptm[3, 0] = (1 - keep) * (1 - 2 * excited_population)
@@ -184,5 +193,5 @@ def thermal_relaxation(t1: float, t2: float, time: float, excited_population: fl
 
 def bit_flip(p: float) -> Channel:
     """Return ``rho -> (1 - p) rho + p X rho X``, ``0 <= p <= 1``."""
-    probability("p", p)
+    p = probability("p", p)
     return Channel((sqrt(1 - p) * PAULI_MATRICES["I"], sqrt(p) * PAULI_MATRICES["X"]))

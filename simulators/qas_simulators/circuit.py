@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_simulators.checks import finite_number, real_array
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
@@ -21,6 +22,7 @@ Table = NDArray[np.int32]
 
 _INITIAL_CAPACITY = 64
 _IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
+_IS_PAIR = tuple(gate.num_qubits == 2 for gate in GATES)
 MAX_QUBITS = 30
 
 
@@ -103,17 +105,22 @@ class Circuit:
         if len(qubits) != gate.num_qubits or len(set(qubits)) != len(qubits):
             raise ValueError(must("qubits", f"be {gate.num_qubits} distinct qubit(s) for gate {name!r}", tuple(qubits)))
         for qubit in qubits:
-            if not 0 <= qubit < self.num_qubits:
+            if not isinstance(qubit, int | np.integer) or isinstance(qubit, bool) or not 0 <= qubit < self.num_qubits:
                 raise ValueError(must("qubits", f"lie in 0..{self.num_qubits - 1}", tuple(qubits)))
         if (angle is None) != (gate.num_params == 0):
             raise ValueError(must("angle", f"be {'given' if gate.num_params else 'absent'} for gate {name!r}", angle))
-        if angle is not None and not np.isfinite(angle):
-            raise ValueError(must("angle", "be finite", angle))
+        if angle is not None:
+            angle = finite_number("angle", angle)
         self.append_row(row, qubits[0], qubits[1] if len(qubits) == 2 else -1, angle or 0.0)
         return self
 
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
-        """Append a gate validated before: table row, qubits (second -1 if none), angle; the fast way in."""
+        """Append a gate by numbers: table row, qubits (second -1 if none), angle; the fast way in.
+
+        Raises:
+            ValueError: Not a row of the gate table, or qubits on which it cannot act.
+        """
+        self._check_row(gate, qubit0, qubit1)
         param = -1
         if _IS_ROTATION[gate]:
             param = self.num_rotations
@@ -122,8 +129,20 @@ class Circuit:
                 self._links.append(Link(self.num_params - 1, 1.0, 0.0))
         self._append(gate, qubit0, qubit1, param)
 
+    def _check_row(self, gate: int, qubit0: int, qubit1: int) -> None:
+        size = self.num_qubits
+        if not 0 <= gate < len(_IS_PAIR):
+            raise ValueError(must("gate", f"be a row of the gate table, 0 to {len(_IS_PAIR) - 1}", gate))
+        if not (0 <= qubit0 < size and (0 <= qubit1 < size and qubit1 != qubit0 if _IS_PAIR[gate] else qubit1 == -1)):
+            raise ValueError(must("qubits", f"suit gate {GATES[gate].name!r} on {size} qubits", (qubit0, qubit1)))
+
     def append_param(self, value: float = 0.0) -> int:
-        """Add a parameter for rotations yet to come, see :meth:`append_linked`; return its index."""
+        """Add a parameter for rotations yet to come, see :meth:`append_linked`; return its index.
+
+        Raises:
+            ValueError: ``value`` is not a finite real number.
+        """
+        value = finite_number("value", value)
         self._own_links()
         self._add_param(value)
         return self.num_params - 1
@@ -135,7 +154,14 @@ class Circuit:
         self.num_params += 1
 
     def append_linked(self, gate: int, qubit0: int, qubit1: int, link: Link) -> None:
-        """Append a rotation validated before whose angle is constant, or follows from a parameter that is there."""
+        """Append a rotation whose angle is constant, or follows from a parameter that is there.
+
+        Raises:
+            ValueError: As for :meth:`append_row`, a gate without an angle, or a link to a parameter that is not there.
+        """
+        self._check_row(gate, qubit0, qubit1)
+        if not _IS_ROTATION[gate] or not -1 <= link.source < self.num_params:
+            raise ValueError(must("link", f"go from a rotation to one of {self.num_params} parameters", link))
         links = self._own_links()
         links.append(link)
         self._append(gate, qubit0, qubit1, len(links) - 1)
@@ -269,7 +295,7 @@ class Circuit:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        array = np.asarray(values, dtype=np.float64)
+        array = real_array("params", values)
         if array.shape != (self.num_params,):
             raise ValueError(must("params", f"have shape ({self.num_params},)", array.shape))
         if not np.isfinite(array).all():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.circuit import Circuit
+from qas_simulators.circuit import Circuit, Table
 from qas_simulators.errors import must
 
 
@@ -48,6 +48,10 @@ class CircuitBatch:
     def __len__(self) -> int:
         return len(self.circuits)
 
+    def rows(self) -> Table:
+        """Return the rows of all circuits' gates, ``(gates, 4)``."""
+        return np.concatenate([circuit.table for circuit in self.circuits])
+
     def counts(self, rows: Sequence[int], num_new: Sequence[int]) -> NDArray[np.int64]:
         """Return what kernels ask of circuits ``rows``, ``(rows, 4)``.
 
@@ -56,5 +60,16 @@ class CircuitBatch:
         counts = []
         for row, new in zip(rows, num_new, strict=True):
             circuit = self.circuits[row]
-            counts.append((circuit.num_gates, circuit.num_params, circuit.num_params - new, 1))
+            counts.append((circuit.num_gates, circuit.num_params, first_new(circuit, new), 1))
         return np.array(counts, dtype=np.int64).reshape(-1, 4)
+
+
+def first_new(circuit: Circuit, num_new: int) -> int:
+    """Return the index of the first of the last ``num_new`` angles.
+
+    Raises:
+        ValueError: The circuit has not so many.
+    """
+    if not 0 <= num_new <= circuit.num_params:
+        raise ValueError(must("num_new", f"lie in 0..{circuit.num_params}", num_new))
+    return circuit.num_params - num_new

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability, ptm_of_kraus
+from qas_simulators.checks import distinct_qubits, real_array
 from qas_simulators.circuit import Circuit, Table
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
@@ -34,8 +36,7 @@ class NoiseModel:
     """Channels applied right after their gate, on the gate's qubits; readout errors; noise on idle qubits if added.
 
     Attributes:
-        couplings: Ordered pairs of qubits on which two-qubit gates are allowed, as on a device whose other pairs have
-            no known errors; ``None`` for all.
+        num_qubits: How many qubits a device has, or were chosen of it: larger circuits are refused; ``None`` for any.
 
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
@@ -46,7 +47,26 @@ class NoiseModel:
         self._rules: list[_Rule] = []
         self._readout: list[tuple[float, float, frozenset[int] | None]] = []
         self._has_idle = False
-        self.couplings: frozenset[tuple[int, int]] | None = None
+        self._couplings: frozenset[tuple[int, int]] | None = None
+        self._refused: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._allowed: dict[int, NDArray[np.bool_]] = {}
+        self.num_qubits: int | None = None
+
+    @property
+    def couplings(self) -> frozenset[tuple[int, int]] | None:
+        """Ordered pairs of qubits on which two-qubit gates are allowed; ``None`` for all.
+
+        A device has no two-qubit gate, and so no known noise, on its other pairs.
+        """
+        return self._couplings
+
+    @couplings.setter
+    def couplings(self, pairs: Iterable[Sequence[int]] | None) -> None:
+        found = None if pairs is None else [distinct_qubits("couplings", pair) for pair in pairs]
+        if found is not None and any(len(pair) != 2 for pair in found):
+            raise ValueError(must("couplings", "hold pairs of qubits", pairs))
+        self._couplings = None if found is None else frozenset((a, b) for a, b in found)
+        self._allowed = {}
 
     def add(
         self,
@@ -59,19 +79,53 @@ class NoiseModel:
 
         Args:
             channel: A one-qubit channel on a two-qubit gate acts on each of its qubits.
-            gates: Names of the gate table.
+            gates: Names of the gate table, or one name.
             qubits: Only gates on exactly these qubits, in this order; ``None`` for all.
             except_on: Gates on exactly these qubits are left out.
 
         Raises:
-            ValueError: Unknown gate, or a two-qubit channel on a one-qubit gate.
+            ValueError: No gates, an unknown gate, a two-qubit channel on a one-qubit gate, or qubits on which one of
+                the gates cannot act.
         """
-        names = frozenset(gates)
-        for name in names:
-            if GATES[gate_index(name)].num_qubits < channel.num_qubits:
+        if not isinstance(channel, Channel):
+            raise ValueError(must("channel", "be a Channel", channel))
+        names = frozenset([gates] if isinstance(gates, str) else gates)
+        if not names:
+            raise ValueError(must("gates", "name at least one gate", sorted(names)))
+        where = None if qubits is None else distinct_qubits("qubits", qubits, self.num_qubits)
+        spared = frozenset(distinct_qubits("except_on", place, self.num_qubits) for place in except_on)
+        sizes = {name: GATES[gate_index(name)].num_qubits for name in sorted(names)}
+        for name, number in sizes.items():
+            if number < channel.num_qubits:
                 raise ValueError(must("channel", f"act on one qubit to follow gate {name!r}", channel.num_qubits))
-        where = None if qubits is None else tuple(qubits)
-        self._rules.append(_Rule(channel, names, where, frozenset(except_on)))
+            if where is not None and len(where) != number:
+                raise ValueError(must("qubits", f"be {number} qubit(s) for gate {name!r}", list(where)))
+        for place in spared:
+            if len(place) not in sizes.values():
+                raise ValueError(must("except_on", f"hold qubits of {sorted(names)}", place))
+        self._rules.append(_Rule(channel, names, where, spared))
+        for gate, place in list(self._refused):
+            if gate in names and where in (None, place) and place not in spared:
+                self._refused.pop((gate, place))
+        self._allowed = {}
+        return self
+
+    def refuse(self, gate: str, qubits: Sequence[int], reason: str) -> NoiseModel:
+        """Refuse a gate whose noise is not known, until a rule is added for it.
+
+        Args:
+            gate: Of the gate table.
+            qubits: On which it acts, in order.
+            reason: What the message says after the gate and its qubits.
+
+        Raises:
+            ValueError: Unknown gate, or qubits on which it cannot act.
+        """
+        place = distinct_qubits("qubits", qubits, self.num_qubits)
+        if len(place) != GATES[gate_index(gate)].num_qubits:
+            raise ValueError(must("qubits", f"be those of gate {gate!r}", place))
+        self._refused[gate, place] = reason
+        self._allowed = {}
         return self
 
     def add_idle(self, channel: Channel, qubit: int | None = None) -> NoiseModel:
@@ -84,26 +138,28 @@ class NoiseModel:
             channel: A one-qubit channel, for one moment.
             qubit: The qubit that idles; ``None`` for all.
         """
+        self.add(channel, ["id"], None if qubit is None else (qubit,))
         self._has_idle = True
-        return self.add(channel, ["id"], None if qubit is None else (qubit,))
+        return self
 
     def add_readout(self, p01: float, p10: float | None = None, qubits: Sequence[int] | None = None) -> NoiseModel:
         """Append a readout error: read 1 where 0 was with ``p01``, 0 where 1 was with ``p10`` (default ``p01``).
 
-        It acts on each measured Pauli term after its change of basis, so X and Y terms feel it like Z terms.
+        It acts on each measured Pauli term after its change of basis, so X and Y terms feel it like Z terms. Several
+        errors of one qubit act in the order added: the second misreads what the first has left.
 
         Raises:
-            ValueError: A probability outside [0, 1].
+            ValueError: A probability outside [0, 1], or something that is no list of qubits.
         """
         flips = (probability("p01", p01), probability("p10", p01 if p10 is None else p10))
-        self._readout.append((*flips, None if qubits is None else frozenset(qubits)))
+        where = None if qubits is None else frozenset(distinct_qubits("qubits", qubits, self.num_qubits))
+        self._readout.append((*flips, where))
         return self
 
     @classmethod
     def depolarizing(cls, p1: float = 0.0, p2: float = 0.0) -> NoiseModel:
         """Return depolarising noise: ``p1`` after every one-qubit gate, two-qubit ``p2`` after every two-qubit gate."""
-        probability("p1", p1)
-        probability("p2", p2)
+        p1, p2 = probability("p1", p1), probability("p2", p2)
         model = cls()
         if p1 > 0:
             model.add(depolarizing(p1), ONE_QUBIT_GATES)
@@ -133,7 +189,7 @@ class NoiseModel:
         """
         model = cls()
         for (name, qubits), ptm in ptms.items():
-            gate, matrix = GATES[gate_index(name)], np.asarray(ptm, dtype=np.float64)
+            gate, matrix = GATES[gate_index(name)], real_array(f"ptms[{name!r}, {qubits}]", ptm)
             if len(qubits) != gate.num_qubits or matrix.shape != (4**gate.num_qubits,) * 2:
                 size = 4**gate.num_qubits
                 raise ValueError(must(f"ptms[{name!r}, {qubits}]", f"have shape ({size}, {size})", matrix.shape))
@@ -207,27 +263,62 @@ class NoiseModel:
         """Whether qubits are noisy where no gate acts on them."""
         return self._has_idle
 
-    def check_couplings(self, tables: Table, num_qubits: int) -> None:
-        """Raise ``ValueError`` if a two-qubit gate of ``tables`` ``(..., 4)`` is off the couplings."""
-        if self.couplings is None:
+    @property
+    def is_restricted(self) -> bool:
+        """Whether some circuits are refused: for their size, their two-qubit gates, or gates of unknown noise."""
+        return self.num_qubits is not None or self._couplings is not None or bool(self._refused)
+
+    def check(self, tables: Table, num_qubits: int) -> None:
+        """Raise ``ValueError`` for a gate that the model refuses.
+
+        Args:
+            tables: Rows of circuits, ``(..., 4)``.
+            num_qubits: Of the register, which may not be larger than that of a device.
+        """
+        if self.num_qubits is not None and num_qubits > self.num_qubits:
+            raise ValueError(must("circuit", f"have at most the noise model's {self.num_qubits} qubits", num_qubits))
+        if self._couplings is None and not self._refused:
             return
-        is_allowed = np.zeros((num_qubits, num_qubits + 1), dtype=np.bool_)
-        is_allowed[:, -1] = True  # no second qubit
-        inside = [pair for pair in self.couplings if max(pair) < num_qubits]
-        is_allowed[tuple(np.array(inside, dtype=np.int64).reshape(-1, 2).T)] = True
-        allowed = is_allowed[tables[..., 1], tables[..., 2]]
+        allowed = self._allowed_on(num_qubits)[tables[..., 0], tables[..., 1], tables[..., 2] + 1]
         if not allowed.all():
             gate, first, second, _ = tables[~allowed][0].tolist()
-            known, given = sorted(self.couplings), f"{GATES[gate].name} on {(first, second)}"
-            raise ValueError(must("circuit", f"use the noise model's couplings {known}", given))
+            self._require(GATES[gate].name, (first,) if second < 0 else (first, second))
+
+    def _allowed_on(self, num_qubits: int) -> NDArray[np.bool_]:
+        """Return which gates are allowed by gate, first qubit and second qubit + 1, which is 0 if there is none."""
+        if num_qubits not in self._allowed:
+            places = [*((q,) for q in range(num_qubits)), *permutations(range(num_qubits), 2)]
+            allowed = np.zeros((len(GATES), num_qubits, num_qubits + 1), dtype=np.bool_)
+            for row, gate in enumerate(GATES):
+                for place in places:
+                    if len(place) == gate.num_qubits:
+                        is_allowed = self.reason_against(gate.name, place) is None
+                        allowed[row, place[0], place[1] + 1 if len(place) == 2 else 0] = is_allowed
+            self._allowed[num_qubits] = allowed
+        return self._allowed[num_qubits]
+
+    def reason_against(self, gate: str, qubits: tuple[int, ...]) -> str | None:
+        """Return what a circuit must do that has this gate on these qubits; ``None`` if the gate is allowed."""
+        if self.num_qubits is not None and max(qubits) >= self.num_qubits:
+            return f"use the noise model's {self.num_qubits} qubits"
+        if (gate, qubits) in self._refused:
+            return f"use gates whose noise is known ({self._refused[gate, qubits]})"
+        if len(qubits) == 2 and self._couplings is not None and qubits not in self._couplings:
+            return f"use the noise model's couplings {sorted(self._couplings)}"
+        return None
+
+    def _require(self, gate: str, qubits: tuple[int, ...]) -> None:
+        reason = self.reason_against(gate, qubits)
+        if reason is not None:
+            raise ValueError(must("circuit", reason, f"{gate} on {qubits}"))
 
     def scheduled(self, circuit: Circuit) -> Circuit:
         """Return the circuit as it runs: with ``id`` on idle qubits where these are noisy.
 
         Raises:
-            ValueError: A two-qubit gate off the couplings.
+            ValueError: A gate that the model refuses, see :meth:`check`.
         """
-        self.check_couplings(circuit.table, circuit.num_qubits)
+        self.check(circuit.table, circuit.num_qubits)
         if not self.has_idle_noise:
             return circuit
         angles = circuit.angles
@@ -249,7 +340,12 @@ class NoiseModel:
         return result
 
     def channels(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:
-        """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on."""
+        """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on.
+
+        Raises:
+            ValueError: The model refuses the gate there: its noise is not known.
+        """
+        self._require(gate, qubits)
         found: list[tuple[Channel, tuple[int, ...]]] = []
         for channel, names, where, except_on in self._rules:
             if gate not in names or where not in (None, qubits) or qubits in except_on:
@@ -261,7 +357,11 @@ class NoiseModel:
         return found
 
     def transfer_matrix(self, gate: str, qubits: tuple[int, ...]) -> NDArray[np.float64]:
-        """Return all noise after ``gate`` as one Pauli transfer matrix, ``(4, 4)`` or ``(16, 16)``."""
+        """Return all noise after ``gate`` as one Pauli transfer matrix, ``(4, 4)`` or ``(16, 16)``.
+
+        Raises:
+            ValueError: As for :meth:`channels`.
+        """
         total: NDArray[np.float64] = np.eye(4 ** len(qubits))
         for channel, places in self.channels(gate, qubits):
             wide = channel.ptm
@@ -286,11 +386,12 @@ class NoiseModel:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """Expand every term by its misreadings: masks, factors, and which term each comes from.
 
-        A letter ``P`` on a qubit with confusions ``p01``, ``p10`` reads ``(1 - p01 - p10) P + (p10 - p01)``.
+        A letter ``P`` on a qubit with confusions ``p01``, ``p10`` reads ``(1 - p01 - p10) P + (p10 - p01)``. What is
+        read last is replaced first: letters stand for what is read, and in the end for the state.
         """
         x, z, factors = observable.x, observable.z, np.ones(len(observable))
         source = np.arange(len(observable))
-        for p01, p10, where in self._readout:
+        for p01, p10, where in reversed(self._readout):
             for qubit in range(observable.num_qubits):
                 if where is not None and qubit not in where:
                     continue

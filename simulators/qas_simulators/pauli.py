@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_simulators.checks import real_array, real_number, whole_numbers
 from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
 
 _DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
+NEGLIGIBLE = 1e-12  # part of an operator's largest coefficient that is rounding
+_ORDINARY = 0.5, 1024.0  # norms for which the cut-offs of optimisers and of Lanczos are made
 
 
 class GroupedPauliSum(NamedTuple):
@@ -35,8 +38,7 @@ class PauliSum:
 
     Raises:
         ValueError: No terms, labels of different lengths or with letters other than I, X, Y, Z, or a coefficient that
-            is
-            not a finite real number.
+            is not a finite real number.
 
     Examples:
         >>> h = PauliSum({"ZZ": -1.0, "XI": -0.5, "IX": -0.5})
@@ -50,33 +52,57 @@ class PauliSum:
         lengths = {len(label) for label in terms}
         if len(lengths) != 1 or not 1 <= (num_qubits := lengths.pop()) <= MAX_QUBITS:
             raise ValueError(must("terms", f"have labels of one length, 1 to {MAX_QUBITS}", list(terms)[:4]))
-        masks = []
+        masks, coefficients = [], []
         for label, coefficient in terms.items():
             if set(label) - set("IXYZ"):
                 raise ValueError(must("terms", "have labels of the letters I, X, Y, Z", label))
-            if isinstance(coefficient, complex) and coefficient.imag != 0:
-                raise ValueError(must("terms", f"have real coefficients, also at {label!r}", coefficient))
             masks.append(_masks_of(label))
+            coefficients.append(real_number(f"terms[{label!r}]", coefficient))
         x, z = np.array(masks, dtype=np.int64).T
-        self._set(num_qubits, x, z, np.array([complex(c).real for c in terms.values()], dtype=np.float64))
+        self._set(num_qubits, x, z, np.array(coefficients, dtype=np.float64))
 
     @classmethod
     def from_masks(cls, num_qubits: int, x: ArrayLike, z: ArrayLike, coefficients: ArrayLike) -> PauliSum:
-        """Build from bit masks ``x``, ``z`` and coefficients, shapes ``(num_terms,)``; equal strings add up."""
+        """Build from bit masks and coefficients; equal strings add up.
+
+        Args:
+            num_qubits: 1 to 30.
+            x: Masks of the bits that the strings flip, integers ``(num_terms,)``.
+            z: Masks of the bits whose signs they read, integers ``(num_terms,)``.
+            coefficients: Real numbers ``(num_terms,)``.
+
+        Raises:
+            ValueError: Another shape, no terms, a mask that is not an integer or outside the register, or a coefficient
+                that is not a finite real number.
+        """
+        size = 1 << _checked_size(num_qubits)
+        masks = whole_numbers("x", x, size), whole_numbers("z", z, size)
+        values = real_array("coefficients", coefficients)
+        shapes = {masks[0].shape, masks[1].shape, values.shape}
+        if len(shapes) != 1 or values.size == 0:
+            raise ValueError(must("x, z and coefficients", "have one length, at least 1", sorted(shapes)))
         result = cls.__new__(cls)
-        result._set(num_qubits, np.asarray(x, np.int64), np.asarray(z, np.int64), np.asarray(coefficients, np.float64))
+        result._set(num_qubits, *masks, values)
         return result
 
     @classmethod
-    def from_indices(cls, num_qubits: int, indices: NDArray[np.int64], vector: NDArray[np.float64]) -> PauliSum:
-        """Build from the entries ``vector[indices]`` of a Pauli vector ``(4**n,)``; without any, from the identity."""
+    def from_indices(cls, num_qubits: int, indices: ArrayLike, vector: ArrayLike) -> PauliSum:
+        """Build from the entries ``vector[indices]`` of a Pauli vector ``(4**n,)``; without any, from the identity.
+
+        Raises:
+            ValueError: A vector of another length, or indices that are not integers or outside the vector.
+        """
+        values = real_array("vector", vector)
+        if values.shape != (4 ** _checked_size(num_qubits),):
+            raise ValueError(must("vector", f"have shape ({4**num_qubits},)", values.shape))
+        indices = whole_numbers("indices", indices, len(values))
         indices = indices if len(indices) else np.zeros(1, dtype=np.int64)
         x, z = np.zeros_like(indices), np.zeros_like(indices)
         for qubit in range(num_qubits):
             digit = (indices >> 2 * qubit) & 3
             x |= ((digit == 1) | (digit == 2)).astype(np.int64) << qubit
             z |= (digit >= 2).astype(np.int64) << qubit
-        return cls.from_masks(num_qubits, x, z, vector[indices])
+        return cls.from_masks(num_qubits, x, z, values[indices])
 
     def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
         if not np.isfinite(c).all():
@@ -90,13 +116,18 @@ class PauliSum:
         )
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
+        self._in_unit: tuple[float, PauliSum | None] | None = None
 
     @classmethod
-    def from_matrix(cls, matrix: ArrayLike, tolerance: float = 1e-12) -> PauliSum:
-        """Decompose a Hermitian matrix ``(2**n, 2**n)``; coefficients up to ``tolerance`` in magnitude are dropped.
+    def from_matrix(cls, matrix: ArrayLike, tolerance: float = NEGLIGIBLE) -> PauliSum:
+        """Decompose a Hermitian matrix ``(2**n, 2**n)``.
 
         The strings that flip the bits ``x`` live on the entries ``matrix[i ^ x, i]``; a Walsh-Hadamard transform over
         ``i`` separates their ``z`` masks, so the cost is ``n 4**n``.
+
+        Args:
+            matrix: Hermitian up to 1e-8 of its largest entry.
+            tolerance: Coefficients up to this part of the largest are dropped.
 
         Raises:
             ValueError: Not square of a power of two, not finite, or not Hermitian.
@@ -108,17 +139,26 @@ class PauliSum:
             raise ValueError(must("matrix", "have shape (2**n, 2**n) with n >= 1", array.shape))
         if not np.isfinite(array).all():
             raise ValueError(must("matrix", "be finite", "an array with NaN or infinity"))
-        if not np.allclose(array, array.conj().T, atol=1e-8):
+        if not np.allclose(array, array.conj().T, atol=1e-8 * np.abs(array).max()):
             raise ValueError(must("matrix", "be Hermitian", f"off by {np.abs(array - array.conj().T).max():.3g}"))
         index = np.arange(size)
         flips = index[:, None]
         signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)
         signed = walsh_hadamard(signed, num_qubits)
         coefficients = (signed * (-1j) ** _popcount(flips & index) / size).real
-        x, z = np.nonzero(np.abs(coefficients) > tolerance)
-        if len(x) == 0:
-            x, z = np.array([0]), np.array([0])
-        return cls.from_masks(num_qubits, x, z, coefficients[x, z])
+        x, z = np.nonzero(np.ones_like(coefficients))
+        return cls.from_masks(num_qubits, x, z, coefficients.ravel()).without_small(tolerance)
+
+    def without_small(self, tolerance: float = NEGLIGIBLE) -> PauliSum:
+        """Return the operator without terms of at most ``tolerance`` times the largest coefficient in magnitude.
+
+        If nothing is left, which is so only where all coefficients are 0, the identity keeps its place.
+        """
+        magnitudes = np.abs(self.coefficients)
+        kept = magnitudes > tolerance * magnitudes.max()
+        if not kept.any():
+            return PauliSum({"I" * self.num_qubits: 0.0})
+        return PauliSum.from_masks(self.num_qubits, self.x[kept], self.z[kept], self.coefficients[kept])
 
     @classmethod
     def from_qiskit(cls, operator: SparsePauliOp) -> PauliSum:
@@ -170,13 +210,17 @@ class PauliSum:
     __hash__ = None  # type: ignore[assignment]
 
     def __add__(self, other: PauliSum) -> PauliSum:
+        if not isinstance(other, PauliSum):
+            return NotImplemented
         if other.num_qubits != self.num_qubits:
             raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
         x, z = np.concatenate([self.x, other.x]), np.concatenate([self.z, other.z])
         return PauliSum.from_masks(self.num_qubits, x, z, np.concatenate([self.coefficients, other.coefficients]))
 
     def __mul__(self, factor: float) -> PauliSum:
-        return PauliSum.from_masks(self.num_qubits, self.x, self.z, factor * self.coefficients)
+        if isinstance(factor, PauliSum):
+            return NotImplemented
+        return PauliSum.from_masks(self.num_qubits, self.x, self.z, real_number("factor", factor) * self.coefficients)
 
     __rmul__ = __mul__
 
@@ -220,12 +264,30 @@ class PauliSum:
         from scipy.sparse.linalg import LinearOperator, eigsh
 
         size = 1 << self.num_qubits
-        operator = LinearOperator((size, size), matvec=self.apply, dtype=np.complex128)
+        ordinary, unit = self.in_unit()
+        operator = LinearOperator((size, size), matvec=ordinary.apply, dtype=np.complex128)
         start = np.random.default_rng(0).normal(size=size)  # Lanczos must not start orthogonal to the ground state
         lowest: NDArray[np.float64] = np.sort(
             eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False)
         )
-        return lowest
+        return unit * lowest
+
+    def in_unit(self) -> tuple[PauliSum, float]:
+        """Return the operator in a unit in which its size is ordinary, and that unit; itself and 1 if it is already.
+
+        Numerical methods stop at absolute cut-offs. Operators whose coefficients, the identity's aside, sum up to less
+        than 0.5 or more than 1024 in magnitude are divided by a power of two, which loses no digit, so that they sum up
+        to at least 1 and less than 2.
+        """
+        if self._in_unit is None:
+            norm = float(np.abs(self.coefficients[(self.x | self.z) != 0]).sum())
+            is_ordinary = norm == 0.0 or _ORDINARY[0] <= norm <= _ORDINARY[1]
+            power = 0 if is_ordinary else int(np.frexp(norm)[1]) - 1
+            scaled = np.ldexp(self.coefficients, -power)
+            ordinary = None if is_ordinary else PauliSum.from_masks(self.num_qubits, self.x, self.z, scaled)
+            self._in_unit = float(np.ldexp(1.0, power)), ordinary
+        unit, ordinary = self._in_unit
+        return self if ordinary is None else ordinary, unit
 
     def ground_energy(self) -> float:
         """Return the lowest eigenvalue."""
@@ -265,6 +327,13 @@ def walsh_hadamard(rows: NDArray[np.complex128], num_qubits: int) -> NDArray[np.
         low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
         rows = np.stack([low, high], axis=2).reshape(count, -1)
     return rows
+
+
+def _checked_size(num_qubits: int) -> int:
+    is_integer = isinstance(num_qubits, int | np.integer) and not isinstance(num_qubits, bool)
+    if not is_integer or not 1 <= num_qubits <= MAX_QUBITS:
+        raise ValueError(must("num_qubits", f"be an integer from 1 to {MAX_QUBITS}", num_qubits))
+    return int(num_qubits)
 
 
 def _masks_of(label: str) -> tuple[int, int]:

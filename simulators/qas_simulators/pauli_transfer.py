@@ -6,8 +6,9 @@ import numpy as np
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.errors import must
 from qas_simulators.noise import NoiseModel
-from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli import NEGLIGIBLE, PauliSum
 from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, links_of, pulled_back
 from qas_simulators.simulator import Simulator
 
@@ -36,6 +37,8 @@ class PauliTransferSimulator(Simulator):
         num_threads: int = 1,
     ) -> None:
         super().__init__(shots, seed, num_threads)
+        if noise is not None and not isinstance(noise, NoiseModel):
+            raise ValueError(must("noise", "be a NoiseModel or None", noise))
         self.noise = noise if noise is not None else NoiseModel()
         self._tables: dict[int, NoiseTables] = {}
         self._measured: tuple[PauliSum, PauliSum] | None = None  # the last observable, without and with readout errors
@@ -52,7 +55,8 @@ class PauliTransferSimulator(Simulator):
     def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
         if self.noise.has_idle_noise:  # adds gates of its own to every circuit
             return None
-        self.noise.check_couplings(batch.tables, batch.num_qubits)
+        if self.noise.is_restricted:
+            self.noise.check(batch.rows(), batch.num_qubits)
         return self._tables_for(batch.num_qubits).program(batch.tables, self._as_measured(observable))
 
     def _as_measured(self, observable: PauliSum) -> PauliSum:
@@ -77,14 +81,15 @@ class PauliTransferSimulator(Simulator):
             self._tables[num_qubits] = NoiseTables(self.noise, max(num_qubits, 2))
         return self._tables[num_qubits]
 
-    def heisenberg(self, circuit: Circuit, observable: PauliSum, tolerance: float = 1e-12) -> PauliSum:
+    def heisenberg(self, circuit: Circuit, observable: PauliSum, tolerance: float = NEGLIGIBLE) -> PauliSum:
         """Return the observable pulled back through the noisy circuit, readout errors included.
 
-        Its expectation in ``|0...0>`` is that of ``observable`` after the circuit; coefficients up to ``tolerance`` in
-        magnitude are dropped.
+        Its expectation in ``|0...0>`` is that of ``observable`` after the circuit; coefficients up to ``tolerance``
+        times the observable's largest are dropped.
         """
         coefficients = pulled_back(self.program(circuit, observable), circuit.params)[: 4**circuit.num_qubits]
-        return PauliSum.from_indices(circuit.num_qubits, np.flatnonzero(np.abs(coefficients) > tolerance), coefficients)
+        cutoff = tolerance * np.abs(observable.coefficients).max()
+        return PauliSum.from_indices(circuit.num_qubits, np.flatnonzero(np.abs(coefficients) > cutoff), coefficients)
 
     def pauli_vector(self, circuit: Circuit) -> FloatArray:
         """Return ``Tr(P rho)`` for every Pauli string, shape ``(4**n,)``; see the conventions for the order."""

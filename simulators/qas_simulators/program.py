@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit, Table
-from qas_simulators.gates import GATES
+from qas_simulators.gates import GATES, Gate
 from qas_simulators.kernels import entries, lanes, pauli_plan, statevector
 from qas_simulators.kernels.compile import cache_directory as cache_directory
 from qas_simulators.noise import NoiseModel
@@ -37,12 +37,15 @@ Links = tuple[NDArray[np.int64], FloatArray, FloatArray]
 """Source, factor and offset of every rotation; empty where every rotation is a parameter of its own."""
 
 _UNLINKED: Final[Links] = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+_UNUSED: Final[Links] = np.full(1, -1, dtype=np.int64), np.zeros(1), np.zeros(1)  # parameters that turn no gate
 
 
 def links_of(circuit: Circuit) -> Links:
     """Return a circuit's links as the kernels read them."""
-    if not circuit.is_linked or circuit.num_rotations == 0:
+    if not circuit.is_linked or circuit.num_params + circuit.num_rotations == 0:
         return _UNLINKED
+    if circuit.num_rotations == 0:
+        return _UNUSED
     sources, factors, offsets = zip(*circuit.links, strict=True)
     return np.array(sources, dtype=np.int64), np.array(factors), np.array(offsets)
 
@@ -119,7 +122,7 @@ class NoiseTables:
         self.kinds[row] = pauli_plan.FIXED1 if gate.axis is None else _ROTATIONS[gate.axis]
         bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
         for qubit in range(num_qubits):
-            self.channels[row, qubit, 0] = _row_of(noise.transfer_matrix(gate.name, (qubit,)) @ bare, self._rows1)
+            self.channels[row, qubit, 0] = _row_of(_noise_after(gate, (qubit,), noise) @ bare, self._rows1)
 
     def _add_two_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
@@ -128,7 +131,7 @@ class NoiseTables:
         pairs = list(permutations(range(num_qubits), 2))
         whole, rest, shifts = {}, {}, {}
         for pair in pairs:
-            total = noise.transfer_matrix(gate.name, pair)
+            total = _noise_after(gate, pair, noise)
             shifts[pair] = total[3, 0], total[12, 0]
             whole[pair] = total @ bare
             rest[pair] = np.kron(_shift(-shifts[pair][1]), _shift(-shifts[pair][0])) @ whole[pair]
@@ -244,6 +247,13 @@ class Swaps:
             for digit, stays in ((first, True), (first, False), (second, True), (second, False)):
                 quarters.append(np.where((moves[digit] == 0) == stays, ways[:, entries[digit]], 0.0))
             self.pair_factors[row, low, :, number] = np.concatenate(quarters, axis=1)
+
+
+def _noise_after(gate: Gate, qubits: tuple[int, ...], noise: NoiseModel) -> FloatArray:
+    """Return the noise of a gate; nothing where it is refused, since no circuit with it comes as far as this."""
+    if noise.reason_against(gate.name, qubits) is not None:
+        return np.eye(4 ** len(qubits))
+    return noise.transfer_matrix(gate.name, qubits)
 
 
 def _shift(amount: float) -> FloatArray:

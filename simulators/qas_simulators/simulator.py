@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
@@ -151,7 +152,7 @@ class Simulator(ABC):
         """
         self.require_exact("gradients")
         batch = self._batch(circuit, params_batch)
-        gradients = np.empty_like(batch)
+        gradients = np.zeros_like(batch)
         energies = evaluate(self.program(circuit, observable), batch, gradients, self.num_threads)
         return energies, gradients
 
@@ -162,7 +163,7 @@ class Simulator(ABC):
 
     @staticmethod
     def _batch(circuit: Circuit, params_batch: ArrayLike) -> FloatArray:
-        batch = np.ascontiguousarray(params_batch, dtype=np.float64)
+        batch = np.ascontiguousarray(real_array("params_batch", params_batch))
         if batch.ndim != 2 or batch.shape[1] != circuit.num_params or not np.isfinite(batch).all():
             raise ValueError(must("params_batch", f"be finite with shape (B, {circuit.num_params})", batch.shape))
         return batch
@@ -171,30 +172,32 @@ class Simulator(ABC):
     def _params(circuit: Circuit, params: ArrayLike | None) -> FloatArray:
         if params is None:
             return circuit.params
-        values = np.ascontiguousarray(params, dtype=np.float64)
+        values = np.ascontiguousarray(real_array("params", params))
         if values.shape != (circuit.num_params,) or not np.isfinite(values).all():
             raise ValueError(must("params", f"be finite with shape ({circuit.num_params},)", values.tolist()))
         return values
 
 
 class Objective:
-    """The energy of one circuit as a function of its angles, as the simulator would measure it."""
+    """The energy of one circuit as a function of its angles, as the simulator would measure it.
+
+    Inside, energies are in the observable's own unit (:meth:`PauliSum.in_unit`), because sweeps have cut-offs.
+    """
 
     def __init__(self, simulator: Simulator, circuit: Circuit, observable: PauliSum) -> None:
         self._simulator = simulator
         self._circuit = circuit
-        self._observable = observable
-        self._program = simulator.program(circuit, observable)
+        self._observable, self._unit = observable.in_unit()
+        self._program = simulator.program(circuit, self._observable)
 
     def energies(self, params_batch: FloatArray, shots: int | None = None) -> FloatArray:
         """Return the energies ``(B,)`` of trusted angles ``(B, num_params)``; ``shots`` replaces the simulator's."""
-        exact = self._exact(params_batch)
+        energies = self._exact(params_batch)
         shots = self._simulator.shots if shots is None else shots
-        if shots is None:
-            return exact
-        deviations = np.array([self._deviation(params) for params in params_batch])
-        noisy: FloatArray = exact + deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(exact))
-        return noisy
+        if shots is not None:
+            deviations = np.array([self._deviation(params) for params in params_batch])
+            energies += deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(energies))
+        return self._unit * energies
 
     def sweep(self, params: FloatArray, energy: float) -> float:
         """Move each angle to the minimum of its sinusoid, in place, one after the other; return the energy there.
@@ -207,15 +210,16 @@ class Objective:
         if self._simulator.shots is None:
             energy = sweep(self._program, params)
         else:
+            energy /= self._unit
             for k in range(len(params)):
                 energy = self._turn(params, k, energy)
         params -= 2 * np.pi * np.floor(0.5 * params / np.pi + 0.5)
-        return energy
+        return self._unit * energy
 
     def _turn(self, params: FloatArray, k: int, energy: float) -> float:
         pair = np.tile(params, (2, 1))
         pair[:, k] += [0.5 * np.pi, -0.5 * np.pi]
-        up, down = self.energies(pair)
+        up, down = self.energies(pair) / self._unit
         turn, energy = turn_to_minimum(energy, up, down)
         params[k] += turn
         return float(energy)

@@ -245,6 +245,32 @@ def test_odd_linked_circuits() -> None:
     np.testing.assert_allclose(np.cos(results[0].params - results[1].params), 1.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("num_threads", [1, 2])
+@pytest.mark.parametrize("kind", [StatevectorSimulator, PauliTransferSimulator])
+def test_parameters_of_no_rotation_have_no_slope(kind: Any, num_threads: int) -> None:
+    """Exactly 0, whatever is in memory: without any rotation, beside constant ones, and beside one of their own."""
+    only_fixed = Circuit(2).h(0).cx(0, 1)
+    constant = Circuit(2).h(0)
+    beside = Circuit(2).ry(0.3, 0)
+    for circuit in (only_fixed, constant, beside):
+        circuit.append_param(0.1)
+        circuit.append_param(0.2)
+    constant.append_linked(gate_index("rx"), 1, -1, Link(-1, 0.0, 0.4))
+    zz, simulator = PauliSum({"ZZ": 1.0, "IX": 0.5}), kind(num_threads=num_threads)
+    for circuit, expected in [(only_fixed, [0.0, 0.0]), (constant, [0.0, 0.0]), (beside, [None, 0.0, 0.0])]:
+        for _ in range(5):
+            dirty = [np.full(circuit.num_params, 7.0) for _ in range(100)]  # memory that is given back full
+            del dirty
+            _, gradient = simulator.expectation_and_gradient(circuit, zz)
+            _, gradients = simulator.expectations_and_gradients(circuit, zz, np.tile(circuit.params, (300, 1)))
+            for slope, rows, exact in zip(gradient, gradients.T, expected, strict=True):
+                assert exact is None or (slope == exact and not rows.any())
+        result = ScanLBFGS(scan_all=True).minimize(simulator, circuit, zz)
+        np.testing.assert_array_equal(result.params[-2:], [0.1, 0.2])
+        assert result.energy <= simulator.expectation(circuit, zz) + 1e-12
+    assert ScanLBFGS().minimize(simulator, only_fixed, zz, 2).energy == pytest.approx(1.0, abs=1e-12)  # <ZZ> of Bell
+
+
 X = {"what": "x", "qubits": [0]}
 
 

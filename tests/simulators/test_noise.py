@@ -87,6 +87,41 @@ def test_readout_error_equals_counting_misread_bits() -> None:
     assert simulator.expectation(Circuit(2).h(0).cx(0, 1), PauliSum({"ZZ": 1.0})) == pytest.approx(expected, abs=1e-14)
 
 
+def test_readout_errors_act_in_the_order_added() -> None:
+    """On |0>: half of all 0 are read as 1, then half of these 1 as 0: p(1) = 1/4. The other way round p(1) = 1/2."""
+    z = PauliSum({"Z": 1.0})
+    for noise, expected in [
+        (NoiseModel().add_readout(0.5, 0.0).add_readout(0.0, 0.5), 0.5),
+        (NoiseModel().add_readout(0.0, 0.5).add_readout(0.5, 0.0), 0.0),
+    ]:
+        simulator = PauliTransferSimulator(noise)
+        assert simulator.expectation(Circuit(1), z) == expected
+        assert simulator.term_means(Circuit(1), z).tolist() == [expected]
+        assert simulator.heisenberg(Circuit(1), z).basis_energies()[0] == expected
+
+
+def test_several_readout_errors_are_products_of_confusion_matrices() -> None:
+    """Two qubits, three errors, one of them on qubit 1 alone; energy, gradient, and the operator pulled back."""
+    rules = [(0.3, 0.05, None), (0.02, 0.4, [1]), (0.25, 0.1, None)]
+    noise, confusions = NoiseModel(), [np.eye(2), np.eye(2)]
+    for p01, p10, where in rules:
+        noise.add_readout(p01, p10, where)
+        for qubit in (0, 1) if where is None else where:
+            confusions[qubit] = np.array([[1 - p01, p10], [p01, 1 - p10]]) @ confusions[qubit]  # [read, true]
+    observable = PauliSum({"IZ": 0.5, "ZI": -1.0, "ZZ": 2.0})
+
+    def expected(angle: float) -> float:  # RY on qubit 0, then CX
+        true = np.array([np.cos(angle / 2) ** 2, 0, 0, np.sin(angle / 2) ** 2])
+        return float(observable.basis_energies() @ np.kron(confusions[1], confusions[0]) @ true)
+
+    simulator, circuit = PauliTransferSimulator(noise), Circuit(2).ry(0.7, 0).cx(0, 1)
+    energy, gradient = simulator.expectation_and_gradient(circuit, observable)
+    assert energy == pytest.approx(expected(0.7), abs=1e-14)
+    assert gradient[0] == pytest.approx((expected(0.7 + np.pi / 2) - expected(0.7 - np.pi / 2)) / 2, abs=1e-14)
+    assert simulator.term_means(circuit, observable) @ observable.coefficients == pytest.approx(energy, abs=1e-14)
+    assert simulator.heisenberg(circuit, observable).basis_energies()[0] == pytest.approx(energy, abs=1e-14)
+
+
 def test_closed_forms() -> None:
     np.testing.assert_allclose(phase_damping(0.36).ptm, np.diag([1, 0.8, 0.8, 1]), atol=1e-14)
     np.testing.assert_allclose(depolarizing(0.1).ptm, np.diag([1, 0.9, 0.9, 0.9]), atol=1e-14)

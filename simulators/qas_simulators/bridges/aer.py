@@ -192,7 +192,7 @@ class AerSimulator(Simulator):
         twin = _at(self.noise.scheduled(circuit), params)
         twin.save_density_matrix()
         rho = DensityMatrix(self.run([twin], circuit.num_qubits).data(0)["density_matrix"])
-        vector = PauliSum.from_matrix(rho.data, tolerance=0.0) * 2**circuit.num_qubits
+        vector = PauliSum.from_matrix(rho.data, 0.0) * 2**circuit.num_qubits
         full = np.zeros(4**circuit.num_qubits)
         full[vector.pauli_indices()] = vector.coefficients
         return self.noise.term_means(observable, full)
@@ -206,15 +206,16 @@ class _AerObjective(Objective):
     def __init__(self, simulator: AerSimulator, circuit: Circuit, observable: PauliSum) -> None:
         self._simulator = simulator
         self._circuit = circuit
-        self._observable = observable
+        self._observable, self._unit = observable.in_unit()
         self._scheduled = simulator.noise.scheduled(circuit)
-        self._measured = pauli_sum_to_qiskit(simulator.noise.measured(observable))
+        self._measured = pauli_sum_to_qiskit(simulator.noise.measured(self._observable))
 
     def sweep(self, params: FloatArray, energy: float) -> float:
         """Move each angle to the minimum of its sinusoid by energies."""
+        energy /= self._unit
         for k in range(len(params)):
             energy = self._turn(params, k, energy)
-        return energy
+        return self._unit * energy
 
     def _exact(self, params_batch: FloatArray) -> FloatArray:
         twins = []

@@ -7,7 +7,7 @@ import numpy as np
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
 from qas_simulators.gates import GATE_INDEX
-from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli import NEGLIGIBLE, PauliSum
 
 with needs_extra("qiskit"):
     from qiskit import QuantumCircuit
@@ -50,13 +50,15 @@ def pauli_sum_to_qiskit(observable: PauliSum) -> SparsePauliOp:
 
 
 def pauli_sum_from_qiskit(operator: SparsePauliOp) -> PauliSum:
-    """Return the operator with its labels unchanged.
+    """Return the operator with its labels unchanged; equal strings add up.
 
     Raises:
-        ValueError: A coefficient is not real.
+        ValueError: A coefficient is not real, up to 1e-12 of the largest.
     """
-    operator = operator.simplify()
     coefficients = np.asarray(operator.coeffs, dtype=np.complex128)
-    if np.abs(coefficients.imag).max() > 1e-12:
-        raise ValueError(must("operator", "have real coefficients", coefficients[np.abs(coefficients.imag).argmax()]))
-    return PauliSum(dict(zip(operator.paulis.to_labels(), coefficients.real.tolist(), strict=True)))
+    imaginary = np.abs(coefficients.imag)
+    if not imaginary.max() <= NEGLIGIBLE * np.abs(coefficients).max():
+        raise ValueError(must("operator", "have real coefficients", coefficients[imaginary.argmax()]))
+    bits = np.int64(1) << np.arange(operator.num_qubits)
+    x, z = operator.paulis.x @ bits, operator.paulis.z @ bits
+    return PauliSum.from_masks(operator.num_qubits, x, z, coefficients.real).without_small()

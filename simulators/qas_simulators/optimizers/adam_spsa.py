@@ -67,9 +67,10 @@ class AdamSPSA:
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`; new angles get no treatment of their own."""
+        observable, unit = observable.in_unit()
         measured, params = simulator.objective(circuit, observable), circuit.params
         if len(params) == 0:
-            return OptimizationResult(float(measured.energies(params[None, :])[0]), params, 1, 0)
+            return OptimizationResult(unit * float(measured.energies(params[None, :])[0]), params, 1, 0)
         first, second = np.zeros_like(params), np.zeros_like(params)
         best_energy, best, evaluations, k = np.inf, params, 0, 0
         for stage, count in enumerate(self.iterations):
@@ -89,7 +90,7 @@ class AdamSPSA:
                 if energy < best_energy:
                     best_energy, best = energy, params.copy()
             params = best
-        return OptimizationResult(best_energy, best, evaluations, 0)
+        return OptimizationResult(unit * best_energy, best, evaluations, 0)
 
     def _move(self, estimate: np.ndarray, first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
         """Return the step of iteration ``k`` and update the moments in place."""

@@ -42,13 +42,14 @@ class Cobyla:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`; new angles get no treatment of their own."""
         import nlopt
 
+        observable, unit = observable.in_unit()
         measured, start = simulator.objective(circuit, observable), circuit.params
 
         def energy_at(params: FloatArray) -> float:
             return float(measured.energies(params[None, :])[0])
 
         if len(start) == 0:
-            return OptimizationResult(energy_at(start), start, 1, 0)
+            return OptimizationResult(unit * energy_at(start), start, 1, 0)
         best_energy, best_params, evaluations = np.inf, start, 0
 
         def objective(params: FloatArray, _gradient: FloatArray) -> float:
@@ -67,4 +68,4 @@ class Cobyla:
         search.set_maxeval(self.max_evaluations)
         with suppress(nlopt.RoundoffLimited):  # the best point seen is still the answer
             search.optimize(start)
-        return OptimizationResult(best_energy, best_params, evaluations, 0)
+        return OptimizationResult(unit * best_energy, best_params, evaluations, 0)

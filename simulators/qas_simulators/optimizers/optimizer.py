@@ -84,6 +84,7 @@ def minimize_each_exactly(
     num_threads: int,
 ) -> BatchResult | None:
     """Scan the new angles of circuits ``rows`` and descend, on ``num_threads`` threads."""
+    observable, unit = observable.in_unit()
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
@@ -91,4 +92,4 @@ def minimize_each_exactly(
     energies, counts = minimize_each(
         program, batch.angles, np.array(rows, dtype=np.int64), counts, settings, num_threads
     )
-    return BatchResult(energies, counts[:, 0], counts[:, 1])
+    return BatchResult(unit * energies, counts[:, 0], counts[:, 1])

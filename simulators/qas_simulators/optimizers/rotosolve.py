@@ -18,7 +18,8 @@ class Rotosolve:
 
     Attributes:
         max_sweeps: Sweeps over all angles.
-        energy_tolerance: Stop when a sweep gains no more than this.
+        energy_tolerance: Stop when a sweep gains no more than this; for very small and very large operators in their
+            own unit, see :meth:`PauliSum.in_unit`.
 
     References:
         Ostaszewski, Grant and Benedetti, "Structure optimization for parameterized quantum circuits", arXiv:1905.09692.
@@ -40,6 +41,7 @@ class Rotosolve:
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
+        observable, unit = observable.in_unit()
         measured, params = simulator.objective(circuit, observable), circuit.params
         energy = float(measured.energies(params[None, :])[0])
         evaluations = 1
@@ -52,4 +54,4 @@ class Rotosolve:
         if len(params):
             energy = float(measured.energies(params[None, :])[0])  # measured, not inferred
             evaluations += 1
-        return OptimizationResult(energy, params, evaluations, 0)
+        return OptimizationResult(unit * energy, params, evaluations, 0)

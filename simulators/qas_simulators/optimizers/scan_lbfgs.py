@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_batch import CircuitBatch, first_new
 from qas_simulators.errors import must
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
 from qas_simulators.pauli import PauliSum
@@ -22,8 +22,9 @@ class ScanLBFGS:
 
     Attributes:
         max_iterations: L-BFGS iterations.
-        gradient_tolerance: Stop when no derivative exceeds it, in energy per radian.
-        energy_tolerance: Stop when an iteration gains no more than this.
+        gradient_tolerance: Stop when no derivative exceeds it, in energy per radian; for very small and very large
+            operators in their own unit, see :meth:`PauliSum.in_unit`.
+        energy_tolerance: Stop when an iteration gains no more than this, in the same unit.
         scan_all: Scan every angle first, not only the new ones: about twice the time, and fewer poor local minima.
     """
 
@@ -48,14 +49,15 @@ class ScanLBFGS:
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
         simulator.require_exact("scan_lbfgs")
+        observable, unit = observable.in_unit()
         params = circuit.params
         energy, evaluations, gradients = minimize(
             simulator.program(circuit, observable),
             params,
-            0 if self.scan_all else len(params) - num_new,
+            0 if self.scan_all else first_new(circuit, num_new),
             self._settings,
         )
-        return OptimizationResult(energy, params, evaluations, gradients)
+        return OptimizationResult(unit * energy, params, evaluations, gradients)
 
     def minimize_each(
         self,
