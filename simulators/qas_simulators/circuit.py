@@ -112,6 +112,19 @@ class Circuit:
         self.append_row(row, qubits[0], qubits[1] if len(qubits) == 2 else -1, angle or 0.0)
         return self
 
+    def u(self, theta: float, phi: float, lam: float, qubit: int) -> Circuit:
+        """Append Qiskit's ``U(theta, phi, lam)``, up to a global phase: RZ(lam), RY(theta), RZ(phi).
+
+        A gate of a circuit has one angle, so that this one becomes three gates with three parameters.
+
+        Examples:
+            >>> [operation.name for operation in Circuit(1).u(0.1, 0.2, 0.3, 0)]
+            ['rz', 'ry', 'rz']
+        """
+        for name, angle in (("rz", lam), ("ry", theta), ("rz", phi)):
+            self.append(name, [qubit], angle)
+        return self
+
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
         """Append a gate validated before: table row, qubits (second -1 if none), angle; the fast way in."""
         param = -1

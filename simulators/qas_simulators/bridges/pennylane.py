@@ -29,6 +29,10 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "cz": qml.CZ,
     "ecr": qml.ECR,
     "swap": qml.SWAP,
+    "p": qml.PhaseShift,
+    "rxx": qml.IsingXX,
+    "ryy": qml.IsingYY,
+    "rzz": qml.IsingZZ,
 }
 _ADJOINTS: Final = {"sdg": "s", "tdg": "t", "sxdg": "sx"}
 _NAMES: Final = {operation: name for name, operation in _OPERATIONS.items()}

@@ -11,6 +11,9 @@ _HEAD: Final = ["OPENQASM 3.0;", 'include "stdgates.inc";']
 _OUTSIDE_STDGATES: Final = {
     "sxdg": "gate sxdg a { inv @ sx a; }",
     "ecr": "gate ecr a, b { s a; sx b; cx a, b; x a; }",  # up to a global phase
+    "rxx": "gate rxx(t) a, b { cx a, b; rx(t) a; cx a, b; }",
+    "ryy": "gate ryy(t) a, b { cy a, b; ry(t) a; cy a, b; }",
+    "rzz": "gate rzz(t) a, b { cx a, b; rz(t) b; cx a, b; }",
 }
 _REGISTER: Final = re.compile(r"qubit\[([1-9]\d?)\] q;")
 _FLOAT: Final = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
