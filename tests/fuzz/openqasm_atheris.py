@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the OpenQASM readers; needs ``pip install atheris``, which no extra brings.
 
-python -m tests.fuzz.openqasm_atheris -max_total_time=600
+python -m tests.fuzz.openqasm_atheris -max_total_time=600 -max_len=64 -len_control=0
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["qas_simulators.bridges", "openqasm3"]):
+    # imported here already, because the functions that need them would import them uninstrumented
+    import qas_simulators.bridges.qasm2
+    import qas_simulators.bridges.qasm3_reader  # noqa: F401
     from tests.fuzz.openqasm import PROGRAMS, WORDS, judge
 
 

@@ -217,6 +217,7 @@ def scan_order(circuit: Circuit, by_runs: bool) -> list[int]:
             for qubit in sorted((qubit0, qubit1)):
                 order += waiting[qubit]
                 waiting[qubit] = []
+            order += [param] if param >= 0 else []
         elif param >= 0:
             waiting[qubit0].append(param)
     return order + [param for params in waiting.values() for param in params]
