@@ -17,7 +17,7 @@ class GateSet:
     """Gates an agent may use.
 
     Attributes:
-        two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP) are offered once per unordered pair.
+        two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP, RXX, RYY, RZZ) are offered once per unordered pair.
         one_qubit: One-qubit gates, offered on every qubit.
     """
 
@@ -33,7 +33,7 @@ GATE_SETS: Final[dict[str, GateSet]] = {
     "ibm_ecr": GateSet(("ecr",), ("sx", "x", "rz")),  # IBM's Eagle devices
 }
 
-_SYMMETRIC = ("cz", "swap")
+_SYMMETRIC = tuple(gate.name for gate in GATES if gate.is_symmetric)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,19 @@ class Circuit:
         self.append_row(row, qubits[0], qubits[1] if len(qubits) == 2 else -1, angle or 0.0)
         return self
 
+    def u(self, theta: float, phi: float, lam: float, qubit: int) -> Circuit:
+        """Append Qiskit's ``U(theta, phi, lam)``, up to a global phase: RZ(lam), RY(theta), RZ(phi).
+
+        A gate of a circuit has one angle, so that this one becomes three gates with three parameters.
+
+        Examples:
+            >>> [operation.name for operation in Circuit(1).u(0.1, 0.2, 0.3, 0)]
+            ['rz', 'ry', 'rz']
+        """
+        for name, angle in (("rz", lam), ("ry", theta), ("rz", phi)):
+            self.append(name, [qubit], angle)
+        return self
+
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
         """Append a gate by numbers: table row, qubits (second -1 if none), angle; the fast way in.
 
@@ -427,7 +440,50 @@ class Circuit:
 
     @classmethod
     def from_qasm3(cls, text: str) -> Circuit:
-        """Return the circuit of an OpenQASM 3 program that uses one register and gates of our table."""
+        """Return the circuit of an OpenQASM 3 program, up to a global phase.
+
+        Registers, aliases, constants, gate definitions (expanded into gates of our table), modifiers and gates on
+        whole registers are read as Qiskit reads them; registers are joined in the order of their declarations.
+        Barriers are skipped. Measurements at the end are left out with a warning. What :meth:`to_qasm3` writes is read
+        by the base installation, other programs need the ``qiskit`` extra.
+
+        Args:
+            text: The program.
+
+        Raises:
+            ImportError: The ``qiskit`` extra is not installed and needed.
+            ValueError: No valid program, or control flow, a reset, a gate after a measurement of its qubit, a classical
+                variable; the message begins with line and column.
+
+        Examples:
+            >>> Circuit.from_qasm3(Circuit(2).h(0).cx(0, 1).to_qasm3()).count_ops()
+            {'h': 1, 'cx': 1}
+        """
         from qas_simulators.bridges.qasm3 import from_qasm3
 
         return from_qasm3(text)
+
+    @classmethod
+    def from_qasm2(cls, text: str) -> Circuit:
+        """Return the circuit of an OpenQASM 2 program, up to a global phase (needs the ``qiskit`` extra).
+
+        Qiskit's strict parser reads it. The gates of Qiskit's ``qelib1.inc`` are known where it is included; gates that
+        the program defines are expanded by their definitions. No other file is included.
+
+        Args:
+            text: The program.
+
+        Raises:
+            ImportError: The ``qiskit`` extra is not installed.
+            ValueError: As for :meth:`from_qasm3`.
+        """
+        from qas_simulators.bridges.qasm2 import from_qasm2
+
+        return from_qasm2(text)
+
+    @classmethod
+    def from_qasm(cls, text: str) -> Circuit:
+        """Return the circuit of an OpenQASM program of version 2 or 3, which its first line says (3 without one)."""
+        from qas_simulators.bridges.qasm_text import version_of
+
+        return cls.from_qasm2(text) if (version_of(text) or "3").startswith("2") else cls.from_qasm3(text)

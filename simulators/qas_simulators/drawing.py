@@ -13,7 +13,7 @@ def ends_of(name: str) -> tuple[str, str]:
     gate = GATES[gate_index(name)]
     if gate.is_controlled:
         return "●", gate.symbol
-    return (gate.symbol, gate.symbol) if name == "swap" else (f"{gate.symbol}₀", f"{gate.symbol}₁")
+    return (gate.symbol, gate.symbol) if gate.is_symmetric else (f"{gate.symbol}₀", f"{gate.symbol}₁")
 
 
 def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
@@ -47,6 +47,7 @@ def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
             columns[column][low] = symbol if angle is None else f"{symbol}({next(texts)})"
         else:
             first, second = ends_of(name)
+            first = first if angle is None else f"{first}({next(texts)})"
             columns[column] = {**columns[column], qubits[0]: first, qubits[1]: second}
             columns[column].update(dict.fromkeys(range(low + 1, high), "┼"))
             links[column] = (low, high)

@@ -2,8 +2,10 @@
 
 Adding a gate means adding a row here; circuits, kernels, noise models, QASM and Qiskit bridges read this table.
 
-Conventions: a rotation is ``exp(-i angle / 2 * P)`` with ``P`` a Pauli matrix. For two-qubit gates the *first* qubit
-argument is the least significant bit of the matrix index, as in Qiskit.
+Conventions: a rotation is ``exp(-i angle / 2 * P)`` with ``P`` a Pauli matrix, or the product of one on each of two
+qubits; ``p`` is RZ times the phase ``exp(i angle / 2)``. For two-qubit gates the *first* qubit argument is the least
+significant bit of the matrix index, as in Qiskit. A gate has one angle or none: Qiskit's ``u``, with three, is the
+three rotations that :meth:`Circuit.u` appends.
 """
 
 from __future__ import annotations
@@ -33,10 +35,11 @@ class Gate:
     Attributes:
         name: Lower-case OpenQASM 3 / Qiskit name.
         num_qubits: 1 or 2.
-        axis: ``"X"``, ``"Y"`` or ``"Z"`` for a rotation, else ``None``.
+        axis: ``"X"``, ``"Y"``, ``"Z"``, ``"XX"``, ``"YY"`` or ``"ZZ"`` for a rotation, else ``None``.
         fixed_matrix: Unitary ``(2**num_qubits, 2**num_qubits)`` of a gate without a parameter, else ``None``.
         inverse: Name of the gate that undoes this one; a rotation is undone by its own negative angle.
         symbol: What a text drawing prints in the gate's box.
+        is_phase: A rotation about Z is multiplied by ``exp(i angle / 2)``, so that it leaves ``|0>`` alone.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Gate:
     fixed_matrix: ComplexMatrix | None
     inverse: str
     symbol: str
+    is_phase: bool = False
 
     @property
     def num_params(self) -> int:
@@ -59,17 +63,29 @@ class Gate:
         blocks = self.fixed_matrix.reshape(2, 2, 2, 2)  # second, first; second, first
         return bool(np.array_equal(blocks[:, 0, :, 0], np.eye(2)) and not blocks[:, 0, :, 1].any())
 
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether a two-qubit gate stays the same when its qubits change places."""
+        if self.num_qubits != 2:
+            return False
+        order = [0, 2, 1, 3]
+        return self.fixed_matrix is None or bool(np.array_equal(self.fixed_matrix, self.fixed_matrix[order][:, order]))
+
     def matrix(self, angle: float = 0.0) -> ComplexMatrix:
         """Return the unitary, shape ``(2**num_qubits, 2**num_qubits)``; ``angle`` in radians for rotations."""
         if self.axis is None:
             assert self.fixed_matrix is not None
             return self.fixed_matrix
-        generator = PAULI_MATRICES[self.axis]
-        return np.asarray(np.cos(angle / 2) * PAULI_MATRICES["I"] - 1j * np.sin(angle / 2) * generator)
+        generator = PAULI_MATRICES[self.axis[0]]
+        for letter in self.axis[1:]:
+            generator = np.kron(PAULI_MATRICES[letter], generator)
+        phase = np.exp(0.5j * angle) if self.is_phase else 1.0
+        identity = np.eye(len(generator))
+        return np.asarray(phase * (np.cos(angle / 2) * identity - 1j * np.sin(angle / 2) * generator))
 
 
-def _rotation(name: str, axis: str) -> Gate:
-    return Gate(name, 1, axis, None, name, name.upper())
+def _rotation(name: str, axis: str, is_phase: bool = False) -> Gate:
+    return Gate(name, len(axis), axis, None, name, name.upper(), is_phase)
 
 
 def _fixed(name: str, matrix: list[list[complex]] | ComplexMatrix, inverse: str = "", symbol: str = "") -> Gate:
@@ -105,6 +121,10 @@ GATES: Final[tuple[Gate, ...]] = (
         symbol="ECR",
     ),
     _fixed("swap", [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], symbol="x"),
+    _rotation("p", "Z", is_phase=True),
+    _rotation("rxx", "XX"),
+    _rotation("ryy", "YY"),
+    _rotation("rzz", "ZZ"),
 )
 
 GATE_INDEX: Final[dict[str, int]] = {gate.name: index for index, gate in enumerate(GATES)}
@@ -119,4 +139,7 @@ def gate_index(name: str) -> int:
     try:
         return GATE_INDEX[name]
     except KeyError:
-        raise ValueError(unknown_name("gate", name, GATE_INDEX)) from None
+        message = unknown_name("gate", name, GATE_INDEX)
+        if name in ("u", "u3", "U"):
+            message = f"Gate {name!r} has three angles, those of a table have one: use 'rz', 'ry', 'rz' (`Circuit.u`)."
+        raise ValueError(message) from None

@@ -149,8 +149,8 @@ def draw_circuit(
         x, ys = column % fold, [top - qubit for qubit in qubits]
         if len(qubits) == 2:
             axes.plot([x, x], ys, color=colours.ink, lw=1.4, zorder=2)
+        text = next(rest) if angle is not None else None
         for position, y in enumerate(ys):
-            text = next(rest) if angle is not None else None
             _draw_gate(axes, (x, y), name, position, text, colours, side)
     axes.set_xlim(-1.6, columns - 0.2)
     axes.set_ylim(-rows + 0.4, 0.6)
@@ -187,7 +187,7 @@ def _draw_gate(
         for slope in (-1, 1):
             axes.plot([x - 0.16, x + 0.16], [y - 0.16 * slope, y + 0.16 * slope], color=ink, lw=1.6, zorder=3)
         return
-    edge = ink if gate.axis is None else colours.colours[_OF_AXES[gate.axis]]
+    edge = ink if gate.axis is None else colours.colours[_OF_AXES[gate.axis[0]]]
     corner, round_corners = (x - _BOX, y - _BOX), f"round,pad=0,rounding_size={_BOX / 4}"
     box = FancyBboxPatch(corner, 2 * _BOX, 2 * _BOX, boxstyle=round_corners, fc=colours.paper, ec=edge, lw=1.4)
     box.set_zorder(3)

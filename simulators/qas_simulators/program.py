@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit, Table
-from qas_simulators.gates import GATES, Gate
+from qas_simulators.gates import GATES, Gate, gate_index
 from qas_simulators.kernels import entries, lanes, pauli_plan, statevector
 from qas_simulators.kernels.compile import cache_directory as cache_directory
 from qas_simulators.noise import NoiseModel
@@ -66,6 +66,7 @@ class Program(NamedTuple):
 
 
 _ROTATIONS: Final = {"X": 0, "Y": 1, "Z": 2}  # both kernel modules number RX, RY, RZ so
+_PAIRS: Final = {"XX": statevector.RXX, "YY": statevector.RYY, "ZZ": statevector.RZZ}
 _SPECIAL: Final = {"cx": statevector.CX, "cz": statevector.CZ, "swap": statevector.SWAP}
 
 
@@ -74,7 +75,7 @@ def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
     matrices = np.zeros((len(GATES), 4, 4), dtype=np.complex128)
     for row, gate in enumerate(GATES):
         if gate.axis is not None:
-            kinds[row] = _ROTATIONS[gate.axis]
+            kinds[row] = statevector.PHASE if gate.is_phase else (_ROTATIONS | _PAIRS)[gate.axis]
             continue
         kinds[row] = _SPECIAL.get(gate.name, statevector.MATRIX1 if gate.num_qubits == 1 else statevector.MATRIX2)
         size = 2**gate.num_qubits
@@ -92,18 +93,28 @@ def statevector_program(tables: Table, observable: PauliSum, links: Links = _UNL
     return Program(entries.solve_statevector, tables, constants, np.complex128, diagonals.shape[1], (2, 2, 3), links)
 
 
+_CX: Final = GATES[gate_index("cx")].matrix()
+_CY: Final = np.array([[1, 0, 0, 0], [0, 0, 0, -1j], [0, 0, 1, 0], [0, 1j, 0, 0]])
+_EXCHANGES: Final = {"XX": (_CX, 0, 0), "YY": (_CY, 0, 1), "ZZ": (_CX, 1, 2)}  # gate, qubit and kind of the rotation
+
+
 class NoiseTables:
     """Every gate of the table on every choice of qubits, with its noise, for one register size.
 
     One-qubit gates come with their noise. A two-qubit gate of ours exchanges the 16 entries of its qubits. With Pauli
     noise and relaxation on both it still does, but for what relaxation adds to Z from I: that becomes a block on each
     qubit (``after``), fused with the one-qubit gates that follow. Any other noise makes a 16 x 16 block.
+
+    A two-qubit rotation is an exchange that turns its Pauli string into that of one qubit, the rotation of that qubit,
+    and the exchange again, now with the noise. ``turns`` has for every gate: which of its qubits is rotated, or -1; the
+    kind of that rotation; the rows of the exchange and of a block that is 1.
     """
 
     def __init__(self, noise: NoiseModel, num_qubits: int) -> None:
         self.kinds = np.empty(len(GATES), dtype=np.int64)
         self.channels = np.zeros((len(GATES), num_qubits, num_qubits + 1), dtype=np.int64)
         self.after = np.full((len(GATES), num_qubits, num_qubits + 1, 2), -1, dtype=np.int64)
+        self.turns = np.full((len(GATES), 4), -1, dtype=np.int64)
         self._rows1: dict[bytes, int] = {}
         self._rows2: dict[bytes, int] = {}
         for row, gate in enumerate(GATES):
@@ -126,8 +137,11 @@ class NoiseTables:
 
     def _add_two_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
-        bare = ptm_of_kraus([gate.matrix()])
+        bare = ptm_of_kraus([gate.matrix() if gate.axis is None else _EXCHANGES[gate.axis][0]])
         bare[np.abs(bare) < 1e-15] = 0.0
+        if gate.axis is not None:
+            _, turned, kind = _EXCHANGES[gate.axis]
+            self.turns[row] = turned, kind, _row_of(bare, self._rows2), _row_of(np.eye(4), self._rows1)
         pairs = list(permutations(range(num_qubits), 2))
         whole, rest, shifts = {}, {}, {}
         for pair in pairs:
@@ -160,6 +174,7 @@ class NoiseTables:
             self.kinds,
             self.channels,
             self.after,
+            self.turns,
             self.blocks1,
             self.swaps.places,
             self.swaps.factors,

@@ -12,7 +12,7 @@ from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.simplification import commute
 
-SYMMETRIC = ("cz", "swap")
+SYMMETRIC = tuple(gate.name for gate in GATES if gate.is_symmetric)
 
 
 class Call(NamedTuple):

@@ -10,6 +10,7 @@ from qas_experiments.benchmark.records import Record
 from qas_experiments.building import make_environment
 from qas_experiments.runs import settings_from
 from qas_simulators import Circuit, StatevectorSimulator
+from qas_simulators.gates import GATES, gate_index
 
 _NUMBERS = ("steps", "episodes", "successes", "evaluations", "seconds")
 TOLERANCE = 1e-9
@@ -91,7 +92,7 @@ def _faults_of_circuit(env: CircuitBuildingEnv, told: dict[str, Any]) -> list[st
 def _gates(env: CircuitBuildingEnv, circuit: Circuit) -> list[str]:
     """Return which gates the instance does not offer, those of its initial circuit left aside."""
     offered = {(operation.gate, operation.qubits) for operation in env.catalogue.operations}
-    offered |= {(gate, qubits[::-1]) for gate, qubits in offered if gate in ("cz", "swap")}
+    offered |= {(gate, qubits[::-1]) for gate, qubits in offered if GATES[gate_index(gate)].is_symmetric}
     prefix = [(name, qubits) for name, qubits, _ in env.initial]
     gates = [(name, qubits) for name, qubits, _ in circuit]
     if gates[: len(prefix)] != prefix:

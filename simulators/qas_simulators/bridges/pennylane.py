@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from qas_simulators.circuit import Circuit
+from qas_simulators.circuit import Circuit, Operation
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.gates import GATES, gate_index
 
 with needs_extra("pennylane"):
     import pennylane as qml
+    from pennylane.ops.op_math import Adjoint
     from pennylane.tape import QuantumScript
 
 _OPERATIONS: Final[dict[str, Any]] = {
@@ -27,11 +29,13 @@ _OPERATIONS: Final[dict[str, Any]] = {
     "cz": qml.CZ,
     "ecr": qml.ECR,
     "swap": qml.SWAP,
+    "p": qml.PhaseShift,
+    "rxx": qml.IsingXX,
+    "ryy": qml.IsingYY,
+    "rzz": qml.IsingZZ,
 }
 _ADJOINTS: Final = {"sdg": "s", "tdg": "t", "sxdg": "sx"}
-_NAMES: Final = {operation.__name__: name for name, operation in _OPERATIONS.items()} | {
-    f"Adjoint({_OPERATIONS[plain].__name__})": name for name, plain in _ADJOINTS.items()
-}
+_NAMES: Final = {operation: name for name, operation in _OPERATIONS.items()}
 
 
 def to_pennylane(circuit: Circuit) -> QuantumScript:
@@ -46,7 +50,9 @@ def to_pennylane(circuit: Circuit) -> QuantumScript:
 
 
 def from_pennylane(tape: QuantumScript, num_qubits: int | None) -> Circuit:
-    """Read a tape of gates in our table; its measurements and barriers are skipped.
+    """Read a tape of gates in our table, up to a global phase; its measurements and barriers are skipped.
+
+    An operation is known by its class, never by its name.
 
     Raises:
         ValueError: Another operation, a wire that is no qubit number, or an angle that is no number.
@@ -56,14 +62,24 @@ def from_pennylane(tape: QuantumScript, num_qubits: int | None) -> Circuit:
         raise ValueError(must("tape", "have wires that are qubit numbers", wires))
     result = Circuit(max(wires, default=0) + 1 if num_qubits is None else num_qubits)
     for operation in tape.operations:
-        if operation.name == "Barrier":
-            continue
-        if operation.name not in _NAMES:
-            raise ValueError(must("tape", f"consist of {sorted(_NAMES)}", operation.name))
-        name = _NAMES[operation.name]
-        try:
-            angles = [float(value) for value in operation.parameters]
-        except (TypeError, ValueError):
-            raise ValueError(must("tape", "have single numbers as angles", operation.parameters)) from None
-        result.append(name, [int(wire) for wire in operation.wires], angles[0] if angles else None)
+        if type(operation) not in (qml.Barrier, qml.GlobalPhase):
+            result.append(*_read(operation))
     return result
+
+
+def _read(operation: Any) -> Operation:
+    """Return one operation of a tape as a gate of our table."""
+    if isinstance(operation, Adjoint):
+        name, qubits, angle = _read(operation.base)
+        return Operation(GATES[gate_index(name)].inverse, qubits, None if angle is None else -angle)
+    if type(operation) not in _NAMES:
+        kind = f"{type(operation).__module__}.{type(operation).__qualname__}"
+        known = sorted(kind.__name__ for kind in _NAMES)
+        raise ValueError(must("tape", f"consist of PennyLane's {known}, their adjoints and barriers", kind))
+    try:
+        angles = [float(value) for value in operation.parameters]
+    except (TypeError, ValueError):
+        raise ValueError(must("tape", "have single numbers as angles", operation.parameters)) from None
+    return Operation(
+        _NAMES[type(operation)], tuple(int(wire) for wire in operation.wires), angles[0] if angles else None
+    )

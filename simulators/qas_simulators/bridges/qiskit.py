@@ -6,12 +6,13 @@ import numpy as np
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.gates import GATE_INDEX
 from qas_simulators.pauli import NEGLIGIBLE, PauliSum
 
 with needs_extra("qiskit"):
     from qiskit import QuantumCircuit
     from qiskit.quantum_info import SparsePauliOp
+
+from qas_simulators.bridges.qiskit_expansion import RefusedInstructionError, append_all
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
@@ -23,24 +24,23 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
 
 
 def from_qiskit(circuit: QuantumCircuit) -> Circuit:
-    """Read a circuit of gates in our table with bound angles; barriers are skipped.
+    """Read a circuit with bound angles, up to a global phase.
+
+    A gate is known by its class, never by its name. Gates outside our table are expanded by their definitions, or by
+    their matrices where they have no definition. Barriers are skipped. Measurements at the end of the circuit are left
+    out with a warning.
 
     Raises:
-        ValueError: An instruction outside our table, or an angle that is still a symbol.
+        ValueError: An angle that is still a symbol, control flow, a condition, a reset, a gate after a measurement of
+            its qubit, or a gate without definition and matrix.
     """
+    if circuit.parameters:
+        raise ValueError(must("circuit", "have bound parameters", [parameter.name for parameter in circuit.parameters]))
     result = Circuit(circuit.num_qubits)
-    for instruction in circuit.data:
-        name = instruction.operation.name
-        if name == "barrier":
-            continue
-        if name not in GATE_INDEX:
-            raise ValueError(must("circuit", f"consist of the gates {sorted(GATE_INDEX)}", name))
-        qubits = [circuit.find_bit(qubit).index for qubit in instruction.qubits]
-        try:
-            angles = [float(value) for value in instruction.operation.params]
-        except TypeError:
-            raise ValueError(must("circuit", "have bound parameters", str(instruction.operation.params))) from None
-        result.append(name, qubits, angles[0] if angles else None)
+    try:
+        append_all(circuit, result)
+    except RefusedInstructionError as error:
+        raise ValueError(f"Argument `circuit` must consist of unitary gates, then measurements, but {error}.") from None
     return result
 
 

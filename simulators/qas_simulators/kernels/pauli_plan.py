@@ -25,6 +25,7 @@ class PauliTransferProgram(NamedTuple):
     kinds: NDArray[np.int64]  # (gate table,)
     channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
     after: NDArray[np.int64]  # (gate table, n, n + 1, 2): rows of blocks1 that follow a two-qubit gate, or -1
+    turns: NDArray[np.int64]  # (gate table, 4): how a two-qubit rotation is done; see ``program.NoiseTables``
     blocks1: NDArray[np.float64]  # (rows, 2, 4, 4): one-qubit gate and noise (rotations: noise); inverse, transposed
     swap_places: NDArray[np.int64]  # (rows, 17, 2): two-qubit gates that exchange entries; see ``program.Swaps``
     swap_factors: NDArray[np.float64]  # (rows, 4, 16, 2)
@@ -80,6 +81,7 @@ def _plan(program, items, steps, open_runs):
         if gate < table.shape[0]:
             name, qubit0, qubit1 = table[gate, 0], table[gate, 1], table[gate, 2]
             kind, row = kinds[name], channels[name, qubit0, qubit1 + 1]
+        is_turn = kind != RUN and program.turns[name, 0] >= 0
         is_two_qubit = kind == EXCHANGE2 or kind == BLOCK2
         if kind > FIXED1:  # a two-qubit gate ends the runs on its qubits, the end of the circuit all
             for qubit in range(num_qubits):
@@ -89,6 +91,14 @@ def _plan(program, items, steps, open_runs):
                     steps[num_steps, 2], steps[num_steps, 3] = -1, run
                     open_runs[qubit] = -1
                     num_steps += 1
+        if is_turn:  # an exchange, a rotation of one of the qubits, then the exchange again, with the noise
+            steps[num_steps, 0], steps[num_steps, 1] = EXCHANGE2, qubit0
+            steps[num_steps, 2], steps[num_steps, 3] = qubit1, program.turns[name, 2]
+            items[num_items, 0], items[num_items, 1] = program.turns[name, 1], program.turns[name, 3]
+            items[num_items, 2], items[num_items, 3] = table[gate, 3], num_runs
+            steps[num_steps + 1, 0], steps[num_steps + 1, 1] = RUN, qubit1 if program.turns[name, 0] == 1 else qubit0
+            steps[num_steps + 1, 2], steps[num_steps + 1, 3] = -1, num_runs
+            num_items, num_runs, num_steps = num_items + 1, num_runs + 1, num_steps + 2
         if is_two_qubit:
             steps[num_steps, 0], steps[num_steps, 1] = kind, qubit0
             steps[num_steps, 2], steps[num_steps, 3] = qubit1, row
@@ -103,7 +113,7 @@ def _plan(program, items, steps, open_runs):
                 open_runs[qubit] = num_runs
                 num_runs += 1
             items[num_items, 0], items[num_items, 1] = min(kind, FIXED1), own
-            items[num_items, 2], items[num_items, 3] = table[gate, 3], open_runs[qubit]
+            items[num_items, 2], items[num_items, 3] = -1 if is_two_qubit else table[gate, 3], open_runs[qubit]
             num_items += 1
             growth += program.growth1[own]
     return num_items, num_runs, num_steps, growth
@@ -155,8 +165,8 @@ def workspace(program, num_params, memory):
     """
     num_qubits = program.channels.shape[1]
     everywhere = np.empty(num_qubits, np.int64)
-    items = np.empty((2 * program.table.shape[0], 4), np.int64)
-    steps = np.empty((3 * program.table.shape[0] + num_qubits, 4), np.int64)
+    items = np.empty((3 * program.table.shape[0], 4), np.int64)
+    steps = np.empty((5 * program.table.shape[0] + num_qubits, 4), np.int64)
     num_items, num_runs, num_steps, growth = _plan(program, items, steps, everywhere)
     size = 1 << 2 * num_qubits
     has_inverses = growth <= MAX_GROWTH and num_runs * size > SMALL_TAPE

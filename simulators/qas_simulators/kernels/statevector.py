@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qas_simulators.kernels.compile import inner
 from qas_simulators.kernels.trigonometry import cosines_and_sines
 
-RX, RY, RZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(8)
+RX, RY, RZ, PHASE, RXX, RYY, RZZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(12)
 
 
 class StatevectorProgram(NamedTuple):
@@ -107,6 +107,43 @@ def _matrix2(psi, bit0, bit1, low, high, matrices, gate, dagger):
 
 
 @inner
+def _pauli_pair(psi, kind, bit0, bit1, low, high, c, s):
+    """Apply RXX, RYY or RZZ: the first two mix amplitudes that differ in both bits."""
+    outer = -s if kind == RYY else s  # YY|00> = -|11>
+    for k in range(psi.size >> 2):
+        i = _without_bits(k, low, high)
+        first, second, third, last = i, i | bit0, i | bit1, i | bit0 | bit1
+        p, q, r, t = psi[first], psi[second], psi[third], psi[last]
+        if kind == RZZ:
+            psi[first] = complex(c * p.real + s * p.imag, c * p.imag - s * p.real)
+            psi[second] = complex(c * q.real - s * q.imag, c * q.imag + s * q.real)
+            psi[third] = complex(c * r.real - s * r.imag, c * r.imag + s * r.real)
+            psi[last] = complex(c * t.real + s * t.imag, c * t.imag - s * t.real)
+        else:
+            psi[first] = complex(c * p.real + outer * t.imag, c * p.imag - outer * t.real)
+            psi[second] = complex(c * q.real + s * r.imag, c * q.imag - s * r.real)
+            psi[third] = complex(c * r.real + s * q.imag, c * r.imag - s * q.real)
+            psi[last] = complex(c * t.real + outer * p.imag, c * t.imag - outer * p.real)
+
+
+@inner
+def _pair_overlap(pair, kind, bit0, bit1, low, high):
+    """Do for a two-qubit rotation what ``_generator_overlap`` does."""
+    half = pair.size >> 1
+    outer, total = -1.0 if kind == RYY else 1.0, 0.0
+    inner_sign = -1.0 if kind == RZZ else 1.0
+    swap = 0 if kind == RZZ else bit0 | bit1
+    for k in range(half >> 2):
+        i = _without_bits(k, low, high)
+        for j in range(4):
+            place = i | (j & 1) * bit0 | (j >> 1) * bit1
+            left, right = pair[half + place], pair[place ^ swap]
+            sign = outer if j == 0 or j == 3 else inner_sign
+            total += sign * (left.real * right.imag - left.imag * right.real)
+    return total
+
+
+@inner
 def _generator_overlap(pair, kind, stride):
     """Im <bra| P |psi> for the Pauli P of a rotation; with bra = H psi it is the derivative of <H>."""
     half = pair.size >> 1
@@ -136,7 +173,7 @@ def _walk(vector, table, kinds, matrices, rotations, first, stop, back, gradient
         kind = kinds[row]
         qubit0 = table[gate, 1]
         bit0 = 1 << qubit0
-        if kind <= RZ:
+        if kind <= PHASE:
             param = table[gate, 3]
             c, s = rotations[param, 0], rotations[param, 1]
             if back:
@@ -146,8 +183,10 @@ def _walk(vector, table, kinds, matrices, rotations, first, stop, back, gradient
                 _rx(vector, bit0, c, s)
             elif kind == RY:
                 _ry(vector, bit0, c, s)
-            else:
+            elif kind == RZ:
                 _rz(vector, bit0, c, s)
+            else:
+                _matrix1(vector, bit0, complex(1.0, 0.0), 0.0j, 0.0j, complex(c * c - s * s, 2.0 * c * s))
         elif kind == MATRIX1:
             m00, m01, m10, m11 = matrices[row, 0, 0], matrices[row, 0, 1], matrices[row, 1, 0], matrices[row, 1, 1]
             if back:
@@ -156,7 +195,14 @@ def _walk(vector, table, kinds, matrices, rotations, first, stop, back, gradient
         else:
             qubit1 = table[gate, 2]
             low, high, bit1 = min(qubit0, qubit1), max(qubit0, qubit1), 1 << qubit1
-            if kind == CX:
+            if kind <= RZZ:
+                param = table[gate, 3]
+                c, s = rotations[param, 0], rotations[param, 1]
+                if back:
+                    gradient[param] = _pair_overlap(vector, kind, bit0, bit1, low, high)
+                    s = -s
+                _pauli_pair(vector, kind, bit0, bit1, low, high, c, s)
+            elif kind == CX:
                 _exchange(vector, low, high, bit0, bit0 | bit1)
             elif kind == CZ:
                 _cz(vector, low, high)
