@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
+from qas_simulators.lanczos import lowest_eigenvalues
+from qas_simulators.memory import check_memory
 
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
 
 _DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
+_SPARE_VECTORS = 20  # that Lanczos and the simulators need beside the diagonals
 
 
 class GroupedPauliSum(NamedTuple):
@@ -121,11 +124,11 @@ class PauliSum:
         return cls.from_masks(num_qubits, x, z, coefficients[x, z])
 
     @classmethod
-    def from_qiskit(cls, operator: SparsePauliOp) -> PauliSum:
-        """Convert a ``qiskit.quantum_info.SparsePauliOp`` with real coefficients; labels carry over unchanged."""
-        from qas_simulators.bridges.qiskit import pauli_sum_from_qiskit
+    def from_qiskit(cls, operator: Any) -> PauliSum:
+        """Convert a ``SparsePauliOp``, ``Pauli``, ``SparseObservable`` or ``Operator``; labels carry over unchanged."""
+        from qas_simulators.bridges.operators import read_qiskit
 
-        return pauli_sum_from_qiskit(operator)
+        return read_qiskit(operator)
 
     def to_qiskit(self) -> SparsePauliOp:
         """Return the same terms as a ``qiskit.quantum_info.SparsePauliOp``."""
@@ -184,6 +187,8 @@ class PauliSum:
         """Return the operator grouped by flipped bits, for matrix-free products; computed once."""
         if self._grouped is None:
             flips, group = np.unique(self.x, return_inverse=True)
+            what = f"{len(flips)} groups of terms on {self.num_qubits} qubits"
+            check_memory("hamiltonian", (len(flips) + _SPARE_VECTORS) << self.num_qubits + 4, what)
             diagonals = np.zeros((len(flips), 1 << self.num_qubits), dtype=np.complex128)
             index = np.arange(1 << self.num_qubits)
             for k, x, z, coefficient in zip(group, self.x, self.z, self.coefficients, strict=True):
@@ -209,23 +214,17 @@ class PauliSum:
 
     def basis_energies(self) -> NDArray[np.float64]:
         """Return the energy of every computational basis state, shape ``(2**n,)``."""
-        flips, diagonals = self.grouped()
-        at_zero = np.flatnonzero(flips == 0)
-        return diagonals[at_zero[0]].real.copy() if len(at_zero) else np.zeros(1 << self.num_qubits)
+        index = np.arange(1 << self.num_qubits)
+        energies = np.zeros(len(index))
+        for z, coefficient in zip(self.z[self.x == 0], self.coefficients[self.x == 0], strict=True):
+            energies += coefficient * (1 - 2 * (_popcount(z & index) & 1))
+        return energies
 
     def eigenvalues(self, count: int) -> NDArray[np.float64]:
         """Return the ``count`` lowest eigenvalues in ascending order: dense to 10 qubits, Lanczos above."""
         if self.num_qubits <= _DENSE_LIMIT:
             return np.asarray(np.linalg.eigvalsh(self.to_matrix())[:count], dtype=np.float64)
-        from scipy.sparse.linalg import LinearOperator, eigsh
-
-        size = 1 << self.num_qubits
-        operator = LinearOperator((size, size), matvec=self.apply, dtype=np.complex128)
-        start = np.random.default_rng(0).normal(size=size)  # Lanczos must not start orthogonal to the ground state
-        lowest: NDArray[np.float64] = np.sort(
-            eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False)
-        )
-        return lowest
+        return lowest_eigenvalues(self.grouped(), count)
 
     def ground_energy(self) -> float:
         """Return the lowest eigenvalue."""
