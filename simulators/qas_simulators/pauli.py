@@ -183,12 +183,22 @@ class PauliSum:
 
     __rmul__ = __mul__
 
+    def check_memory(self) -> None:
+        """Refuse an operator that no simulator could hold.
+
+        Raises:
+            ValueError: :meth:`grouped` would need more memory than is available; both figures are in the message.
+        """
+        if self._grouped is None:
+            groups = len(np.unique(self.x))
+            needed = (groups + _SPARE_VECTORS) << self.num_qubits + 4
+            check_memory("hamiltonian", needed, f"{groups} groups of terms on {self.num_qubits} qubits")
+
     def grouped(self) -> GroupedPauliSum:
         """Return the operator grouped by flipped bits, for matrix-free products; computed once."""
         if self._grouped is None:
             flips, group = np.unique(self.x, return_inverse=True)
-            what = f"{len(flips)} groups of terms on {self.num_qubits} qubits"
-            check_memory("hamiltonian", (len(flips) + _SPARE_VECTORS) << self.num_qubits + 4, what)
+            self.check_memory()
             diagonals = np.zeros((len(flips), 1 << self.num_qubits), dtype=np.complex128)
             index = np.arange(1 << self.num_qubits)
             for k, x, z, coefficient in zip(group, self.x, self.z, self.coefficients, strict=True):
