@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.problems.core_potentials import check_cores, potentials_of
-from qas_envs.problems.fermions import MAPPINGS, Integrals, check_register, to_qubits
+from qas_envs.problems.fermions import Integrals, check_register, to_qubits
 from qas_envs.problems.geometry import Atom
+from qas_envs.problems.mappings import MAPPINGS
 from qas_envs.problems.sectors import Sector, sector_of
 from qas_simulators import PauliSum
 from qas_simulators.errors import must, needs_extra, unknown_name

@@ -252,7 +252,7 @@ def _from_matrix_of_pennylane(operator: Any, num_qubits: int | None) -> PauliSum
 
 def _from_openfermion(operator: Any, num_qubits: int | None) -> PauliSum:
     if type(operator).__name__ != "QubitOperator":
-        raise ValueError(must("hamiltonian", "be a QubitOperator where no mapping is known", type(operator)))
+        raise ValueError(must("hamiltonian", "be a QubitOperator or an operator of fermions", type(operator)))
     return sum_of_factors(operator.terms.items(), num_qubits)
 
 
