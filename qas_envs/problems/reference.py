@@ -25,6 +25,7 @@ def exact_energy(hamiltonian: PauliSum, given: float | None) -> float:
     """
     if given is None:
         return hamiltonian.ground_energy()
+    hamiltonian.check_memory()
     try:
         energy = float(given)
     except (TypeError, ValueError):

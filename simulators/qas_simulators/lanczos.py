@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from qas_simulators.pauli import GroupedPauliSum
 
-_RESTARTS: Final = 300
+_RESTARTS: Final = 100
 _QUIET: Final = 10.0  # seconds until the first line of progress, and between two
 
 
@@ -23,7 +23,7 @@ def lowest_eigenvalues(grouped: GroupedPauliSum, count: int) -> NDArray[np.float
     standard error.
 
     Raises:
-        ValueError: Not converged after 300 restarts.
+        ValueError: Not converged after 100 restarts.
     """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 

@@ -30,6 +30,7 @@ READABLE: Final = (
     "operator of Qiskit, PennyLane, OpenFermion or Cirq"
 )
 _ROUNDING: Final = 1e-12  # of the largest coefficient: what a library's arithmetic may leave as an imaginary part
+_DENSE_BYTES: Final = 96  # for each entry of a matrix: complex copies and indices
 
 
 def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
@@ -176,6 +177,7 @@ def _from_dense(operator: Any, num_qubits: int | None) -> PauliSum:
     if matrix.ndim != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
         shown = operator if isinstance(operator, str | int | float | None) else type(operator)
         raise ValueError(must("hamiltonian", READABLE, shown))
+    check_memory("hamiltonian", _DENSE_BYTES * matrix.size, f"a matrix of shape {matrix.shape}")
     return PauliSum.from_matrix(matrix)
 
 
@@ -216,11 +218,10 @@ def read_qiskit(operator: Any) -> PauliSum:
     elif isinstance(operator, quantum_info.Pauli | quantum_info.PauliList):
         operator = quantum_info.SparsePauliOp(operator)
     elif isinstance(operator, quantum_info.Operator | quantum_info.ScalarOp):
-        return PauliSum.from_matrix(quantum_info.Operator(operator).data)
+        return _from_dense(quantum_info.Operator(operator).data, None)
     if not isinstance(operator, quantum_info.SparsePauliOp):
-        raise ValueError(
-            must("operator", "be a SparsePauliOp, Pauli, PauliList, SparseObservable or Operator", operator)
-        )
+        choices = "be a SparsePauliOp, Pauli, PauliList, SparseObservable or Operator"
+        raise ValueError(must("operator", choices, type(operator).__name__))
     if operator.coeffs.dtype == object:
         raise ValueError(must("operator", "have bound parameters", [str(weight) for weight in operator.coeffs][:4]))
     return pauli_sum_from_qiskit(operator)
