@@ -2,67 +2,91 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
+from qas_envs.problems.fcidump import read_fcidump
+from qas_envs.problems.fermion_operators import is_fermionic, operator_on_qubits
+from qas_envs.problems.fermions import to_qubits
 from qas_envs.problems.problem import Problem
-from qas_simulators import PauliSum
+from qas_envs.problems.reference import exact_energy
+from qas_envs.problems.sectors import Sector, sector_of, warn_of_sector
+from qas_simulators.bridges.operators import READABLE, read_operator
 from qas_simulators.errors import must
+
+_SAME = 1e-8  # Hartree
 
 
 def ground_state(
-    hamiltonian: Any, name: str = "Hamiltonian", accuracy: float = 1e-3, unit: str = "", num_qubits: int | None = None
+    hamiltonian: Any,
+    name: str = "Hamiltonian",
+    accuracy: float = 1e-3,
+    unit: str = "",
+    num_qubits: int | None = None,
+    mapping: str = "jordan_wigner",
+    sector: Sequence[Any] | None = None,
+    ground_energy: float | None = None,
 ) -> Problem:
     """The ground state of an observable; its exact energy is computed (dense to 10 qubits, Lanczos above).
 
     Args:
-        hamiltonian: A ``PauliSum``, a mapping of labels to coefficients, a Hermitian matrix ``(2**n, 2**n)``, a Qiskit
-            ``SparsePauliOp`` or an OpenFermion ``QubitOperator``.
+        hamiltonian: What :func:`~qas_simulators.bridges.operators.read_operator` reads (labels, matrices, operators of
+            Qiskit, PennyLane, OpenFermion and Cirq); electrons as OpenFermion's ``FermionOperator``,
+            ``MajoranaOperator`` or ``InteractionOperator`` or PennyLane's ``FermiSentence``; the path of an FCIDUMP
+            file.
         name: For tables.
         accuracy: Error below which a circuit counts as a solution.
-        unit: Unit of energies.
-        num_qubits: Size of the register, for OpenFermion, whose operators do not know it; by default what they touch.
+        unit: Unit of energies; Hartree for FCIDUMP files.
+        num_qubits: Size of the register, for formats that do not know it; by default what they touch.
+        mapping: Of electrons to qubits: ``"jordan_wigner"``, ``"bravyi_kitaev"``, or, with a sector, ``"parity"`` or
+            ``"parity_total"``.
+        sector: Of electrons, the number and Sz of the state asked for, as in
+            :func:`~qas_envs.problems.molecules.molecule`.
+        ground_energy: If it is known: above 10 qubits it spares the computation.
 
     Raises:
-        ValueError: Not Hermitian, or something else.
+        ValueError: Not Hermitian, another format, or a ground energy that cannot be.
     """
-    observable = _pauli_sum(hamiltonian, num_qubits)
-    if num_qubits is not None and observable.num_qubits != num_qubits:
-        raise ValueError(must("num_qubits", f"be the {observable.num_qubits} of the Hamiltonian", num_qubits))
-    return Problem(name, observable, observable.ground_energy(), accuracy, unit, {"source": type(hamiltonian).__name__})
+    asked = sector_of(sector)
+    if asked is not None and ground_energy is not None:
+        raise ValueError(must("ground_energy", "be None with a sector, whose energy is computed", ground_energy))
+    source = {"source": type(hamiltonian).__name__}
+    if isinstance(hamiltonian, os.PathLike | str):
+        if not os.path.exists(hamiltonian):
+            raise ValueError(must("hamiltonian", f"{READABLE}, or the path of an FCIDUMP file", str(hamiltonian)))
+        return _of_fcidump(hamiltonian, name, accuracy, unit or "Ha", mapping, asked, ground_energy)
+    if is_fermionic(hamiltonian):
+        observable, energy = operator_on_qubits(hamiltonian, num_qubits, mapping, asked)
+        energy = exact_energy(observable, ground_energy) if energy is None else energy
+        return Problem(name, observable, energy, accuracy, unit, {**source, "mapping": mapping})
+    if asked is not None:
+        raise ValueError(must("sector", "be None for an operator on qubits, which knows no electrons", sector))
+    observable = read_operator(hamiltonian, num_qubits)
+    return Problem(name, observable, exact_energy(observable, ground_energy), accuracy, unit, source)
 
 
-def _pauli_sum(hamiltonian: Any, num_qubits: int | None) -> PauliSum:
-    if isinstance(hamiltonian, PauliSum):
-        return hamiltonian
-    if isinstance(hamiltonian, dict):
-        return PauliSum(hamiltonian)
-    kind = f"{type(hamiltonian).__module__}.{type(hamiltonian).__name__}"
-    if kind.startswith("qiskit."):
-        return PauliSum.from_qiskit(hamiltonian)
-    if kind.startswith("openfermion.") and hasattr(hamiltonian, "terms"):
-        return _from_openfermion(hamiltonian, num_qubits)
-    matrix = np.asarray(hamiltonian)
-    if matrix.dtype == object or matrix.ndim != 2:
-        choices = "be a PauliSum, labels with coefficients, a matrix, a SparsePauliOp or a QubitOperator"
-        raise ValueError(must("hamiltonian", choices, kind))
-    return PauliSum.from_matrix(matrix)
-
-
-def _from_openfermion(operator: Any, num_qubits: int | None) -> PauliSum:
-    """Read a ``QubitOperator``: terms are tuples of qubit and letter."""
-    touched = [factor[0] for term in operator.terms for factor in term]
-    size = max(touched, default=0) + 1 if num_qubits is None else num_qubits
-    if max(touched, default=0) >= size:
-        raise ValueError(must("num_qubits", f"be at least {max(touched) + 1}", num_qubits))
-    terms: dict[str, float] = {}
-    for factors, coefficient in operator.terms.items():
-        if abs(complex(coefficient).imag) > 1e-12 or any(letter not in "XYZ" for _, letter in factors):
-            raise ValueError(must("hamiltonian", "be Hermitian with letters X, Y, Z", f"{factors}: {coefficient}"))
-        letters = ["I"] * size
-        for qubit, letter in factors:
-            letters[size - 1 - qubit] = letter
-        label = "".join(letters)
-        terms[label] = terms.get(label, 0.0) + complex(coefficient).real
-    return PauliSum(terms)
+def _of_fcidump(
+    path: str | os.PathLike[str],
+    name: str,
+    accuracy: float,
+    unit: str,
+    mapping: str,
+    asked: Sector | None,
+    ground_energy: float | None,
+) -> Problem:
+    integrals = read_fcidump(path)
+    sector = asked or integrals.sector
+    integrals = replace(integrals, sector=sector)
+    mapped = to_qubits(integrals, mapping, asked is not None and asked.aim == "penalty")
+    ground = mapped.sector_energy
+    if asked is None:
+        ground = mapped.ground_energy
+        if ground is None or ground_energy is not None:
+            ground = exact_energy(mapped.hamiltonian, ground_energy)
+        with_electrons = mapped.lowest_energy if mapped.lowest_energy > ground + _SAME else None
+        if mapped.sector_energy > ground + _SAME:
+            warn_of_sector(name, sector, ground, with_electrons, mapped.sector_energy)
+    provenance = {"source": os.path.basename(path), "mapping": mapping, "sector": asdict(sector)}
+    return Problem(name, mapped.hamiltonian, ground, accuracy, unit, provenance)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,14 +15,17 @@ from typing import Any
 import numpy as np
 
 from qas_envs.problems import instances
-from qas_envs.problems.chemistry import Molecule, molecular_hamiltonian, parse_geometry, with_active_space
+from qas_envs.problems.chemistry import Molecule, QubitHamiltonian, molecular_hamiltonian, with_active_space
+from qas_envs.problems.fermions import FEW_QUBITS
+from qas_envs.problems.geometry import read_geometry
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
+from qas_envs.problems.sectors import Sector, sector_of, warn_of_sector
 from qas_simulators import PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
 from qas_simulators.program import cache_directory
 
 _DEGENERATE = 1e-8  # Hartree
-_RECORD_VERSION = 2  # of computed molecules; a change invalidates cached ones
+_RECORD_VERSION = 3  # of computed molecules; a change invalidates cached ones
 _DECIMALS = 12  # of the coefficients; more would record the rounding of one machine's linear algebra
 
 
@@ -33,22 +35,20 @@ def hash_of_terms(terms: Mapping[str, float]) -> str:
 
 
 def instance_record(molecule: Molecule) -> dict[str, Any]:
-    """Compute everything an instance file states; energies in Hartree (needs the ``chemistry`` extra)."""
+    """Compute everything an instance file states; energies in Hartree (needs the ``chemistry`` extra).
+
+    On more than 12 qubits the highest energy, the best product state, the gap and the degeneracy are left out.
+    """
     result = molecular_hamiltonian(molecule)
     terms = {label: round(value, _DECIMALS) for label, value in result.hamiltonian}
     hamiltonian = PauliSum(terms)
-    spectrum = hamiltonian.eigenvalues(min(8, 2**hamiltonian.num_qubits))
-    highest = -(-1.0 * hamiltonian).ground_energy()
-    degeneracy = int(np.sum(spectrum - spectrum[0] < _DEGENERATE))
-    problem = Problem(molecule.name, hamiltonian, float(spectrum[0]), CHEMICAL_ACCURACY, "Ha")
-    basis = hamiltonian.basis_energies()
-    best = int(basis.argmin())
-    record: dict[str, Any] = {
+    energies, levels = _energies(hamiltonian, result)
+    record = {
         "name": molecule.name,
         "molecule": {
             "atoms": [[symbol, list(position)] for symbol, position in molecule.atoms],
             "unit": molecule.unit,
-            "basis": molecule.basis,
+            "basis": molecule.basis if isinstance(molecule.basis, str) else dict(molecule.basis),
             "frozen_orbitals": list(molecule.frozen),
             "active_orbitals": "all" if molecule.active is None else list(molecule.active),
             "active_electrons": result.num_electrons,
@@ -58,42 +58,64 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
         },
         "num_qubits": hamiltonian.num_qubits,
         "num_terms": len(hamiltonian),
-        "energies": {
-            "ground": float(spectrum[0]),
-            "highest": highest,
-            "hartree_fock": result.hartree_fock_energy,
-            "empty_circuit": float(basis[0]),
-            "best_basis_state": float(basis[best]),
-            "best_product_state": StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian),
-            "lower_bound": problem.lower_bound,
-        },
-        "best_basis_state": f"{best:0{hamiltonian.num_qubits}b}",
-        "degeneracy": degeneracy,
-        "gap": float(spectrum[degeneracy] - spectrum[0]) if degeneracy < len(spectrum) else 0.0,
+        "energies": energies,
+        "best_basis_state": f"{hamiltonian.basis_energies().argmin():0{hamiltonian.num_qubits}b}",
+        **levels,
         "tool_versions": result.tool_versions,
         "command": "python -m qas_envs.problems.generate",
         "sha256": hash_of_terms(terms),
         "terms": terms,
     }
-    if result.lowest_energy > spectrum[0] + _DEGENERATE:
-        record["energies"]["lowest_with_its_electrons"] = result.lowest_energy
+    if result.core_electrons:
+        record["core_electrons"] = result.core_electrons
+    if molecule.sector is not None or result.sector_energy > energies["ground"] + _DEGENERATE:
+        record["sector"] = {**asdict(result.sector), "is_asked_for": molecule.sector is not None}
+        energies["lowest_of_its_sector"] = result.sector_energy
+    if result.lowest_energy > energies["ground"] + _DEGENERATE:
+        energies["lowest_with_its_electrons"] = result.lowest_energy
     return record
+
+
+def _energies(hamiltonian: PauliSum, result: QubitHamiltonian) -> tuple[dict[str, float], dict[str, Any]]:
+    """Return what is stated of energies, and of the distance between the lowest ones."""
+    basis = hamiltonian.basis_energies()
+    known = {
+        "hartree_fock": result.hartree_fock_energy,
+        "empty_circuit": float(basis[0]),
+        "best_basis_state": float(basis.min()),
+    }
+    if result.ground_energy is not None and hamiltonian.num_qubits > FEW_QUBITS:
+        problem = Problem("", hamiltonian, result.ground_energy, CHEMICAL_ACCURACY, "Ha")
+        return {"ground": result.ground_energy, **known, "lower_bound": problem.lower_bound}, {}
+    spectrum = hamiltonian.eigenvalues(min(8, 2**hamiltonian.num_qubits))
+    problem = Problem("", hamiltonian, float(spectrum[0]), CHEMICAL_ACCURACY, "Ha")
+    energies = {
+        "ground": problem.ground_energy,
+        "highest": -(-1.0 * hamiltonian).ground_energy(),
+        **known,
+        "best_product_state": StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian),
+        "lower_bound": problem.lower_bound,
+    }
+    degeneracy = int(np.sum(spectrum - spectrum[0] < _DEGENERATE))
+    gap = float(spectrum[degeneracy] - spectrum[0]) if degeneracy < len(spectrum) else 0.0
+    return energies, {"degeneracy": degeneracy, "gap": gap}
 
 
 def _problem(record: dict[str, Any]) -> Problem:
     energies = record["energies"]
-    if "lowest_with_its_electrons" in energies:
-        warnings.warn(
-            f"The exact energy of {record['name']}, {energies['ground']:.6f} Ha, is that of another number of "
-            f"electrons: with its own the lowest is {energies['lowest_with_its_electrons']:.6f} Ha. The qubits' "
-            "Hamiltonian knows no charge.",
-            UserWarning,
-            stacklevel=3,
-        )
+    ground = energies["ground"]
+    if "sector" in record:
+        asked = dict(record["sector"])
+        is_asked_for, sector = asked.pop("is_asked_for"), Sector(**asked)
+        own = energies["lowest_of_its_sector"]
+        if is_asked_for:
+            ground = own
+        else:
+            warn_of_sector(record["name"], sector, ground, energies.get("lowest_with_its_electrons"), own)
     return Problem(
         name=record["name"],
         hamiltonian=PauliSum(record["terms"]),
-        ground_energy=record["energies"]["ground"],
+        ground_energy=ground,
         accuracy=CHEMICAL_ACCURACY,
         unit="Ha",
         provenance={key: value for key, value in record.items() if key != "terms"},
@@ -180,34 +202,43 @@ def stretched_h2o() -> Problem:
 
 def molecule(
     geometry: Any,
-    unit: str,
-    basis: str = "sto-3g",
+    unit: str | None = None,
+    basis: str | Mapping[str, str] = "sto-3g",
     active_space: Sequence[int] | None = None,
     mapping: str = "jordan_wigner",
     charge: int = 0,
     spin: int = 0,
     name: str = "",
+    sector: Sequence[Any] | None = None,
 ) -> Problem:
     """Any molecule, computed with PySCF and OpenFermion (the ``chemistry`` extra) and kept in the user's cache folder.
 
     Args:
-        geometry: ``"H 0 0 0; H 0 0 0.74"`` or pairs of element and coordinates.
-        unit: ``"angstrom"`` or ``"bohr"``, of the coordinates; there is no default.
-        basis: Gaussian basis set, as PySCF names it.
+        geometry: ``"H 0 0 0; H 0 0 0.74"``, rows of element and coordinates as PySCF takes them, or the text or the
+            path of an XYZ file.
+        unit: ``"angstrom"`` or ``"bohr"``, of the coordinates; there is no default, but XYZ files are in ångström.
+        basis: Gaussian basis set, as PySCF names it, or a name for each element. If a core potential belongs to it,
+            the core's electrons are not counted in what follows.
         active_space: Number of electrons and of orbitals, around the Fermi level; ``None`` for all.
-        mapping: ``"jordan_wigner"``, ``"parity"`` (two qubits removed) or ``"parity_total"`` (one removed).
+        mapping: ``"jordan_wigner"``, ``"parity"`` (two qubits removed), ``"parity_total"`` (one removed) or
+            ``"bravyi_kitaev"``.
         charge: Total charge.
         spin: Unpaired electrons.
         name: For tables; by default the elements.
+        sector: Number of active electrons and Sz of the state asked for, ``(4, 1)``: a penalty on all other states is
+            added to the Hamiltonian. With ``"reference"`` as a third, the Hamiltonian stays, and only the ground energy
+            is that of the sector. ``None``: the lowest state of the register, with a warning if it has other electrons.
 
     Raises:
-        ValueError: PySCF's reason in one line, or an impossible active space.
+        ValueError: PySCF's reason in one line, or an impossible active space or sector.
         ImportError: PySCF or OpenFermion is missing.
     """
-    atoms = parse_geometry(geometry)
+    atoms, length = read_geometry(geometry, unit)
     label = name or "".join(symbol for symbol, _ in atoms)
-    definition = with_active_space(Molecule(label, atoms, unit, basis, mapping, charge=charge, spin=spin), active_space)
-    return _problem(_computed(definition))
+    asked = sector_of(sector)
+    target = None if asked is None else astuple(asked)
+    plain = Molecule(label, atoms, length, basis, mapping, charge=charge, spin=spin, sector=target)
+    return _problem(_computed(with_active_space(plain, active_space)))
 
 
 def _computed(definition: Molecule) -> dict[str, Any]:

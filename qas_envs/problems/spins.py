@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from qas_envs.problems.free_fermions import chain_energy
 from qas_envs.problems.problem import Problem
+from qas_envs.problems.reference import DENSE_QUBITS, exact_energy
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
 
@@ -17,6 +19,7 @@ def tfim(
     periodic: bool = False,
     rows: int = 1,
     accuracy: float = 1e-3,
+    ground_energy: float | None = None,
 ) -> Problem:
     """Transverse-field Ising model, ``H = -J sum Z_i Z_j - h sum X_i`` over neighbours i, j.
 
@@ -27,6 +30,8 @@ def tfim(
         periodic: Close the chain to a ring, the lattice to a torus.
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
+        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
+            rings are free fermions and need none.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -35,8 +40,13 @@ def tfim(
     terms = {_label(num_qubits, "X", site): -float(field) for site in range(num_qubits)}
     for first, second in _bonds(num_qubits, rows, periodic):
         terms[_label(num_qubits, "Z", first, second)] = -float(coupling)
+    hamiltonian = PauliSum(terms)
+    chain = None  # in the basis where the bonds are X X
+    if rows in (1, num_qubits):
+        chain = chain_energy(num_qubits, -float(coupling), 0.0, -float(field), periodic)
+    energy = _ground_energy(hamiltonian, chain, ground_energy)
     settings = {"field": field, "coupling": coupling}
-    return _problem("TFIM", f"h={field:g}", num_qubits, rows, periodic, terms, settings, accuracy)
+    return _problem("TFIM", f"h={field:g}", hamiltonian, energy, rows, periodic, settings, accuracy)
 
 
 def heisenberg(
@@ -47,6 +57,7 @@ def heisenberg(
     periodic: bool = False,
     rows: int = 1,
     accuracy: float = 1e-3,
+    ground_energy: float | None = None,
 ) -> Problem:
     """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
 
@@ -58,6 +69,8 @@ def heisenberg(
         periodic: Close the chain to a ring, the lattice to a torus.
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
+        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
+            rings without anisotropy are free fermions and need none.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -70,28 +83,42 @@ def heisenberg(
                 terms[_label(num_qubits, letter, first, second)] = float(coupling * weight)
     for site in range(num_qubits if field else 0):
         terms[_label(num_qubits, "Z", site)] = float(field)
+    hamiltonian = PauliSum(terms)
+    chain = None
+    if rows in (1, num_qubits) and anisotropy == 0:
+        chain = chain_energy(num_qubits, float(coupling), float(coupling), float(field), periodic)
+    energy = _ground_energy(hamiltonian, chain, ground_energy)
     name = "Heisenberg" if anisotropy == 1 else "XXZ"
     settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
     text = f"h={field:g}" if anisotropy == 1 else f"D={anisotropy:g}, h={field:g}"
-    return _problem(name, text, num_qubits, rows, periodic, terms, settings, accuracy)
+    return _problem(name, text, hamiltonian, energy, rows, periodic, settings, accuracy)
+
+
+def _ground_energy(hamiltonian: PauliSum, closed_form: float | None, given: float | None) -> float:
+    """Return the exact energy: up to 10 qubits by diagonalisation, above in closed form where there is one."""
+    if closed_form is None or hamiltonian.num_qubits <= DENSE_QUBITS:
+        return exact_energy(hamiltonian, given)
+    if given is not None and not math.isclose(given, closed_form, rel_tol=1e-6):
+        raise ValueError(must("ground_energy", f"be that of free fermions, {closed_form:.9g}", given))
+    return closed_form
 
 
 def _problem(
     model: str,
     settings_text: str,
-    num_qubits: int,
+    hamiltonian: PauliSum,
+    ground_energy: float,
     rows: int,
     periodic: bool,
-    terms: dict[str, float],
     settings: dict[str, float],
     accuracy: float,
 ) -> Problem:
-    hamiltonian = PauliSum(terms)
+    num_qubits = hamiltonian.num_qubits
     size = f"n={num_qubits}" if rows == 1 else f"{rows}x{num_qubits // rows}"
     return Problem(
         name=f"{model} ({size}{', periodic' if periodic else ''}, {settings_text})",
         hamiltonian=hamiltonian,
-        ground_energy=hamiltonian.ground_energy(),
+        ground_energy=ground_energy,
         accuracy=accuracy,
         unit="J",
         provenance={"model": model, "rows": rows, "periodic": periodic, **settings},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from qas_simulators.checks import real_array, real_number, whole_numbers
 from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
+from qas_simulators.lanczos import lowest_eigenvalues
+from qas_simulators.memory import check_memory
 
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
 NEGLIGIBLE = 1e-12  # part of an operator's largest coefficient that is rounding
 _ORDINARY = 0.5, 1024.0  # norms for which the cut-offs of optimisers and of Lanczos are made
+_SPARE_VECTORS = 20  # that Lanczos and the simulators need beside the diagonals
 
 
 class GroupedPauliSum(NamedTuple):
@@ -161,11 +164,11 @@ class PauliSum:
         return PauliSum.from_masks(self.num_qubits, self.x[kept], self.z[kept], self.coefficients[kept])
 
     @classmethod
-    def from_qiskit(cls, operator: SparsePauliOp) -> PauliSum:
-        """Convert a ``qiskit.quantum_info.SparsePauliOp`` with real coefficients; labels carry over unchanged."""
-        from qas_simulators.bridges.qiskit import pauli_sum_from_qiskit
+    def from_qiskit(cls, operator: Any) -> PauliSum:
+        """Convert a ``SparsePauliOp``, ``Pauli``, ``SparseObservable`` or ``Operator``; labels carry over unchanged."""
+        from qas_simulators.bridges.operators import read_qiskit
 
-        return pauli_sum_from_qiskit(operator)
+        return read_qiskit(operator)
 
     def to_qiskit(self) -> SparsePauliOp:
         """Return the same terms as a ``qiskit.quantum_info.SparsePauliOp``."""
@@ -224,10 +227,22 @@ class PauliSum:
 
     __rmul__ = __mul__
 
+    def check_memory(self) -> None:
+        """Refuse an operator that no simulator could hold.
+
+        Raises:
+            ValueError: :meth:`grouped` would need more memory than is available; both figures are in the message.
+        """
+        if self._grouped is None:
+            groups = len(np.unique(self.x))
+            needed = (groups + _SPARE_VECTORS) << self.num_qubits + 4
+            check_memory("hamiltonian", needed, f"{groups} groups of terms on {self.num_qubits} qubits")
+
     def grouped(self) -> GroupedPauliSum:
         """Return the operator grouped by flipped bits, for matrix-free products; computed once."""
         if self._grouped is None:
             flips, group = np.unique(self.x, return_inverse=True)
+            self.check_memory()
             diagonals = np.zeros((len(flips), 1 << self.num_qubits), dtype=np.complex128)
             index = np.arange(1 << self.num_qubits)
             for k, x, z, coefficient in zip(group, self.x, self.z, self.coefficients, strict=True):
@@ -253,24 +268,18 @@ class PauliSum:
 
     def basis_energies(self) -> NDArray[np.float64]:
         """Return the energy of every computational basis state, shape ``(2**n,)``."""
-        flips, diagonals = self.grouped()
-        at_zero = np.flatnonzero(flips == 0)
-        return diagonals[at_zero[0]].real.copy() if len(at_zero) else np.zeros(1 << self.num_qubits)
+        index = np.arange(1 << self.num_qubits)
+        energies = np.zeros(len(index))
+        for z, coefficient in zip(self.z[self.x == 0], self.coefficients[self.x == 0], strict=True):
+            energies += coefficient * (1 - 2 * (_popcount(z & index) & 1))
+        return energies
 
     def eigenvalues(self, count: int) -> NDArray[np.float64]:
         """Return the ``count`` lowest eigenvalues in ascending order: dense to 10 qubits, Lanczos above."""
         if self.num_qubits <= _DENSE_LIMIT:
             return np.asarray(np.linalg.eigvalsh(self.to_matrix())[:count], dtype=np.float64)
-        from scipy.sparse.linalg import LinearOperator, eigsh
-
-        size = 1 << self.num_qubits
         ordinary, unit = self.in_unit()
-        operator = LinearOperator((size, size), matvec=ordinary.apply, dtype=np.complex128)
-        start = np.random.default_rng(0).normal(size=size)  # Lanczos must not start orthogonal to the ground state
-        lowest: NDArray[np.float64] = np.sort(
-            eigsh(operator, k=count, which="SA", v0=start, tol=1e-12, return_eigenvectors=False)
-        )
-        return unit * lowest
+        return unit * lowest_eigenvalues(ordinary.grouped(), count)
 
     def in_unit(self) -> tuple[PauliSum, float]:
         """Return the operator in a unit in which its size is ordinary, and that unit; itself and 1 if it is already.

@@ -1,0 +1,41 @@
+"""The exact energy that a problem is judged by: computed, or given and checked as far as that is cheap."""
+
+from __future__ import annotations
+
+import math
+
+from qas_simulators import PauliSum
+from qas_simulators.errors import must
+
+DENSE_QUBITS = 10
+"""Up to here diagonalising the matrix is cheap."""
+_TOLERANCE = 1e-6  # of the sum of all coefficients
+
+
+def exact_energy(hamiltonian: PauliSum, given: float | None) -> float:
+    """Return the lowest eigenvalue, or the one that is given.
+
+    Args:
+        hamiltonian: Dense to 10 qubits, by Lanczos above.
+        given: A known ground energy, which spares the computation above 10 qubits.
+
+    Raises:
+        ValueError: The given one is not the lowest eigenvalue (to 10 qubits), or is outside the bounds that are cheap:
+            above the lowest basis state, or below minus the sum of all coefficients.
+    """
+    if given is None:
+        return hamiltonian.ground_energy()
+    hamiltonian.check_memory()
+    try:
+        energy = float(given)
+    except (TypeError, ValueError):
+        energy = math.nan
+    spread = float(abs(hamiltonian.coefficients).sum())
+    if hamiltonian.num_qubits <= DENSE_QUBITS:
+        low = high = hamiltonian.ground_energy()
+    else:
+        low, high = -spread, float(hamiltonian.basis_energies().min())
+    if not low - _TOLERANCE * spread <= energy <= high + _TOLERANCE * spread:
+        wanted = f"be the lowest eigenvalue, which is {low:.9g}" if low == high else f"lie in [{low:.9g}, {high:.9g}]"
+        raise ValueError(must("ground_energy", wanted, given))
+    return energy

@@ -1,0 +1,71 @@
+"""How much memory there is, asked before it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from qas_simulators.errors import must
+
+_GIB = 2**30
+
+
+def available_memory() -> int:
+    """Return how many bytes this process may still use: of the machine, of its control group, of its own limit.
+
+    Without any of these figures the answer is 2**62.
+    """
+    return max(0, min(_figures(), default=2**62))
+
+
+def check_memory(argument: str, num_bytes: int, what: str) -> None:
+    """Refuse what would not fit, before it is tried.
+
+    Args:
+        argument: The argument that makes it so large.
+        num_bytes: What it needs.
+        what: What needs it, in a few words.
+
+    Raises:
+        ValueError: It needs more than is available; both are in the message.
+    """
+    available = available_memory()
+    if num_bytes > available:
+        needed = f"{num_bytes / _GIB:.1f} GiB for {what}"
+        raise ValueError(must(argument, f"fit into the {available / _GIB:.1f} GiB of memory available", needed))
+
+
+def _figures() -> Iterator[int]:
+    """Yield what is left of every limit that this system knows."""
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            yield int(line.split()[1]) * 1024
+            break
+    else:
+        if hasattr(os, "sysconf") and {"SC_PHYS_PAGES", "SC_PAGE_SIZE"} <= os.sysconf_names.keys():
+            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    group = "/sys/fs/cgroup/memory"
+    limits, used = _lines(f"{group}.max"), _lines(f"{group}.current")
+    if limits and used and limits[0].isdigit():
+        yield int(limits[0]) - int(used[0])
+    yield from _left_of_own_limit()
+
+
+def _left_of_own_limit() -> Iterator[int]:
+    """Yield what ``ulimit -v`` leaves."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY:
+        sizes = _lines("/proc/self/statm")
+        yield limit - (int(sizes[0].split()[0]) * os.sysconf("SC_PAGE_SIZE") if sizes else 0)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
