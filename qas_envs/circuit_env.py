@@ -43,6 +43,7 @@ FIGURES = (
 """The numbers in ``info``."""
 
 
+_ANY = 1e38  # no energy is beyond; Gymnasium's checker takes infinite bounds of observations for a mistake
 _KEPT = ("energy", "first_energy", "wasted", "halt_at", "over", "threshold")
 
 
@@ -125,7 +126,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.family = rules.family
         self.context: tuple[float, ...] = ()
         is_bounded = rules.is_exact and self.family is None
-        energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-np.inf, np.inf)
+        energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         self.encoder = rules.encoding.bind(problem, rules.catalogue, self.capacity, energies)
         if self.family is not None:
             self.context = self.family.first()

@@ -26,6 +26,8 @@ from qas_simulators.program import thread_pool
 WORTH_THREADS = 3e-4
 """Seconds of optimisation from which on threads are used; waking one takes some 50 us."""
 
+_COMMON = ("optimizer", "problem", "simulator")  # what circuits that are optimised by one call have in common
+
 Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
 
@@ -78,6 +80,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
                 env.curriculum = first.curriculum
         self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for its reset, in the mode NextStep
         self._pays = False  # whether threads do
+        self._different: set[str] = set()  # what of _COMMON is not the same everywhere
         self._move_together()
 
     def _move_together(self) -> None:
@@ -174,7 +177,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _optimize_together(self, rows: list[int], num_new: list[int]) -> BatchResult | None:
         env = self.envs[0]
-        if env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
+        if self._different or env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
             return None
         threads = self.num_threads if self._pays else 1
         started = perf_counter()
@@ -270,6 +273,9 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(must("values", f"be {self.num_envs}, one for each environment", values))
         for env, value in zip(self.envs, values, strict=True):
             env.set_wrapper_attr(name, value)
+        if name in _COMMON:
+            is_common = all(value is values[0] for value in values)
+            self._different = self._different - {name} if is_common else self._different | {name}
         self._move_together()
 
     def render(self) -> tuple[Any, ...]:
