@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NAMES = (
     *("_energy", "_first_energy", "_wasted", "_halt_at", "_over", "_threshold", "adds_nothing"),
-    *("problem", "context", "_np_random", "_np_random_seed"),
+    *("problem", "context", "finished", "_ended", "_np_random", "_np_random_seed"),
 )
 _values = attrgetter(*_NAMES)
 CONTAINERS = (list, dict, set, np.ndarray)
