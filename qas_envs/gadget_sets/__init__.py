@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.resources import files
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def gadgets_of(choice: Any) -> list[Gadget]:
         return []
     if isinstance(choice, str | Path):
         shipped = gadget_sets()
-        path = Path(choice) if Path(choice).is_file() else shipped.get(str(choice))
+        path = Path(choice) if isfile(choice) else shipped.get(str(choice))
         if path is None:
             raise ValueError(unknown_name("gadget set or file", str(choice), shipped))
         return list(load_gadgets(path).values())

@@ -357,13 +357,14 @@ def _resolve(
         row, parts = rows[name], []
         for part in row["parts"]:
             _require(part, {"what", "qubits"}, {"angles"}, f"part of gadget {name!r}")
-            what = part["what"]
-            if not isinstance(what, str) or not isinstance(part["qubits"], list):
-                raise ValueError(must(f"part of gadget {name!r}", "be of a gate or gadget on a list of qubits", part))
+            what, angles = part["what"], part.get("angles", [])
+            if not isinstance(what, str) or not isinstance(part["qubits"], list) or not isinstance(angles, list):
+                requirement = "be of a gate or gadget on a list of qubits, and perhaps a list of angles"
+                raise ValueError(must(f"part of gadget {name!r}", requirement, part))
             if what not in GATE_INDEX and what not in rows:
                 raise ValueError(unknown_name(f"gate or gadget in gadget {name!r}", str(what), [*GATE_INDEX, *rows]))
             inner = what if what in GATE_INDEX else _resolve(what, rows, known, (*above, name))
-            links = tuple(_as_link(angle, name) for angle in part.get("angles", []))
+            links = tuple(_as_link(angle, name) for angle in angles)
             parts.append(Part(inner, tuple(part["qubits"]), links))
         known[name] = Gadget(name, row["qubits"], row["params"], tuple(parts))
     return known[name]
