@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from math import perm
 from typing import Final
 
+from qas_envs.components import chosen
 from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index
@@ -19,10 +21,22 @@ class GateSet:
     Attributes:
         two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP, RXX, RYY, RZZ) are offered once per unordered pair.
         one_qubit: One-qubit gates, offered on every qubit.
+
+    Raises:
+        ValueError: An unknown gate, one at the wrong place, or one that is named twice.
     """
 
     two_qubit: tuple[str, ...]
     one_qubit: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for number, names in ((2, self.two_qubit), (1, self.one_qubit)):
+            if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+                raise ValueError(must("gates", "be the name of a set, a list of gates or a GateSet of tuples", names))
+            if any(GATES[gate_index(name)].num_qubits != number for name in names):
+                raise ValueError(must("gates", f"act on {number} qubit(s) at this place of a GateSet", names))
+            if len({*names}) < len(names):
+                raise ValueError(must("gates", "be different ones", names))
 
 
 GATE_SETS: Final[dict[str, GateSet]] = {
@@ -34,6 +48,7 @@ GATE_SETS: Final[dict[str, GateSet]] = {
 }
 
 _SYMMETRIC = tuple(gate.name for gate in GATES if gate.is_symmetric)
+_MOST_PLACEMENTS: Final = 200_000  # of a gadget; each is an action
 
 
 @dataclass(frozen=True)
@@ -85,9 +100,7 @@ class ActionCatalogue:
         gadgets: Sequence[Gadget] = (),
     ) -> None:
         if isinstance(gates, str):
-            if gates not in GATE_SETS:
-                raise ValueError(unknown_name("gate set", gates, GATE_SETS))
-            gates = GATE_SETS[gates]
+            gates = GATE_SETS[chosen("gate set", gates, GATE_SETS)]
         elif not isinstance(gates, GateSet):
             gates = gate_set_of(gates)
         if len({gadget.name for gadget in gadgets}) < len(gadgets):
@@ -158,6 +171,11 @@ class ActionCatalogue:
         return len(self._gadgets) > 0
 
     @property
+    def is_linked(self) -> bool:
+        """Whether some gadget shares or scales an angle."""
+        return any(gadget.is_linked for gadget in self._gadgets)
+
+    @property
     def overhang(self) -> int:
         """How many gates more than one an action may append."""
         return max(self.num_gates) - 1
@@ -181,13 +199,16 @@ def gate_set_of(names: Sequence[str]) -> GateSet:
         raise ValueError(must("gates", "be the name of a set, a list of gates or a GateSet", names))
     of_two = [GATES[gate_index(name)].num_qubits == 2 for name in names]
     pairs = tuple(name for name, is_pair in zip(names, of_two, strict=True) if is_pair)
-    return GateSet(pairs, tuple(name for name in names if name not in pairs))
+    return GateSet(pairs, tuple(name for name, is_pair in zip(names, of_two, strict=True) if not is_pair))
 
 
 def _placements(
     gadget: Gadget, num_qubits: int, couplings: Collection[tuple[int, int]] | None
 ) -> list[tuple[Action, tuple[Action, ...]]]:
     """Return the choices of qubits for a gadget, each with the gates it appends."""
+    if perm(num_qubits, gadget.num_qubits) > _MOST_PLACEMENTS:
+        requirement = f"have at most {_MOST_PLACEMENTS} choices of qubits on {num_qubits} qubits"
+        raise ValueError(must("gadgets", requirement, f"{gadget.name!r} on {gadget.num_qubits}"))
     unrolled, seen = list(gadget.unrolled()), set()
     found: list[tuple[Action, tuple[Action, ...]]] = []
     for qubits in permutations(range(num_qubits), gadget.num_qubits):

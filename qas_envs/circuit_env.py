@@ -13,17 +13,20 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from gymnasium.error import ResetNeeded
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import ContextEncoder, Observation, View
+from qas_envs.families import check_member
+from qas_envs.masks import new_mask
 from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rewards import Transition
 from qas_envs.rules import Rules
+from qas_envs.undo import CONTAINERS, Undo
 from qas_simulators import Circuit
 from qas_simulators.errors import must
-from qas_simulators.optimizers import OptimizationResult
+from qas_simulators.optimizers import BatchOptimizer, OptimizationResult
 
 FIGURES = (
     "energy",
@@ -40,6 +43,7 @@ FIGURES = (
 """The numbers in ``info``."""
 
 
+_ANY = 1e38  # no energy is beyond; Gymnasium's checker takes infinite bounds of observations for a mistake
 _KEPT = ("energy", "first_energy", "wasted", "halt_at", "over", "threshold")
 
 
@@ -74,17 +78,17 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     exhausted budget. Truncation: random halting.
 
     ## Information
-    ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always); ``success``; ``threshold``;
-    ``num_gates``, ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients``
-    of this step's optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family the
-    numbers that vary, by name.
+    ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always; with shots both are
+    estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``, ``num_two_qubit_gates``,
+    ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's optimisation, as counted
+    by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family the numbers that vary, by name.
 
     ## Arguments
     Args:
         problem: The instance.
         rules: The components.
-        render_mode: ``"ansi"`` (text), ``"rgb_array"`` (a picture), ``"human"`` (a window; both need matplotlib) or
-            ``None``.
+        render_mode: ``"ansi"`` (text), ``"rgb_array"`` (a picture), ``"human"`` (a window; both need matplotlib),
+            ``"ansi_list"`` and ``"rgb_array_list"`` (all frames since the last call of ``render``) or ``None``.
 
     ## Version History
     * v0: first version
@@ -109,8 +113,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.capacity = rules.max_gates + rules.catalogue.overhang  # gates that an episode may come to
         self.render_mode = render_mode
         self._renderer = Renderer(render_mode)
-        self.simulator = copy.deepcopy(rules.simulator)  # it owns a random generator
+        self.simulator = copy.deepcopy(rules.simulator)
+        self.simulator.rng = rules.simulator.rng.spawn(1)[0]  # a stream of its own, also where a simulator is shared
         self.optimizer = rules.optimizer
+        self.draws = not rules.is_exact or not isinstance(self.optimizer, BatchOptimizer)
         self._skips_illegal = rules.illegal == "skip"
         self.adds_nothing = False  # whether the step under way has no gate: an illegal one skipped, or the end
         self._wasted = 0  # steps of this episode that had none
@@ -119,21 +125,24 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._halting = rules.halting
         self.family = rules.family
         self.context: tuple[float, ...] = ()
-        energies = (problem.lower_bound, problem.upper_bound) if self.family is None else (-np.inf, np.inf)
+        is_bounded = rules.is_exact and self.family is None
+        energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         self.encoder = rules.encoding.bind(problem, rules.catalogue, self.capacity, energies)
         if self.family is not None:
             self.context = self.family.first()
             self.encoder = ContextEncoder(self.encoder, self.family)
-        self.mask, self._other_mask = rules.mask(rules.catalogue), rules.mask(rules.catalogue)
+        self.mask, self._other_mask = (new_mask(rules.mask, rules.catalogue) for _ in range(2))
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self.encoder.space
         self.curriculum.start(problem)
+        self.containers = [name for name, value in vars(self.curriculum).items() if isinstance(value, CONTAINERS)]
         self.initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)
         if self.initial.num_qubits != problem.num_qubits:
             raise ValueError(must("initial", f"have {problem.num_qubits} qubits", self.initial.num_qubits))
         self.circuit = self.initial.copy()
         self.finished = self.initial.copy()  # the last circuit of the episode before
-        self._first_energy = self.simulator.expectation(self.circuit, problem.hamiltonian)
+        self._ended = self.initial.copy()  # becomes that once the next episode has begun
+        self._first_energy = self._exact_first_energy()
         self._energy = self._first_energy
         self._halt_at: int | None = None
         self._over = True
@@ -141,6 +150,12 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._found_legal: list[int] = []  # the last sequence that was found legal
         self._threshold = self.curriculum.threshold
         self._warn_if_trivial()
+
+    def _exact_first_energy(self) -> float:
+        """Return the energy of the initial circuit without shot noise."""
+        exact = copy.copy(self.simulator)
+        exact.shots = None
+        return exact.expectation(self.initial, self.problem.hamiltonian)
 
     def _warn_if_trivial(self) -> None:
         error = abs(self._first_energy - self.curriculum.reference_energy)
@@ -168,32 +183,38 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Start an episode with the initial circuit.
 
         Args:
-            seed: Seeds random halting, shot noise and the drawing of instances.
+            seed: Seeds random halting, shot noise (that of the first energy included) and the drawing of instances.
+                Without one, all go on from where they stand.
             options: With a family: ``split`` (``"train"`` or ``"test"``), or values of what varies.
 
         Raises:
-            ValueError: Options that mean nothing here.
+            ValueError: Options that mean nothing here; the environment is unchanged.
         """
-        super().reset(seed=seed)
-        if seed is not None:
-            self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
-        if self.family is not None:
-            options = dict(options or {})
-            if isinstance(self.curriculum, InstanceCurriculum) and options.get("split", "train") == "train":
-                options = {**self.curriculum.context(), **options}
-            self.context = self.family.draw(self.np_random, options)
-            self._take_up(self.family.at(self.context))
-        elif options:
-            raise ValueError(must("options", "be empty where instances do not vary", options))
-        self._begin()
-        self._halt_at = self._halting.sample(self.np_random)
-        if self.render_mode == "human":
-            self.render()
-        return self._observation(), self.info(*self.figures(False, 0, 0))
+        with Undo([self]) as undo:
+            undo.keep_randomness(self)
+            super().reset(seed=seed)
+            if seed is not None:
+                self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
+            if self.family is not None:
+                options = dict(options or {})
+                if isinstance(self.curriculum, InstanceCurriculum) and options.get("split", "train") == "train":
+                    options = {**self.curriculum.context(), **options}
+                self.context = self.family.draw(self.np_random, options)
+                self._take_up(self.family.at(self.context))
+            elif options:
+                raise ValueError(must("options", "be empty where instances do not vary", options))
+            if self.family is not None or self.simulator.shots is not None:
+                self._first_energy = self.simulator.expectation(self.initial, self.problem.hamiltonian)
+            self._begin()
+            self._halt_at = self._halting.sample(self.np_random)
+            self.follow()
+            result = self._observation(), self.info(*self.figures(False, 0, 0))
+            self._keep_finished()
+        return result
 
     def _begin(self) -> None:
         """Start an episode with the initial circuit."""
-        self.finished.assign(self.circuit)
+        self._ended.assign(self.circuit)
         self.circuit.assign(self.initial)
         self._energy = self._first_energy
         self.encoder.reset(self.problem)
@@ -204,6 +225,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._over = False
         self._wasted = 0
         self._renderer.begin(self._energy - self.problem.ground_energy)
+
+    def _keep_finished(self) -> None:
+        self.finished, self._ended = self._ended, self.finished
 
     def _take(self, action: int) -> None:
         """Account for an action that appends a gate."""
@@ -216,18 +240,21 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Append a gate, re-optimise all angles, read the energy.
 
+        The environment is unchanged if anything is raised, by the simulator, the optimiser or the keyboard.
+
         Raises:
-            ValueError: The action is out of range or masked; the environment is unchanged.
+            ValueError: The action is out of range or masked.
             ResetNeeded: The episode is over.
         """
         index = self.check_action(action)
-        result = self.optimize_angles(self.append_gate(index))
-        self.circuit.params = result.params
-        reward, success, terminated, truncated = self.conclude_step(index, result.energy)
-        info = self.info(*self.figures(success, result.evaluations, result.gradients))
-        if self.render_mode == "human":
-            self.render()
-        return self._observation(), reward, terminated, truncated, info
+        with Undo([self]):
+            result = self.optimize_angles(self.append_gate(index))
+            self.circuit.params = result.params
+            reward, success, terminated, truncated = self.conclude_step(index, result.energy)
+            info = self.info(*self.figures(success, result.evaluations, result.gradients))
+            self.follow()
+            observation = self._observation()
+        return observation, reward, terminated, truncated, info
 
     @property
     def actions(self) -> list[int]:
@@ -268,7 +295,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             num_scanned: With angles: of how many of the last actions they are scanned, as those of a new gate are.
 
         Raises:
-            ValueError: A sequence that is not legal, or angles that do not fit; nothing changes.
+            ValueError: A sequence that is not legal, or angles that do not fit.
+
+        Nothing changes if anything is raised.
 
         Returns:
             As :meth:`reset`.
@@ -282,18 +311,21 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             raise ValueError(must("angles", "hold a tuple for every action, such as [(0.3,), ()]", angles))
         if angles is not None and not np.isfinite([*chain.from_iterable(angles)]).all():
             raise ValueError(must("angles", "be finite", angles))
-        self._begin()
-        for action in actions:
-            self._take(action)
-            self.catalogue.append(self.circuit, action)
-        if angles is not None:
-            self.circuit.params = [*self.initial.params, *chain.from_iterable(angles)]
-        num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
-        result = self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
-        self.circuit.params, self._energy = result.params, result.energy
-        success = abs(result.energy - self.curriculum.reference_energy) < self._threshold
-        self._over = success or self.circuit.num_gates - self.initial.num_gates >= self.max_gates
-        return self._observation(), self.info(*self.figures(success, result.evaluations, result.gradients))
+        with Undo([self]):
+            self._begin()
+            for action in actions:
+                self._take(action)
+                self.catalogue.append(self.circuit, action)
+            if angles is not None:
+                self.circuit.params = [*self.initial.params, *chain.from_iterable(angles)]
+            num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
+            result = self.optimizer.minimize(self.simulator, self.circuit, self.problem.hamiltonian, num_new)
+            self.circuit.params, self._energy = result.params, result.energy
+            success = abs(result.energy - self.curriculum.reference_energy) < self._threshold
+            self._over = success or self.circuit.num_gates - self.initial.num_gates >= self.max_gates
+            observation = self._observation()
+            self._keep_finished()
+        return observation, self.info(*self.figures(success, result.evaluations, result.gradients))
 
     def append_gate(self, index: int) -> int:
         """First part of a step, as vector environments take it: append the gate, return how many angles it has."""
@@ -351,8 +383,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         if terminated or truncated:
             self._over = True
             curriculum.end_episode(success)
-        if self.render_mode is not None:
-            self._renderer.add(energy - self.problem.ground_energy)
+        self._renderer.add(energy - self.problem.ground_energy)
         return reward, success, terminated, truncated
 
     def view(self) -> View:
@@ -364,11 +395,20 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
 
     def _take_up(self, problem: Problem) -> None:
         """Go on with another member of the family."""
-        if problem.num_qubits != self.problem.num_qubits or len(problem.hamiltonian) != len(self.problem.hamiltonian):
-            raise ValueError(must("vary", "keep the qubits and the number of terms", problem.name))
+        check_member(self.problem, problem)
         self.problem = problem
         self.curriculum.start(problem)
-        self._first_energy = self.simulator.expectation(self.initial, problem.hamiltonian)
+
+    def build(self, actions: Sequence[int], params: ArrayLike) -> None:
+        """Let the circuit, the mask and the encoding be those after some actions, with these angles."""
+        self.circuit.assign(self.initial)
+        self.encoder.reset(self.problem)
+        self.mask.reset()
+        self._actions.clear()
+        for action in actions:
+            self.catalogue.append(self.circuit, action)
+            self._take(action)
+        self.circuit.params = params
 
     def check_action(self, action: np.int64 | int) -> int:
         """Return a legal action as an index; see :meth:`step` for what is refused."""
@@ -430,14 +470,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         vars(self.curriculum).update(state["curriculum"])
         self.np_random.bit_generator.state = state["rng"]
         self.simulator.rng.bit_generator.state = state["simulator_rng"]
-        self.circuit.assign(self.initial)
-        self.encoder.reset(self.problem)
-        self.mask.reset()
-        self._actions.clear()
-        for action in state["actions"]:
-            self.catalogue.append(self.circuit, action)
-            self._take(action)
-        self.circuit.params = state["params"]
+        self.build(state["actions"], state["params"])
         for name in _KEPT:
             setattr(self, f"_{name}", state[name])
         self._renderer.begin(self._energy - self.problem.ground_energy)
@@ -445,11 +478,19 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def render(self) -> Any:
         """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.
 
-        The mode ``"human"`` shows the picture in a window by itself.
+        The modes ``"ansi_list"`` and ``"rgb_array_list"`` return the frames of all resets and steps since the last
+        reset or the last call. The mode ``"human"`` shows the picture in a window by itself.
         """
+        return self._renderer.render(self._title(), self.circuit, self.curriculum.threshold)
+
+    def follow(self) -> None:
+        """Show what a reset or a step changed, in the modes that do so without being asked."""
+        if self._renderer.is_live:
+            self._renderer.follow(self._title(), self.circuit, self.curriculum.threshold)
+
+    def _title(self) -> str:
         error = self._energy - self.problem.ground_energy
-        title = f"{self.problem.name}: energy {self._energy:.9f} {self.problem.unit}, error {error:.3e}"
-        return self._renderer.render(title, self.circuit, self.curriculum.threshold)
+        return f"{self.problem.name}: energy {self._energy:.9f} {self.problem.unit}, error {error:.3e}"
 
     def close(self) -> None:
         """Close the window, if there is one."""

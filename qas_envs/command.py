@@ -80,7 +80,12 @@ def arguments_of(texts: list[str]) -> dict[str, Any]:
             raise ValueError(must("arguments", "be of the form name=value", text))
         try:
             arguments[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (
+            ValueError,
+            SyntaxError,
+            MemoryError,
+            RecursionError,
+        ):  # deeply nested brackets
             arguments[name] = value
     return arguments
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from operator import index
 from typing import Any, Final
 
-from qas_simulators.errors import must, unknown_name
+from qas_envs.components import chosen
+from qas_simulators.errors import must
 
 Pairs = frozenset[tuple[int, int]]
 
@@ -48,18 +50,18 @@ def couplings_of(choice: Any, num_qubits: int) -> Pairs | None:
     """Return the allowed ordered pairs of a named map, of pairs, of a Qiskit coupling map or backend; ``None`` for all.
 
     Raises:
-        ValueError: Unknown name, qubits outside the register, or a register that is not connected.
+        ValueError: Unknown name, something without pairs, qubits outside the register, or a register that is not
+            connected.
     """
-    if choice is None or choice == "all":
-        return None
     if isinstance(choice, str):
-        if choice not in COUPLINGS:
-            raise ValueError(unknown_name("couplings", choice, ["all", *COUPLINGS]))
+        if chosen("couplings", choice, ["all", *COUPLINGS]) == "all":
+            return None
         pairs = COUPLINGS[choice](num_qubits)
     else:
         edges = getattr(choice, "coupling_map", choice)  # a backend has one, and its edges are listed
-        edges = edges.get_edges() if hasattr(edges, "get_edges") else edges
-        pairs = frozenset((int(a), int(b)) for a, b in edges)
+        if edges is None:  # also of a backend that couples all qubits
+            return None
+        pairs = _pairs_of(edges.get_edges() if hasattr(edges, "get_edges") else edges)
     outside = sorted(pair for pair in pairs if pair[0] == pair[1] or not {*pair} <= set(range(num_qubits)))
     if outside:
         raise ValueError(must("couplings", f"be pairs of different qubits in 0..{num_qubits - 1}", outside[:3]))
@@ -67,6 +69,14 @@ def couplings_of(choice: Any, num_qubits: int) -> Pairs | None:
     if len(reached) < num_qubits:
         raise ValueError(must("couplings", f"connect all {num_qubits} qubits", f"reaching {sorted(reached)} from 0"))
     return pairs
+
+
+def _pairs_of(edges: Any) -> Pairs:
+    try:
+        return frozenset((index(a), index(b)) for a, b in edges)
+    except (TypeError, ValueError):
+        requirement = f"be one of {['all', *COUPLINGS]}, pairs of qubits, a coupling map or a backend"
+        raise ValueError(must("couplings", requirement, edges)) from None
 
 
 def _both_ways(pairs: Iterable[tuple[int, int]]) -> Pairs:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Protocol, runtime_checkable
 
+import numpy as np
+
+from qas_envs.components import chosen, is_number, is_whole
 from qas_envs.problems import Problem
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must
 
 REFERENCES = ("ground", "lower_bound")
 
@@ -61,8 +64,8 @@ class FixedThreshold:
     fits_families = True
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not self.threshold > 0:
-            raise ValueError(must("threshold", "be positive", self.threshold))
+        if self.threshold is not None:
+            _check_error("threshold", self.threshold)
 
     def start(self, problem: Problem) -> None:
         """See :class:`Curriculum`."""
@@ -111,15 +114,14 @@ class MovingThreshold:
     best_energy: float = field(default=float("inf"), init=False)
 
     def __post_init__(self) -> None:
-        if not self.initial > 0:
-            raise ValueError(must("initial", "be a positive error", self.initial))
-        if not self.amortisation >= 0:
-            raise ValueError(must("amortisation", "not be negative", self.amortisation))
+        _check_error("initial", self.initial)
+        if not is_number(self.amortisation) or self.amortisation < 0:
+            raise ValueError(must("amortisation", "be finite and not negative", self.amortisation))
+        if self.switch is not None and not is_number(self.switch):
+            raise ValueError(must("switch", "be a finite number or None", self.switch))
         for name in ("shift_time", "successes", "radius_shifts"):
-            if getattr(self, name) < 1:
-                raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        if self.reference not in REFERENCES:
-            raise ValueError(unknown_name("reference", self.reference, REFERENCES))
+            _check_count(name, getattr(self, name))
+        chosen("reference", self.reference, REFERENCES)
         self.threshold = self.initial
         self._success_count = self._shift_count = self._episode_count = 0
 
@@ -168,13 +170,13 @@ class StagedThreshold:
     stage: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        known = [value for value in self.thresholds if value is not None]
-        if not self.thresholds or None in list(self.thresholds)[:-1] or not all(value > 0 for value in known):
+        stages = list(self.thresholds) if isinstance(self.thresholds, Sequence | np.ndarray) else []
+        known = stages[:-1] if stages and stages[-1] is None else stages
+        if not stages or not all(is_number(value) and value > 0 for value in known):
             raise ValueError(must("thresholds", "be positive errors, only the last None", self.thresholds))
         if any(later >= earlier for earlier, later in pairwise(known)):
             raise ValueError(must("thresholds", "fall from stage to stage", self.thresholds))
-        if self.successes < 1:
-            raise ValueError(must("successes", "be at least 1", self.successes))
+        _check_count("successes", self.successes)
         self._count = 0
 
     def start(self, problem: Problem) -> None:
@@ -224,14 +226,15 @@ class ScheduledInstances:
     fits_families = True
 
     def __post_init__(self) -> None:
-        self.values = tuple(float(value) for value in self.values)
-        if not self.values:
-            raise ValueError(must("values", "hold at least one value", self.values))
-        for name in ("successes", "patience"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        if self.threshold is not None and not self.threshold > 0:
-            raise ValueError(must("threshold", "be positive", self.threshold))
+        values = tuple(self.values) if isinstance(self.values, Sequence | np.ndarray) else ()
+        if not values or not all(map(is_number, values)):
+            raise ValueError(must("values", "hold at least one value, all numbers", self.values))
+        self.values = tuple(map(float, values))
+        _check_count("successes", self.successes)
+        if self.patience is not None:
+            _check_count("patience", self.patience)
+        if self.threshold is not None:
+            _check_error("threshold", self.threshold)
         self._successes = self._episodes = 0
 
     def start(self, problem: Problem) -> None:
@@ -259,6 +262,18 @@ class ScheduledInstances:
         if is_over and self.stage + 1 < len(self.values):
             self.stage += 1
             self._successes = self._episodes = 0
+
+
+def _check_error(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless a setting is a positive error."""
+    if not is_number(value) or not value > 0:  # type: ignore[operator]
+        raise ValueError(must(name, "be positive", value))
+
+
+def _check_count(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless a setting is an integer of at least 1."""
+    if not is_whole(value, 1):
+        raise ValueError(must(name, "be an integer of at least 1", value))
 
 
 CURRICULA: Final = {

@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any, Final
 
-from qas_envs.catalogue import ActionCatalogue, GateSet
+from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
-from qas_envs.components import check_settings, resolve
+from qas_envs.components import check_settings, chosen, resolve
 from qas_envs.couplings import couplings_of
 from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
 from qas_envs.encodings import ENCODINGS
-from qas_envs.families import Family
+from qas_envs.families import Family, check_member
 from qas_envs.gadget_sets import gadgets_of
 from qas_envs.halting import HALTINGS
-from qas_envs.masks import MASKS, Mask
+from qas_envs.masks import mask_of
 from qas_envs.presets import PRESETS, preset_for
 from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
-from qas_envs.rules import Rules
+from qas_envs.rules import Rules, check_simulator
 from qas_simulators import (
     Circuit,
-    Gadget,
     NoiseModel,
     PauliTransferSimulator,
     Simulator,
     StatevectorSimulator,
 )
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must
 from qas_simulators.noise_presets import NOISE_MODELS
-from qas_simulators.optimizers import OPTIMIZERS, Optimizer
+from qas_simulators.optimizers import OPTIMIZERS
 
 _MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
@@ -54,7 +53,7 @@ def make_env(
     Args:
         problem: A problem or the name of one.
         preset: A set of rules, or a paper that has one for this instance; see :mod:`qas_envs.presets`.
-        render_mode: ``"ansi"`` or ``None``.
+        render_mode: As for :class:`CircuitBuildingEnv`.
         problem_settings: Arguments of a problem given by name.
         vary: Arguments of a problem given by name that differ from episode to episode; see
             :class:`~qas_envs.families.Family`.
@@ -63,23 +62,19 @@ def make_env(
             ``illegal``, ``stop``, ``mask``, ``gadgets`` (a shipped set, a file, or gadgets).
 
     Raises:
-        ValueError: An unknown name or an impossible number; the message names the choices.
+        ValueError: An unknown name, an impossible number, something of another kind, or rules that do not fit each
+            other; one line, which names the choices.
 
     Examples:
         >>> env = make_env("h2", problem_settings={"num_qubits": 2}, reward="priced", couplings="line")
         >>> env.problem.name, len(env.catalogue)
         ('H2 (0.7414 Å)', 8)
     """
-    name = problem if isinstance(problem, str) else ""
-    problem, family = _problem(problem, problem_settings or {}, vary)
-    rules = {**preset_for(preset, name, problem_settings or {}).rules, **overrides}
+    of_problem = problem if isinstance(problem, str) else ""
+    rules = {**preset_for(preset, of_problem, problem_settings).rules, **overrides}
     for name in rules:
-        if name not in RULES:
-            raise ValueError(unknown_name("environment argument", name, RULES))
-    gates: GateSet | str | Sequence[str] = rules["gates"]
-    max_gates = rules["max_gates"]
-    if not isinstance(max_gates, int) or isinstance(max_gates, bool):
-        raise ValueError(must("max_gates", "be an integer", max_gates))
+        chosen("environment argument", name, RULES)
+    problem, family = _problem(problem, problem_settings, vary)
     stop = rules.get("stop", False)
     if not isinstance(stop, bool):
         raise ValueError(must("stop", "be True or False", stop))
@@ -89,7 +84,6 @@ def make_env(
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
     curriculum = _curriculum(rules["curriculum"], family)
-    gadgets = gadgets_of(rules.get("gadgets"))
     _warn_if_unreachable(problem, noise, curriculum)
     initial = _initial(rules.get("initial"), problem)
     if initial is None:  # of another first circuit the environment says whether it is a solution
@@ -97,18 +91,20 @@ def make_env(
     env = CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(problem.num_qubits, gates, couplings, stop, gadgets),
+            catalogue=ActionCatalogue(
+                problem.num_qubits, rules["gates"], couplings, stop, gadgets_of(rules.get("gadgets"))
+            ),
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=curriculum,
             halting=resolve("halting", rules["halting"], HALTINGS),
             simulator=simulator,
-            optimizer=_optimizer(rules["optimizer"], gadgets),
-            max_gates=max_gates,
+            optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
+            max_gates=rules["max_gates"],
             initial=initial,
             illegal=rules.get("illegal", "raise"),
             family=family,
-            mask=_mask(rules.get("mask", "frontier")),
+            mask=mask_of(rules.get("mask", "frontier")),
         ),
         render_mode,
     )
@@ -118,24 +114,27 @@ def make_env(
 
 
 def _problem(
-    choice: Problem | str, settings: Mapping[str, Any], vary: Mapping[str, Any] | None
+    choice: Problem | str, settings: Mapping[str, Any] | None, vary: Mapping[str, Any] | None
 ) -> tuple[Problem, Family | None]:
     """Return the problem, and the family whose first member it is."""
-    if not isinstance(choice, str):
+    for name, value in {"problem_settings": settings, "vary": vary}.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise ValueError(must(name, "be a mapping from names to values, or None", value))
+    if isinstance(choice, Problem):
         if vary is not None:
             raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
         return choice, None
-    if choice not in PROBLEMS:
-        raise ValueError(unknown_name("problem", choice, PROBLEMS))
-    build = PROBLEMS[choice]
+    build, settings = PROBLEMS[chosen("problem", choice, PROBLEMS)], settings or {}
     check_settings(f"problem {choice!r}", build, settings)
     if vary is None:
         return build(**settings), None
     for argument in vary:
-        if argument not in signature(build).parameters:
-            raise ValueError(unknown_name(f"setting of problem {choice!r}", argument, signature(build).parameters))
+        chosen(f"setting of problem {choice!r}", argument, signature(build).parameters)
     family = Family(build, vary, {name: value for name, value in settings.items() if name not in vary})
-    return family.at(family.first()), family
+    first, *others = [family.at(context) for context in family.ends()]
+    for other in others:
+        check_member(first, other)
+    return first, family
 
 
 def _curriculum(choice: Any, family: Family | None) -> Curriculum:
@@ -153,13 +152,6 @@ def _curriculum(choice: Any, family: Family | None) -> Curriculum:
     return curriculum
 
 
-def _optimizer(choice: Any, gadgets: list[Gadget]) -> Optimizer:
-    optimizer: Optimizer = resolve("optimizer", choice, OPTIMIZERS)
-    if not getattr(optimizer, "fits_linked_angles", True) and any(gadget.is_linked for gadget in gadgets):
-        raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
-    return optimizer
-
-
 def _initial(choice: Any, problem: Problem) -> Circuit | None:
     choices = {
         "empty": lambda: None,
@@ -168,17 +160,7 @@ def _initial(choice: Any, problem: Problem) -> Circuit | None:
     }
     if choice is None or isinstance(choice, Circuit):
         return choice
-    if not isinstance(choice, str) or choice not in choices:
-        raise ValueError(unknown_name("initial circuit", str(choice), choices))
-    return choices[choice]()
-
-
-def _mask(choice: str | Callable[[ActionCatalogue], Mask]) -> Callable[[ActionCatalogue], Mask]:
-    if not isinstance(choice, str):
-        return choice
-    if choice not in MASKS:
-        raise ValueError(unknown_name("mask", choice, MASKS))
-    return MASKS[choice]
+    return choices[chosen("initial circuit", choice, choices)]()
 
 
 def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum: Curriculum) -> None:
@@ -225,6 +207,7 @@ def _simulator(simulator: Simulator | None, noise: Any) -> Simulator:
     if noise is not None and not isinstance(noise, NoiseModel):
         raise ValueError(must("noise", "be a name, a NoiseModel or None", noise))
     if simulator is not None:
+        check_simulator(simulator)
         if noise is not None:
             raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
         return simulator

@@ -12,6 +12,7 @@ from typing import Any, Final, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_envs.components import chosen, is_number
 from qas_envs.problems import Problem
 from qas_simulators.errors import must, unknown_name
 
@@ -43,8 +44,8 @@ class Family:
     def __init__(
         self, build: Callable[..., Problem], vary: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
     ) -> None:
-        if not vary:
-            raise ValueError(must("vary", "name at least one argument", dict(vary)))
+        if not isinstance(vary, Mapping) or not vary:
+            raise ValueError(must("vary", 'name at least one argument, such as {"field": (0.5, 1.5)}', vary))
         self.names = tuple(vary)
         self._choices = {name: _splits(name, choice) for name, choice in vary.items()}
         self._fixed = dict(fixed or {})
@@ -79,10 +80,18 @@ class Family:
 
     def first(self) -> tuple[float, ...]:
         """Return the context of one member, the same every time."""
-        return tuple(
-            int(splits["train"][0]) if name in self._whole else float(splits["train"][0])
-            for name, splits in self._choices.items()
-        )
+        return self.ends()[0]
+
+    def ends(self) -> list[tuple[float, ...]]:
+        """Return the members at both ends of the ranges and lists of the splits, the first one first."""
+        return [
+            tuple(
+                int(splits[split][end]) if name in self._whole else float(splits[split][end])
+                for name, splits in self._choices.items()
+            )
+            for split in SPLITS
+            for end in (0, -1)
+        ]
 
     def check(self, values: Mapping[str, float]) -> None:
         """Raise ``ValueError`` if a name is none of ours, or a value lies outside what observations can show."""
@@ -91,7 +100,7 @@ class Family:
                 raise ValueError(unknown_name("number that varies", name, self.names))
             place = self.names.index(name)
             low, high = float(self.low[place]), float(self.high[place])
-            if not low <= np.float32(value) <= high:
+            if not is_number(value) or not low <= np.float32(value) <= high:
                 raise ValueError(must(name, f"lie in [{low:g}, {high:g}], where `vary` has it", value))
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any]) -> tuple[float, ...]:
@@ -108,9 +117,7 @@ class Family:
             if name not in (*self.names, "split"):
                 raise ValueError(unknown_name("reset option", name, [*self.names, "split"]))
         self.check({name: value for name, value in options.items() if name != "split"})
-        split = options.get("split", "train")
-        if split not in SPLITS:
-            raise ValueError(unknown_name("split", str(split), SPLITS))
+        split = chosen("split", options.get("split", "train"), SPLITS)
         context = []
         for name, splits in self._choices.items():
             choice = splits[split]
@@ -129,12 +136,22 @@ class Family:
 def _splits(name: str, choice: Any) -> dict[str, Sequence[float]]:
     """Return the choices of both splits."""
     splits = choice if isinstance(choice, Mapping) else dict.fromkeys(SPLITS, choice)
-    if unknown := set(splits) - set(SPLITS):
-        raise ValueError(unknown_name("split", str(unknown.pop()), SPLITS))
+    for split in splits:
+        chosen("split", split, SPLITS)
     if "train" not in splits:
         raise ValueError(must(f"vary[{name!r}]", "have a split 'train'", choice))
-    splits = {split: tuple(splits.get(split, splits["train"])) for split in SPLITS}
-    for values in splits.values():
-        if len(values) < 2 or (len(values) == 2 and not values[0] < values[1]) or not np.isfinite(values).all():
-            raise ValueError(must(f"vary[{name!r}]", "be (low, high) or a list of three or more values", values))
-    return splits
+    return {split: _values(name, splits.get(split, splits["train"])) for split in SPLITS}
+
+
+def _values(name: str, choice: Any) -> tuple[float, ...]:
+    """Return a range or list of numbers."""
+    values = tuple(choice) if isinstance(choice, Sequence | np.ndarray) else ()
+    if not all(map(is_number, values)) or len(values) < 2 or (len(values) == 2 and not values[0] < values[1]):
+        raise ValueError(must(f"vary[{name!r}]", "be (low, high) or a list of three or more values", choice))
+    return values
+
+
+def check_member(first: Problem, other: Problem) -> None:
+    """Raise ``ValueError`` if an environment of one member cannot show the other."""
+    if other.num_qubits != first.num_qubits or len(other.hamiltonian) != len(first.hamiltonian):
+        raise ValueError(must("vary", "keep the qubits and the number of terms", other.name))

@@ -7,7 +7,10 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from qas_envs.components import is_number, is_whole
 from qas_simulators.errors import must
+
+_MOST: Final = 1_000_000  # steps, successes waited for, draws, and one over the probability of a success
 
 
 class Halting(Protocol):
@@ -50,20 +53,21 @@ class NegativeBinomialHalting:
     draws: int = 1
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ValueError(must("n", "be at least 1", self.n))
-        if not 0 < self.p <= 1:
-            raise ValueError(must("p", "lie in (0, 1]", self.p))
-        if not 0 <= self.low <= self.high:
-            raise ValueError(must("low", f"lie in 0..{self.high}", self.low))
-        if self.draws < 1:
-            raise ValueError(must("draws", "be at least 1", self.draws))
+        for name in ("n", "draws"):
+            if not is_whole(getattr(self, name), 1, _MOST):
+                raise ValueError(must(name, f"be an integer from 1 to {_MOST}", getattr(self, name)))
+        if not is_number(self.p) or not 1 / _MOST <= self.p <= 1:
+            raise ValueError(must("p", f"lie in [{1 / _MOST:g}, 1]", self.p))
+        if not is_whole(self.high, 0, _MOST):
+            raise ValueError(must("high", f"be an integer from 0 to {_MOST}", self.high))
+        if not is_whole(self.low, 0, self.high):
+            raise ValueError(must("low", f"be an integer in 0..{self.high}", self.low))
 
     def sample(self, rng: np.random.Generator) -> int | None:
         """See :class:`Halting`."""
         steps = np.clip(rng.negative_binomial(self.n, self.p, self.draws), self.low, self.high)
-        counts = np.bincount(steps)
-        return int(steps[counts[steps].argmax()])
+        _, numbers, counts = np.unique(steps, return_inverse=True, return_counts=True)
+        return int(steps[counts[numbers].argmax()])
 
 
 HALTINGS: Final = {"none": NoHalting, "negative_binomial": NegativeBinomialHalting}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
+from qas_envs.components import chosen
 from qas_simulators.errors import must
 from qas_simulators.simplification import commute, merged_name
 
@@ -178,3 +179,29 @@ MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
     "commuting": CommutingMask,
     "none": NoMask,
 }
+
+
+def mask_of(choice: Any) -> Callable[[ActionCatalogue], Mask]:
+    """Return what makes masks: by name, or a function or class that is handed in.
+
+    Raises:
+        ValueError: An unknown name, or something that cannot be called.
+    """
+    if callable(choice):
+        return choice  # type: ignore[no-any-return]
+    return MASKS[chosen("mask", choice, MASKS)]
+
+
+def new_mask(make: Callable[[ActionCatalogue], Mask], catalogue: ActionCatalogue) -> Mask:
+    """Return the mask of a catalogue.
+
+    Raises:
+        ValueError: What ``make`` returned is no mask of this catalogue.
+    """
+    mask = make(catalogue)
+    array = getattr(mask, "array", None)
+    has_methods = all(callable(getattr(mask, name, None)) for name in ("move_to", "reset", "update"))
+    if not has_methods or not isinstance(array, np.ndarray) or array.shape != (len(catalogue),):
+        requirement = f"make objects with `array` of {len(catalogue)} entries, `move_to`, `reset` and `update`"
+        raise ValueError(must("mask", requirement, mask))
+    return mask

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, Final
 
+from qas_envs.components import chosen
 from qas_envs.problems import PROBLEMS
-from qas_simulators.errors import unknown_name
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ PAPERS: Final = tuple(dict.fromkeys(preset.paper for preset in PRESETS.values() 
 """Names that stand for a paper's setting of the instance at hand."""
 
 
-def preset_for(name: str, problem: str, settings: Mapping[str, Any]) -> Preset:
+def preset_for(name: str, problem: str, settings: Mapping[str, Any] | None) -> Preset:
     """Return a preset by name, or by the name of its paper the one for an instance.
 
     Args:
@@ -178,9 +178,8 @@ def preset_for(name: str, problem: str, settings: Mapping[str, Any]) -> Preset:
         >>> preset_for("crlqas", "lih", {"num_qubits": 6, "bond_length": 2.2}).rules["max_gates"]
         70
     """
-    if name not in PRESETS:
-        raise ValueError(unknown_name("preset", name, PRESETS))
-    preset = PRESETS[name]
+    preset = PRESETS[chosen("preset", name, PRESETS)]
+    settings = settings if isinstance(settings, Mapping) else {}  # the problem refuses anything else
     if name in PAPERS:
         of_paper = {key: each for key, each in PRESETS.items() if each.paper == name}
         for each in of_paper.values():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import gymnasium as gym
 
 from qas_envs.circuit_env import CircuitBuildingEnv
+from qas_envs.components import chosen, is_whole
 from qas_envs.factory import RULES, make_env
 from qas_envs.problems import PROBLEMS
 from qas_envs.vector import CircuitBuildingVectorEnv
-from qas_simulators.errors import unknown_name
+from qas_simulators.errors import must
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
 
 def make_registered(environment: str, render_mode: str | None = None, **arguments: Any) -> CircuitBuildingEnv:
     """Build the environment of an id; ``arguments`` go to the problem or override the rules."""
-    row = ENVIRONMENTS[environment]
+    row = ENVIRONMENTS[chosen("environment id", environment, ENVIRONMENTS)]
     of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
     for name in arguments:
-        if name not in (*RULES, "preset", "vary"):
-            raise ValueError(unknown_name(f"argument of {environment}", name, (*of_problem, *RULES, "preset", "vary")))
-    varied = arguments.get("vary") or {}
+        chosen(f"argument of {environment}", name, (*of_problem, *RULES, "preset", "vary"))
+    varied = arguments.get("vary")
+    varied = varied if isinstance(varied, Mapping) else {}
     missing = [
         name
         for name, p in of_problem.items()
@@ -80,6 +82,8 @@ def make_registered_vector(
     **arguments: Any,
 ) -> CircuitBuildingVectorEnv:
     """Build ``num_envs`` environments of an id that step together; the other arguments as for a single one."""
+    if not is_whole(num_envs, 1):
+        raise ValueError(must("num_envs", "be an integer of at least 1", num_envs))
     envs = [make_registered(environment, **arguments) for _ in range(num_envs)]
     return CircuitBuildingVectorEnv(envs, autoreset_mode, num_threads, shared_curriculum)
 

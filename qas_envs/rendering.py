@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,7 +15,8 @@ from qas_simulators.pictures import draw_circuit, extent, new_figure, theme_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RENDER_MODES: Final = ("ansi", "rgb_array", "human")
+_LIST = "_list"
+RENDER_MODES: Final = ("ansi", "ansi_list", "rgb_array", "rgb_array_list", "human")
 _SMALLEST = 1e-12  # errors below are drawn here
 
 
@@ -22,7 +24,7 @@ _WIDTH, _HEIGHT = 8.0, 5.0  # inches at 100 pixels each
 _FOLD = 20  # moments in a row
 
 
-def figure_of(title: str, circuit: Circuit, errors: list[float], threshold: float) -> Figure:
+def figure_of(title: str, circuit: Circuit, errors: Sequence[float], threshold: float) -> Figure:
     """Return the circuit above the errors ``|energy - ground energy|`` of the episode, log scale."""
     figure = new_figure(_WIDTH, _HEIGHT)
     colours = theme_of("light").colours
@@ -81,7 +83,12 @@ class Renderer:
     """Shows one environment in its render mode.
 
     Args:
-        mode: One of :data:`RENDER_MODES`, or ``None`` to show nothing.
+        mode: One of :data:`RENDER_MODES`, or ``None`` to show nothing. The modes that end in ``_list`` keep a frame of
+            every reset and step, as ``gymnasium.wrappers.RenderCollection`` does.
+
+    Attributes:
+        is_live: Whether every reset and step is shown or kept without being asked.
+        shown: Errors of the episode, and frames since the last reset or the last call of :meth:`render`.
 
     Raises:
         ValueError: Another mode.
@@ -90,26 +97,44 @@ class Renderer:
     def __init__(self, mode: str | None) -> None:
         if mode is not None and mode not in RENDER_MODES:
             raise ValueError(must("render_mode", f"be one of {list(RENDER_MODES)} or None", mode))
-        self._mode = mode
-        self._errors: list[float] = []  # of the episode
+        self._kind = None if mode is None else mode.removesuffix(_LIST)
+        self._collects = mode is not None and mode.endswith(_LIST)
+        self.is_live = self._collects or mode == "human"
+        self.shown: tuple[tuple[float, ...], tuple[Any, ...]] = ((), ())
         self._window = Window()
 
     def begin(self, error: float) -> None:
         """Begin an episode whose first circuit has this error."""
-        self._errors = [error]
+        self.shown = (error,), ()
 
     def add(self, error: float) -> None:
-        """Hear the error after a gate."""
-        self._errors.append(error)
+        """Record the error after a gate."""
+        if self._kind is not None:
+            errors, frames = self.shown
+            self.shown = (*errors, error), frames
+
+    def follow(self, title: str, circuit: Circuit, threshold: float) -> None:
+        """Show the circuit in the window, or keep a frame of it, after a reset or a step."""
+        frame = self._frame(title, circuit, threshold)
+        if self._collects:
+            errors, frames = self.shown
+            self.shown = errors, (*frames, frame)
 
     def render(self, title: str, circuit: Circuit, threshold: float) -> Any:
-        """Return text or a picture, or show the picture, according to the mode."""
-        if self._mode is None:
+        """Return text, a picture or the frames kept, or show the picture, according to the mode."""
+        if not self._collects:
+            return self._frame(title, circuit, threshold)
+        errors, frames = self.shown
+        self.shown = errors, ()
+        return list(frames)
+
+    def _frame(self, title: str, circuit: Circuit, threshold: float) -> Any:
+        if self._kind is None:
             return None
-        if self._mode == "ansi":
+        if self._kind == "ansi":
             return f"{title}\n{circuit.draw()}"
-        picture = pixels_of(figure_of(title, circuit, self._errors, threshold))
-        if self._mode == "rgb_array":
+        picture = pixels_of(figure_of(title, circuit, self.shown[0], threshold))
+        if self._kind == "rgb_array":
             return picture
         self._window.show(picture)
         return None

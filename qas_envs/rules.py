@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from qas_envs.catalogue import ActionCatalogue
+from qas_envs.components import METHODS, check_component, chosen, is_whole
 from qas_envs.curricula import Curriculum
 from qas_envs.encodings import Encoding
 from qas_envs.families import Family
@@ -13,10 +15,12 @@ from qas_envs.halting import Halting
 from qas_envs.masks import FrontierMask, Mask
 from qas_envs.rewards import Reward
 from qas_simulators import Circuit, Simulator
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must
 from qas_simulators.optimizers import Optimizer
 
 ILLEGAL = ("raise", "skip")
+MOST_GATES: Final = 100_000
+"""Largest budget: circuits beyond are no longer something to optimise after every gate."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Rules:
         mask: Makes the mask of a catalogue.
 
     Raises:
-        ValueError: No budget, or an unknown treatment of illegal actions.
+        ValueError: Something that is of another kind than it should be, or parts that do not fit each other: an
+            optimiser that needs exact energies and a simulator with shots, say.
 
     Examples:
         :func:`make_env` makes them from names:
@@ -63,7 +68,43 @@ class Rules:
     mask: Callable[[ActionCatalogue], Mask] = FrontierMask
 
     def __post_init__(self) -> None:
-        if self.max_gates < 1:
-            raise ValueError(must("max_gates", "be at least 1", self.max_gates))
-        if self.illegal not in ILLEGAL:
-            raise ValueError(unknown_name("treatment of illegal actions", self.illegal, ILLEGAL))
+        if not isinstance(self.catalogue, ActionCatalogue):
+            raise ValueError(must("catalogue", "be an object of class ActionCatalogue", self.catalogue))
+        check_simulator(self.simulator)
+        for name in METHODS:
+            check_component(name, getattr(self, name))
+        if not is_whole(self.max_gates, 1, MOST_GATES):
+            raise ValueError(must("max_gates", f"be an integer, at most {MOST_GATES} and at least 1", self.max_gates))
+        if self.initial is not None and not isinstance(self.initial, Circuit):
+            raise ValueError(must("initial", "be an object of class Circuit or None", self.initial))
+        chosen("treatment of illegal actions", self.illegal, ILLEGAL)
+        if not callable(self.mask):
+            raise ValueError(must("mask", "be a function that makes the mask of a catalogue", self.mask))
+        self._check_fit()
+
+    def _check_fit(self) -> None:
+        """Refuse what would fail at the first step."""
+        optimizer, simulator = self.optimizer, self.simulator
+        if getattr(optimizer, "needs_kernels", False):
+            others = "'adam_spsa', 'cobyla', 'none' or 'rotosolve'"
+            if simulator.shots is not None:
+                raise ValueError(must("optimizer", f"be one that works with shots ({others})", optimizer))
+            if not simulator.has_kernels:
+                kind = type(simulator).__name__
+                raise ValueError(must("optimizer", f"be one that works with {kind} ({others})", optimizer))
+        if not getattr(optimizer, "fits_linked_angles", True):
+            if self.catalogue.is_linked:
+                raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
+            if self.initial is not None and self.initial.is_linked:
+                raise ValueError(must("optimizer", "be another one where the initial circuit shares angles", optimizer))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether energies are free of shot noise, so that they lie between the bounds of the spectrum."""
+        return self.simulator.shots is None and getattr(self.optimizer, "stage_shots", None) is None
+
+
+def check_simulator(simulator: object) -> None:
+    """Raise ``ValueError`` unless this is a simulator."""
+    if not isinstance(simulator, Simulator):
+        raise ValueError(must("simulator", "be an object of a class derived from Simulator, or None", simulator))

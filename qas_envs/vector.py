@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import wait
 from os import cpu_count
 from time import perf_counter
 from typing import Any
@@ -14,7 +15,9 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 
 from qas_envs.circuit_env import FIGURES, CircuitBuildingEnv
+from qas_envs.components import is_whole
 from qas_envs.encodings import VectorEncoder
+from qas_envs.undo import Undo
 from qas_simulators import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer, BatchResult
@@ -22,6 +25,8 @@ from qas_simulators.program import thread_pool
 
 WORTH_THREADS = 3e-4
 """Seconds of optimisation from which on threads are used; waking one takes some 50 us."""
+
+_COMMON = ("optimizer", "problem", "simulator")  # what circuits that are optimised by one call have in common
 
 Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
@@ -58,8 +63,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         if any(env.problem.hamiltonian != first.problem.hamiltonian for env in envs):
             raise ValueError(must("envs", "have the same Hamiltonian", [env.problem.name for env in envs]))
         threads = (cpu_count() or 1) if num_threads is None else num_threads
-        if threads < 1:
-            raise ValueError(must("num_threads", "be at least 1", num_threads))
+        if not is_whole(threads, 1):
+            raise ValueError(must("num_threads", "be an integer of at least 1", num_threads))
         self.envs = list(envs)
         self.num_envs = len(envs)
         self.num_threads = min(threads, self.num_envs)
@@ -75,6 +80,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
                 env.curriculum = first.curriculum
         self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for its reset, in the mode NextStep
         self._pays = False  # whether threads do
+        self._different: set[str] = set()  # what of _COMMON is not the same everywhere
         self._move_together()
 
     def _move_together(self) -> None:
@@ -112,34 +118,49 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         )
         if len(seeds) != self.num_envs or chosen.shape != (self.num_envs,):
             raise ValueError(must("seed", f"be one number or {self.num_envs}, and the mask as long", seed))
-        for env, own, is_chosen in zip(self.envs, seeds, chosen, strict=True):
-            if is_chosen:
-                env.reset(seed=own, options=options or None)
+        with Undo(self.envs) as undo:
+            for env, own, is_chosen in zip(self.envs, seeds, chosen, strict=True):
+                if is_chosen:
+                    undo.keep_randomness(env)
+                    env.reset(seed=own, options=options or None)
+            result = self._observations(), self._infos([env.figures(False, 0, 0) for env in self.envs])
         self._waits[chosen] = False
-        return self._observations(), self._infos([env.figures(False, 0, 0) for env in self.envs])
+        return result
 
     def step(self, actions: Any) -> Step:
         """Step every environment; actions of those that wait for their reset are ignored.
 
+        No environment is changed if anything is raised.
+
         Raises:
-            ValueError: An action is out of range or masked; no environment has changed.
+            ValueError: An action is out of range or masked, or there are not as many actions as environments.
+            TypeError: ``actions`` is a single number.
         """
         envs = self.envs
         actions = np.asarray(actions).tolist()
+        if not isinstance(actions, list):
+            raise TypeError(must("actions", f"be {self.num_envs} numbers, one for each environment", actions))
+        if len(actions) != self.num_envs:
+            raise ValueError(must("actions", f"be {self.num_envs} numbers, one for each environment", actions))
         waiting = np.flatnonzero(self._waits).tolist()
         moving = np.flatnonzero(~self._waits).tolist()
         indices = {k: envs[k].check_action(actions[k]) for k in moving}
-        for k in waiting:
-            envs[k].reset()
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
-        num_new = [envs[k].append_gate(index) for k, index in indices.items()]
-        figures = {k: envs[k].figures(False, 0, 0) for k in waiting}
-        for k, (energy, evaluations, gradients) in zip(moving, self._optimize(moving, num_new), strict=True):
-            env = envs[k]
-            rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energy)
-            figures[k] = env.figures(success, evaluations, gradients)
-        return self._returned(rewards, terminated, truncated, [figures[k] for k in range(self.num_envs)])
+        with Undo(envs) as undo:
+            for k in waiting:
+                undo.keep_randomness(envs[k])
+                envs[k].reset()
+            num_new = [envs[k].append_gate(index) for k, index in indices.items()]
+            figures = {k: envs[k].figures(False, 0, 0) for k in waiting}
+            for k, (energy, evaluations, gradients) in zip(moving, self._optimize(moving, num_new), strict=True):
+                env = envs[k]
+                rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energy)
+                figures[k] = env.figures(success, evaluations, gradients)
+                env.follow()
+            result = self._returned(rewards, terminated, truncated, [figures[k] for k in range(self.num_envs)], undo)
+        self._waits = (terminated | truncated) & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
+        return result
 
     def _optimize(self, moving: list[int], num_new: list[int]) -> list[tuple[float, int, int]]:
         """Optimise the circuits ``moving``; return energies, evaluations and gradients."""
@@ -156,7 +177,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _optimize_together(self, rows: list[int], num_new: list[int]) -> BatchResult | None:
         env = self.envs[0]
-        if env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
+        if self._different or env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
             return None
         threads = self.num_threads if self._pays else 1
         started = perf_counter()
@@ -176,7 +197,10 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
 
         threads = self.num_threads if self.envs[0].simulator.is_noisy else 1  # else Python's lock bounds them
         others = [thread_pool(threads).submit(part, changed[k::threads]) for k in range(1, threads)]
-        found = part(changed[::threads])
+        try:
+            found = part(changed[::threads])
+        finally:
+            wait(others)  # also after a failure: until then they change circuits
         for other in others:
             found.update(other.result())
         return found
@@ -187,17 +211,16 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         figures: list[tuple[float, ...]],
+        undo: Undo,
     ) -> Step:
-        if self.render_mode == "human":
-            self.render()
         over = terminated | truncated
-        self._waits = over & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
         last: dict[str, Any] = {}
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for k in np.flatnonzero(over).tolist():
                 env = self.envs[k]
                 final = {"final_obs": env.encoder.observe(env.view()), "final_info": env.info(*figures[k])}
                 last = self._add_info(last, final, k)
+                undo.keep_randomness(env)
                 env.reset()
                 figures[k] = env.figures(False, 0, 0)
         return self._observations(), rewards, terminated, truncated, {**self._infos(figures), **last}
@@ -225,6 +248,35 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             columns.update((name, np.array(column)) for name, column in zip(family.names, contexts, strict=True))
         everywhere = np.ones(self.num_envs, dtype=np.bool_)
         return {**columns, **{f"_{name}": everywhere.copy() for name in columns}}
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Call a method of every environment and return the results; of an attribute that is no method, the values.
+
+        Raises:
+            AttributeError: Environments have no such attribute.
+        """
+        found = [env.get_wrapper_attr(name) for env in self.envs]
+        return tuple(one(*args, **kwargs) if callable(one) else one for one in found)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """Return an attribute of every environment; a method is called."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of every environment: a list or tuple holds one value for each, others go to all.
+
+        Raises:
+            ValueError: A list or tuple of another length.
+        """
+        values = values if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(values) != self.num_envs:
+            raise ValueError(must("values", f"be {self.num_envs}, one for each environment", values))
+        for env, value in zip(self.envs, values, strict=True):
+            env.set_wrapper_attr(name, value)
+        if name in _COMMON:
+            is_common = all(value is values[0] for value in values)
+            self._different = self._different - {name} if is_common else self._different | {name}
+        self._move_together()
 
     def render(self) -> tuple[Any, ...]:
         """Return what every environment renders."""

@@ -6,7 +6,7 @@ An encoding is a small description; ``bind`` turns it into the encoder of one en
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Simulator
+from qas_simulators.errors import must
 
 Range = tuple[float, float]
 Observation = Any
@@ -84,6 +85,15 @@ class ShowsTail(Protocol):
     def threshold(self) -> bool:
         """Whether the curriculum's threshold is appended."""
         ...
+
+
+_MOST_ENTRIES: Final = 2**24  # 64 MiB, and as much for each bound
+
+
+def check_size(size: int) -> None:
+    """Raise ``ValueError`` if observations of so many numbers would fill the memory; before any is allocated."""
+    if size > _MOST_ENTRIES:
+        raise ValueError(must("max_gates", f"give observations of at most {_MOST_ENTRIES} numbers", f"giving {size}"))
 
 
 class VectorEncoder(ABC):

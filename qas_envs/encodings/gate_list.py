@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, in_pi
+from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, check_size, in_pi
 from qas_envs.problems import Problem
 
 
@@ -35,6 +35,7 @@ class _GateListEncoder(VectorEncoder):
     def __init__(self, energies: Range, catalogue: ActionCatalogue, max_gates: int, encoding: GateListEncoding) -> None:
         names = [*catalogue.alphabet.two_qubit, *catalogue.alphabet.one_qubit]
         n = catalogue.num_qubits
+        check_size(4 * max_gates)
         low, high = np.tile([0.0, 0.0, 0.0, -1.0], max_gates), np.tile([len(names), n, n, 1.0], max_gates)
         super().__init__(low, high, energies, encoding)
         self._rows = [

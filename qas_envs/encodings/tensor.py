@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, in_pi
+from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, check_size, in_pi
 from qas_envs.problems import Problem
 
 
@@ -53,6 +53,7 @@ class TensorEncoder(VectorEncoder):
         self._slice = of_gates + len(names) * n
         self._ones = max_gates * self._slice
         size = self._ones * (1 + encoding.angles)
+        check_size(size)
         super().__init__(np.where(np.arange(size) < self._ones, 0.0, -1.0), np.ones(size), energies, encoding)
         self._catalogue = catalogue
         self._moments = [0] * n

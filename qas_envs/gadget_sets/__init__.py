@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,11 @@ def gadgets_of(choice: Any) -> list[Gadget]:
         return []
     if isinstance(choice, str | Path):
         shipped = gadget_sets()
-        path = Path(choice) if Path(choice).is_file() else shipped.get(str(choice))
+        path = Path(choice) if isfile(choice) else shipped.get(str(choice))
         if path is None:
             raise ValueError(unknown_name("gadget set or file", str(choice), shipped))
         return list(load_gadgets(path).values())
-    gadgets = list(choice)
+    gadgets = list(choice) if isinstance(choice, Iterable) and not isinstance(choice, type) else [choice]
     if not all(isinstance(gadget, Gadget) for gadget in gadgets):
-        raise ValueError(must("gadgets", "be a set's name, a file, or objects of class Gadget", choice))
+        raise ValueError(must("gadgets", "be a set's name, a file, or a list of objects of class Gadget", choice))
     return gadgets

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ angle complex array void duration stretch gphase inv pow ctrl negctrl dim durati
 false im pi tau euler U CX u1 u2 u3 u p cp cphase phase id ccx cswap cy ch crx cry crz cu"""
 _RESERVED = frozenset(_WORDS.split())
 _FORMAT, _VERSION = "qas-gadgets", 1
+_MOST_GATES: Final = 10_000  # of a gadget, unrolled
+_MOST_LEVELS: Final = 100  # of gadgets inside gadgets
 
 
 Unrolled = tuple[str, tuple[int, ...], Link | None]
@@ -56,7 +59,8 @@ class Gadget:
         parts: Gates and gadgets, in order.
 
     Raises:
-        ValueError: A name, qubit or parameter that does not fit.
+        ValueError: A name, qubit or parameter that does not fit; more than 10,000 gates after unrolling, or more than
+            100 levels of gadgets.
 
     Examples:
         >>> gadget = Gadget("rz_cz", 2, 1, (Part("rz", (0,), (Link(0, 1.0, 0.0),)), Part("cz", (0, 1))))
@@ -76,19 +80,31 @@ class Gadget:
             raise ValueError(must("name", "not be that of a gate or a word of OpenQASM", self.name))
         if not self.parts:
             raise ValueError(must("parts", f"hold at least one operation of gadget {self.name!r}", self.parts))
-        if not _is_integer(self.num_qubits) or not _is_integer(self.num_params):
-            sizes = self.num_qubits, self.num_params
+        sizes = self.num_qubits, self.num_params
+        if not all(_is_integer(size) and size >= 0 for size in sizes):
             raise ValueError(must(f"qubits and parameters of gadget {self.name!r}", "be integers", sizes))
         qubits, sources = set(), set()
         for part in self.parts:
             self._check(part)
             qubits |= {*part.qubits}
             sources |= {link.source for link in part.links if link.source >= 0 and link.factor != 0}
+        for what, size, most in (("gates", self._extent[0], _MOST_GATES), ("levels", self._extent[1], _MOST_LEVELS)):
+            if size > most:
+                raise ValueError(must(f"{what} of gadget {self.name!r}", f"be at most {most}", size))
         for what, used, number in (("qubits", qubits, self.num_qubits), ("parameters", sources, self.num_params)):
-            if used != set(range(number)):
+            if sorted(used) != list(range(min(number, len(used) + 1))):
                 raise ValueError(must(f"{what} of gadget {self.name!r}", f"be 0..{number - 1}, all used", sorted(used)))
 
+    @cached_property
+    def _extent(self) -> tuple[int, int]:
+        """Gates after unrolling, and levels of gadgets."""
+        inner = [part.what._extent for part in self.parts if isinstance(part.what, Gadget)]
+        num_gates = len(self.parts) - len(inner) + sum(gates for gates, _ in inner)
+        return num_gates, 1 + max((levels for _, levels in inner), default=0)
+
     def _check(self, part: Part) -> None:
+        if not isinstance(part, Part) or not isinstance(part.what, str | Gadget):
+            raise ValueError(must(f"parts of gadget {self.name!r}", "be objects of class Part", part))
         if not all(_is_integer(qubit) for qubit in part.qubits):
             raise ValueError(must(f"qubits of gadget {self.name!r}", "be integers", part.qubits))
         label = part.what if isinstance(part.what, str) else part.what.name
@@ -233,7 +249,10 @@ def _composed(inner: Link, outer: Sequence[Link]) -> Link:
     if inner.source < 0:
         return inner
     source, factor, offset = outer[inner.source]
-    return Link(source, inner.factor * factor if source >= 0 else 0.0, inner.offset + inner.factor * offset)
+    link = Link(source, inner.factor * factor if source >= 0 else 0.0, inner.offset + inner.factor * offset)
+    if not np.isfinite(link[1:]).all():
+        raise ValueError(must("factors", "have finite products over all levels of a gadget", inner.factor))
+    return link
 
 
 def _expression(link: Link) -> str:
@@ -278,7 +297,7 @@ def load_gadgets(path: str | Path) -> dict[str, Gadget]:
     """
     try:
         data = json.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # no text, no JSON, or JSON that is nested too deeply
         raise ValueError(must("gadgets", f"name a file of gadgets ({error})", str(path))) from None
     if not isinstance(data, dict) or data.get("format") != _FORMAT or not isinstance(data.get("gadgets"), list):
         raise ValueError(must("gadgets", f"name a file of format {_FORMAT!r}", str(path)))
@@ -330,19 +349,22 @@ def _require(row: Any, needed: set[str], optional: set[str], what: str) -> None:
 def _resolve(
     name: str, rows: Mapping[str, Mapping[str, Any]], known: dict[str, Gadget], above: tuple[str, ...]
 ) -> Gadget:
+    if len(above) > _MOST_LEVELS:
+        raise ValueError(must("gadgets", f"have at most {_MOST_LEVELS} levels", f"deeper at {name!r}"))
     if name in above:
         raise ValueError(must("gadgets", "not be defined by themselves", " -> ".join([*above, name])))
     if name not in known:
         row, parts = rows[name], []
         for part in row["parts"]:
             _require(part, {"what", "qubits"}, {"angles"}, f"part of gadget {name!r}")
-            what = part["what"]
-            if not isinstance(what, str) or not isinstance(part["qubits"], list):
-                raise ValueError(must(f"part of gadget {name!r}", "be of a gate or gadget on a list of qubits", part))
+            what, angles = part["what"], part.get("angles", [])
+            if not isinstance(what, str) or not isinstance(part["qubits"], list) or not isinstance(angles, list):
+                requirement = "be of a gate or gadget on a list of qubits, and perhaps a list of angles"
+                raise ValueError(must(f"part of gadget {name!r}", requirement, part))
             if what not in GATE_INDEX and what not in rows:
                 raise ValueError(unknown_name(f"gate or gadget in gadget {name!r}", str(what), [*GATE_INDEX, *rows]))
             inner = what if what in GATE_INDEX else _resolve(what, rows, known, (*above, name))
-            links = tuple(_as_link(angle, name) for angle in part.get("angles", []))
+            links = tuple(_as_link(angle, name) for angle in angles)
             parts.append(Part(inner, tuple(part["qubits"]), links))
         known[name] = Gadget(name, row["qubits"], row["params"], tuple(parts))
     return known[name]
@@ -363,8 +385,8 @@ _DEFAULTS = {"factor": 1.0, "offset": 0.0}
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(must(f"angles of gadget {name!r}", "be numbers", value))
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
+        raise ValueError(must(f"angles of gadget {name!r}", "be numbers, finite ones", value))
     return float(value)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
+
+_LONGEST: Final = 500  # characters of a value in a message
 
 
 def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
@@ -15,8 +18,8 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
         "Unknown optimizer 'cobila'. Choices: cobyla, none. Did you mean 'cobyla'?"
     """
     names = sorted(choices)
-    message = f"Unknown {kind} {name!r}. Choices: {', '.join(names)}."
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    message = f"Unknown {kind} {shown(name)}. Choices: {', '.join(names)}."
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     return f"{message} Did you mean {near[0]!r}?" if near else message
 
 
@@ -27,7 +30,21 @@ def must(argument: str, requirement: str, value: object) -> str:
         >>> must("depth", "be at least 1", 0)
         'Argument `depth` must be at least 1, but is 0.'
     """
-    return f"Argument `{argument}` must {requirement}, but is {value!r}."
+    return f"Argument `{argument}` must {requirement}, but is {shown(value)}."
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: its ``repr`` on one line, cut where it is long.
+
+    Examples:
+        >>> shown("a"), len(shown(list(range(1000))))
+        ("'a'", 500)
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # such as integers of more digits than Python prints, and lists that hold themselves too deeply
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from itertools import permutations
 from typing import Any, Final, NamedTuple
@@ -468,7 +468,10 @@ def minimize_each(
     energies = np.empty(len(params))
     arguments = np.zeros(1, dtype=np.int64), rows, (params, params[:0], energies), counts, settings
     others = [thread_pool(num_threads).submit(_solve, program, SCAN, *arguments) for _ in range(1, num_threads)]
-    _solve(program, SCAN, *arguments)
+    try:
+        _solve(program, SCAN, *arguments)
+    finally:
+        wait(others)  # also after an interruption: until then they change angles
     for other in others:
         other.result()
     return energies[rows], counts[:, 1:3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,6 +47,9 @@ class Simulator(ABC):
         0.877583
         0.877583
     """
+
+    has_kernels: ClassVar[bool] = True
+    """Whether :meth:`program` answers, which optimisers that run inside kernels need."""
 
     def __init__(self, shots: int | None = None, seed: int | None = None, num_threads: int = 1) -> None:
         if shots is not None and not _is_positive_integer(shots):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -144,6 +145,85 @@ def test_pykan_gives_the_same_outputs(order: int) -> None:
     fresh.node_bias[0].data += 1.0
     with pytest.raises(ValueError, match="node_bias"):
         from_pykan(fresh)
+
+
+def probes(inputs: int = 4) -> torch.Tensor:
+    """Points inside the grid, at its knots and beyond it."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.cat(
+        [4 * torch.rand(60, inputs, generator=generator) - 2, torch.linspace(-1, 1, 6)[:, None].repeat(1, 4)]
+    )
+
+
+def test_pykan_prunes_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, again and again, and what was pruned comes back with the same outputs."""
+    pytest.importorskip("kan")
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    ours = KAN([4, 3, 2], 5, 3)
+    with torch.no_grad():
+        ours.layers[0].base[:, 1], ours.layers[0].scale[:, 1] = 0.0, 0.0  # a node that does nothing
+    x = probes()
+    theirs = to_pykan(ours)
+    theirs(x)
+    for _ in range(2):
+        states = random.getstate(), torch.random.get_rng_state()
+        theirs = theirs.prune(node_th=1e-3, edge_th=1e-4)
+        assert random.getstate() == states[0] and torch.equal(torch.random.get_rng_state(), states[1])
+        torch.testing.assert_close(from_pykan(theirs)(x), theirs(x), atol=1e-6, rtol=0)
+    assert theirs.width[1] == [2, 0], "the idle node is gone"
+    refined = theirs.refine(10)
+    torch.testing.assert_close(from_pykan(refined)(x), refined(x), atol=1e-6, rtol=0)
+    half = refined.prune_input(active_inputs=[0, 2])
+    with pytest.raises(ValueError, match=r"read all inputs in their order, but is \[0, 2\]"):
+        from_pykan(half)
+    half(x)
+    half.fix_symbolic(0, 0, 0, "sin", verbose=False)
+    with pytest.raises(ValueError, match="no symbolic edges"):
+        from_pykan(half)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, None),
+        ({"base_fun": "zero"}, None),
+        ({"grid": 3, "k": 2, "grid_range": [-3, 2], "grid_eps": 1.0, "noise_scale": 2.0}, None),
+        ({"grid": [4, 4], "k": [2, 2]}, None),
+        ({"sparse_init": True}, None),
+        ({"base_fun": "identity"}, "have the base function 'silu' or 'zero', but is Identity"),
+        ({"base_fun": torch.nn.Tanh()}, "base function"),
+        ({"base_fun": torch.nn.SiLU()}, None),
+        ({"grid": [3, 4]}, "same grid and order in all layers"),
+        ({"k": [2, 3]}, "same grid and order in all layers"),
+        ({"width": [4, [1, 1], 2]}, "no nodes that multiply"),
+    ],
+    ids=str,
+)
+def test_pykan_networks_come_back_equal_or_not_at_all(settings: dict[str, Any], message: str | None) -> None:
+    kan = pytest.importorskip("kan")
+    theirs = kan.KAN(**{"width": [4, 3, 2], "grid": 5, "k": 3, "auto_save": False, "seed": 2} | settings)
+    if message is not None:
+        with pytest.raises(ValueError, match=message):
+            from_pykan(theirs)
+        return
+    torch.testing.assert_close(from_pykan(theirs)(probes()), theirs(probes()), atol=1e-6, rtol=0)
+    doubled = theirs.double()
+    x = probes().double()
+    torch.testing.assert_close(from_pykan(doubled)(x), doubled(x), atol=1e-6, rtol=0)
+
+
+def test_pykan_edges_that_became_formulas_are_refused() -> None:
+    kan = pytest.importorskip("kan")
+    theirs = kan.KAN(width=[4, 3, 2], auto_save=False)
+    theirs(probes())
+    theirs.fix_symbolic(0, 1, 2, "x^2", verbose=False)
+    with pytest.raises(ValueError, match="no symbolic edges"):
+        from_pykan(theirs)
+    for wrong in (5, None, torch.nn.Linear(2, 2)):
+        with pytest.raises(TypeError, match="be a network of pykan"):
+            from_pykan(wrong)
 
 
 def test_pykan_as_a_network_follows_our_seed_and_touches_no_generator() -> None:

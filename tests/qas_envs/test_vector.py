@@ -9,9 +9,11 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import RenderCollection
 
 from qas_envs import ENVIRONMENTS
 from qas_envs.vector import CircuitBuildingVectorEnv
+from qas_simulators.optimizers import Cobyla, NoOptimizer, ScanLBFGS
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("QAS-TFIM-v0", {"num_qubits": 2, "max_gates": 5}),
@@ -149,3 +151,131 @@ def test_environments_must_be_alike() -> None:
     members = [gym.make("QAS-TFIM-v0", num_qubits=2, field=field).unwrapped for field in (0.5, 1.0)]
     with pytest.raises(ValueError, match="same Hamiltonian"):
         CircuitBuildingVectorEnv(members)
+
+
+def pair(**settings: Any) -> tuple[Any, SyncVectorEnv]:
+    """Return ours and Gymnasium's, of the same environments."""
+    settings = {"num_qubits": 2, "max_gates": 3} | settings
+    ours = gym.make_vec("QAS-TFIM-v0", 3, num_threads=2, **settings)
+    return ours, SyncVectorEnv([lambda: gym.make("QAS-TFIM-v0", **settings)] * 3)
+
+
+def outcome(function: Any, *arguments: Any) -> Any:
+    """Return what a call returns, or the kind of error that it raises."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return type(error)
+
+
+def test_attributes_as_gymnasium_reads_and_sets_them() -> None:
+    ours, theirs = pair()
+    for envs in (ours, theirs):
+        envs.reset(seed=0)
+        envs.step(np.array([0, 1, 2]))
+    for name, arguments in [
+        ("action_masks", ()),
+        ("energy", ()),
+        ("max_gates", ()),
+        ("is_legal", ([0, 1],)),
+        ("is_legal", ([0, 0],)),
+        ("check_action", (3,)),
+        ("check_action", (99,)),
+        ("nothing", ()),
+    ]:
+        same(outcome(ours.call, name, *arguments), outcome(theirs.call, name, *arguments))
+        same(outcome(ours.get_attr, name), outcome(theirs.get_attr, name))
+    for values in (5, [1, 2, 3], (4, 5, 6), [1, 2], [], "abc", np.array([7, 8, 9])):
+        same(outcome(ours.set_attr, "own", values), outcome(theirs.set_attr, "own", values))
+        same(ours.get_attr("own"), theirs.get_attr("own"))
+
+
+def test_components_that_are_set_are_used() -> None:
+    """One optimiser each: what all have in common is optimised together, the rest one by one."""
+    ours, theirs = pair(max_gates=8)
+    different = [ScanLBFGS(), NoOptimizer(), Cobyla(max_evaluations=7)]
+    rng = np.random.default_rng(0)
+    one, other = ours.reset(seed=0), theirs.reset(seed=0)
+    for optimizer in (different, different[::-1], NoOptimizer(), ScanLBFGS()):
+        for envs in (ours, theirs):
+            envs.set_attr("optimizer", optimizer)
+        for _ in range(6):
+            actions = legal(one[-1]["action_mask"], rng)
+            one, other = ours.step(actions), theirs.step(actions)
+            for key in ("energy", "evaluations"):
+                np.testing.assert_array_equal(one[-1][key], other[-1][key])
+
+
+@pytest.mark.parametrize("actions", [[0, 1], [0, 1, 2, 3], [], 0, np.array(1), None, [[0], [1], [2]], [0.5, 1, 2]])
+def test_a_wrong_number_of_actions(actions: Any) -> None:
+    """As Gymnasium's, which raises only once the first environments have been stepped; ours has changed none."""
+    ours, theirs = pair()
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    expected = outcome(theirs.step, actions)
+    assert expected in (ValueError, TypeError) and outcome(ours.step, actions) is expected
+    assert [len(circuit) for circuit in ours.get_attr("circuit")] == [0, 0, 0]
+
+
+def test_lists_of_texts() -> None:
+    """As Gymnasium's wrapper collects them: one of every reset and step since the last reset or the last call."""
+    ours, theirs = pair(render_mode="ansi_list")
+    single = {"num_qubits": 2, "max_gates": 3, "render_mode": "ansi"}
+    singles = [RenderCollection(gym.make("QAS-TFIM-v0", **single)) for _ in range(3)]
+    assert ours.render_mode == theirs.render_mode == singles[0].render_mode == "ansi_list"
+    for k, env in enumerate(singles):
+        env.reset(seed=k)
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    for step, action in enumerate((0, 1, 4, 5, 2)):
+        ours.step([action] * 3)
+        theirs.step([action] * 3)
+        for env in singles:
+            if step == 3:
+                env.reset()  # after the third gate the budget is exhausted
+            else:
+                env.step(action)
+        if step != 0:
+            expected = [env.render() for env in singles]
+            assert [len(frames) for frames in expected] == [{1: 3, 2: 1, 3: 1, 4: 1}[step]] * 3
+            same_frames(ours.render(), expected)
+            same_frames(theirs.render(), expected)
+    assert ours.render() == theirs.render() == ([], [], [])
+
+
+def test_lists_of_pictures() -> None:
+    pytest.importorskip("matplotlib")
+    settings = {"num_qubits": 2, "max_gates": 3}
+    ours = gym.make("QAS-TFIM-v0", render_mode="rgb_array_list", **settings)  # in all of Gymnasium's own wrappers
+    envs = gym.make_vec("QAS-TFIM-v0", 1, render_mode="rgb_array_list", **settings)
+    theirs = RenderCollection(gym.make("QAS-TFIM-v0", render_mode="rgb_array", **settings))
+    for env in (ours, envs, theirs):
+        env.reset(seed=0)
+        env.step([3] if env is envs else 3)
+    expected = theirs.render()
+    assert len(expected) == 2 and (expected[0] != expected[1]).any()
+    same_frames([ours.render()], [expected])
+    same_frames(envs.render(), [expected])
+    assert ours.render() == [] and envs.render() == ([],)
+
+
+def same_frames(left: Any, right: Any) -> None:
+    for one, other in zip(left, right, strict=True):
+        assert isinstance(one, list) and len(one) == len(other)
+        for frame, expected in zip(one, other, strict=True):
+            np.testing.assert_array_equal(frame, expected)
+
+
+def test_lists_of_frames_where_the_last_step_resets() -> None:
+    ours = gym.make_vec("QAS-TFIM-v0", 2, num_qubits=2, max_gates=2, autoreset_mode="SameStep", render_mode="ansi_list")
+    ours.reset(seed=0)
+    ours.step([0, 0])
+    assert [len(frames) for frames in ours.render()] == [2, 2]
+    ours.step([1, 1])
+    assert [len(frames) for frames in ours.render()] == [1, 1], "the reset has cleared the frames"
+
+
+@pytest.mark.parametrize("num_envs", [0, -1, 2.0, "3", None, True])
+def test_the_number_of_environments(num_envs: Any) -> None:
+    with pytest.raises(ValueError, match="`num_envs` must be an integer of at least 1"):
+        gym.make_vec("QAS-TFIM-v0", num_envs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import permutations
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -136,6 +136,8 @@ class AerSimulator(Simulator):
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
     """
+
+    has_kernels: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch, first_new
@@ -27,6 +28,8 @@ class ScanLBFGS:
         energy_tolerance: Stop when an iteration gains no more than this, in the same unit.
         scan_all: Scan every angle first, not only the new ones: about twice the time, and fewer poor local minima.
     """
+
+    needs_kernels: ClassVar[bool] = True  # of a simulator with exact values
 
     max_iterations: int = 200
     gradient_tolerance: float = 1e-5

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from qas_agents.dqn.networks.kan import KAN
 from qas_simulators.errors import must, needs_extra
 
 
-@contextmanager
-def _untouched_generators() -> Iterator[None]:
-    """Undo what pykan's constructor does to everybody's random generators."""
-    states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.random.set_rng_state(states[2])
-
-
 def _pykan(widths: Sequence[int], grid: int, order: int, seed: int, save_act: bool) -> Any:
     with needs_extra("kan"):
-        import kan  # type: ignore[import-untyped]
-    settings = {"symbolic_enabled": False, "save_act": save_act, "auto_save": False}
-    with _untouched_generators():
-        return kan.KAN(width=list(widths), grid=grid, k=order, seed=seed, **settings)
+        from qas_agents.dqn.networks.quiet_pykan import QuietKAN
+    return QuietKAN(width=list(widths), grid=grid, k=order, seed=seed, symbolic_enabled=False, save_act=save_act)
 
 
 class PyKAN(nn.Module):
@@ -74,9 +58,27 @@ def from_pykan(theirs: Any) -> KAN:
     """Return our network with the outputs of pykan's; pruned edges become zeros.
 
     Raises:
-        ValueError: It has symbolic edges, products or affine maps, which ours does not know.
+        TypeError: It is no network of pykan.
+        ValueError: It has what ours does not know: symbolic edges, products, affine maps, another base function than
+            ``"silu"`` and ``"zero"``, grids or orders that differ between layers, or inputs that it leaves out.
     """
+    if not hasattr(theirs, "act_fun") or not hasattr(theirs, "symbolic_fun"):
+        raise TypeError(must("theirs", "be a network of pykan", theirs))
+    layers = theirs.act_fun
+    _require_known(theirs)
     widths = [width if isinstance(width, int) else width[0] for width in theirs.width]
+    ours = KAN(widths, layers[0].num, layers[0].k).to(layers[0].coef)
+    with torch.no_grad():
+        for layer, their_layer in zip(ours.layers, layers, strict=True):
+            layer.base.copy_(their_layer.scale_base * their_layer.mask * _share_of_silu(their_layer))
+            layer.scale.copy_(their_layer.scale_sp * their_layer.mask)
+            layer.coefficients.copy_(their_layer.coef.transpose(1, 2))
+            layer.take_up_knots(their_layer.grid.detach().clone())
+    return ours
+
+
+def _require_known(theirs: Any) -> None:
+    """Raise ``ValueError`` for what our networks cannot do."""
     if any(not isinstance(width, int) and len(width) > 1 and width[1] for width in theirs.width):
         raise ValueError(must("theirs", "have no nodes that multiply", theirs.width))
     if any(bool(layer.mask.any()) for layer in theirs.symbolic_fun):
@@ -84,11 +86,19 @@ def from_pykan(theirs: Any) -> KAN:
     for name, neutral in {"node_scale": 1.0, "subnode_scale": 1.0, "node_bias": 0.0, "subnode_bias": 0.0}.items():
         if any(bool((value != neutral).any()) for value in getattr(theirs, name)):
             raise ValueError(must("theirs", f"have {name} {neutral:g} everywhere", "something else"))
-    ours = KAN(widths, theirs.grid, theirs.k)
-    with torch.no_grad():
-        for layer, their_layer in zip(ours.layers, theirs.act_fun, strict=True):
-            layer.base.copy_(their_layer.scale_base * their_layer.mask)
-            layer.scale.copy_(their_layer.scale_sp * their_layer.mask)
-            layer.coefficients.copy_(their_layer.coef.transpose(1, 2))
-            layer.take_up_knots(their_layer.grid.detach().clone())
-    return ours
+    splines = {(layer.num, layer.k) for layer in theirs.act_fun}
+    if len(splines) > 1:
+        raise ValueError(must("theirs", "have the same grid and order in all layers", sorted(splines)))
+    inputs = theirs.input_id.tolist()
+    if inputs != list(range(len(inputs))):
+        raise ValueError(must("theirs", "read all inputs in their order", inputs))
+
+
+def _share_of_silu(layer: Any) -> float:
+    """Return how much of SiLU the base function of a layer of pykan's is: 1 or 0."""
+    points = torch.linspace(-4.0, 4.0, 101).to(layer.coef)
+    values = layer.base_fun(points)
+    for share in (1.0, 0.0):
+        if torch.equal(values, share * functional.silu(points)):
+            return share
+    raise ValueError(must("theirs", "have the base function 'silu' or 'zero'", layer.base_fun))
