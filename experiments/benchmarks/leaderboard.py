@@ -22,7 +22,7 @@ import numpy as np
 from qas_envs.problems import known_floors
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, write_lines
-from qas_experiments.benchmark.report import adapt_path
+from qas_experiments.benchmark.references import adapt_path
 from qas_experiments.benchmark.tables import ACROSS, across, across_texts, instance_table
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
@@ -234,8 +234,9 @@ def main(command: str, workers: str = "2") -> None:
     if command == "report":
         report()
     elif command == "run":
-        for path in committed():  # once: each record is hashed
-            Records(FOLDER / "records.sqlite").merge(path)
+        for path in committed():
+            for record in Records(path):
+                Records(FOLDER / "records.sqlite").add(record)
         with ThreadPoolExecutor(int(workers)) as pool:
             list(pool.map(play_policies, range(SEEDS)))
             for calls in (PLAYS, LATER):
