@@ -57,10 +57,13 @@ def check_record(content: Mapping[str, Any]) -> None:
             raise ValueError(must(name[:80], "be a field of records", content[name])[:200])
     _check_kinds("", content, _FIELDS)
     settings, figures = content["settings"], content["figures"]
+    contents = settings.get("contents") or {}
     _check_kinds("settings.", settings, _SETTINGS)
     _check_kinds("settings.noise.", settings["noise"], {"name": str})
     for name in _BUDGETS:
         _check_kind(f"settings.training.{name}", settings["training"].get(name, 0), float)
+    _check_kind("settings.contents", contents, dict)
+    _check_kinds("settings.contents.", contents, dict.fromkeys(contents, str))
     _check_kinds("figures.", figures, _FIGURES)
     if figures.get("first_solved", 0) is not None:
         _check_numbers("figures.first_solved", figures.get("first_solved"), (int, float))

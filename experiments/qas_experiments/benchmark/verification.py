@@ -87,8 +87,8 @@ def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, told: dict[str
         return [f"OpenQASM: {len(told['qasm'])} characters are too many for {most} gates"]
     try:
         circuit = Circuit.from_qasm3(told["qasm"])
-    except ValueError as error:
-        return [f"OpenQASM: {error}"]
+    except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        return [f"OpenQASM: {str(error) or type(error).__name__}"]
     if circuit.num_qubits != problem.num_qubits:
         return [f"{circuit.num_qubits} qubits instead of {problem.num_qubits}"]
     faults = _gates(env, circuit)
