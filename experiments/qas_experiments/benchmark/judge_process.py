@@ -29,7 +29,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(silence.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     _limit_memory()
-    _warm_up()
+    warm_up()
     _write(answers, {"ready": True})
     for line in sys.stdin.buffer:
         task = json.loads(line)
@@ -67,7 +67,7 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Compile or load the kernels, which no record's time should pay for."""
     circuit, hamiltonian = Circuit(2).ry(0.1, 0).cx(0, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
     for simulator in (StatevectorSimulator(), PauliTransferSimulator(NoiseModel.depolarizing(p1=1e-3, p2=1e-2))):

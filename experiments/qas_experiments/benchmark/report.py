@@ -18,7 +18,17 @@ from rich.console import Console
 from qas_experiments.benchmark.judge import SECONDS, Judge, true_records
 from qas_experiments.benchmark.published import published
 from qas_experiments.benchmark.records import Record, by_agent, write_lines
-from qas_experiments.benchmark.tables import across, across_texts, is_solution, row_of
+from qas_experiments.benchmark.tables import (
+    CLOCK,
+    FOOTNOTE,
+    across,
+    across_texts,
+    is_ended_by_clock,
+    is_solution,
+    marked,
+    num_ended_by_clock,
+    row_of,
+)
 from qas_experiments.cli import fail
 from qas_experiments.statistics import iqm
 from qas_simulators import Circuit
@@ -126,6 +136,8 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
     seeds = len({(record.suite, record.instance, record.agent) for record in records})
     summary = f"{len(records):,} verified records of {seeds} pairs of agent and instance. "
     summary += "Errors are always against the exact ground energy."
+    if num_ended_by_clock(records):
+        summary += f" {FOOTNOTE}"
     page = Template(_asset("page.html")).substitute(
         title=_escaped(title),
         summary=summary,
@@ -172,7 +184,7 @@ def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "suite": suite,
                 "instance": instance,
                 "agent": some[0].agent,
-                "name": agent,
+                "name": marked(agent, num_ended_by_clock(some)),
                 "share": len(best) / len(some),
                 "solved": solved,
                 "error": float(iqm([record.circuits["best"]["energy_error"] for record in some])),
@@ -214,6 +226,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "depth": best["depth"],
                 "evaluations": record.figures["evaluations"],
                 "seconds": round(record.figures["seconds"], 2),
+                "clock": CLOCK if is_ended_by_clock(record) else "",
             }
         )
     return rows
