@@ -22,8 +22,16 @@ import numpy as np
 from qas_envs.problems import known_floors
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, write_lines
-from qas_experiments.benchmark.report import adapt_path
-from qas_experiments.benchmark.tables import ACROSS, across, across_texts, instance_table
+from qas_experiments.benchmark.references import adapt_path
+from qas_experiments.benchmark.tables import (
+    ACROSS,
+    FOOTNOTE,
+    across,
+    across_texts,
+    instance_table,
+    is_ended_by_clock,
+    marked,
+)
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from qas_experiments.runs import is_finished, settings_from
@@ -139,7 +147,9 @@ couplings recounted, prefix included. A cell has 500,000 energy evaluations (crl
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
 once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
 (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
-`qas-report experiments/qas_experiments/results/leaderboard/*.jsonl` makes the site of these records."""
+`qas-report experiments/qas_experiments/results/leaderboard/*.jsonl` makes the site of these records.
+
+{footnote}"""
 FRONTS = """
 ## What no other circuit of ours beats
 
@@ -157,7 +167,7 @@ def report() -> None:
         raise SystemExit("\n".join(false))
     suites = list(dict.fromkeys(suite for suite, _ in [*PLAYS, *LATER]))
     unique.sort(key=lambda record: (suites.index(record.suite), record.instance, record.agent, record.seed))
-    lines = [HEAD]
+    lines = [HEAD.format(footnote=FOOTNOTE)]
     (RESULTS / "leaderboard").mkdir(exist_ok=True)
     for suite in suites:
         some = [record for record in unique if record.suite == suite]
@@ -209,24 +219,26 @@ def fronts(records: list[Record]) -> list[str]:
                 for point in dominating(gates, error, path)[-1:]
             ]
             floor = f"{floors[gates]:.1e}" if gates in floors else ""
-            names = ", ".join(f"{name} {number}" for name, number in finders.items())
-            lines.append(f"| {gates} | {error:.1e} | {names} | {floor} | {'; '.join(beaten)} |")
+            lines.append(f"| {gates} | {error:.1e} | {', '.join(finders)} | {floor} | {'; '.join(beaten)} |")
             if error < 1e-9:
                 break
     return lines
 
 
-def best_by_gates(records: list[Record]) -> Iterator[tuple[int, float, dict[str, int]]]:
-    """Yield gates, the lowest error of them, and how many records of each agent have it."""
-    found: dict[int, list[tuple[float, str]]] = {}
+def best_by_gates(records: list[Record]) -> Iterator[tuple[int, float, list[str]]]:
+    """Yield gates, the lowest error of them, and how many records of each agent have it, with those ended by time."""
+    found: dict[int, list[tuple[float, str, bool]]] = {}
     for record in records:
         for name, circuit in record.circuits.items():
             if name.startswith("front"):
-                found.setdefault(circuit["two_qubit_gates"], []).append((circuit["energy_error"], record.agent))
+                told = (circuit["energy_error"], record.agent, is_ended_by_clock(record))
+                found.setdefault(circuit["two_qubit_gates"], []).append(told)
     for gates in sorted(found):
         lowest = max(min(found[gates])[0], 1e-12)
-        finders = Counter(agent for error, agent in found[gates] if error <= 1.01 * lowest)
-        yield gates, lowest, dict(finders.most_common())
+        near = [(agent, is_ended) for error, agent, is_ended in found[gates] if error <= 1.01 * lowest]
+        ended = Counter(agent for agent, is_ended in near if is_ended)
+        finders = Counter(agent for agent, _ in near).most_common()
+        yield gates, lowest, [marked(f"{agent} {number}", ended[agent]) for agent, number in finders]
 
 
 def main(command: str, workers: str = "2") -> None:
@@ -234,8 +246,9 @@ def main(command: str, workers: str = "2") -> None:
     if command == "report":
         report()
     elif command == "run":
-        for path in committed():  # once: each record is hashed
-            Records(FOLDER / "records.sqlite").merge(path)
+        for path in committed():
+            for record in Records(path):
+                Records(FOLDER / "records.sqlite").add(record)
         with ThreadPoolExecutor(int(workers)) as pool:
             list(pool.map(play_policies, range(SEEDS)))
             for calls in (PLAYS, LATER):

@@ -12,7 +12,11 @@ from qas_envs.problems.chemistry import Atom, Molecule
 
 GEOMETRIES: Final = {"angstrom": "angstrom", "legacy-bohr": "bohr"}
 H2_BOND_LENGTHS: Final = (0.7, 0.7414, 2.63)
-LIH_BOND_LENGTHS: Final = (1.2, 2.2, 3.4)
+LIH_BOND_LENGTHS: Final[dict[int, tuple[float, ...]]] = {
+    4: (1.2, 1.4, 1.8, 2.2, 2.4, 2.8, 3.4, 3.6),  # with the members of the suite of families
+    6: (1.2, 2.2, 3.4),
+    12: (3.4,),
+}
 H2_MAPPINGS: Final = {2: "parity", 3: "parity_total", 4: "jordan_wigner"}
 LIH_MAPPINGS: Final = {4: "parity", 6: "jordan_wigner", 12: "jordan_wigner"}
 _H2O: Final[tuple[Atom, ...]] = (
@@ -94,7 +98,7 @@ def shipped() -> dict[str, Molecule]:
     """Return every shipped molecule by the name of its file, without the ending."""
     table = {f"h2_{n}_{mapping}_{r}_angstrom": h2(r, n) for n, mapping in H2_MAPPINGS.items() for r in H2_BOND_LENGTHS}
     for n in (4, 6):
-        table |= {f"lih_{n}_{LIH_MAPPINGS[n]}_{r}_angstrom": lih(r, n) for r in LIH_BOND_LENGTHS}
+        table |= {f"lih_{n}_{LIH_MAPPINGS[n]}_{r}_angstrom": lih(r, n) for r in LIH_BOND_LENGTHS[n]}
     for geometry in GEOMETRIES:
         label = geometry.replace("-", "_")
         table[f"lih_12_jordan_wigner_3.4_{label}"] = lih(3.4, 12, geometry)

@@ -153,7 +153,7 @@ def h2(bond_length: float = 0.7414, num_qubits: int = 4) -> Problem:
 
 
 def lih(bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom") -> Problem:
-    """LiH, STO-3G; ``bond_length`` in ångström: 1.2, 2.2 and 3.4 are shipped.
+    """LiH, STO-3G; ``bond_length`` in ångström: 1.2, 2.2 and 3.4 are shipped, for 4 qubits 1.4, 1.8, 2.4, 2.8, 3.6 too.
 
     Args:
         bond_length: Others than the shipped ones need the ``chemistry`` extra.
@@ -167,8 +167,8 @@ def lih(bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom
         if length != 3.4 or num_qubits == 4:
             raise ValueError(must("geometry", "be 'angstrom' but at 3.4 with 6 or 12 qubits", geometry))
         return _shipped_problem(f"lih_{num_qubits}_jordan_wigner_3.4_legacy_bohr")
-    lengths = (3.4,) if num_qubits == 12 else instances.LIH_BOND_LENGTHS
-    return _at_bond_length(f"lih_{num_qubits}_{instances.LIH_MAPPINGS[num_qubits]}", length, num_qubits, lengths)
+    stem = f"lih_{num_qubits}_{instances.LIH_MAPPINGS[num_qubits]}"
+    return _at_bond_length(stem, length, num_qubits, instances.LIH_BOND_LENGTHS[num_qubits])
 
 
 def beh2(geometry: str = "angstrom") -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ from qas_simulators.optimizers import ScanLBFGS
 
 CHEMICAL_ACCURACY = 1.6e-3
 """Hartree."""
+_DIGEST_DECIMALS = 10
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,18 @@ class Problem:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the Hamiltonian's terms, to ten digits after the point: what tells instances apart."""
-        terms = {label: round(value, 10) + 0.0 for label, value in self.hamiltonian.terms().items()}
-        return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the Hamiltonian's terms: what tells instances apart.
+
+        Coefficients are rounded to ten digits after the point. Where the largest one, the constant shift left aside, is
+        below 1e-3, digits are counted from there on, so that an operator in small units keeps as many of them.
+        """
+        terms = self.hamiltonian.terms()
+        sizes = [abs(value) for label, value in terms.items() if set(label) != {"I"}]
+        largest = max(sizes, default=0.0) or max(map(abs, terms.values()))
+        exponent = math.floor(math.log10(largest)) if largest else 0
+        decimals = _DIGEST_DECIMALS + max(0, -3 - exponent)
+        rounded = {label: round(value, decimals) + 0.0 for label, value in terms.items()}
+        return hashlib.sha256(json.dumps(rounded, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def lower_bound(self) -> float:

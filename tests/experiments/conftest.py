@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.command import benchmark
+from qas_experiments.benchmark.judge import Judge
+from qas_experiments.benchmark.records import Record
 from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
 from qas_experiments.train import train
 
@@ -82,3 +86,29 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark")
     benchmark(composed(folder, *SMALL))
     return folder
+
+
+def of_another_machine(record: Record) -> Record:
+    """Return the record that another machine would have of the same cell: other times, folder, versions and angles."""
+    first = record.figures["first_solved"]
+    figures = {
+        **record.figures,
+        "seconds": record.figures["seconds"] * 3.0,
+        "first_solved": first and [first[0], first[1] * 3.0],
+        "firsts": [[*row[:2], row[2] * 3.0] for row in record.figures["firsts"]],
+        "ground_energy": record.figures["ground_energy"] + 4e-12,
+    }
+    circuits = {
+        name: {**told, "seconds": 9.0, "energy": told["energy"] + 3e-12, "qasm": told["qasm"].replace("1) q", "2) q")}
+        for name, told in record.circuits.items()
+    }
+    settings = {**record.settings, "run": "/elsewhere"}
+    told = {"versions": {**record.versions, "numpy": "9.9.9"}, "machine": "Darwin arm64"}
+    return dataclasses.replace(record, settings=settings, figures=figures, circuits=circuits, **told)
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    """One process that verifies records; it takes seconds to start."""
+    with Judge() as made:
+        yield made

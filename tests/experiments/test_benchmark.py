@@ -17,6 +17,7 @@ import pytest
 
 from qas_experiments.benchmark import command
 from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all, worth_keeping
+from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.tables import across, across_texts
 from qas_experiments.benchmark.verification import faults_of
@@ -115,7 +116,8 @@ def test_one_cell_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: py
     settings = composed(tmp_path, *SMALL, bad, "instances=[bad,TFIM-3]")
     with pytest.raises(ValueError, match="1 of 2 cells have no record"):
         benchmark(settings)
-    assert "bad, annealing, seed 0: failed: Argument `num_qubits` must lie in 2..20" in capsys.readouterr().out
+    assert "bad, annealing, seed 0: failed in " in (shown := capsys.readouterr().out)
+    assert "Argument `num_qubits` must lie in 2..20" in shown
     assert [record.instance for record in Records(tmp_path / "records.sqlite")] == ["TFIM-3"]
 
 
@@ -258,37 +260,52 @@ def test_a_rule_that_came_later_makes_no_other_cell(record: Record) -> None:
     assert dataclasses.replace(record, settings=other).cell != record.cell
 
 
-def test_records_are_added_once_and_merged(record: Record, tmp_path: Path) -> None:
+def test_records_are_added_once_and_merged(record: Record, tmp_path: Path, judge: Judge) -> None:
     mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
     assert mine.add(record) and not mine.add(record)
     other = dataclasses.replace(record, seed=7)
     assert theirs.add(record) and theirs.add(other)
-    assert mine.merge(theirs.path) == 1
+    assert merge(mine, theirs.path, judge) == (1, [])
     assert [one.seed for one in mine] == [0, 7]
-    assert mine.merge(theirs.path) == 0
+    assert merge(mine, theirs.path, judge) == (0, [])
 
 
-def test_lies_are_not_merged(record: Record, tmp_path: Path) -> None:
+def test_lies_are_not_merged(record: Record, tmp_path: Path, judge: Judge) -> None:
     mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
     theirs.add(changed(record, "best", two_qubit_gates=0))
-    with pytest.raises(ValueError, match="`merge` must hold true records only"):
-        merge(mine, theirs.path)
-    assert list(mine) == []
+    theirs.add(dataclasses.replace(record, seed=3))
+    added, left_out = merge(mine, theirs.path, judge)
+    assert added == 1 and [one.seed for one in mine] == [3]
+    assert len(left_out) == 1 and f"row 1 of records, {record.label}: best: 0 two_qubit_gates, but" in left_out[0]
 
 
-def test_contradictions_are_not_merged(record: Record, tmp_path: Path) -> None:
+def test_a_merge_that_leaves_records_out_ends_with_an_error(
+    played: Path, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Records(tmp_path / "theirs.sqlite").add(changed(record, "best", gates=0))
+    settings = composed(played, *SMALL, f"merge={tmp_path / 'theirs.sqlite'}")
+    with pytest.raises(ValueError, match=r"1 records of .*theirs.sqlite were left out"):
+        benchmark(settings)
+    shown = capsys.readouterr().out
+    assert "left out: " in shown and "2 cells, 2 of them recorded" in shown
+
+
+def test_contradictions_are_named_and_the_first_record_is_kept(record: Record, tmp_path: Path, judge: Judge) -> None:
     mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
     mine.add(record)
+    more = dataclasses.replace(record, figures={**record.figures, "episodes": record.figures["episodes"] + 1})
     theirs.add(dataclasses.replace(record, seed=3))
-    theirs.add(dataclasses.replace(record, machine="another"))
-    with pytest.raises(ValueError, match="`record` must say the same of a cell"):
-        mine.merge(theirs.path)
-    assert [one.hash for one in mine] == [record.hash], "nothing was added"
-    with pytest.raises(ValueError, match="`record` must be the only one of its cell"):
-        mine.add(dataclasses.replace(record, machine="another"))
+    theirs.add(more)
+    added, left_out = merge(mine, theirs.path, judge)
+    assert added == 1 and [one.seed for one in mine] == [0, 3] and next(iter(mine)).hash == record.hash
+    assert len(left_out) == 1 and "another record of this cell differs: figures.episodes is" in left_out[0]
+    with pytest.raises(ValueError, match=r"`record` must say what the one of its cell in .* says .figures.episodes is"):
+        mine.add(more)
 
 
-def test_changed_records_other_formats_and_foreign_files_are_named(record: Record, tmp_path: Path) -> None:
+def test_changed_records_other_formats_and_foreign_files_are_named(
+    record: Record, tmp_path: Path, judge: Judge
+) -> None:
     records = Records(tmp_path / "r.sqlite")
     records.add(record)
     database = sqlite3.connect(records.path)
@@ -306,8 +323,8 @@ def test_changed_records_other_formats_and_foreign_files_are_named(record: Recor
     (tmp_path / "text").write_text("no database, but some words that are long enough to be read as one " * 20)
     with pytest.raises(ValueError, match="must be a file of records that can be used"):
         list(Records(tmp_path / "text"))
-    with pytest.raises(ValueError, match="must name a file of records"):
-        records.merge(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="`merge` must name a file of records"):
+        merge(records, tmp_path / "nowhere", judge)
 
 
 def test_a_killed_writer_leaves_no_half_of_a_record(record: Record, tmp_path: Path) -> None:
@@ -357,7 +374,7 @@ def test_a_full_disk_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.Monke
 
     cell = cells_of(composed(tmp_path, *SMALL))[0]
     monkeypatch.setattr(command, "train", full)
-    assert play(cell).problem == "failed: [Errno 28] No space left on device"
+    assert play(cell).problem == f"failed in {cell.settings.run}: [Errno 28] No space left on device"
 
 
 def test_all_instances_together(record: Record) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from qas_experiments.benchmark.command import merge
+from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, write_lines
 from qas_experiments.benchmark.report import report, write_site
-from tests.experiments.conftest import conf
+from tests.experiments.conftest import conf, of_another_machine
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,9 @@ def records(played: Path) -> list[Record]:
 
 
 @pytest.fixture(scope="module")
-def site(played: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(played: Path, tmp_path_factory: pytest.TempPathFactory, judge: Judge) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    assert report([played / "records.sqlite"], folder, "A <title>", floors=1) == (2, [])
+    assert report([played / "records.sqlite"], folder, "A <title>", floors=1, judge=judge) == (2, [])
     return folder
 
 
@@ -62,27 +64,36 @@ def test_the_page_holds_every_record_and_what_it_stands_beside(site: Path, playe
     assert "http" not in (site / "index.html").read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
 
 
-def test_what_is_not_true_is_left_out_and_named(played: Path, tmp_path: Path) -> None:
+def test_what_is_not_true_is_left_out_and_named(played: Path, tmp_path: Path, judge: Judge) -> None:
     known = list(Records(played / "records.sqlite"))
     best = {**known[0].circuits["best"], "energy": known[0].circuits["best"]["energy"] - 0.1}
     liar = dataclasses.replace(known[0], agent="liar", circuits={**known[0].circuits, "best": best})
     records = Records(tmp_path / "r.sqlite")
     records.add(known[1])
     records.add(liar)
-    shown, left_out = report([records.path], tmp_path / "site", "Title", floors=-1)
-    assert shown == 1 and len(left_out) == 1 and "liar, seed 0: best: energy" in left_out[0]
+    shown, left_out = report([records.path], tmp_path / "site", "Title", floors=-1, judge=judge)
+    assert shown == 1 and len(left_out) == 1
+    assert left_out[0].startswith(f"{records.path}, row 2 of records, quick, H2-4, liar, seed 0: best: energy")
     assert {row["agent"] for row in data_of(tmp_path / "site")["records"]} == {"annealing"}
 
 
-def test_contradictory_and_missing_files_are_named(played: Path, tmp_path: Path) -> None:
-    known = next(iter(Records(played / "records.sqlite")))
-    other = Records(tmp_path / "other.sqlite")
-    other.add(dataclasses.replace(known, machine="another"))
-    with pytest.raises(ValueError, match="`records` must say the same of a cell in all files"):
-        report([played / "records.sqlite", other.path], tmp_path / "site", "Title")
+def test_contradictory_and_missing_files_are_named(played: Path, tmp_path: Path, judge: Judge) -> None:
+    """The first of two records of a cell is kept; times, folders and machines make no difference, figures do."""
+    known = list(Records(played / "records.sqlite"))
+    elsewhere = of_another_machine(known[0])
+    assert elsewhere.hash != known[0].hash and elsewhere.cell == known[0].cell
+    otherwise = dataclasses.replace(known[1], figures={**known[1].figures, "steps": known[1].figures["steps"] + 1})
+    write_lines([elsewhere, otherwise], tmp_path / "other.jsonl")
+    paths = [played / "records.sqlite", tmp_path / "other.jsonl"]
+    shown, left_out = report(paths, tmp_path / "site", "Title", floors=-1, judge=judge)
+    assert shown == 2 and {row["hash"] for row in data_of(tmp_path / "site")["records"]} == {one.hash for one in known}
+    steps = known[1].figures["steps"]
+    assert len(left_out) == 1 and left_out[0].endswith(
+        f"line 2, {known[1].label}: another record of this cell differs: figures.steps is {steps} and {steps + 1}"
+    )
     with pytest.raises(ValueError, match="`records` must name files of records"):
-        report([tmp_path / "nowhere"], tmp_path / "site", "Title")
-    assert not (tmp_path / "site").exists()
+        report([tmp_path / "nowhere"], tmp_path / "none", "Title", judge=judge)
+    assert not (tmp_path / "none").exists()
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------
@@ -193,7 +204,7 @@ def test_a_hostile_name_breaks_nothing(browser: Any, records: list[Record], tmp_
     assert browser.execute_script("return document.querySelectorAll('td b').length") == 0
 
 
-def test_odd_figures_are_left_out(records: list[Record], tmp_path: Path) -> None:
+def test_odd_figures_are_left_out(records: list[Record], tmp_path: Path, judge: Judge) -> None:
     missing = {name: value for name, value in records[0].figures.items() if name != "firsts"}
     odd = [
         dataclasses.replace(records[0], seed=1, figures=missing),
@@ -202,13 +213,14 @@ def test_odd_figures_are_left_out(records: list[Record], tmp_path: Path) -> None
     stored = Records(tmp_path / "r.sqlite")
     for record in odd:
         stored.add(record)
-    assert report([stored.path], tmp_path / "site", "Title", floors=-1)[0] == 0
+    shown, left_out = report([stored.path], tmp_path / "site", "Title", floors=-1, judge=judge)
+    assert shown == 0 and "`figures.firsts` must be given" in left_out[0] and "seconds` must be finite" in left_out[1]
 
 
-def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path) -> None:
+def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path, judge: Judge) -> None:
     path = shutil.copy(played / "records.sqlite", tmp_path / "r.sqlite")
     with pytest.raises(ValueError, match="another file"):
-        report([path], tmp_path / "site", "Title", lines=tmp_path / "." / "r.sqlite")
+        report([path], tmp_path / "site", "Title", lines=tmp_path / "." / "r.sqlite", judge=judge)
     assert len(list(Records(path))) == 2
     for text in ('{"hash": "x", "format": 1}\n', '{"a": 1}\n[1, 2]\n'):
         (tmp_path / "odd.jsonl").write_text(text)
@@ -219,18 +231,20 @@ def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path) -> None:
     assert list(Records(tmp_path / "strange.jsonl")) == [strange]
 
 
-def test_records_as_lines_of_text(played: Path, tmp_path: Path) -> None:
-    report([played / "records.sqlite"], tmp_path / "site", "Title", floors=-1, lines=tmp_path / "records.jsonl")
+def test_records_as_lines_of_text(played: Path, tmp_path: Path, judge: Judge) -> None:
+    lines = tmp_path / "records.jsonl"
+    report([played / "records.sqlite"], tmp_path / "site", "Title", floors=-1, lines=lines, judge=judge)
     known = list(Records(played / "records.sqlite"))
     assert list(Records(tmp_path / "records.jsonl")) == known
     other = Records(tmp_path / "other.sqlite")
-    assert other.merge(tmp_path / "records.jsonl") == len(known) and list(other) == known
+    assert merge(other, lines, judge) == (len(known), []) and list(other) == known
+    assert other.read()[1] == Records(played / "records.sqlite").read()[1] != {}, "with the Hamiltonians"
     text = (tmp_path / "records.jsonl").read_text(encoding="utf-8")
     (tmp_path / "records.jsonl").write_text(text.replace('"seed": 0', '"seed": 1'), encoding="utf-8")
     with pytest.raises(ValueError, match="`hash` must fit the content"):
         list(Records(tmp_path / "records.jsonl"))
     (tmp_path / "records.jsonl").write_text(text[:-20], encoding="utf-8")
-    with pytest.raises(ValueError, match="must hold one in line 2"):
+    with pytest.raises(ValueError, match=f"must hold one in line {text.count(chr(10))} "):
         list(Records(tmp_path / "records.jsonl"))
 
 

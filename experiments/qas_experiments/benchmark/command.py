@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
+from qas_experiments.benchmark.judge import Judge, true_records
 from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
@@ -79,41 +80,71 @@ def benchmark(settings: BenchmarkSettings) -> None:
         console = Console(width=120)
     records = Records(Path(settings.records))
     if settings.merge is not None:
-        number = merge(records, Path(settings.merge))
+        number, left_out = merge(records, Path(settings.merge))
+        for line in left_out:
+            console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"{number} records added from {settings.merge}", highlight=False)
     cells = cells_of(settings)
-    missing = [cell for cell in cells if not _is_known(cell, records)]
-    console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
-    failed = 0
-    for number, (cell, outcome) in enumerate(play_all(missing, settings.workers), 1):
-        told = outcome.problem or _added(records, outcome.record)
-        failed += outcome.record is None and not outcome.is_interrupted
-        console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
+    is_interrupted = _play_missing(cells, records, settings.workers, console)
     suite = settings.suite.name
     for table in suite_tables(suite, [record for record in records if record.suite == suite]):
         console.print(table, highlight=False)
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
-    if failed:
-        raise ValueError(f"{failed} of {len(missing)} cells have no record; why is said above.")
+    missing = 0 if is_interrupted else sum(not _is_known(cell, records) for cell in cells)
+    if missing:
+        raise ValueError(f"{missing} of {len(cells)} cells have no record; why is said above.")
+    if settings.merge is not None and left_out:
+        raise ValueError(f"{len(left_out)} records of {settings.merge} were left out; why is said above.")
 
 
-def merge(records: Records, other: Path) -> int:
-    """Add the records of another file, all of them true; return how many were new.
+def _play_missing(cells: list[Cell], records: Records, workers: int, console: Console) -> bool:
+    """Play and record the cells without a record; return whether someone interrupted it.
+
+    Cells that another process is playing are left to it. When the others are done, this process waits for them.
+    """
+    missing = [cell for cell in cells if not _is_known(cell, records)]
+    console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
+    is_interrupted = False
+    for waits in (False, True):
+        busy = []
+        for number, (cell, outcome) in enumerate(play_all(missing, workers, waits), 1):
+            is_interrupted |= outcome.is_interrupted
+            if outcome.is_busy:
+                busy.append(cell)
+            told = outcome.problem or _added(records, outcome)
+            console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
+        missing = [cell for cell in busy if not _is_known(cell, records)]
+        if is_interrupted or not missing:
+            break
+    return is_interrupted
+
+
+def merge(records: Records, other: Path, judge: Judge | None = None) -> tuple[int, list[str]]:
+    """Add the true records of another file; return how many were new, and why others are left out, a line each.
+
+    A record that finds the same as ours of its cell is none of both, whatever machine and folder it comes from.
 
     Raises:
-        ValueError: One that is not, or a cell of which the two files say different things; nothing is added then.
+        ValueError: There is no such file.
     """
-    for record in Records(other):
-        faults = faults_of(record)
-        if faults:
-            raise ValueError(must("merge", f"hold true records only ({'; '.join(faults)})", str(other)))
-    return records.merge(other)
+    if judge is None:
+        with Judge() as judge:
+            return merge(records, other, judge)
+    if not other.is_file():
+        raise ValueError(must("merge", "name a file of records", str(other)))
+    found = true_records([other], judge, known=records)
+    added = sum(records.add(record, found.hamiltonians.get(record.instance_hash)) for record in found.records)
+    return added, found.left_out
 
 
-def _added(records: Records, record: Record | None) -> str:
-    """Record a cell; return what it found in a line."""
+def _added(records: Records, outcome: Outcome) -> str:
+    """Record a cell; return what it found in a line, or why it cannot be recorded."""
+    record = outcome.record
     assert record is not None
-    records.add(record)
+    try:
+        records.add(record, outcome.hamiltonian)
+    except ValueError as error:  # such as a full disk; the run stays, and the next call records it
+        return f"not recorded: {error}"
     best = record.circuits["best"]
     found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
     return f"{found}, {record.figures['evaluations']:,} evaluations, {record.figures['seconds']:.0f} s"
@@ -192,24 +223,28 @@ class Outcome:
         record: Its record, if it is finished and true.
         problem: Else why there is none.
         is_interrupted: Whether someone wants everything to end.
+        is_busy: Whether another process is playing it.
+        hamiltonian: Terms of its instance.
     """
 
     record: Record | None
     problem: str = ""
     is_interrupted: bool = False
+    is_busy: bool = False
+    hamiltonian: dict[str, float] | None = None
 
 
-def play_all(cells: list[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
+def play_all(cells: list[Cell], workers: int, waits: bool = False) -> Iterator[tuple[Cell, Outcome]]:
     """Play cells, several at once; yield what became of each as they end, until one is interrupted."""
     if workers == 1:
         for cell in cells:
-            outcome = play(cell)
+            outcome = play(cell, waits)
             yield cell, outcome
             if outcome.is_interrupted:
                 return
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(play, cell): cell for cell in cells}
+        futures = {pool.submit(play, cell, waits): cell for cell in cells}
         try:
             for future in as_completed(list(futures)):
                 yield futures.pop(future), future.result()
@@ -220,12 +255,17 @@ def play_all(cells: list[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
                     yield cell, future.result()
 
 
-def play(cell: Cell) -> Outcome:
-    """Play a cell, or go on with it, or read what it found; what it prints goes to a file beside its folder."""
+def play(cell: Cell, waits: bool = False) -> Outcome:
+    """Play a cell, or go on with it, or read what it found; what it prints goes to a file beside its folder.
+
+    Args:
+        cell: The cell.
+        waits: Whether to wait for another process that is playing it.
+    """
     folder = Path(str(cell.settings.run))
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=-1 if waits else 0):
             summary = finished_summary(folder)
             if summary is None:
                 log_path = folder.with_name(f"{folder.name}.log")
@@ -233,13 +273,17 @@ def play(cell: Cell) -> Outcome:
                     summary = train(_to_play(cell, folder))
             if summary["interrupted"]:
                 return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
-            record = record_of(cell, folder, summary)
+            record, hamiltonian = record_of(cell, folder, summary)
         faults = faults_of(record)
-        return Outcome(None, f"not recorded: {'; '.join(faults)}") if faults else Outcome(record)
+        if faults:
+            return Outcome(None, f"not recorded: {'; '.join(faults)}")
+        return Outcome(record, hamiltonian=hamiltonian)
     except Timeout:
-        return Outcome(None, f"is being played by another process ({folder}.lock)")
-    except (ValueError, RuntimeError, OSError) as error:
-        return Outcome(None, f"failed: {error}")
+        return Outcome(None, f"is being played by another process ({folder}.lock)", is_busy=True)
+    except KeyboardInterrupt:  # while waiting; training ends by itself
+        return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
+    except Exception as error:  # whatever ends a cell must not end the others
+        return Outcome(None, f"failed in {folder}: {' '.join(str(error).split()) or type(error).__name__}")
 
 
 def _to_play(cell: Cell, folder: Path) -> TrainSettings:
@@ -251,8 +295,8 @@ def _to_play(cell: Cell, folder: Path) -> TrainSettings:
 # -- recording ---------------------------------------------------------------------------------------------------------
 
 
-def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
-    """Return the record of a finished run."""
+def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> tuple[Record, dict[str, float]]:
+    """Return the record of a finished run, and the terms of its instance."""
     training, rows = summary["training"], summary["rows"]
     problem = make_environment(cell.settings, evaluation=True, is_silent=True).problem
     circuits = {}
@@ -271,19 +315,20 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> Record:
         [row["two_qubit_gates"], row["evaluations"], row["seconds"]] for row in training["improvements"]
     ]
     figures |= {name: summary[name] for name in ("ground_energy", "accuracy", "unit")}
-    return Record(
+    record = Record(
         cell.suite,
         cell.instance,
         cell.agent,
         cell.seed,
         problem.digest,
         dataclasses.asdict(cell.settings),
-        summary["versions"],
+        summary["versions"] | dict(problem.provenance.get("tool_versions", {})),
         machine_name(),
         cell.command,
         figures,
         circuits,
     )
+    return record, problem.hamiltonian.terms()
 
 
 def worth_keeping(errors: list[float], accuracy: float) -> list[int]:

@@ -1,7 +1,9 @@
 """Records: one row per finished cell of a benchmark, only ever added, in one SQLite file.
 
 A record holds everything that its figures follow from: settings, versions, machine, and circuits as OpenQASM 3 with the
-energies they are said to have. Its hash is that of all of this, so that a record that was changed is found out.
+energies they are said to have. Its hash is that of all of this, so that a record that was changed is found out. Beside
+its records a file has the Hamiltonian of every instance, once, so that a machine that computes other last digits can
+compare them.
 """
 
 from __future__ import annotations
@@ -9,22 +11,27 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from qas_experiments.benchmark.comparison import differences
+from qas_experiments.benchmark.reading import Row, has_table, opened, rows_of
+from qas_experiments.benchmark.schema import check_record
+from qas_simulators import PauliSum
 from qas_simulators.errors import must
 
 FORMAT = 1
+MOST_TERMS = 20_000
+"""Of a Hamiltonian that is kept beside records."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS records (
     hash TEXT PRIMARY KEY, format INTEGER NOT NULL, suite TEXT NOT NULL, instance TEXT NOT NULL, agent TEXT NOT NULL,
     seed INTEGER NOT NULL, settings_hash TEXT NOT NULL, content TEXT NOT NULL
 )"""
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
+_HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
 _NOT_SETTINGS = ("run", "resume")  # where a run lies does not change what it finds
 
@@ -59,6 +66,16 @@ class Record:
     figures: dict[str, Any]
     circuits: dict[str, dict[str, Any]]
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Record:
+        """Return the record of a JSON object.
+
+        Raises:
+            ValueError: A field that is missing or of another kind; the message names it.
+        """
+        check_record(content)
+        return cls(**content)
+
     @property
     def hash(self) -> str:
         """SHA-256 of the content."""
@@ -68,6 +85,11 @@ class Record:
     def cell(self) -> tuple[Any, ...]:
         """What no two records of a file share: suite, instance, agent, seed, settings."""
         return self.suite, self.instance, self.agent, self.seed, self.settings_hash
+
+    @property
+    def label(self) -> str:
+        """The cell in words."""
+        return f"{self.suite}, {self.instance}, {self.agent}, seed {self.seed}"
 
     @property
     def settings_hash(self) -> str:
@@ -107,12 +129,36 @@ def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def write_lines(records: Iterable[Record], path: Path) -> None:
-    """Write records as lines of text, for version control; :class:`Records` reads such a file as well."""
-    lines = [json.dumps({"hash": one.hash, "format": FORMAT, **asdict(one)}, ensure_ascii=False) for one in records]
+def write_lines(
+    records: Iterable[Record], path: Path, hamiltonians: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
+    """Write records as lines of text, for version control; :class:`Records` reads such a file as well.
+
+    Args:
+        records: The records.
+        path: The file.
+        hamiltonians: Terms by hash of the instance, written before the records.
+    """
+    beside = [{"instance_hash": name, "hamiltonian": terms} for name, terms in (hamiltonians or {}).items()]
+    contents = [*beside, *({"hash": one.hash, "format": FORMAT, **asdict(one)} for one in records)]
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    draft.write_text("".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in contents), encoding="utf-8")
     draft.replace(path)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file has in one place.
+
+    Attributes:
+        place: Such as ``line 3``.
+        record: The record, or None if there is none that can be read.
+        fault: Why there is none.
+    """
+
+    place: str
+    record: Record | None
+    fault: str = ""
 
 
 class Records:
@@ -125,26 +171,34 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, record: Record) -> bool:
-        """Add a record; return False if it is there already.
+    def add(self, record: Record, hamiltonian: Mapping[str, float] | None = None) -> bool:
+        """Add a record; return False if its cell is there already and says the same.
+
+        Args:
+            record: The record.
+            hamiltonian: Terms of its instance, kept once for all records of it, up to ``MOST_TERMS``.
 
         Raises:
-            ValueError: Another record of the same cell is there, or the file cannot be written.
+            ValueError: The record of the same cell found something else, or the file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as database:
+        with opened(self.path) as database:
             database.execute("BEGIN IMMEDIATE")  # nobody else adds between the question and the answer
-            database.execute(_TABLE)
-            database.execute(_INDEX)
-            known = database.execute(f"SELECT hash FROM records WHERE {_CELL}", record.cell).fetchone()
-            if known is not None:
-                if known[0] == record.hash:
-                    return False
-                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
-                raise ValueError(must("record", f"be the only one of its cell in {self.path}", where))
+            for statement in (_TABLE, _INDEX, _HAMILTONIANS):
+                database.execute(statement)
+            found = database.execute(f"SELECT hash, content FROM records WHERE {_CELL}", record.cell).fetchone()
+            if found is not None:
+                other = [] if found[0] == record.hash else differences(Record.of(json.loads(found[1])), record)
+                if other:
+                    only = f"say what the one of its cell in {self.path} says ({'; '.join(other[:3])})"
+                    raise ValueError(must("record", only, record.label))
+                return False
             content = json.dumps(asdict(record), ensure_ascii=False)
             row = (record.hash, FORMAT, *record.cell, content)
             database.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            if hamiltonian is not None and len(hamiltonian) <= MOST_TERMS:
+                terms = (record.instance_hash, json.dumps(dict(hamiltonian)))
+                database.execute("INSERT OR IGNORE INTO hamiltonians VALUES (?, ?)", terms)
         return True
 
     def has(self, suite: str, instance: str, agent: str, seed: int, settings: dict[str, Any]) -> bool:
@@ -152,70 +206,65 @@ class Records:
         key = (suite, instance, agent, seed, settings_hash(settings))
         if not self.path.exists():
             return False
-        with self._open() as database:
+        with opened(self.path) as database:
+            if not has_table(database, "records"):  # another process is about to make it
+                return False
             return database.execute(f"SELECT 1 FROM records WHERE {_CELL}", key).fetchone() is not None
 
     def __iter__(self) -> Iterator[Record]:
         """Return all records, in the order in which they were added.
 
         Raises:
-            ValueError: A record of another format, or one that was changed; the message says which.
+            ValueError: One that cannot be read, of another format, or that was changed; the message says which.
         """
-        if not self.path.exists():
-            return
-        for digest, number, content in self._rows():
-            if number != FORMAT:
-                raise ValueError(must("format", f"be {FORMAT} in {self.path} (record {digest[:12]})", number))
-            record = Record(**json.loads(content))
-            if record.hash != digest:
-                raise ValueError(
-                    must("hash", f"fit the content of record {digest[:12]} in {self.path}", record.hash[:12])
-                )
-            yield record
+        for entry in self.read()[0]:
+            if entry.record is None:
+                raise ValueError(must("records", f"hold one in {entry.place} ({entry.fault})", str(self.path)))
+            yield entry.record
 
-    def _rows(self) -> list[tuple[str, int, str]]:
-        """Return hash, format and content of each record, of a database or of lines of text."""
-        with self.path.open("rb") as file:
-            is_text = file.read(1) == b"{"
-        if not is_text:
-            with self._open() as database:
-                return database.execute("SELECT hash, format, content FROM records ORDER BY rowid").fetchall()
-        rows = []
-        lines = self.path.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-            try:
-                content = json.loads(line)
-                digest, form = content.pop("hash"), content.pop("format")
-                if form == FORMAT:
-                    Record(**content)
-                rows.append((digest, form, json.dumps(content, ensure_ascii=False)))
-            except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-                raise ValueError(must("records", f"hold one in line {number} ({error!r})", str(self.path))) from None
-        return rows
-
-    def merge(self, other: Path) -> int:
-        """Add the records of another file; return how many were new.
+    def read(self) -> tuple[list[Entry], dict[str, dict[str, float]]]:
+        """Return what is in every place of the file, and the Hamiltonians by hash of the instance; none without a file.
 
         Raises:
-            ValueError: Something is wrong with one of them; none is added then.
+            ValueError: It is no file of records.
         """
-        if not other.is_file():
-            raise ValueError(must("records", "name a file of records", str(other)))
-        theirs = list(Records(other))
-        mine = {record.cell: record.hash for record in self}
-        for record in theirs:
-            if mine.get(record.cell, record.hash) != record.hash:
-                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
-                raise ValueError(must("record", f"say the same of a cell in {self.path} and {other}", where))
-        return sum(self.add(record) for record in theirs)
+        entries: list[Entry] = []
+        hamiltonians: dict[str, dict[str, float]] = {}
+        for row in rows_of(self.path) if self.path.exists() else ():
+            if "hamiltonian" not in row.content:
+                entries.append(_entry(row))
+                continue
+            try:
+                name, terms = _hamiltonian(row.content)
+                hamiltonians[name] = terms
+            except ValueError as error:
+                entries.append(Entry(row.place, None, str(error)))
+        return entries, hamiltonians
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection whose changes are all made, or none."""
-        try:
-            with closing(sqlite3.connect(self.path, timeout=60.0)) as database, database:
-                yield database
-        except sqlite3.Error as error:
-            raise ValueError(
-                must("records", f"be a file of records that can be used ({error})", str(self.path))
-            ) from None
+
+def _entry(row: Row) -> Entry:
+    """Return the record of a row, or why there is none."""
+    content = dict(row.content)
+    try:
+        if row.fault:
+            raise ValueError(row.fault)
+        digest, form = (content.pop(name, None) for name in ("hash", "format"))
+        if form != FORMAT:
+            raise ValueError(must("format", f"be {FORMAT}", form))
+        record = Record.of(content)
+        if record.hash != digest:
+            raise ValueError(must("hash", f"fit the content of record {str(digest)[:12]}", record.hash[:12]))
+        return Entry(row.place, record)
+    except ValueError as error:
+        return Entry(row.place, None, str(error))
+
+
+def _hamiltonian(content: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
+    """Return hash and terms of a Hamiltonian, which are Pauli strings with real coefficients."""
+    name, terms = content.get("instance_hash"), content["hamiltonian"]
+    if not isinstance(name, str) or not isinstance(terms, dict) or not 1 <= len(terms) <= MOST_TERMS:
+        raise ValueError(f"`hamiltonian` must hold 1 to {MOST_TERMS:,} Pauli strings and have an `instance_hash`.")
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in terms.values()):
+        raise ValueError("`hamiltonian` must have numbers as coefficients.")
+    PauliSum(terms)
+    return name, terms

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -13,24 +14,28 @@ from string import Template
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 
-from qas_agents import qubit_adapt, skeleton_floors, usual_pool
-from qas_envs.problems import Problem, known_floors
+from qas_experiments.benchmark.judge import SECONDS, Judge, true_records
 from qas_experiments.benchmark.published import published
-from qas_experiments.benchmark.records import Record, Records, by_agent, write_lines
-from qas_experiments.benchmark.tables import across, across_texts, is_solution, row_of
-from qas_experiments.benchmark.verification import faults_of
-from qas_experiments.building import make_environment
+from qas_experiments.benchmark.records import Record, by_agent, write_lines
+from qas_experiments.benchmark.tables import (
+    CLOCK,
+    FOOTNOTE,
+    across,
+    across_texts,
+    is_ended_by_clock,
+    is_solution,
+    marked,
+    num_ended_by_clock,
+    row_of,
+)
 from qas_experiments.cli import fail
-from qas_experiments.runs import settings_from
 from qas_experiments.statistics import iqm
-from qas_simulators import Circuit, StatevectorSimulator
+from qas_simulators import Circuit
 from qas_simulators.errors import must
 
 _SITE = "qas_experiments.benchmark.site"
-_ADAPT_OPERATORS = 30
-_MOST_QUBITS_FOR_FLOORS = 4
+_MOST_LINES = 50  # that say what is left out
 
 
 def main() -> None:
@@ -46,21 +51,30 @@ def main() -> None:
         default=3,
         help="longest skeletons of exhaustive search where no floors are known, up to 4 qubits",
     )
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="the longest time for one record")
     given = parser.parse_args()
     try:
-        told, left_out = report(given.records, given.out, given.title, given.floors, given.lines)
-    except ValueError as error:
+        with Judge(given.seconds) as judge:
+            told, left_out = report(given.records, given.out, given.title, given.floors, given.lines, judge)
+    except (ValueError, RuntimeError, OSError) as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for line in left_out:
-        console.print(f"left out: {line}", highlight=False, soft_wrap=True)
+    for line in left_out[:_MOST_LINES]:
+        console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
+    if len(left_out) > _MOST_LINES:
+        console.print(f"left out: {len(left_out) - _MOST_LINES} more", highlight=False)
     console.print(f"{told} records in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
     if left_out:
         raise SystemExit(1)
 
 
 def report(
-    paths: Sequence[Path], out: Path, title: str, floors: int = 3, lines: Path | None = None
+    paths: Sequence[Path],
+    out: Path,
+    title: str,
+    floors: int = 3,
+    lines: Path | None = None,
+    judge: Judge | None = None,
 ) -> tuple[int, list[str]]:
     """Write the site of some files of records.
 
@@ -70,45 +84,31 @@ def report(
         title: Its title.
         floors: Longest skeletons searched where no floors are known; -1 for none.
         lines: A file to write the true records to, as lines of text.
+        judge: Verifies the records; by default one that is made for this call.
 
     Returns:
         How many records are shown, and why the others are not, a line each.
 
     Raises:
-        ValueError: No records, or files that contradict each other or were changed.
+        ValueError: No such files, or files without records.
     """
+    if judge is None:
+        with Judge() as judge:
+            return report(paths, out, title, floors, lines, judge)
     if lines is not None:
         if lines.resolve() in [path.resolve() for path in paths]:
             raise ValueError(must("lines", "be another file than those that are read", str(lines)))
         lines.parent.mkdir(parents=True, exist_ok=True)
-    records = _all_records(paths)
-    if not records:
-        raise ValueError(must("records", "name files with records", [str(path) for path in paths]))
-    shown, left_out = [], []
-    for record in track(records, "verifying", disable=not sys.stdout.isatty()):
-        faults = faults_of(record)
-        if faults:
-            left_out.append(f"{record.instance}, {record.agent}, seed {record.seed}: {'; '.join(faults)}")
-        else:
-            shown.append(record)
-    if lines is not None:
-        write_lines(shown, lines)
-    write_site(shown, out, title, references(shown, floors))
-    return len(shown), left_out
-
-
-def _all_records(paths: Iterable[Path]) -> list[Record]:
-    """Return the records of all files, each once."""
-    found: dict[tuple[Any, ...], Record] = {}
     for path in paths:
         if not path.is_file():
             raise ValueError(must("records", "name files of records", str(path)))
-        for record in Records(path):
-            known = found.setdefault(record.cell, record)
-            if known.hash != record.hash:
-                where = f"{record.suite}, {record.instance}, {record.agent}, seed {record.seed}"
-                raise ValueError(must("records", "say the same of a cell in all files", where))
-    return list(found.values())
+    found = true_records(paths, judge, shows_progress=sys.stdout.isatty())
+    if not found.records and not found.left_out:
+        raise ValueError(must("records", "name files with records", [str(path) for path in paths]))
+    if lines is not None:
+        write_lines(found.records, lines, found.hamiltonians)
+    write_site(found.records, out, title, references(found.records, floors, judge))
+    return len(found.records), found.left_out
 
 
 def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str, Any]) -> None:
@@ -136,6 +136,8 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
     seeds = len({(record.suite, record.instance, record.agent) for record in records})
     summary = f"{len(records):,} verified records of {seeds} pairs of agent and instance. "
     summary += "Errors are always against the exact ground energy."
+    if num_ended_by_clock(records):
+        summary += f" {FOOTNOTE}"
     page = Template(_asset("page.html")).substitute(
         title=_escaped(title),
         summary=summary,
@@ -182,7 +184,7 @@ def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "suite": suite,
                 "instance": instance,
                 "agent": some[0].agent,
-                "name": agent,
+                "name": marked(agent, num_ended_by_clock(some)),
                 "share": len(best) / len(some),
                 "solved": solved,
                 "error": float(iqm([record.circuits["best"]["energy_error"] for record in some])),
@@ -224,6 +226,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "depth": best["depth"],
                 "evaluations": record.figures["evaluations"],
                 "seconds": round(record.figures["seconds"], 2),
+                "clock": CLOCK if is_ended_by_clock(record) else "",
             }
         )
     return rows
@@ -254,41 +257,16 @@ def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
 # -- what results stand beside -----------------------------------------------------------------------------------------
 
 
-def references(records: Sequence[Record], floors: int) -> dict[str, Any]:
+def references(records: Sequence[Record], floors: int, judge: Judge) -> dict[str, Any]:
     """Return, for every instance without noise, trivial errors, qubit-ADAPT's path and the floors of few CNOT."""
     found: dict[str, Any] = {}
-    for record in records:
-        if record.instance in found:
-            continue
-        env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
-        if isinstance(env.simulator, StatevectorSimulator):
-            found[record.instance] = _reference(env.problem, floors)
+    for record in {record.instance: record for record in reversed(records)}.values():
+        reference, problem = judge.reference(record, floors)
+        if problem:
+            warnings.warn(f"{record.instance}: the site has no qubit-ADAPT and no floors ({problem})", stacklevel=2)
+        elif reference is not None:
+            found[record.instance] = reference
     return found
-
-
-def adapt_path(problem: Problem) -> list[tuple[int, float]]:
-    """Return CNOT and error of each of qubit-ADAPT's steps, down to an exact one."""
-    path = []
-    for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), _ADAPT_OPERATORS):
-        path.append((step.circuit.num_two_qubit_gates, max(step.energy - problem.ground_energy, 1e-16)))
-        if path[-1][1] < 1e-9:
-            break
-    return path
-
-
-def _reference(problem: Problem, floors: int) -> dict[str, Any]:
-    ground, hamiltonian = problem.ground_energy, problem.hamiltonian
-    bounds = [(floor.two_qubit_gates, floor.error) for floor in known_floors(problem)]
-    if not bounds and problem.num_qubits <= _MOST_QUBITS_FOR_FLOORS and floors >= 0:
-        bounds = [(floor.two_qubit_gates, floor.energy - ground) for floor in skeleton_floors(hamiltonian, floors)]
-    product = StatevectorSimulator().expectation(problem.best_product_state(), hamiltonian) - ground
-    return {
-        "accuracy": problem.accuracy,
-        "unit": problem.unit,
-        "product": float(max(product, 0.0)),
-        "adapt": adapt_path(problem),
-        "floors": [[gates, float(max(error, 1e-16))] for gates, error in bounds],
-    }
 
 
 if __name__ == "__main__":

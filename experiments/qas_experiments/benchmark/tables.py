@@ -25,18 +25,40 @@ from qas_simulators import Circuit, StatevectorSimulator
 EVALUATIONS = (1_000, 10_000, 100_000, 1_000_000)
 ACROSS = ("agent", "runs", "better than random", *(f"solved in {limit:,}" for limit in EVALUATIONS))
 """Columns of :func:`across`."""
+CLOCK = "†"
+FOOTNOTE = f"{CLOCK}n: n of these runs were ended by the clock, before they had spent their evaluations."
 _BASELINE = "random"
 _SMALLEST = 1e-12  # errors below are rounding
 _COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
 """Of :func:`row_of`."""
 
 
+def is_ended_by_clock(record: Record) -> bool:
+    """Tell whether a run's time was over before its evaluations and its steps were."""
+    training, figures = record.settings["training"], record.figures
+    limits = {"evaluations": "max_evaluations", "steps": "total_timesteps"}
+    if any(0 < training.get(limit, 0) <= figures[name] for name, limit in limits.items()):
+        return False
+    return bool(0 < training.get("max_seconds", 0) <= figures["seconds"])
+
+
+def marked(name: str, count: int) -> str:
+    """Return a name with the mark of so many runs that were ended by the clock."""
+    return f"{name} {CLOCK}{count}" if count else name
+
+
+def num_ended_by_clock(records: Sequence[Record]) -> int:
+    """Return how many runs were ended by the clock."""
+    return sum(map(is_ended_by_clock, records))
+
+
 def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
     """Return a table for every instance, agents in rows, figures over seeds in columns, and one of all together."""
     tables = []
+    note: dict[str, Any] = {"caption": FOOTNOTE, "caption_justify": "left"} if num_ended_by_clock(records) else {}
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
-        table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1))
+        table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1), **note)
         columns, rows = instance_table(of_instance)
         for column in columns:
             table.add_column(column, justify="left" if column == "agent" else "right")
@@ -44,7 +66,7 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
             table.add_row(*row)
         tables.append(table)
     if len({record.agent for record in records}) > 1:
-        table = Table(title=f"{suite}: all instances", title_justify="left", box=box.SIMPLE, padding=(0, 1))
+        table = Table(title=f"{suite}: all instances", title_justify="left", box=box.SIMPLE, padding=(0, 1), **note)
         for column in ACROSS:
             table.add_column(column, justify="left" if column == "agent" else "right")
         for together in across(records):
@@ -59,7 +81,7 @@ def instance_table(records: Sequence[Record]) -> tuple[list[str], list[list[str]
     rows = []
     for agent, some in by_agent(records).items():
         told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
-        rows.append([agent, *row_of(some), *told])
+        rows.append([marked(agent, num_ended_by_clock(some)), *row_of(some), *told])
     return ["agent", *_COLUMNS, *(["error without noise"] if is_noisy else [])], rows
 
 
@@ -80,6 +102,7 @@ def across(records: Sequence[Record]) -> list[dict[str, Any]]:
         scores = [-np.inf if each is None else -float(each[0]) for each in first]
         profile = performance_profile(scores, [-limit - 0.5 for limit in EVALUATIONS])
         row = {"agent": agent, "runs": len(some), "profile": profile, "better": None}
+        row["clock"] = num_ended_by_clock(some)
         shared = [name for name in mine if name in groups.get(_BASELINE, {})]
         if agent != _BASELINE and shared:
             pairs = [_scores(mine[name], groups[_BASELINE][name]) for name in shared]
@@ -103,7 +126,7 @@ def _scores(first: Sequence[Record], second: Sequence[Record]) -> tuple[list[flo
 def across_texts(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row of :func:`across`."""
     better = "-" if row["better"] is None else "{:.2f} [{:.2f}, {:.2f}]".format(*row["better"])
-    return [row["agent"], str(row["runs"]), better, *(f"{share:.2f}" for share in row["profile"])]
+    return [marked(row["agent"], row["clock"]), str(row["runs"]), better, *(f"{share:.2f}" for share in row["profile"])]
 
 
 def row_of(records: Sequence[Record]) -> list[str]:

@@ -3,52 +3,74 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.problems import Problem
+from qas_experiments.benchmark.comparison import allowed_difference, hamiltonian_difference
 from qas_experiments.benchmark.records import Record
 from qas_experiments.building import make_environment
 from qas_experiments.runs import settings_from
-from qas_simulators import Circuit, StatevectorSimulator
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
 
-_NUMBERS = ("steps", "episodes", "successes", "evaluations", "seconds")
-TOLERANCE = 1e-9
-"""Largest difference of energies, relative to the sum of the Hamiltonian's coefficients."""
+MOST_GATES = 10_000
+"""Of a circuit; one with more is not simulated."""
+_TEXT_OF_GATE = 200  # characters of OpenQASM at most; the rest is no gate of ours
 
 
-def faults_of(record: Record) -> list[str]:
-    """Return what is wrong with a record, in words; nothing is what one hopes for.
+def faults_of(record: Record, hamiltonian: PauliSum | None = None) -> list[str]:
+    """Return what is wrong with a record, in words; an empty list means that the record is true.
 
     The environment is built anew from the settings. Every circuit is read from its OpenQASM, simulated by our simulator
     with the record's noise and, without noise, by Qiskit; gates are counted anew and must be of the instance's set and
     couplings, no more than the budget. Figures must fit the problem and each other.
+
+    Args:
+        record: The record.
+        hamiltonian: The Hamiltonian of its instance as its file has it; needed where this machine computes other last
+            digits. It must then differ by no more than rounding, and energies are those of this Hamiltonian.
     """
     try:
         env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
+        problem = _problem_of(record, env.problem, hamiltonian)
     except ValueError as error:
         return [f"settings: {error}"]
-    if env.problem.digest != record.instance_hash:
-        return [f"instance: {env.problem.name} has another Hamiltonian than the record's"]
-    faults = _faults_of_figures(env, record)
+    if isinstance(problem, str):
+        return [f"instance: {problem}"]
+    faults = _faults_of_figures(problem, record)
     for name, told in record.circuits.items():
-        faults += [f"{name}: {fault}" for fault in _faults_of_circuit(env, told)]
+        faults += [f"{name}: {fault}" for fault in _faults_of_circuit(env, problem, told)]
     return faults
 
 
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> Problem | str:
+    """Return the problem that a record is judged by, or what is wrong with its Hamiltonian."""
+    if ours.digest == record.instance_hash:
+        return ours
+    other = f"{ours.name} has another Hamiltonian than the record's"
+    if hamiltonian is None:
+        return f"{other}, and the file does not hold that one to compare them"
+    theirs = replace(ours, hamiltonian=hamiltonian, ground_energy=math.nan)
+    if theirs.digest != record.instance_hash:
+        return f"{other}, and the one in the file does not have the record's hash"
+    difference, allowed = hamiltonian_difference(ours, hamiltonian), allowed_difference(ours)
+    if not difference <= allowed:
+        return f"{other}: they differ by {difference:.2g} {ours.unit}, and rounding by {allowed:.1g} at most"
+    return replace(theirs, ground_energy=hamiltonian.ground_energy())
 
 
-def _faults_of_figures(env: CircuitBuildingEnv, record: Record) -> list[str]:
+def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
     """Return which figures do not fit the problem or each other."""
-    faults, figures, problem = [], record.figures, env.problem
-    missing = [name for name in _NUMBERS if not _is_finite(figures.get(name))]
-    if missing or not isinstance(figures.get("firsts"), list) or "first_solved" not in figures:
-        return [f"figures: no finite {', '.join(missing) or 'firsts'}"]
-    for name in ("accuracy", "ground_energy", "unit"):
-        if figures.get(name) != getattr(problem, name):
-            faults.append(f"{name}: {figures.get(name)!r}, but {getattr(problem, name)!r}")
+    faults, figures = [], record.figures
+    allowed = {"accuracy": 1e-9 * problem.accuracy, "ground_energy": allowed_difference(problem)}
+    for name, difference in allowed.items():
+        value = getattr(problem, name)
+        if not abs(figures[name] - value) <= difference:
+            faults.append(f"{name}: {figures[name]!r}, but {value!r}")
+    if figures["unit"] != problem.unit:
+        faults.append(f"unit: {figures['unit']!r}, but {problem.unit!r}")
     if "best" not in record.circuits:
         faults.append("circuits: no best one")
     moments = [row[1] for row in figures["firsts"]]
@@ -60,21 +82,23 @@ def _faults_of_figures(env: CircuitBuildingEnv, record: Record) -> list[str]:
     return faults
 
 
-def _faults_of_circuit(env: CircuitBuildingEnv, told: dict[str, Any]) -> list[str]:
+def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, told: dict[str, Any]) -> list[str]:
+    most = min(env.capacity + env.initial.num_gates, MOST_GATES)
+    if len(told["qasm"]) > _TEXT_OF_GATE * (most + 10):
+        return [f"OpenQASM: {len(told['qasm'])} characters are too many for {most} gates"]
     try:
         circuit = Circuit.from_qasm3(told["qasm"])
-    except ValueError as error:
-        return [f"OpenQASM: {error}"]
-    problem = env.problem
+    except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
+        return [f"OpenQASM: {str(error) or type(error).__name__}"]
     if circuit.num_qubits != problem.num_qubits:
         return [f"{circuit.num_qubits} qubits instead of {problem.num_qubits}"]
     faults = _gates(env, circuit)
-    if circuit.num_gates - env.initial.num_gates > env.capacity:
-        faults.append(f"{circuit.num_gates} gates, but at most {env.capacity + env.initial.num_gates} are allowed")
-    allowed = TOLERANCE * max(1.0, problem.upper_bound - problem.lower_bound)
+    if circuit.num_gates > most:
+        return [*faults, f"{circuit.num_gates} gates, but at most {most} are allowed"]
+    allowed = allowed_difference(problem)
     energies = {"ours": env.simulator.expectation(circuit, problem.hamiltonian)}
     if isinstance(env.simulator, StatevectorSimulator):
-        energies["Qiskit"] = _by_qiskit(circuit, env)
+        energies["Qiskit"] = _by_qiskit(circuit, problem)
     for simulator, energy in energies.items():
         if not abs(energy - told["energy"]) <= allowed:
             faults.append(f"energy {told['energy']!r}, but {energy!r} by {simulator}")
@@ -101,8 +125,8 @@ def _gates(env: CircuitBuildingEnv, circuit: Circuit) -> list[str]:
     return [f"{name} on {qubits} is not offered" for name, qubits in foreign]
 
 
-def _by_qiskit(circuit: Circuit, env: CircuitBuildingEnv) -> float:
+def _by_qiskit(circuit: Circuit, problem: Problem) -> float:
     from qiskit.quantum_info import Statevector
 
     state = Statevector(circuit.to_qiskit())
-    return float(state.expectation_value(env.problem.hamiltonian.to_qiskit()).real)
+    return float(state.expectation_value(problem.hamiltonian.to_qiskit()).real)

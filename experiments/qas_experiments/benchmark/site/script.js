@@ -59,13 +59,13 @@ const RECORDS = [
   ["gates", (row) => row.gates, (row) => row.gates],
   ["depth", (row) => row.depth, (row) => row.depth],
   ["evaluations", (row) => row.evaluations, (row) => number(row.evaluations)],
-  ["seconds", (row) => row.seconds, (row) => row.seconds.toFixed(1)],
+  ["seconds", (row) => row.seconds, (row) => row.seconds.toFixed(1) + row.clock],
 ];
 
 const EVALUATIONS = [1000, 10000, 100000, 1000000];
 const ACROSS = [
   ["suite", (row) => row.suite, (row) => row.suite, "word"],
-  ["agent", (row) => row.agent, (row) => row.agent, "word"],
+  ["agent", (row) => row.agent, (row) => row.texts[0], "word"],
   ["runs", (row) => row.runs, (row) => row.runs],
   ["better than random", (row) => row.better && row.better[0], (row) => row.texts[2]],
   ...EVALUATIONS.map((limit, k) => [`solved in ${number(limit)}`, (row) => row.profile[k], (row) => row.texts[3 + k]]),

@@ -1,0 +1,79 @@
+"""The process that verifies records for :class:`~qas_experiments.benchmark.judge.Judge`.
+
+It reads a task a line from standard input and answers each with a line. A task that takes too long ends the process,
+wherever it hangs, and so does one that crashes it: the next one gets another process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.verification import faults_of
+from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
+
+MEMORY = 16 * 2**30
+"""Bytes of addresses that a process may use, where the system can limit them."""
+
+
+def main() -> None:
+    """Answer tasks until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is interrupted, and ends this process
+    silence = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(silence.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    _limit_memory()
+    warm_up()
+    _write(answers, {"ready": True})
+    for line in sys.stdin.buffer:
+        task = json.loads(line)
+        faulthandler.dump_traceback_later(task["seconds"], exit=True, file=silence)
+        answer = answer_to(task)
+        faulthandler.cancel_dump_traceback_later()
+        _write(answers, answer)
+
+
+def answer_to(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the faults of a record, or what an instance's results stand beside.
+
+    Whatever is raised on the way is a fault of the record: this is the one place where everything is caught.
+    """
+    try:
+        if "floors" in task:
+            from qas_experiments.benchmark.references import reference_of
+
+            return {"reference": reference_of(task["settings"], task["floors"])}
+        hamiltonian = None if task["hamiltonian"] is None else PauliSum(task["hamiltonian"])
+        return {"faults": faults_of(Record.of(task["record"]), hamiltonian)}
+    except Exception as error:
+        return {"faults": [f"cannot be verified ({type(error).__name__}: {error})"]}
+
+
+def _write(answers: Any, answer: dict[str, Any]) -> None:
+    answers.write(f"{json.dumps(answer)}\n")
+    answers.flush()
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def warm_up() -> None:
+    """Compile or load the kernels, which no record's time should pay for."""
+    circuit, hamiltonian = Circuit(2).ry(0.1, 0).cx(0, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
+    for simulator in (StatevectorSimulator(), PauliTransferSimulator(NoiseModel.depolarizing(p1=1e-3, p2=1e-2))):
+        simulator.expectation(circuit, hamiltonian)
+    circuit.to_qiskit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Files of records, read row by row: what cannot be read is named, and the rows after it are read."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from qas_simulators.errors import must
+
+LONGEST = 4_000_000
+"""Bytes of a row; a record of ours has 25,000 at most."""
+_DEEPEST = 40  # levels of JSON
+_LARGEST = 2**63  # of integers, as SQLite has it
+_SQLITE = b"SQLite format 3\x00"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEAD = 65_536  # bytes in which lines of JSON have begun
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of text or a row of a database.
+
+    Attributes:
+        place: Such as ``line 3``.
+        content: The JSON object that it holds; empty if it cannot be read.
+        fault: Why it cannot be read; empty if it can.
+    """
+
+    place: str
+    content: dict[str, Any]
+    fault: str = ""
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the rows of an SQLite file or of lines of text; blank lines are none.
+
+    Raises:
+        ValueError: The file is of another kind or cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if not head.startswith(_SQLITE):
+                if head and b"{" not in head:
+                    raise ValueError(
+                        must("records", "be a file of records that can be used (SQLite, or lines of JSON)", str(path))
+                    )
+                file.seek(0)
+                yield from _of_lines(file)
+                return
+    except OSError as error:
+        raise ValueError(must("records", f"be a file that can be read ({error.strerror})", str(path))) from None
+    with opened(path) as database:
+        yield from _of_database(database)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection whose changes are all made, or none.
+
+    Raises:
+        ValueError: SQLite cannot use the file; the message says why.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=60.0)) as database, database:
+            yield database
+    except sqlite3.Error as error:
+        raise ValueError(must("records", f"be a file of records that can be used ({error})", str(path))) from None
+
+
+def has_table(database: sqlite3.Connection, name: str) -> bool:
+    """Tell whether a database has a table."""
+    found = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
+    return found.fetchone() is not None
+
+
+def _of_lines(file: BinaryIO) -> Iterator[Row]:
+    number = 0
+    while line := file.readline(LONGEST + 1):
+        number += 1
+        is_too_long = len(line) > LONGEST
+        while is_too_long and line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST + 1)
+        if is_too_long:
+            yield _too_long(f"line {number}")
+            continue
+        text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+        if text.strip():
+            yield _row(f"line {number}", text)
+
+
+def _of_database(database: sqlite3.Connection) -> Iterator[Row]:
+    """Yield Hamiltonians, then records, in the form that lines of text have."""
+    database.text_factory = bytes  # whatever the encoding is said to be
+    queries = {
+        "hamiltonians": "SELECT instance_hash, 0, CASE WHEN length(terms) <= ? THEN terms END FROM hamiltonians",
+        "records": "SELECT hash, format, CASE WHEN length(content) <= ? THEN content END FROM records ORDER BY rowid",
+    }
+    for table, query in queries.items():
+        if not has_table(database, table):
+            continue
+        rows = database.execute(query, (LONGEST,))
+        number = 0
+        while True:
+            number += 1
+            place = f"row {number} of {table}"
+            try:
+                found = rows.fetchone()
+            except sqlite3.Error as error:  # the rest is damaged
+                yield Row(place, {}, f"cannot be read ({error})")
+                break
+            if found is None:
+                break
+            key, form, text = found
+            if text is None:
+                yield _too_long(place)
+            elif not isinstance(key, bytes) or not isinstance(text, bytes):
+                yield Row(place, {}, "must hold text")
+            else:
+                row = _row(place, text)
+                name = key.decode(errors="replace")
+                more = {"hash": name, "format": form}
+                content = {"instance_hash": name, "hamiltonian": row.content} if table == "hamiltonians" else None
+                yield row if row.fault else Row(place, content or {**row.content, **more})
+
+
+def _too_long(place: str) -> Row:
+    return Row(place, {}, f"must have {LONGEST:,} bytes at most")
+
+
+def _row(place: str, text: bytes) -> Row:
+    try:
+        content = json.loads(text.decode("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"must be a JSON object, but is a {type(content).__name__}")
+        _check_plain("", content, 0)
+    except UnicodeDecodeError as error:
+        return Row(place, {}, f"must be UTF-8 ({error.reason} at byte {error.start})")
+    except json.JSONDecodeError as error:
+        return Row(place, {}, f"must be JSON ({error.msg} at character {error.pos})")
+    except (ValueError, RecursionError) as error:
+        return Row(place, {}, str(error))
+    return Row(place, content)
+
+
+def _check_plain(name: str, value: Any, depth: int) -> None:
+    """Raise ``ValueError`` unless numbers are finite and of 64 bits, texts are Unicode and few levels are nested."""
+    if depth > _DEEPEST:
+        raise ValueError(f"must have {_DEEPEST} levels of JSON at most")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_plain("key", key, depth)
+            _check_plain(f"{name}.{key}" if name else key, inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_plain(name, inner, depth + 1)
+    elif isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise ValueError(f"`{name[:80]}` must be Unicode, but has half of a surrogate pair")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(must(name[:80], "be finite", value))
+    elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise ValueError(f"`{name[:80]}` must be an integer of 64 bits at most")
