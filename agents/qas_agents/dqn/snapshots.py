@@ -76,7 +76,7 @@ def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> No
     agent.rng.bit_generator.state = numbers["rng"]
 
 
-# -- what fits -----------------------------------------------------------------------------------------------------------
+# -- what fits ------------------------------------------------------------------------------------------------------
 
 
 def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], count: int) -> None:
