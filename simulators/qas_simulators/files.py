@@ -28,7 +28,9 @@ def write_whole(path: Path, content: bytes) -> Path:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
+        part.unlink(missing_ok=True)  # of a process that was killed; were it a link, we would write elsewhere
+        with part.open("xb") as file:
+            file.write(content)
         return part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

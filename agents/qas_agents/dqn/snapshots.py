@@ -133,10 +133,12 @@ def _check_adam(agent: MaskedDQN, left: dict[str, NDArray[Any]]) -> None:
         if not any(f"adam.{k}.{key}" in left for key in _MOMENTS):
             continue
         for key in _MOMENTS:
-            shape = () if key == "step" else tuple(parameter.shape)
-            moment = _check_array(f"adam.{k}.{key}", left.pop(f"adam.{k}.{key}", None), np.float32, shape)
+            name, shape = f"adam.{k}.{key}", tuple(parameter.shape)
+            if key == "step":  # was written as an array of one number once
+                shape = (1,) if name in left and left[name].ndim else ()
+            moment = _check_array(name, left.pop(name, None), np.float32, shape)
             if key != "exp_avg" and (moment < 0).any():
-                raise ValueError(must(f"adam.{k}.{key}", "not be negative", float(moment.min())))
+                raise ValueError(must(name, "not be negative", float(moment.min())))
 
 
 def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> None:
