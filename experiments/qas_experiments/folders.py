@@ -19,6 +19,7 @@ from qas_simulators.files import write_whole
 SUMMARY: Final = "summary.json"
 PROGRESS: Final = "progress.json"
 ABORTED: Final = "aborted.json"
+CHECKPOINT: Final = "checkpoint"
 _LOCK = ".lock"
 _HEARTBEAT_SECONDS = 10.0
 

@@ -13,7 +13,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent
 from qas_experiments.checkpoints import Checkpoints, told_as_damage
 from qas_experiments.evaluation import PolicyWatcher, rollout
-from qas_experiments.folders import RunFolder
+from qas_experiments.folders import CHECKPOINT, RunFolder
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TensorBoardWriter, TrainingBar
@@ -58,7 +58,7 @@ class Session:
         self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
         self._is_policy = hasattr(agent, "save")
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
-        self._checkpoints = Checkpoints(folder.path / "checkpoint") if hasattr(agent, "restore") else None
+        self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if hasattr(agent, "restore") else None
         self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
         self.recorder.clock.stop()  # it goes while the agent learns
         self._identity = identity_of(settings_of(folder.path))
