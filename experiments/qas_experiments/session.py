@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from qas_experiments.checkpoints import Checkpoints, told_as_damage
 from qas_experiments.evaluation import PolicyWatcher, rollout
 from qas_experiments.folders import CHECKPOINT, RunFolder
 from qas_experiments.interrupts import Interrupt
+from qas_experiments.progress import share_of
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TensorBoardWriter, TrainingBar
 from qas_experiments.runs import settings_of
@@ -52,7 +54,7 @@ class Session:
         num_kept: int = 1,
         watch: Callable[[Recorder], None] = lambda _: None,
     ) -> None:
-        self._training = training
+        self._training, self._limits = training, asdict(training)
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
         self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
@@ -131,12 +133,15 @@ class Session:
         self._board.add(row)
 
     def _should_stop(self) -> bool:
-        self._bar.update(self.recorder)
+        self._bar.update(self.recorder, self._share)
         if self.recorder.seconds > self._told_at + _HEARTBEAT_SECONDS:
             self._told_at = self.recorder.seconds
             self._tell()
         self._watch(self.recorder)
         return self._interrupt.requested or self._is_spent()
+
+    def _share(self, recorder: Recorder) -> float:
+        return share_of(self._limits, recorder.steps, recorder.evaluations, recorder.seconds)
 
     def _tell(self) -> None:
         self._folder.tell_progress(self.recorder.steps, self.recorder.evaluations, self.recorder.seconds)

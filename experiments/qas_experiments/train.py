@@ -196,7 +196,7 @@ def _play_baselines(
         env = make_environment(settings, evaluation=True, is_silent=True)
 
         def should_stop() -> bool:
-            bar.update(other)  # noqa: B023  called within this iteration only
+            bar.update(other, lambda other: min(1.0, other.evaluations / budget))  # noqa: B023  within this iteration
             return interrupt.requested or other.evaluations >= budget  # noqa: B023
 
         console.print(f"{name}, at most {budget:,} evaluations", highlight=False)
