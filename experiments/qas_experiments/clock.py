@@ -10,6 +10,7 @@ class Clock:
 
     Args:
         spent: Seconds that it shows at first.
+        runs: Whether it runs already.
 
     Examples:
         >>> clock = Clock(12.0)
@@ -18,9 +19,9 @@ class Clock:
         True
     """
 
-    def __init__(self, spent: float = 0.0) -> None:
+    def __init__(self, spent: float = 0.0, runs: bool = True) -> None:
         self._spent = spent
-        self._since: float | None = time.perf_counter()
+        self._since = time.perf_counter() if runs else None
 
     @property
     def seconds(self) -> float:

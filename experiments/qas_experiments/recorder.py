@@ -132,7 +132,7 @@ class Recorder:
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where :meth:`state` was taken."""
+        """Go on where :meth:`state` was taken; the clock stands still until it is started."""
         for name in _COUNTERS:
             setattr(self, name, state[name])
         for name in _SINGLE:
@@ -145,7 +145,7 @@ class Recorder:
             self._consider(Found.of_state(kept))
         lowest = map(Found.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
-        self.clock = Clock(state["seconds"])
+        self.clock = Clock(state["seconds"], runs=False)
         self._return = state.get("return")  # older checkpoints do not know
 
     @property

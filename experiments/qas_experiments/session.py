@@ -77,7 +77,6 @@ class Session:
                 self._env.restore(numbers["env"])
                 self._watcher.restore(numbers["watcher"])
                 self.recorder.restore(numbers["recorder"])
-                self.recorder.clock.stop()
         self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
         return numbers is not None
 
