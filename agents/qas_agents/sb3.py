@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_agents.tensor_files import check_sizes, check_tensors, read_about, read_tensors, told_as_damage, write_tensors
+from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage, write_tensors
 from qas_simulators.errors import must, needs_extra, unknown_name
 
 ALGORITHMS: Final = {
@@ -109,7 +109,7 @@ class SB3Agent:
             ValueError: Not such a file, or an environment with other spaces.
         """
         with told_as_damage(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
-            about, tensors = read_about(Path(path), _KEY), read_tensors(Path(path), device)
+            about, tensors = read_file(Path(path), _KEY, device)
             check_sizes(about["settings"].get("policy_kwargs"), tensors)
             agent = cls(env, about["algorithm"], about["settings"], device=device)
             check_tensors(tensors, agent.model.policy.state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import operator
 from collections.abc import Iterator, Mapping
@@ -17,9 +18,11 @@ from torch import Tensor
 from qas_simulators.errors import must
 from qas_simulators.files import write_whole
 
+_SUM = "sha256"
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, about: Mapping[str, Any]) -> None:
-    """Write tensors, and what JSON tells of them under a key of the file's metadata.
+    """Write tensors, and what JSON tells of them under a key of the file's metadata, with the SHA-256 of it all.
 
     Raises:
         ValueError: A number that is not finite; the file, if there is one, stays as it is.
@@ -27,23 +30,34 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, about: Ma
     """
     _check_finite(tensors)
     own = {name: value.contiguous() for name, value in tensors.items()}
-    write_whole(path, save(own, metadata={key: json.dumps(about)}))
+    told = json.dumps({**about, _SUM: _sum(own, about)})
+    write_whole(path, save(own, metadata={key: told}))
 
 
-def read_about(path: Path, key: str) -> dict[str, Any]:
-    """Return what a file of :func:`write_tensors` tells of its tensors; see :func:`told_as_damage`."""
+def read_file(path: Path, key: str, device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return what a file of :func:`write_tensors` tells of its tensors, and these; see :func:`told_as_damage`.
+
+    Raises:
+        ValueError: A number that is not finite, or another content than was written; files of earlier versions have no
+            sum that would tell. Other exceptions where the file is of another kind.
+    """
     with safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {})[key])
     if not isinstance(about, dict):
         raise ValueError(must(key, "be a mapping", about))
-    return about
-
-
-def read_tensors(path: Path, device: str) -> dict[str, Tensor]:
-    """Return the tensors of a file, all numbers finite; see :func:`told_as_damage`."""
     tensors = load_file(path, device=device)
     _check_finite(tensors)
-    return tensors
+    if (written := about.pop(_SUM, None)) not in (None, _sum(tensors, about)):
+        raise ValueError(must("content", f"have the SHA-256 {written}", "another"))
+    return about, tensors
+
+
+def _sum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_tensors(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> None:

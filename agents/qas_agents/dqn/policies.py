@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from qas_agents.dqn.config import DQNConfig
-from qas_agents.tensor_files import check_sizes, read_about, read_tensors, write_tensors
+from qas_agents.tensor_files import check_sizes, read_file, write_tensors
 from qas_simulators.errors import must
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_policy(path: Path, device: str) -> tuple[DQNConfig, dict[str, Tensor], 
     Raises:
         ValueError: Another format, or numbers out of range; other exceptions where the file is of another kind.
     """
-    numbers = read_about(path, _KEY)
+    numbers, tensors = read_file(path, _KEY, device)
     if numbers["format"] != FORMAT:
         raise ValueError(must("format", f"be {FORMAT}", numbers["format"]))
     for name in _COUNTERS:
@@ -51,7 +51,6 @@ def read_policy(path: Path, device: str) -> tuple[DQNConfig, dict[str, Tensor], 
             raise ValueError(must(name, "be a whole number from 0 on", numbers[name]))
     if type(numbers["epsilon"]) not in (int, float) or not 0 <= numbers["epsilon"] <= 1:
         raise ValueError(must("epsilon", "lie in [0, 1]", numbers["epsilon"]))
-    tensors = read_tensors(path, device)
     config = _config(numbers["config"])
     hidden = config.network.get("hidden", ())
     check_sizes([numbers["num_inputs"], *hidden, numbers["num_actions"]], tensors)
