@@ -66,7 +66,7 @@ class RunFolder:
 
     def _open(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(path / _LOCK, timeout=0)
+        self._lock = FileLock(path / _LOCK, timeout=0, thread_local=False)
         try:
             self._lock.acquire()
             self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")

@@ -27,6 +27,7 @@ from qas_experiments.runs import is_finished
 from qas_simulators.errors import must
 
 _STATES = ("finished", "running", "interrupted", "aborted", "stopped", "unreadable")
+_RARE = ("aborted", "unreadable")  # states that are counted where there are any
 _QUIET_SECONDS = 120.0  # a run whose files have not changed for so long is taken for stopped
 
 
@@ -98,7 +99,7 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
     """
     runs = [_progress_or_not(path) for folder in folders for path in run_folders(folder)]
     numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
-    counts = [f"{number} {state}" for state, number in numbers.items() if number or state != "unreadable"]
+    counts = [f"{number} {state}" for state, number in numbers.items() if number or state not in _RARE]
     title = f"{len(runs)} runs: {', '.join(counts)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
     for name in ("run", "what", "state"):
