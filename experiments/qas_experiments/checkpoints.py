@@ -131,10 +131,15 @@ class Checkpoints:
 
     def _begin(self) -> None:
         """Make the folder ours, by saying that it has no checkpoint yet."""
-        if self._latest() is not None:
-            raise ValueError(must("run", "have a checkpoint folder of its own", str(self._folder)))
-        self._folder.mkdir(exist_ok=True)
-        write_whole(self._folder / _LATEST, b"{}")
+        try:
+            if self._latest() is not None:
+                raise ValueError(must("run", "have a checkpoint folder of its own", str(self._folder)))
+            self._folder.mkdir(exist_ok=True)
+            write_whole(self._folder / _LATEST, b"{}")
+        except OSError as error:
+            raise ValueError(
+                must("run", f"have a folder for checkpoints ({error.strerror})", str(self._folder))
+            ) from None
 
     def _latest(self) -> tuple[dict[str, str], dict[str, str]] | None:
         """Return the names of the two files, and the SHA-256 of all, if they are told; None without a checkpoint."""

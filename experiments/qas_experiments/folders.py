@@ -45,9 +45,10 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         try:
             path.mkdir(parents=True)
-        except FileExistsError:
-            raise FolderTakenError(must("run", "name a new folder (runs are never overwritten)", str(path))) from None
         except OSError as error:
+            if path.exists():
+                message = must("run", "name a new folder (runs are never overwritten)", str(path))
+                raise FolderTakenError(message) from None
             raise ValueError(must("run", f"name a folder that can be made ({error.strerror})", str(path))) from None
         self._open(path)
 

@@ -25,6 +25,7 @@ from qas_envs.curricula import MovingThreshold
 from qas_experiments import clock, folders, runs
 from qas_experiments.benchmark.records import settings_hash
 from qas_experiments.building import make_environment
+from qas_experiments.folders import RunFolder
 from qas_experiments.metrics import metrics_of, reproducible_metrics
 from qas_experiments.progress import drop_checkpoints, progress_of
 from qas_experiments.runs import git_commit, new_folder
@@ -78,6 +79,35 @@ def test_one_of_many_gets_a_folder_that_is_named(tmp_path: Path) -> None:
     taken = [outcome for outcome in made if isinstance(outcome, ValueError)]
     assert len(taken) == 7 and all("never overwritten" in str(error) for error in taken)
     next(outcome for outcome in made if outcome not in taken).close()
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_folders_that_cannot_be_made_are_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if kind == "file":
+        (tmp_path / "runs").write_text("not a folder")
+    else:
+        (tmp_path / "runs").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="name a folder that can be made") as caught:
+        new_folder(compose(*RANDOM))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_checkpoints_that_have_no_place_are_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = RunFolder.tell_progress
+
+    def tell(folder: RunFolder, *told: Any) -> None:
+        original(folder, *told)
+        if kind == "file":
+            (folder.path / "checkpoint").write_text("not a folder")
+        else:
+            (folder.path / "checkpoint").symlink_to(tmp_path / "nowhere")
+
+    monkeypatch.setattr(RunFolder, "tell_progress", tell)
+    with pytest.raises(ValueError, match="have a folder for checkpoints") as caught:
+        train(compose(*SMALL, f"run={tmp_path / 'run'}"))
+    assert "\n" not in str(caught.value) and not (tmp_path / "nowhere").exists()
 
 
 class FakeTime:

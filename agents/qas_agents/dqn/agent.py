@@ -262,7 +262,7 @@ class MaskedDQN:
         Raises:
             ValueError: A reward that is not finite, which would spoil all that is learned from it.
         """
-        self._require_finite("rewards", float(np.sum(moves.rewards)))
+        self._require_finite("rewards", sum(moves.rewards.tolist()))
         for k, collector in enumerate(self.collectors):
             for transition in collector.push(
                 observations[k],
