@@ -25,6 +25,7 @@ from qas_simulators.files import write_whole
 FORMAT: Final = 2
 READABLE: Final = (1, 2)  # the first had no sums
 _LATEST = "latest.json"
+_BEGUN = {"checkpoint": None}  # what it tells until there is one
 _CHUNK = re.compile(r"replay-(\d{1,18})-(\d{1,18})\.safetensors")
 _NAMES = {"numbers": re.compile(r"numbers-\d{1,18}\.json"), "arrays": re.compile(r"arrays-\d{1,18}\.safetensors")}
 
@@ -135,7 +136,7 @@ class Checkpoints:
             if self._latest() is not None:
                 raise ValueError(must("run", "have a checkpoint folder of its own", str(self._folder)))
             self._folder.mkdir(exist_ok=True)
-            write_whole(self._folder / _LATEST, b"{}")
+            write_whole(self._folder / _LATEST, json.dumps(_BEGUN).encode())
         except OSError as error:
             raise ValueError(
                 must("run", f"have a folder for checkpoints ({error.strerror})", str(self._folder))
@@ -150,7 +151,7 @@ class Checkpoints:
                 raise ValueError(must("checkpoint", f"have its {_LATEST}", sorted(others)[:4]))
             return None
         latest = _mapping(path.read_bytes())
-        if not latest:
+        if latest == _BEGUN:
             return None
         names = {kind: latest[kind] for kind in _NAMES}
         for kind, pattern in _NAMES.items():

@@ -275,7 +275,7 @@ def test_shorter_metrics_are_not_padded(cut: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["latest.json", "numbers", "arrays", "replay"])
-@pytest.mark.parametrize("damage", ["missing", "empty", "half", "folder", "text", "deep", "digits"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "half", "folder", "text", "deep", "digits", "braces"])
 def test_files_that_are_not_whole_are_refused(
     name: str, damage: str, cut: Path, standing: tuple[Path, Session]
 ) -> None:
@@ -286,7 +286,13 @@ def test_files_that_are_not_whole_are_refused(
         if damage == "folder":
             path.mkdir()
         elif damage != "missing":
-            others = {"empty": b"", "text": b"\xff\xfe no", "deep": b"[" * 100_000, "digits": b"9" * 5000}
+            others = {
+                "empty": b"",
+                "text": b"\xff\xfe no",
+                "deep": b"[" * 100_000,
+                "digits": b"9" * 5000,
+                "braces": b"{}",
+            }
             path.write_bytes(others.get(damage, content[: len(content) // 2]))
 
     check_refused(cut, standing, spoil)
