@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage, write_tensors
 from qas_simulators.errors import must, needs_extra, unknown_name
 
 ALGORITHMS: Final = {
@@ -21,6 +21,7 @@ ALGORITHMS: Final = {
     "QRDQN": "sb3_contrib",
     "MaskablePPO": "sb3_contrib",
 }
+_KEY: Final = "qas_agents_sb3"
 MASKED: Final = ("MaskablePPO",)
 """Algorithms that know action masks; the others need environments built with ``illegal="skip"``."""
 
@@ -97,13 +98,8 @@ class SB3Agent:
 
     def save(self, path: str | Path) -> None:
         """Write the policy's weights and the settings."""
-        from safetensors.torch import save_file
-
-        tensors = {name: value.contiguous() for name, value in self.model.policy.state_dict().items()}
-        meta = {"algorithm": self.algorithm, "settings": self.settings}
-        part = Path(path).with_name(f".{Path(path).name}.part")
-        save_file(tensors, part, metadata={"qas_agents_sb3": json.dumps(meta)})
-        part.replace(path)
+        about = {"algorithm": self.algorithm, "settings": self.settings}
+        write_tensors(Path(path), self.model.policy.state_dict(), _KEY, about)
 
     @classmethod
     def load(cls, path: str | Path, env: gym.Env[Any, Any], device: str = "cpu") -> SB3Agent:
@@ -112,17 +108,10 @@ class SB3Agent:
         Raises:
             ValueError: Not such a file, or an environment with other spaces.
         """
-        from safetensors import SafetensorError, safe_open
-        from safetensors.torch import load_file
-
-        try:
-            with safe_open(path, framework="pt") as file:
-                meta = json.loads((file.metadata() or {})["qas_agents_sb3"])
-        except (SafetensorError, KeyError, OSError) as error:
-            raise ValueError(must("path", f"name a file written by SB3Agent.save ({error})", str(path))) from None
-        agent = cls(env, meta["algorithm"], meta["settings"], device=device)
-        try:
-            agent.model.policy.load_state_dict(load_file(path, device=device))
-        except RuntimeError:
-            raise ValueError(must("env", "have the spaces that the policy was trained on", str(env))) from None
+        with told_as_damage(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
+            about, tensors = read_file(Path(path), _KEY, device)
+            check_sizes(about["settings"].get("policy_kwargs"), tensors)
+            agent = cls(env, about["algorithm"], about["settings"], device=device)
+            check_tensors(tensors, agent.model.policy.state_dict())
+            agent.model.policy.load_state_dict(tensors)
         return agent

@@ -13,13 +13,18 @@ class Interrupt:
     """Set by the first Ctrl-C or SIGTERM; a second one stops at once."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self.signal: str | None = None  # by its name
 
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+    @property
+    def requested(self) -> bool:
+        """Whether a signal has come."""
+        return self.signal is not None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Handle the signal."""
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self.signal = signal.Signals(number).name
 
 
 @contextmanager

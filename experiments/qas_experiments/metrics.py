@@ -17,3 +17,12 @@ def metrics_of(run: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             if line.endswith("\n"):  # the last one may be under way
                 yield json.loads(line)
+
+
+def reproducible_metrics(run: Path) -> list[str]:
+    """Return the lines of a run's ``metrics.jsonl`` without what no two runs share: wall time.
+
+    All the rest of a run that is repeated with the same settings, or resumed, is the same to the last digit.
+    """
+    rows = metrics_of(run)
+    return [json.dumps({name: value for name, value in row.items() if name != "seconds"}) for row in rows]

@@ -19,11 +19,15 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from qas_experiments.checkpoints import Checkpoints
 from qas_experiments.cli import fail
+from qas_experiments.folders import ABORTED, CHECKPOINT, PROGRESS, SUMMARY
 from qas_experiments.metrics import metrics_of
+from qas_experiments.runs import is_finished
 from qas_simulators.errors import must
 
-_STATES = ("finished", "running", "interrupted", "stopped", "unreadable")
+_STATES = ("finished", "running", "interrupted", "aborted", "stopped", "unreadable")
+_RARE = ("aborted", "unreadable")  # states that are counted where there are any
 _QUIET_SECONDS = 120.0  # a run whose files have not changed for so long is taken for stopped
 
 
@@ -34,22 +38,27 @@ class Progress:
     Attributes:
         path: Its folder.
         what: Environment, agent and seed.
-        state: ``finished``, ``interrupted``, ``running``, or ``stopped``: not finished, and silent for two minutes.
+        state: ``finished``, ``interrupted``, ``aborted``, ``running``, or ``stopped``: not finished, and silent for two
+            minutes. A run that is alive is heard of every ten seconds, whatever it is at.
         share: Of its steps, evaluations or seconds, whichever is nearest to its end; 1 when finished.
+        left: Seconds until the training ends, if it goes on as before; ``None`` where nothing tells.
         evaluations: Energy evaluations so far.
         energy_error: The smallest one at the end of an episode, or of the best circuit when finished.
         successes: Episodes that ended in success.
         seconds: Since the last change.
+        note: What it is at, or why it was aborted.
     """
 
     path: Path
     what: str
     state: str
     share: float
+    left: float | None
     evaluations: int
     energy_error: float | None
     successes: int
     seconds: float
+    note: str = ""
 
 
 def main() -> None:
@@ -58,9 +67,13 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
     parser.add_argument("--follow", action="store_true", help="look again every few seconds, until Ctrl-C")
     parser.add_argument("--all", action="store_true", help="finished runs too")
+    parser.add_argument("--drop-checkpoints", action="store_true", help="delete the checkpoints of finished runs")
     given = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
+        if given.drop_checkpoints:
+            number = drop_checkpoints(given.folders)
+            console.print(f"checkpoints of {number} finished runs deleted", highlight=False)
         table = table_of(given.folders, given.all)
     except ValueError as error:
         fail(error)
@@ -86,26 +99,43 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
     """
     runs = [_progress_or_not(path) for folder in folders for path in run_folders(folder)]
     numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
-    counts = [f"{number} {state}" for state, number in numbers.items() if number or state != "unreadable"]
+    counts = [f"{number} {state}" for state, number in numbers.items() if number or state not in _RARE]
     title = f"{len(runs)} runs: {', '.join(counts)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
     for name in ("run", "what", "state"):
         table.add_column(name, overflow="fold")
-    for name in ("done", "evaluations", "best error", "successes", "changed"):
+    for name in ("done", "left", "evaluations", "best error", "successes", "changed"):
         table.add_column(name, justify="right")
     for run in sorted(runs, key=lambda run: run.seconds):
         if run.state != "finished" or with_finished:
             error = "-" if run.energy_error is None else f"{run.energy_error:.2e}"
-            figures = (f"{run.share:.0%}", f"{run.evaluations:,}", error, str(run.successes), _ago(run.seconds))
-            table.add_row(escape(str(run.path)), escape(run.what), run.state, *figures)
+            left = "-" if run.left is None else _length(run.left)
+            figures = (f"{run.share:.0%}", left, f"{run.evaluations:,}", error, str(run.successes))
+            state = f"{run.state}: {run.note}" if run.note else run.state
+            table.add_row(
+                escape(str(run.path)), escape(run.what), escape(state), *figures, f"{_length(run.seconds)} ago"
+            )
     return table
+
+
+def drop_checkpoints(folders: list[Path]) -> int:
+    """Delete the checkpoints of all finished runs under some folders; return of how many.
+
+    Raises:
+        ValueError: A folder that does not exist, or a checkpoint that cannot be read; those before are deleted.
+    """
+    runs = [path for folder in folders for path in run_folders(folder) if (path / CHECKPOINT).is_dir()]
+    finished = [path for path in runs if is_finished(path)]
+    for path in finished:
+        Checkpoints(path / CHECKPOINT).drop()
+    return len(finished)
 
 
 def _progress_or_not(path: Path) -> Progress:
     try:
         return progress_of(path)
     except (OSError, ValueError, KeyError, TypeError):  # files under way, cut off, or of another kind
-        return Progress(path, "", "unreadable", 0.0, 0, None, 0, 0.0)
+        return Progress(path, "", "unreadable", 0.0, None, 0, None, 0, 0.0)
 
 
 def run_folders(folder: Path) -> Iterator[Path]:
@@ -126,26 +156,35 @@ def progress_of(folder: Path) -> Progress:
     config = _config(folder)
     training = config.get("training", {})
     what = f"{config.get('env', {}).get('id')}, {config.get('agent', {}).get('name')}, seed {training.get('seed')}"
-    heard = [folder / name for name in ("metrics.jsonl", "progress.json")]
+    heard = [folder / name for name in ("metrics.jsonl", PROGRESS)]
     silent = time.time() - max(path.stat().st_mtime for path in heard if path.exists())
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):  # not there yet
-        summary = None
-    if summary is not None:
+    if (folder / SUMMARY).exists():
+        summary = _json(folder / SUMMARY)
         best, done = summary["rows"]["found in training"], summary["training"]
         state, error = ("interrupted" if summary["interrupted"] else "finished"), best and best["energy_error"]
         share = (
             share_of(training, done["steps"], done["evaluations"], done["seconds"]) if summary["interrupted"] else 1.0
         )
-        return Progress(folder, what, state, share, done["evaluations"], error, done["successes"], silent)
+        return Progress(folder, what, state, share, None, done["evaluations"], error, done["successes"], silent)
     rows = list(metrics_of(folder))
-    told = json.loads(heard[1].read_text(encoding="utf-8")) if heard[1].exists() else {}
-    steps, evaluations = (max(rows[-1][name] if rows else 0, told.get(name, 0)) for name in ("steps", "evaluations"))
+    told = _json(folder / PROGRESS)
+    steps, evaluations, seconds = (
+        max(rows[-1].get(name, 0) if rows else 0, told.get(name, 0)) for name in ("steps", "evaluations", "seconds")
+    )
     error = min((row["energy_error"] for row in rows if row["energy_error"] is not None), default=None)
-    state = "running" if silent < _QUIET_SECONDS else "stopped"
-    share = share_of(training, steps, evaluations, 0.0)
-    return Progress(folder, what, state, share, evaluations, error, sum(row["success"] for row in rows), silent)
+    state, note = "running" if silent < _QUIET_SECONDS else "stopped", str(told.get("part", ""))
+    if aborted := _json(folder / ABORTED):
+        state, note = "aborted", str(aborted["reason"])
+    share = share_of(training, steps, evaluations, seconds)
+    left = seconds * (1.0 - share) / share if state == "running" and seconds and share else None
+    successes = sum(row["success"] for row in rows)
+    return Progress(folder, what, state, share, left, evaluations, error, successes, silent, note)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return what a file of the run tells, nothing where there is none."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return content
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -162,11 +201,11 @@ def share_of(training: dict[str, Any], steps: int, evaluations: int, seconds: fl
     return min(1.0, max((spent / training[name] for spent, name in limits if training.get(name)), default=0.0))
 
 
-def _ago(seconds: float) -> str:
+def _length(seconds: float) -> str:
     for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qas_envs import CircuitBuildingEnv
+from qas_experiments.clock import Clock
 from qas_simulators import Circuit, StatevectorSimulator
 
 
@@ -107,7 +107,8 @@ class Recorder:
         self.accuracy = env.problem.accuracy
         self._on_episode = on_episode
         self._should_stop = should_stop
-        self._started = time.perf_counter()
+        self.clock = Clock()
+        self._return: float | None = 0.0  # of the episode under way
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
         self.best: Found | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
@@ -127,10 +128,11 @@ class Recorder:
         state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
-        return {name: getattr(self, name) for name in _COUNTERS} | state | {"seconds": self.seconds}
+        state |= {"seconds": self.seconds, "return": self._return}
+        return {name: getattr(self, name) for name in _COUNTERS} | state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where :meth:`state` was taken."""
+        """Go on where :meth:`state` was taken; the clock stands still until it is started."""
         for name in _COUNTERS:
             setattr(self, name, state[name])
         for name in _SINGLE:
@@ -143,12 +145,13 @@ class Recorder:
             self._consider(Found.of_state(kept))
         lowest = map(Found.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
-        self._started = time.perf_counter() - state["seconds"]
+        self.clock = Clock(state["seconds"], runs=False)
+        self._return = state.get("return")  # older checkpoints do not know
 
     @property
     def seconds(self) -> float:
-        """Wall time of the training, interruptions left out."""
-        return time.perf_counter() - self._started
+        """Wall time of the training, interruptions left out; it stands still once :attr:`clock` is stopped."""
+        return self.clock.seconds
 
     def spend(self, evaluations: int, gradients: int) -> None:
         """Count evaluations made outside training steps, such as greedy rollouts."""
@@ -160,6 +163,8 @@ class Recorder:
         info = locals_["infos"][0]
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
+        if self._return is not None and "rewards" in locals_:
+            self._return += float(locals_["rewards"][0])
         rank = rank_of(self.accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
         gates = info["num_two_qubit_gates"]
         is_lowest = gates not in self._lowest or info["energy_error"] < self._lowest[gates].energy_error - _SAME
@@ -178,6 +183,7 @@ class Recorder:
             self.episodes += 1
             self.successes += bool(info["success"])
             self._on_episode(self._metrics(locals_, info))
+            self._return = 0.0
         return not self._should_stop()
 
     @property
@@ -230,11 +236,14 @@ class Recorder:
             self.improvements.append({"steps": self.steps, **found.numbers()})
 
     def _metrics(self, locals_: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
-        agent = locals_["self"]
+        agent, family = locals_["self"], self._env.family
         return {
             "episode": self.episodes,
             "steps": self.steps,
             "evaluations": self.evaluations,
+            "seconds": self.seconds,
+            **({} if family is None else {name: info[name] for name in family.names}),
+            "return": self._return,
             "success": bool(info["success"]),
             "energy_error": info["energy_error"],
             "threshold": info["threshold"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,12 +49,13 @@ class TrainingBar:
     ) -> None:
         self._progress.stop()
 
-    def update(self, recorder: Recorder) -> None:
-        """Show the state of a recorder, at most a few times a second."""
+    def update(self, recorder: Recorder, share_of: Callable[[Recorder], float]) -> None:
+        """Show the state of a recorder, and how much of its limits is spent, at most a few times a second."""
         now = time.perf_counter()
         if not self._shown or now < self._next:
             return
         self._next = now + (_REFRESH_SECONDS if self._console.is_terminal else _LINE_SECONDS)
+        share = share_of(recorder)
         rate = recorder.steps / max(recorder.seconds, 1e-9)
         status = f"episode {recorder.episodes}"
         if (best := recorder.best) is not None:
@@ -61,9 +63,9 @@ class TrainingBar:
             status += f" with {best.circuit.num_two_qubit_gates} CNOT"
         status += f" | {rate:,.0f} steps/s"
         if self._console.is_terminal:
-            self._progress.update(self._task, completed=recorder.steps, status=status)
+            self._progress.update(self._task, completed=share * self._total, status=status)
         else:
-            left = (self._total - recorder.steps) / max(rate, 1e-9)
+            left = recorder.seconds * (1.0 - share) / max(share, 1e-9)
             line = f"{recorder.steps:>9,} steps | {status} | {left:,.0f} s left"
             self._console.print(line, highlight=False, soft_wrap=True)
 

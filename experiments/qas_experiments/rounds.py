@@ -12,7 +12,8 @@ from rich.console import Console
 
 from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
 from qas_envs.gadget_sets import gadgets_of
-from qas_experiments.runs import RunFolder, new_folder, overridden, read_circuits
+from qas_experiments.folders import RunFolder
+from qas_experiments.runs import new_folder, overridden, read_circuits
 from qas_experiments.settings import ExtractionSettings, TrainSettings
 from qas_simulators import Gadget, save_gadgets
 from qas_simulators.errors import must
@@ -46,6 +47,7 @@ def play_rounds(
     gadgets = gadgets_of(settings.env.gadgets)
     console = Console()
     with closing(RunFolder.reopen(resumed) if resumed is not None else new_folder(settings)) as folder:
+        folder.forget_end()
         summaries: list[dict[str, Any]] = []
         for number, round_settings in enumerate(planned):
             path = folder.path / f"round-{number}"

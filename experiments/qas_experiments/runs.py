@@ -1,20 +1,27 @@
-"""What a run leaves on disk; every file is written whole or not at all."""
+"""What a run leaves on disk: its settings, circuits, versions and summary, written and read."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
 import platform
+import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from qas_experiments.folders import SUMMARY, FolderTakenError, RunFolder
 from qas_experiments.recorder import Found
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
@@ -23,101 +30,29 @@ _NAMED = ("agent", "optimizer", "noise")
 _PACKAGES = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "torch", "hydra-core", "qiskit")
 
 
-class RunFolder:
-    """A new folder for one run.
-
-    Raises:
-        ValueError: It exists; runs are never overwritten.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._make(path)
-        self.path = path
-        self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
-
-    @classmethod
-    def reopen(cls, path: Path) -> RunFolder:
-        """Return the folder of a run that is to go on.
-
-        Raises:
-            ValueError: There is none.
-        """
-        if not (path / "config.yaml").exists():
-            raise ValueError(must("resume", "name the folder of a run", str(path)))
-        (path / "summary.json").unlink(missing_ok=True)  # it told of an interruption, which is over
-        folder = cls.__new__(cls)
-        folder.path = path
-        folder._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
-        return folder
-
-    @staticmethod
-    def _make(path: Path) -> None:
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise ValueError(must("run", "name a new folder (runs are never overwritten)", str(path))) from None
-        except OSError as error:
-            raise ValueError(must("run", f"name a folder that can be made ({error.strerror})", str(path))) from None
-
-    def write_text(self, name: str, text: str) -> Path:
-        """Write a text file atomically and return its path."""
-        temporary, target = self.path / f".{name}.part", self.path / name
-        temporary.write_text(text, encoding="utf-8")
-        return temporary.replace(target)
-
-    def write_json(self, name: str, value: Any) -> Path:
-        """Write JSON atomically and return its path."""
-        return self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-    def tell_progress(self, steps: int, evaluations: int) -> None:
-        """Let others see that the run is alive, and how far it is."""
-        self._metrics.flush()
-        self.write_json("progress.json", {"steps": steps, "evaluations": evaluations})
-
-    def forget_progress(self) -> None:
-        """The summary tells it from now on."""
-        (self.path / "progress.json").unlink(missing_ok=True)
-
-    def append_metrics(self, row: dict[str, Any]) -> None:
-        """Add a line to ``metrics.jsonl``."""
-        self._metrics.write(json.dumps(row) + "\n")
-
-    def metrics_size(self) -> int:
-        """Return how many bytes of metrics are on disk, all written so far."""
-        self._metrics.flush()
-        return self._metrics.tell()
-
-    def cut_metrics(self, size: int) -> None:
-        """Forget metrics beyond so many bytes: they belong to steps that will be made again."""
-        self._metrics.truncate(size)
-        self._metrics.seek(size)
-
-    def close(self) -> None:
-        """Flush the metrics."""
-        self._metrics.close()
-
-
-def default_path(environment: str, agent: str, seed: int, when: str) -> Path:
-    """Return ``runs/<environment>-<agent>-seed<seed>-<when>``, numbered if it is taken."""
-    stem = Path("runs") / f"{environment}-{agent}-seed{seed}-{when}"
-    path, number = stem, 2
-    while path.exists():
-        path, number = stem.with_name(f"{stem.name}-{number}"), number + 1
-    return path
-
-
 def new_folder(settings: TrainSettings) -> RunFolder:
     """Make the folder of a run, with its settings and the versions of what it depends on.
 
+    Without a name in the settings it is ``runs/<environment>-<agent>-seed<seed>-<time>``, numbered if that is taken.
+    The name is taken by making the folder, so that of two processes each gets its own.
+
     Raises:
-        ValueError: It exists.
+        ValueError: It exists, or cannot be made.
     """
-    when = datetime.now().strftime("%Y%m%d-%H%M%S")
-    default = default_path(settings.env.id, settings.agent["name"], settings.training.seed, when)
-    folder = RunFolder(Path(settings.run) if settings.run else default)
-    folder.write_json("versions.json", versions())
+    folder = RunFolder(Path(settings.run)) if settings.run else _numbered(settings)
+    folder.write_json("versions.json", {**versions(), "git_commit": git_commit()})
     folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
     return folder
+
+
+def _numbered(settings: TrainSettings) -> RunFolder:
+    when = datetime.now().strftime("%Y%m%d-%H%M%S")
+    stem = f"{settings.env.id}-{settings.agent['name']}-seed{settings.training.seed}-{when}"
+    for number in itertools.count(1):
+        path = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        with suppress(FolderTakenError):
+            return RunFolder(path)
+    raise AssertionError("numbers do not end")
 
 
 def write_circuits(folder: RunFolder, name: str, circuits: Sequence[Found]) -> None:
@@ -149,15 +84,41 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
+def git_commit() -> str | None:
+    """Return the commit of the checkout that this package is a file of, ``-dirty`` if files differ; else ``None``."""
+    here = Path(__file__).parent
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10, env=environment)
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)  # a folder of installed packages may lie in a checkout
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
 def settings_of(path: Path) -> TrainSettings:
     """Return the settings of a run.
 
     Raises:
-        ValueError: There is no such run.
+        ValueError: There is no such run, or its settings cannot be read.
     """
-    if not (path / "config.yaml").exists():
+    file = path / "config.yaml"
+    if not file.exists():
         raise ValueError(must("run", "name the folder of a run", str(path)))
-    return settings_from(OmegaConf.load(path / "config.yaml"))
+    try:
+        content = OmegaConf.load(file)
+        if not isinstance(content, DictConfig):
+            raise OmegaConfBaseException("it is no mapping")
+    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException, RecursionError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise ValueError(must("run", f"have a config.yaml that can be read ({told})", str(path))) from None
+    return settings_from(content)
 
 
 def settings_from(content: Any) -> TrainSettings:
@@ -185,12 +146,19 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
 
 
 def finished_summary(path: Path) -> dict[str, Any] | None:
-    """Return the summary of a run that came to its end, None of any other."""
-    file = path / "summary.json"
+    """Return the summary of a run that came to its end, None of any other.
+
+    Raises:
+        ValueError: There is one that cannot be read.
+    """
+    file = path / SUMMARY
     if not file.exists():
         return None
-    summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return None if summary["interrupted"] else summary
+    try:
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return None if summary["interrupted"] else summary
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(must("run", f"have a summary.json that can be read ({error!r})"[:300], str(path))) from None
 
 
 def is_finished(path: Path) -> bool:

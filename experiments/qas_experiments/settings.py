@@ -53,6 +53,13 @@ class TrainingSettings:
 
 
 @dataclass
+class CheckpointSettings:
+    """What becomes of the checkpoint."""
+
+    keep: bool = True  # when the run is finished too; it is most of what a run takes on disk
+
+
+@dataclass
 class ExtractionSettings:
     """How rounds learn gadgets from each other; see :func:`qas_agents.gadgets.extract`."""
 
@@ -78,6 +85,7 @@ class TrainSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     rounds: list[Any] = field(default_factory=list)  # overrides of each round; without any there is one training
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     policy: str | None = None  # folder of a run whose last policy training begins with
     resume: str | None = None  # folder of a run that was interrupted; all settings are its own
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>

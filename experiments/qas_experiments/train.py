@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,15 @@ from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment, resolved
 from qas_experiments.cli import fail, run_command
+from qas_experiments.clock import Clock
 from qas_experiments.evaluation import trivial_circuits
+from qas_experiments.folders import SUMMARY, RunFolder
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.recorder import Found, Recorder
 from qas_experiments.reporting import TrainingBar, closing_table
 from qas_experiments.rounds import play_rounds
-from qas_experiments.runs import RunFolder, new_folder, require_unfinished, settings_of, versions, write_circuits
+from qas_experiments.runs import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_experiments.transfer import begin_with
@@ -69,46 +70,73 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
-    started = time.perf_counter()
+    ready = Clock()
     env, judge = _environments(settings, console)
     agent = make_agent(settings, env)
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
-    sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
-    console.print(f"[bold]{_name(env)}[/]: {sizes}, run {folder.path}")
-    judge.reset(seed=training.seed)
-    judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
-    ready_seconds = time.perf_counter() - started
-    console.print(f"environment and kernels ready after {ready_seconds:.1f} s", highlight=False)
     with closing(folder), interrupt_requests() as interrupt:
+        sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
+        console.print(f"[bold]{_name(env)}[/]: {sizes}, run {folder.path}")
+        judge.reset(seed=training.seed)
+        judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
+        ready.stop()
+        console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
         kept = settings.extraction.circuits
         session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
-        recorder = session.recorder
         if resumed is not None:
-            console.print(
-                f"resumed after {recorder.steps:,} steps" if session.resume() else "no checkpoint: from the start"
-            )
-        policies = session.run()
+            is_going_on = session.resume()
+            folder.forget_end()
+            told = f"resumed after {session.recorder.steps:,} steps" if is_going_on else "no checkpoint: from the start"
+            console.print(told)
+        with folder.telling_aborts():
+            return _play(settings, session, env, judge, folder, console, interrupt, ready.seconds)
+
+
+def _play(
+    settings: TrainSettings,
+    session: Session,
+    env: CircuitBuildingEnv,
+    judge: CircuitBuildingEnv,
+    folder: RunFolder,
+    console: Console,
+    interrupt: Interrupt,
+    ready_seconds: float,
+) -> dict[str, Any]:
+    """Train, judge, play the baselines and write it all; return the summary. Each part has a clock of its own."""
+    session.run()
+    recorder, seconds = session.recorder, {"ready": ready_seconds, "training": session.recorder.seconds}
+    with _timed(seconds, "evaluation"):
+        policies = session.frozen()
         rows: dict[str, Found | None] = {"found in training": recorder.best, **policies}
         if env.simulator.is_noisy:
             rows["best without noise"] = recorder.without_noise
         if env.family is None:
             rows |= trivial_circuits(judge)
-        others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
+    folder.tell_progress(recorder.steps, recorder.evaluations, recorder.seconds, "baselines")
+    with _timed(seconds, "baselines"):
+        others = _play_baselines(settings, recorder, interrupt, console) if settings.training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
-    summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
-    _write_best(folder, recorder.best)
-    if recorder.without_noise is not None:
-        folder.write_text("without_noise.qasm", recorder.without_noise.circuit.to_qasm3())
-    if (frozen := policies.get("frozen policy, best")) is not None:
-        folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
-    write_circuits(folder, "circuits.json", recorder.kept)
-    write_circuits(folder, "front.json", recorder.front)
-    _show(env, rows, folder, console)
+    with _timed(seconds, "saving"):
+        _write_circuits(folder, recorder, policies.get("frozen policy, best"))
+        _show(env, rows, folder, console)
+    summary = _summary(settings, env, recorder, rows, others)
+    summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
+    summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
     folder.forget_progress()
-    folder.write_json("summary.json", summary)  # last: it says that all the rest is there
+    folder.write_json(SUMMARY, summary)  # last: it says that all the rest is there
+    if not settings.checkpoint.keep and not interrupt.requested:
+        session.drop_checkpoint()
     return summary
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note how long a block takes."""
+    clock = Clock()
+    yield
+    seconds[part] = clock.seconds
 
 
 def _check(training: TrainingSettings) -> None:
@@ -169,13 +197,14 @@ def _play_baselines(
         env = make_environment(settings, evaluation=True, is_silent=True)
 
         def should_stop() -> bool:
-            bar.update(other)  # noqa: B023  called within this iteration only
+            bar.update(other, lambda other: min(1.0, other.evaluations / budget))  # noqa: B023  within this iteration
             return interrupt.requested or other.evaluations >= budget  # noqa: B023
 
         console.print(f"{name}, at most {budget:,} evaluations", highlight=False)
         with TrainingBar(console, recorder.steps, env.problem.unit, settings.training.progress) as bar:
             other = Recorder(env, lambda row: None, should_stop)
             make(env).learn(2**62, callback=other)
+            other.clock.stop()
         played[name] = other
     return played
 
@@ -186,8 +215,6 @@ def _summary(
     recorder: Recorder,
     rows: dict[str, Found | None],
     others: dict[str, Recorder],
-    ready_seconds: float,
-    interrupted: bool,
 ) -> dict[str, Any]:
     problem = env.problem
     return {
@@ -198,8 +225,7 @@ def _summary(
         "unit": problem.unit,
         "settings": dataclasses.asdict(settings),
         "versions": versions(),
-        "interrupted": interrupted,
-        "ready_seconds": ready_seconds,
+        "git_commit": git_commit(),
         "training": _account(recorder),
         "rows": {name: None if found is None else found.numbers() for name, found in rows.items()},
         "baselines": {name: _account(other) for name, other in others.items()},
@@ -219,12 +245,17 @@ def _account(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _write_best(folder: RunFolder, best: Found | None) -> None:
-    if best is None:
-        return
-    folder.write_text("best.qasm", best.circuit.to_qasm3())
-    folder.write_text("best.txt", best.circuit.draw() + "\n")
-    save(circuit_figure(best.circuit), folder.path / "best.png")
+def _write_circuits(folder: RunFolder, recorder: Recorder, frozen: Found | None) -> None:
+    """Write what was found."""
+    if recorder.best is not None:
+        folder.write_text("best.qasm", recorder.best.circuit.to_qasm3())
+        folder.write_text("best.txt", recorder.best.circuit.draw() + "\n")
+        save(circuit_figure(recorder.best.circuit), folder.path / "best.png")
+    for name, found in (("without_noise.qasm", recorder.without_noise), ("frozen.qasm", frozen)):
+        if found is not None:
+            folder.write_text(name, found.circuit.to_qasm3())
+    write_circuits(folder, "circuits.json", recorder.kept)
+    write_circuits(folder, "front.json", recorder.front)
 
 
 def _as_text(table: Table) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,9 +23,9 @@ from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
 from qas_agents.dqn.policies import prefixed, read_policy, save_policy
 from qas_agents.dqn.replay import Batch, NStepCollector, ReplayBuffer
+from qas_agents.dqn.snapshots import check_state, put_back, state_of
+from qas_agents.tensor_files import check_tensors, told_as_damage
 from qas_simulators.errors import must
-
-_COUNTERS = ("num_timesteps", "num_moves", "num_gradient_steps", "epsilon", "loss")
 
 
 class MaskedDQN:
@@ -63,21 +64,21 @@ class MaskedDQN:
         self.epsilon = self.config.epsilon_start
         self.loss = float("nan")
         self.num_inputs, self.num_actions = self._environments.num_inputs, self._environments.num_actions
-        self._rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):  # leaves the caller's generator alone
-            torch.manual_seed(int(self._rng.integers(2**31)))
+            torch.manual_seed(int(self.rng.integers(2**31)))
             self.online_network, self.target_network = self._network(), self._network()
         self.target_network.load_state_dict(self.online_network.state_dict())
         self.target_network.requires_grad_(False)
         compiled = torch.compile if self.config.compile else lambda network: network
         self._online, self._target = compiled(self.online_network), compiled(self.target_network)
-        self._optimizer = torch.optim.Adam(self.online_network.parameters(), lr=self.config.learning_rate, fused=True)
+        self.optimizer = torch.optim.Adam(self.online_network.parameters(), lr=self.config.learning_rate, fused=True)
         self._replay: ReplayBuffer | None = None  # made when training needs it
-        self._collectors = [
+        self.collectors = [
             NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self._environments.num_envs)
         ]
-        self._observations: NDArray[np.float32] | None = None  # to act on next, (num_envs, num_inputs)
-        self._masks: NDArray[np.int8] | None = None
+        self.next_observations: NDArray[np.float32] | None = None  # to act on next, (num_envs, num_inputs)
+        self.next_masks: NDArray[np.int8] | None = None
 
     def _network(self) -> torch.nn.Module:
         config = self.config
@@ -108,7 +109,7 @@ class MaskedDQN:
 
     def reseed(self, seed: int | None, epsilon: float | None = None) -> None:
         """Draw from another seed from now on, and explore with another ε."""
-        self._rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         self.epsilon = self.epsilon if epsilon is None else epsilon
 
     # -- acting --------------------------------------------------------------------------------------------------
@@ -155,18 +156,18 @@ class MaskedDQN:
         actions = np.where(masks, self.q_values(batch), -np.inf).argmax(axis=1)
         if not deterministic:
             for k in range(len(actions)):
-                if self._rng.random() < self.epsilon:
+                if self.rng.random() < self.epsilon:
                     actions[k] = self._random_legal(masks[k])
         return (actions if np.ndim(observation) == 2 else actions[0]), state
 
     def _random_legal(self, mask: NDArray[Any]) -> int:
         legal = np.flatnonzero(mask)
-        return int(legal[self._rng.integers(len(legal))])
+        return int(legal[self.rng.integers(len(legal))])
 
     def _explore(self, observations: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.int64]:
         """Return an ε-greedy action for every environment, all random before learning starts."""
         epsilon = 1.0 if self.num_moves < self.config.learning_starts else self.epsilon
-        is_random = self._rng.random(len(masks)) < epsilon
+        is_random = self.rng.random(len(masks)) < epsilon
         actions = np.empty(len(masks), dtype=np.int64)
         if not is_random.all():
             actions[:] = np.where(masks, self.q_values(observations), -np.inf).argmax(axis=1)
@@ -198,6 +199,10 @@ class MaskedDQN:
             log_interval: Ignored; callbacks log.
             progress_bar: Show a bar of the steps.
             after_step: Called when a step is all done, new episodes begun: :meth:`state` may be read.
+
+        Raises:
+            ValueError: Training diverged: a reward, the loss or the gradient is not finite. The networks are those of
+                the last good step.
         """
         if total_timesteps < 1:
             raise ValueError(must("total_timesteps", "be at least 1", total_timesteps))
@@ -208,24 +213,24 @@ class MaskedDQN:
         listener.init_callback(self)
         listener.on_training_start(locals(), globals())
         goes_on = True
-        if self._observations is None or self._masks is None:
+        if self.next_observations is None or self.next_masks is None:
             goes_on = self._search(listener, end)
-            self._observations, self._masks = environments.reset(self.seed)
+            self.next_observations, self.next_masks = environments.reset(self.seed)
             if after_step is not None and config.search_steps and goes_on:
                 after_step()
         with progress_of(total_timesteps, progress_bar) as advance:
             while goes_on and self.num_timesteps < end:
-                actions = self._explore(self._observations, self._masks)
+                actions = self._explore(self.next_observations, self.next_masks)
                 moves = environments.step(actions)
                 over = moves.terminated | moves.truncated
-                self._remember(self._observations, actions, moves)
+                self._remember(self.next_observations, actions, moves)
                 for _ in range(environments.num_envs):
                     self.num_timesteps += 1
                     self.num_moves += 1
                     if config.epsilon_clock == "environment" and self.num_moves > config.learning_starts:
                         self._decay_epsilon()
                     if self._is_time_to_learn():
-                        self.loss = self._gradient_step(*replay.sample(config.batch_size, self._rng, self._importance))
+                        self.loss = self._gradient_step(*replay.sample(config.batch_size, self.rng, self._importance))
                     advance()
                 if demonstrations is not None and over[0]:
                     demonstrations.take_episode()  # now: callbacks may play too
@@ -235,9 +240,9 @@ class MaskedDQN:
                 goes_on = listener.on_step()
                 if demonstrations is not None and over[0]:
                     hearing = _Hearing(self, listener, goes_on)
-                    demonstrations.end_episode(bool(moves.infos[0]["success"]), self._rng, hearing)
+                    demonstrations.end_episode(bool(moves.infos[0]["success"]), self.rng, hearing)
                     goes_on = hearing.goes_on
-                self._observations, self._masks = environments.renew(moves, over)
+                self.next_observations, self.next_masks = environments.renew(moves, over)
                 if after_step is not None:
                     after_step()
         listener.on_training_end()
@@ -248,12 +253,17 @@ class MaskedDQN:
         if self.demonstrations is None or not self.config.search_steps:
             return True
         hearing = _Hearing(self, listener, end=end)
-        self.demonstrations.search(self.config.search_steps, self._rng, hearing, self.config.search)
+        self.demonstrations.search(self.config.search_steps, self.rng, hearing, self.config.search)
         return hearing.goes_on
 
     def _remember(self, observations: NDArray[np.float32], actions: NDArray[np.int64], moves: Moves) -> None:
-        """Store the transitions that a step of all environments completed."""
-        for k, collector in enumerate(self._collectors):
+        """Store the transitions that a step of all environments completed.
+
+        Raises:
+            ValueError: A reward that is not finite, which would spoil all that is learned from it.
+        """
+        self._require_finite("rewards", sum(moves.rewards.tolist()))
+        for k, collector in enumerate(self.collectors):
             for transition in collector.push(
                 observations[k],
                 int(actions[k]),
@@ -302,17 +312,28 @@ class MaskedDQN:
         with self._precision():
             values = self._online(observations).gather(1, actions[:, None]).squeeze(1)
         loss = (weights * functional.smooth_l1_loss(values.float(), target, reduction="none")).mean()
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.zeros_like(loss)
         if config.max_grad_norm > 0:
-            torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), config.max_grad_norm)
-        self._optimizer.step()
+            norm = torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), config.max_grad_norm)
+        self._require_finite("loss and gradient", float(loss.detach() + norm))
+        self.optimizer.step()
         if config.prioritization > 0:
             self.replay.reprioritize(rows, (target - values.detach().float()).cpu().numpy())
         self.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":
             self._decay_epsilon()
         return float(loss.detach())
+
+    def _require_finite(self, what: str, value: float) -> None:
+        """End the training at the first number that is none: the weights are still good."""
+        if not math.isfinite(value):
+            where = f"step {self.num_timesteps}, gradient step {self.num_gradient_steps}"
+            raise ValueError(
+                f"Training diverged at {where}: {what} must be finite, but add up to {value}. Weights and checkpoint "
+                "are those from before; try a smaller learning_rate or rewards of moderate size."
+            )
 
     def _update_target(self) -> None:
         tau, online = self.config.tau, self.online_network.state_dict()
@@ -334,13 +355,16 @@ class MaskedDQN:
         Raises:
             ValueError: Not such a file, another format, or an environment with other spaces.
         """
-        config, tensors, numbers = read_policy(Path(path), device)
+        with told_as_damage(Path(path), "a file written by MaskedDQN.save"):
+            config, tensors, numbers = read_policy(Path(path), device)
         agent = cls(env, config, device=device)
         if (numbers["num_inputs"], numbers["num_actions"]) != (agent.num_inputs, agent.num_actions):
             sizes = f"{numbers['num_inputs']} inputs and {numbers['num_actions']} actions"
             raise ValueError(must("env", f"have {sizes}", (agent.num_inputs, agent.num_actions)))
-        for name, network in (("online", agent.online_network), ("target", agent.target_network)):
-            network.load_state_dict(prefixed(tensors, name))
+        with told_as_damage(Path(path), "a file written by MaskedDQN.save"):
+            for name, network in (("online", agent.online_network), ("target", agent.target_network)):
+                check_tensors(prefixed(tensors, name), network.state_dict())
+                network.load_state_dict(prefixed(tensors, name))
         for name in ("num_timesteps", "num_gradient_steps", "epsilon"):
             setattr(agent, name, numbers[name])
         return agent
@@ -351,54 +375,26 @@ class MaskedDQN:
         Returns:
             Arrays, and numbers that JSON keeps exactly.
         """
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, network in (("online", self.online_network), ("target", self.target_network)):
-            arrays |= {f"{name}.{key}": value.cpu().numpy() for key, value in network.state_dict().items()}
-        for k, moments in self._optimizer.state_dict()["state"].items():
-            arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
-        if self._observations is not None and self._masks is not None:
-            arrays |= {"next.observations": self._observations, "next.masks": self._masks}
-        for k, collector in enumerate(self._collectors):
-            if collector.pending:
-                observations, actions, rewards = zip(*collector.pending, strict=True)
-                arrays |= {
-                    f"pending.{k}.observations": np.stack(observations),
-                    f"pending.{k}.actions": np.array(actions, dtype=np.int64),
-                    f"pending.{k}.rewards": np.array(rewards),
-                }
-        if self.replay.tree is not None:
-            arrays["priorities"] = self.replay.tree.nodes
-        numbers = {name: getattr(self, name) for name in _COUNTERS}
-        if self.demonstrations is not None:
-            numbers["demonstrations"] = self.demonstrations.state()
-        return arrays, numbers | {"rng": self._rng.bit_generator.state, "largest_priority": self.replay.largest}
+        return state_of(self)
+
+    def check(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any], count: int) -> None:
+        """Raise ``ValueError`` unless what :meth:`state` returned fits this agent, number for number.
+
+        Args:
+            arrays: The first part of it.
+            numbers: The second.
+            count: Transitions ever added to :attr:`replay`.
+        """
+        check_state(self, arrays, numbers, count)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
-        """Take up what :meth:`state` returned; :attr:`replay` must be filled again by its own means."""
-        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
-        self.online_network.load_state_dict(prefixed(tensors, "online"))
-        self.target_network.load_state_dict(prefixed(tensors, "target"))
-        adam: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in prefixed(tensors, "adam").items():
-            number, key = name.split(".")
-            adam.setdefault(int(number), {})[key] = value
-        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": adam})
-        if "next.observations" in arrays:
-            self._observations, self._masks = np.array(arrays["next.observations"]), np.array(arrays["next.masks"])
-        for k, collector in enumerate(self._collectors):
-            collector.pending.clear()
-            if f"pending.{k}.actions" in arrays:
-                columns = [arrays[f"pending.{k}.{name}"] for name in ("observations", "actions", "rewards")]
-                for seen, chosen, reward in zip(*columns, strict=True):
-                    collector.pending.append((np.array(seen), int(chosen), float(reward)))
-        if self.replay.tree is not None:
-            self.replay.tree.nodes[:] = arrays["priorities"]
-        self.replay.largest = numbers["largest_priority"]
-        if self.demonstrations is not None:
-            self.demonstrations.restore(numbers["demonstrations"])
-        for name in _COUNTERS:
-            setattr(self, name, numbers[name])
-        self._rng.bit_generator.state = numbers["rng"]
+        """Take up what :meth:`state` returned; :attr:`replay` must be filled again by its own means, before.
+
+        Raises:
+            ValueError: It does not fit; nothing was taken up.
+        """
+        self.check(arrays, numbers, self.replay.count)
+        put_back(self, arrays, numbers)
 
 
 class _Hearing:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.pruning import Angles, prune, workbench
+from qas_simulators.errors import must
 
 Hear = Callable[[dict[str, Any]], bool]
 
@@ -146,6 +147,14 @@ class Demonstrations:
     def state(self) -> dict[str, Any]:
         """Return everything, for JSON."""
         return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead}
+
+    def check(self, state: Mapping[str, Any], num_actions: int) -> None:
+        """Raise ``ValueError`` unless :meth:`state` may return ``state`` where there are so many actions."""
+        if set(state) != {"kept", "waiting", "lead"}:
+            raise ValueError(must("demonstrations", "hold kept, waiting and lead", sorted(state)))
+        for actions in (*state["kept"], *state["waiting"], state["lead"]):
+            if not all(type(action) is int and 0 <= action < num_actions for action in actions):
+                raise ValueError(must("demonstrations", f"be lists of actions in 0..{num_actions - 1}", actions))
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""

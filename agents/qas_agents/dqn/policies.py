@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from qas_agents.dqn.config import DQNConfig
+from qas_agents.tensor_files import check_sizes, read_file, write_tensors
 from qas_simulators.errors import must
 
 if TYPE_CHECKING:
     from qas_agents.dqn.agent import MaskedDQN
 
 FORMAT = 2
+_KEY = "qas_agents"
+_COUNTERS = ("num_inputs", "num_actions", "num_timesteps", "num_gradient_steps")
 
 
 def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -29,33 +29,40 @@ def prefixed(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def save_policy(agent: MaskedDQN, path: Path) -> None:
     """Write an agent's networks and settings, whole or not at all."""
-    tensors = {f"online.{name}": value.contiguous() for name, value in agent.online_network.state_dict().items()}
-    tensors |= {f"target.{name}": value.contiguous() for name, value in agent.target_network.state_dict().items()}
-    numbers = {
-        "format": FORMAT,
-        "config": dataclasses.asdict(agent.config),
-        "num_inputs": agent.num_inputs,
-        "num_actions": agent.num_actions,
-        "num_timesteps": agent.num_timesteps,
-        "num_gradient_steps": agent.num_gradient_steps,
-        "epsilon": agent.epsilon,
+    networks = {"online": agent.online_network, "target": agent.target_network}
+    tensors = {
+        f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()
     }
-    part = path.with_name(f".{path.name}.part")
-    save_file(tensors, part, metadata={"qas_agents": json.dumps(numbers)})
-    part.replace(path)
+    numbers = {name: getattr(agent, name) for name in (*_COUNTERS, "epsilon")}
+    write_tensors(path, tensors, _KEY, {"format": FORMAT, "config": dataclasses.asdict(agent.config), **numbers})
 
 
 def read_policy(path: Path, device: str) -> tuple[DQNConfig, dict[str, Tensor], dict[str, Any]]:
     """Return the settings, tensors and numbers of a file written by :func:`save_policy`.
 
     Raises:
-        ValueError: Not such a file, or another format.
+        ValueError: Another format, or numbers out of range; other exceptions where the file is of another kind.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            numbers = json.loads((file.metadata() or {})["qas_agents"])
-    except (SafetensorError, KeyError, OSError) as error:
-        raise ValueError(must("path", f"name a file written by MaskedDQN.save ({error})", str(path))) from None
+    numbers, tensors = read_file(path, _KEY, device)
     if numbers["format"] != FORMAT:
-        raise ValueError(must("path", f"name a file of format {FORMAT}", numbers["format"]))
-    return DQNConfig(**numbers["config"]), load_file(path, device=device), numbers
+        raise ValueError(must("format", f"be {FORMAT}", numbers["format"]))
+    for name in _COUNTERS:
+        if type(numbers[name]) is not int or not 0 <= numbers[name] < 2**63:
+            raise ValueError(must(name, "be a whole number from 0 on", numbers[name]))
+    if type(numbers["epsilon"]) not in (int, float) or not 0 <= numbers["epsilon"] <= 1:
+        raise ValueError(must("epsilon", "lie in [0, 1]", numbers["epsilon"]))
+    config = _config(numbers["config"])
+    hidden = config.network.get("hidden", ())
+    check_sizes([numbers["num_inputs"], *hidden, numbers["num_actions"]], tensors)
+    check_sizes(config.network, tensors)
+    return config, tensors, numbers
+
+
+def _config(given: dict[str, Any]) -> DQNConfig:
+    """Return settings whose values are of the kinds that the defaults are."""
+    defaults = dataclasses.asdict(DQNConfig())
+    for name, value in given.items():
+        own = type(defaults.get(name))
+        if name in defaults and type(value) is not own and not (own is float and type(value) is int):
+            raise ValueError(must(name, f"be a {own.__name__}", value))
+    return DQNConfig(**given)

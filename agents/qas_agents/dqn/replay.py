@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.errors import must
+
 
 class Batch(NamedTuple):
     """Sampled transitions, first axis ``batch``."""
@@ -92,6 +94,15 @@ class SumTree:
         while places[0] > 1:
             places = places >> 1
             self.nodes[places] = self.nodes[2 * places] + self.nodes[2 * places + 1]
+
+    def check(self, nodes: NDArray[np.float64], size: int) -> None:
+        """Raise ``ValueError`` unless ``nodes`` are those of a tree with so many positive numbers, its first ones."""
+        leaves, inner = nodes[self._leaves :], nodes[1 : self._leaves]
+        is_sum = np.array_equal(inner, nodes[2::2] + nodes[3::2]) if self._leaves > 1 else True
+        if nodes[0] != 0 or not is_sum or not np.isfinite(nodes).all() or not (leaves[:size] > 0).all():
+            raise ValueError(must("priorities", "be finite, positive and summed up", nodes[:2].tolist()))
+        if leaves[size:].any():
+            raise ValueError(must("priorities", f"be those of {size} transitions", int(np.count_nonzero(leaves))))
 
     def find(self, sums: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the rows at which the partial sums pass ``sums``."""
@@ -177,12 +188,23 @@ class ReplayBuffer:
         return Batch._make([*(getattr(self, name)[rows] for name in self.FIELDS), weights]), rows
 
     def reprioritize(self, rows: NDArray[np.int64], errors: NDArray[np.float32]) -> None:
-        """Take the temporal-difference errors of a sample as its priorities."""
+        """Take the temporal-difference errors of a sample as its priorities.
+
+        Raises:
+            ValueError: An error, or its priority to the exponent, is not finite; one such number in the sums would
+                decide what is drawn for ever. No priority has changed.
+        """
         if self.tree is None:
             return
         priorities = np.abs(errors).astype(np.float64) + 1e-6
+        with np.errstate(over="ignore"):
+            powers = priorities**self.prioritization
+        if not np.isfinite(powers).all():
+            raise ValueError(
+                must("errors", "be finite, and so their priorities", errors[~np.isfinite(powers)].tolist())
+            )
         self.largest = max(self.largest, float(priorities.max()))
-        self.tree.set(rows, priorities**self.prioritization)
+        self.tree.set(rows, powers)
 
     def since(self, count: int) -> dict[str, NDArray[Any]]:
         """Return the transitions added after the first ``count``, oldest first, as far as they are still there."""
@@ -190,9 +212,35 @@ class ReplayBuffer:
         return {name: getattr(self, name)[rows] for name in self.FIELDS}
 
     def put(self, first: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Put back transitions number ``first`` and later; the priorities are not touched."""
+        """Put back transitions number ``first`` and later; the priorities are not touched.
+
+        Raises:
+            ValueError: Fields of other shapes or kinds, or numbers that no transition has.
+        """
+        self.check(fields)
         size = len(fields["actions"])
         rows = np.arange(first, first + size) % self.capacity
         for name in self.FIELDS:
             getattr(self, name)[rows] = fields[name]
         self.count = max(self.count, first + size)
+
+    def check(self, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Raise ``ValueError`` unless ``fields`` are those of transitions, as :meth:`since` returns them."""
+        if set(fields) != set(self.FIELDS):
+            raise ValueError(must("fields", f"be {sorted(self.FIELDS)}", sorted(fields)))
+        size = len(np.atleast_1d(fields["actions"]))
+        for name in self.FIELDS:
+            own, given = getattr(self, name), fields[name]
+            if given.dtype != own.dtype or given.shape != (size, *own.shape[1:]):
+                wanted = f"be {own.dtype} of shape {(size, *own.shape[1:])}"
+                raise ValueError(must(name, wanted, f"{given.dtype} of shape {given.shape}"))
+        for name, low, high in (
+            ("actions", 0, self.next_masks.shape[1] - 1),
+            ("discounts", 0, 1),
+            ("next_masks", 0, 1),
+        ):
+            if not ((fields[name] >= low) & (fields[name] <= high)).all():
+                raise ValueError(must(name, f"lie in {low}..{high}", "outside"))
+        for name in ("observations", "returns", "next_observations"):
+            if not np.isfinite(fields[name]).all():
+                raise ValueError(must(name, "be finite", "not"))

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS records (
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
-_NOT_SETTINGS = ("run", "resume")  # where a run lies does not change what it finds
+_NOT_SETTINGS = ("run", "resume", "checkpoint")  # where a run lies, and what it keeps, does not change what it finds
 
 
 @dataclass(frozen=True)

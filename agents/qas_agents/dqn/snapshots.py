@@ -1,0 +1,195 @@
+"""Everything that training goes on with, taken out of an agent and put back once it is known to fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qas_agents.dqn.policies import prefixed
+from qas_simulators.errors import must
+
+if TYPE_CHECKING:
+    from qas_agents.dqn.agent import MaskedDQN
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_COUNTERS = ("num_timesteps", "num_moves", "num_gradient_steps")
+_SCALARS = (*_COUNTERS, "epsilon", "loss")
+_PENDING = ("observations", "actions", "rewards")
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return arrays, and numbers that JSON keeps exactly; see :meth:`MaskedDQN.state`."""
+    arrays = _weights(agent)
+    for k, moments in agent.optimizer.state_dict()["state"].items():
+        arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
+    if agent.next_observations is not None and agent.next_masks is not None:
+        arrays |= {"next.observations": agent.next_observations, "next.masks": agent.next_masks}
+    for k, collector in enumerate(agent.collectors):
+        if collector.pending:
+            observations, actions, rewards = zip(*collector.pending, strict=True)
+            arrays |= {
+                f"pending.{k}.observations": np.stack(observations),
+                f"pending.{k}.actions": np.array(actions, dtype=np.int64),
+                f"pending.{k}.rewards": np.array(rewards, dtype=np.float64),
+            }
+    if agent.replay.tree is not None:
+        arrays["priorities"] = agent.replay.tree.nodes
+    numbers = {name: getattr(agent, name) for name in _SCALARS}
+    if agent.demonstrations is not None:
+        numbers["demonstrations"] = agent.demonstrations.state()
+    return arrays, numbers | {"rng": agent.rng.bit_generator.state, "largest_priority": agent.replay.largest}
+
+
+def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> None:
+    """Let an agent go on where :func:`state_of` was called, after :func:`check_state`."""
+    tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+    agent.online_network.load_state_dict(prefixed(tensors, "online"))
+    agent.target_network.load_state_dict(prefixed(tensors, "target"))
+    adam: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in prefixed(tensors, "adam").items():
+        number, key = name.split(".")
+        adam.setdefault(int(number), {})[key] = value
+    agent.optimizer.load_state_dict({**agent.optimizer.state_dict(), "state": adam})
+    if "next.observations" in arrays:
+        agent.next_observations = np.array(arrays["next.observations"])
+        agent.next_masks = np.array(arrays["next.masks"])
+    for k, collector in enumerate(agent.collectors):
+        collector.pending.clear()
+        if f"pending.{k}.actions" in arrays:
+            columns = [arrays[f"pending.{k}.{name}"] for name in _PENDING]
+            for seen, chosen, reward in zip(*columns, strict=True):
+                collector.pending.append((np.array(seen), int(chosen), float(reward)))
+    if agent.replay.tree is not None:
+        agent.replay.tree.nodes[:] = arrays["priorities"]
+    agent.replay.largest = numbers["largest_priority"]
+    if agent.demonstrations is not None:
+        agent.demonstrations.restore(numbers["demonstrations"])
+    for name in _SCALARS:
+        setattr(agent, name, numbers[name])
+    agent.rng.bit_generator.state = numbers["rng"]
+
+
+# -- what fits ------------------------------------------------------------------------------------------------------
+
+
+def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], count: int) -> None:
+    """Raise ``ValueError`` unless all of it can be put back into this agent, and training can go on from there.
+
+    Args:
+        agent: Built with the same settings, on an environment of the same spaces.
+        arrays: The first part of what :func:`state_of` returns.
+        numbers: The second.
+        count: Transitions ever added to the replay buffer.
+    """
+    _check_numbers(agent, numbers)
+    left = dict(arrays)
+    for name, own in _weights(agent).items():
+        _check_array(name, left.pop(name, None), own.dtype, own.shape)
+    _check_adam(agent, left)
+    if "next.observations" in left or "next.masks" in left or numbers["num_moves"]:
+        num_envs = len(agent.collectors)
+        _check_array("next.observations", left.pop("next.observations", None), np.float32, (num_envs, agent.num_inputs))
+        masks = _check_array("next.masks", left.pop("next.masks", None), np.int8, (num_envs, agent.num_actions))
+        if not np.isin(masks, (0, 1)).all() or not masks.any(axis=1).all():
+            raise ValueError(must("next.masks", "be 0 or 1, with a legal action", masks.tolist()))
+    for k in range(len(agent.collectors)):
+        _check_pending(agent, k, left)
+    if (tree := agent.replay.tree) is not None:
+        nodes = _check_array("priorities", left.pop("priorities", None), np.float64, tree.nodes.shape)
+        tree.check(nodes, min(count, agent.replay.capacity))
+    if left:
+        raise ValueError(must("arrays", "hold nothing else", sorted(left)))
+
+
+def _weights(agent: MaskedDQN) -> dict[str, NDArray[Any]]:
+    networks = {"online": agent.online_network, "target": agent.target_network}
+    return {
+        f"{name}.{key}": value.cpu().numpy()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+
+
+def _check_array(name: str, value: NDArray[Any] | None, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    if value is None:
+        raise ValueError(must("arrays", f"hold {name!r}", "without it"))
+    if value.dtype != kind or value.shape != shape:
+        raise ValueError(must(name, f"be {np.dtype(kind)} of shape {shape}", f"{value.dtype} of shape {value.shape}"))
+    if not np.isfinite(value).all():
+        raise ValueError(must(name, "be finite", "not"))
+    return value
+
+
+def _check_adam(agent: MaskedDQN, left: dict[str, NDArray[Any]]) -> None:
+    """Check the optimiser's moments, which parameters have once they had a gradient."""
+    for k, parameter in enumerate(agent.online_network.parameters()):
+        if not any(f"adam.{k}.{key}" in left for key in _MOMENTS):
+            continue
+        for key in _MOMENTS:
+            name, shape = f"adam.{k}.{key}", tuple(parameter.shape)
+            if key == "step":  # was written as an array of one number once
+                shape = (1,) if name in left and left[name].ndim else ()
+            moment = _check_array(name, left.pop(name, None), np.float32, shape)
+            if key != "exp_avg" and (moment < 0).any():
+                raise ValueError(must(name, "not be negative", float(moment.min())))
+
+
+def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> None:
+    """Check the steps of an environment that wait for later rewards."""
+    names = [f"pending.{k}.{name}" for name in _PENDING]
+    if not any(name in left for name in names):
+        return
+    size = len(np.atleast_1d(left.get(names[1], np.empty(0))))
+    if not 0 < size < agent.config.n_step:
+        raise ValueError(must(names[1], f"have fewer than {agent.config.n_step} entries", size))
+    _check_array(names[0], left.pop(names[0], None), np.float32, (size, agent.num_inputs))
+    actions = _check_array(names[1], left.pop(names[1], None), np.int64, (size,))
+    _check_array(names[2], left.pop(names[2], None), np.float64, (size,))
+    if not ((actions >= 0) & (actions < agent.num_actions)).all():
+        raise ValueError(must(names[1], f"lie in 0..{agent.num_actions - 1}", actions.tolist()))
+
+
+def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
+    wanted = {*_SCALARS, "rng", "largest_priority"} | (
+        {"demonstrations"} if agent.demonstrations is not None else set()
+    )
+    if set(numbers) != wanted:
+        raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
+    for name in _COUNTERS:
+        if type(numbers[name]) is not int or not 0 <= numbers[name] < 2**63:
+            raise ValueError(must(name, "be a whole number from 0 on", numbers[name]))
+    check_number("epsilon", numbers["epsilon"], 0.0, 1.0)
+    if numbers["num_gradient_steps"]:
+        check_number("loss", numbers["loss"], 0.0)
+    elif type(numbers["loss"]) is not float:
+        raise ValueError(must("loss", "be a number", numbers["loss"]))
+    check_number("largest_priority", numbers["largest_priority"], 1.0)
+    check_generator(numbers["rng"])
+    if agent.demonstrations is not None:
+        agent.demonstrations.check(numbers["demonstrations"], agent.num_actions)
+
+
+def check_number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> None:
+    """Raise ``ValueError`` unless something is a finite number in a range, ends included."""
+    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(must(name, f"be a finite number in [{low:g}, {high:g}]", value))
+
+
+def check_generator(state: Any) -> None:
+    """Raise ``ValueError`` unless something is the state of a ``PCG64``, NumPy's default."""
+    bounds = {"state": 2**128, "inc": 2**128, "has_uint32": 2, "uinteger": 2**32}
+    is_whole = isinstance(state, dict) and set(state) == {"bit_generator", "state", "has_uint32", "uinteger"}
+    if is_whole and state["bit_generator"] == "PCG64" and isinstance(inner := state["state"], dict):
+        flat = {**{name: state[name] for name in ("has_uint32", "uinteger")}, **inner}
+        if set(flat) == set(bounds) and all(
+            type(flat[name]) is int and 0 <= flat[name] < bounds[name] for name in flat
+        ):
+            return
+    raise ValueError(must("rng", "be the state of a PCG64", state))
