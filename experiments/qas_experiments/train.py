@@ -20,7 +20,7 @@ from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import fail, run_command
-from qas_experiments.evaluation import trivial_circuits
+from qas_experiments.evaluation import instance_name, trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.recorder import Found, Recorder
@@ -75,7 +75,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
-    console.print(f"[bold]{_name(env)}[/]: {sizes}, run {folder.path}")
+    console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
     judge.reset(seed=training.seed)
     judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
     ready_seconds = time.perf_counter() - started
@@ -130,19 +130,12 @@ def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBui
     return environments
 
 
-def _name(env: CircuitBuildingEnv) -> str:
-    """Return the problem's name, or the family's."""
-    if env.family is None:
-        return env.problem.name
-    return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
-
-
 def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
     """Print and write the closing table, print the best circuit."""
     problem = env.problem
-    title = f"{_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
-        title = f"{_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
+        title = f"{instance_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
     text = _as_text(closing_table(title, problem.unit, rows))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
@@ -190,7 +183,7 @@ def _summary(
 ) -> dict[str, Any]:
     problem = env.problem
     return {
-        "problem": _name(env),
+        "problem": instance_name(env),
         "sha256": problem.provenance.get("sha256"),
         "ground_energy": problem.ground_energy,
         "accuracy": problem.accuracy,
