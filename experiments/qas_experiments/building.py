@@ -26,12 +26,15 @@ from qas_agents import (
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
+from qas_experiments.benchmark.records import draws_nothing
 from qas_experiments.runs import is_finished, settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.optimizers import Cobyla, NoOptimizer, Rotosolve, ScanLBFGS
 
 POLICIES: Final = ("best", "last")
 """Policies that a run leaves: of the best greedy episode, and of the last step."""
+_EXACT_OPTIMIZERS = (NoOptimizer, ScanLBFGS, Rotosolve, Cobyla)  # that draw nothing
 
 
 class Agent(Protocol):
@@ -212,3 +215,17 @@ def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
     if name not in AGENTS:
         raise ValueError(unknown_name("agent", name, AGENTS))
     return AGENTS[name](env, settings.training.seed, settings.training.device, **given)
+
+
+def is_one_sample(settings: TrainSettings) -> bool:
+    """Tell whether every seed plays the same: neither the agent nor the environment draws anything.
+
+    Raises:
+        ValueError: Settings that do not fit.
+    """
+    if not draws_nothing(settings.agent):
+        return False
+    env = make_environment(settings, is_silent=True)
+    has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
+    is_exact = env.simulator.shots is None and isinstance(env.optimizer, _EXACT_OPTIMIZERS)
+    return has_one_member and is_exact and not env.halts_at_random

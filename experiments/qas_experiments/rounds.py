@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from contextlib import closing
@@ -85,7 +86,8 @@ def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
             raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
     if "gadgets" in (overrides.get("env") or {}):
         raise ValueError(must("rounds", "leave 'gadgets' to the whole: each round is given those learned", overrides))
-    return overridden(settings, {**overrides, "rounds": [], "resume": None}, "rounds")
+    own = dataclasses.replace(settings, contents={})  # a round's gadgets are not those of the whole
+    return overridden(own, {**overrides, "rounds": [], "resume": None}, "rounds")
 
 
 def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:

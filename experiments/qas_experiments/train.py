@@ -20,6 +20,7 @@ from qas_agents import GreedySearch, RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import fail, run_command
+from qas_experiments.contents import with_contents
 from qas_experiments.evaluation import instance_name, trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
@@ -62,6 +63,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         require_unfinished(Path(resumed))
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
+    settings = with_contents(settings)
     training = settings.training
     _check(training)
     torch.set_num_threads(training.threads)

@@ -21,8 +21,9 @@ from rich.console import Console
 from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
-from qas_experiments.building import make_environment
+from qas_experiments.building import is_one_sample, make_environment
 from qas_experiments.cli import run_command
+from qas_experiments.contents import with_contents
 from qas_experiments.runs import finished_summary, overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
@@ -144,16 +145,29 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
         progress=False,
     )
     base = TrainSettings(agent=settings.agent, optimizer=settings.optimizer, noise={"name": "none"}, training=training)
-    cells = []
-    for seed in seeds:
-        for name in names:
-            of_instance = overridden(base, suite.instances[name], f"instance {name!r}")
-            of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
-            digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
-            folder = Path(settings.folder) / _slug(suite.name) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
-            of_cell.run = str(folder)
-            cells.append(Cell(suite.name, name, label, seed, of_cell, _command(name, seed)))
-    return cells
+    played = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
+    singles = {name for name in names if _is_one_sample(played[name])}
+    if settings.seeds is not None and len(seeds) > 1 and singles:
+        told = f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where no seed changes anything"
+        raise ValueError(must("seeds", told, seeds))
+    pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]
+    return [_cell(settings, label, name, seed, played[name]) for seed, name in pairs]
+
+
+def _is_one_sample(settings: TrainSettings) -> bool:
+    try:
+        return is_one_sample(settings)
+    except ValueError:  # it is told when the cell is played
+        return False
+
+
+def _cell(settings: BenchmarkSettings, label: str, name: str, seed: int, of_instance: TrainSettings) -> Cell:
+    of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
+    digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
+    suite = settings.suite.name
+    folder = Path(settings.folder) / _slug(suite) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
+    of_cell.run = str(folder)
+    return Cell(suite, name, label, seed, of_cell, _command(name, seed))
 
 
 def _command(instance: str, seed: int) -> str:
