@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,12 +14,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
+from qas_experiments.errors import told_in_a_line
+from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import COMPONENTS, register_schemas
+from qas_experiments.sweeps import Sweep, SweepInterrupted
 from qas_simulators.errors import unknown_name
 
 CONF = "qas_experiments.conf"
+_ASK_ONLY = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}
+_MOST_RESTARTS = 3  # of a sweep whose workers are killed
 
 
 def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
@@ -34,13 +40,50 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         fail(error)
 
+    if {"-m", "--multirun"} & set(sys.argv[1:]) and not _ASK_ONLY & set(sys.argv[1:]):
+        raise SystemExit(_sweep(config_name, function))
+
     def task(config: DictConfig) -> None:
         try:
-            function(OmegaConf.to_object(config))
+            result = function(OmegaConf.to_object(config))
         except (ValueError, OmegaConfBaseException) as error:
             fail(error)
+        if isinstance(result, dict) and result.get("interrupted"):
+            raise SystemExit(INTERRUPTED)
 
+    _call_hydra(config_name, task)
+
+
+def _call_hydra(config_name: str, task: Callable[[DictConfig], None]) -> None:
     hydra.main(version_base="1.3", config_path="pkg://" + CONF, config_name=config_name)(task)()
+
+
+def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
+    """Play the jobs of a sweep; return the exit status.
+
+    joblib ends all of its workers where one was killed from outside. The jobs then go on where they were.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
+    sweep = Sweep.begin(config_name)
+    try:
+        with handled(sweep.handle):
+            for left in range(_MOST_RESTARTS, -1, -1):
+                try:
+                    _call_hydra(config_name, sweep.job(function))
+                except SweepInterrupted:
+                    pass
+                except KeyboardInterrupt:
+                    sweep.stop()
+                except Exception as error:  # of launchers, some of which are not installed everywhere
+                    if type(error).__name__ == "TerminatedWorkerError" and left and not sweep.is_stopped:
+                        sys.stderr.write("a worker was killed; the jobs that it ended go on\n")
+                        continue
+                    if not sweep.is_stopped:
+                        fail(error)
+                break
+        return sweep.status()
+    finally:
+        sweep.end()
 
 
 def opened(argument: str) -> list[str]:
@@ -58,11 +101,7 @@ def opened(argument: str) -> list[str]:
 
 def fail(error: Exception) -> NoReturn:
     """End the process with status 2 and one line on standard error."""
-    if isinstance(error, MissingMandatoryValue):
-        error = ValueError(f"`{error.full_key}` has no default: {error.full_key}=... must be given")
-    told = f"{error} {error.__cause__ or ''}"
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
-    sys.stderr.write(f"error: {' '.join(lines[:4])}\n")
+    sys.stderr.write(f"error: {told_in_a_line(error)}\n")
     raise SystemExit(2)
 
 

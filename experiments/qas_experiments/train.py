@@ -21,6 +21,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment
 from qas_experiments.cli import fail, run_command
 from qas_experiments.contents import with_contents
+from qas_experiments.continuing import no_failed_start
 from qas_experiments.evaluation import instance_name, trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
@@ -41,7 +42,13 @@ def main() -> None:
     resume = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
     if resume and len(sys.argv) > 2:
         fail(ValueError(must("resume", "stand alone (a run goes on with its own settings)", " ".join(sys.argv[1:]))))
-    run_command("train", train)
+    run_command("train", _train_anew)
+
+
+def _train_anew(settings: TrainSettings) -> dict[str, Any]:
+    """Train; leave no folder that is in the way of the corrected command."""
+    with no_failed_start(Path(settings.run) if settings.run else None):
+        return train(settings)
 
 
 def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import is_one_sample, make_environment
 from qas_experiments.cli import run_command
 from qas_experiments.contents import with_contents
-from qas_experiments.runs import finished_summary, overridden, read_circuits
+from qas_experiments.continuing import played
+from qas_experiments.runs import overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
 from qas_simulators import Circuit
@@ -69,8 +70,11 @@ class Cell:
         return f"{self.instance}, {self.agent}, seed {self.seed}"
 
 
-def benchmark(settings: BenchmarkSettings) -> None:
+def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     """Play the cells that no record tells of, record them, print the suite's table.
+
+    Returns:
+        Whether it was ``interrupted``.
 
     Raises:
         ValueError: Settings that do not fit, or records that cannot be used or trusted.
@@ -85,9 +89,10 @@ def benchmark(settings: BenchmarkSettings) -> None:
     cells = cells_of(settings)
     missing = [cell for cell in cells if not _is_known(cell, records)]
     console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
-    failed = 0
+    failed = ended = 0
     for number, (cell, outcome) in enumerate(play_all(missing, settings.workers), 1):
         told = outcome.problem or _added(records, outcome.record)
+        ended += not outcome.is_interrupted
         failed += outcome.record is None and not outcome.is_interrupted
         console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
     suite = settings.suite.name
@@ -96,6 +101,7 @@ def benchmark(settings: BenchmarkSettings) -> None:
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
     if failed:
         raise ValueError(f"{failed} of {len(missing)} cells have no record; why is said above.")
+    return {"interrupted": ended < len(missing)}
 
 
 def merge(records: Records, other: Path) -> int:
@@ -145,13 +151,13 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
         progress=False,
     )
     base = TrainSettings(agent=settings.agent, optimizer=settings.optimizer, noise={"name": "none"}, training=training)
-    played = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
-    singles = {name for name in names if _is_one_sample(played[name])}
+    of_names = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
+    singles = {name for name in names if _is_one_sample(of_names[name])}
     if settings.seeds is not None and len(seeds) > 1 and singles:
         told = f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where no seed changes anything"
         raise ValueError(must("seeds", told, seeds))
     pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]
-    return [_cell(settings, label, name, seed, played[name]) for seed, name in pairs]
+    return [_cell(settings, label, name, seed, of_names[name]) for seed, name in pairs]
 
 
 def _is_one_sample(settings: TrainSettings) -> bool:
@@ -240,11 +246,9 @@ def play(cell: Cell) -> Outcome:
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0):
-            summary = finished_summary(folder)
-            if summary is None:
-                log_path = folder.with_name(f"{folder.name}.log")
-                with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-                    summary = train(_to_play(cell, folder))
+            log_path = folder.with_name(f"{folder.name}.log")
+            with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+                summary = played(cell.settings, train)
             if summary["interrupted"]:
                 return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
             record = record_of(cell, folder, summary)
@@ -254,12 +258,6 @@ def play(cell: Cell) -> Outcome:
         return Outcome(None, f"is being played by another process ({folder}.lock)")
     except (ValueError, RuntimeError, OSError) as error:
         return Outcome(None, f"failed: {error}")
-
-
-def _to_play(cell: Cell, folder: Path) -> TrainSettings:
-    """Return the settings of a new run, or of one to go on with."""
-    is_begun = (folder / "config.yaml").exists()
-    return dataclasses.replace(cell.settings, resume=str(folder)) if is_begun else cell.settings
 
 
 # -- recording ---------------------------------------------------------------------------------------------------------
