@@ -163,14 +163,14 @@ def imported_agent(target: Any) -> type[Agent]:
         raise ValueError(must("agent", "name a class as package.module:Class", target))
     try:
         kind = getattr(import_module(module), name)
-    except Exception as error:  # of any kind: importing runs the module
+    except (Exception, SystemExit) as error:  # of any kind: importing runs the module
         raise ValueError(must("agent", f"name a class as package.module:Class ({_told(error)})", target)) from None
     if not isinstance(kind, type) or not callable(getattr(kind, "learn", None)):
         raise ValueError(must("agent", "name a class with a method learn(total_timesteps, callback)", target))
     return kind
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """Return an error in a line, with the last place of the traceback."""
     last = extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error}, {Path(last.filename).name} line {last.lineno}"
@@ -185,9 +185,9 @@ def _external(
         return kind(env, seed=seed, **(settings or {}))
     except ValueError:
         raise
-    except Exception as error:  # of any kind: it is someone else's code
+    except (Exception, SystemExit) as error:  # of any kind: it is someone else's code
         hint = f"be a class that is called with (env, seed=..., agent.settings) ({_told(error)})"
-        raise ValueError(must("agent", hint, target)) from error
+        raise ValueError(must("agent", hint, target)) from None
 
 
 AGENTS: Final[dict[str, Callable[..., Agent]]] = {

@@ -7,23 +7,27 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from qas_experiments.errors import told_in_a_line
 from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import COMPONENTS, register_schemas
 from qas_experiments.sweeps import Sweep, SweepInterrupted
+from qas_experiments.yaml_files import check_yaml
 from qas_simulators.errors import unknown_name
 
 CONF = "qas_experiments.conf"
-_ASK_ONLY = {"--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--version"}
+_MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
 _MOST_RESTARTS = 3  # of a sweep whose workers are killed
 
 
@@ -33,25 +37,30 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     A mistake of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
     sys.argv[1:] = [part for argument in sys.argv[1:] for part in opened(argument)]
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    flags = get_args_parser().parse_args()
+    asks_only = flags.help or flags.hydra_help or flags.shell_completion
     try:
-        check_overrides(config_name, overrides)
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        for folder in filter(None, (flags.config_dir, flags.config_path)):
+            for path in sorted(Path(folder).rglob("*.yaml")):
+                check_yaml(path)
+        check_overrides(config_name, [] if asks_only else flags.overrides)
+        if flags.multirun and not asks_only:
+            raise SystemExit(_sweep(config_name, function))
+        _call_hydra(config_name, lambda config: _play(config, function))
+    except _MISTAKES as error:
         fail(error)
 
-    if {"-m", "--multirun"} & set(sys.argv[1:]) and not _ASK_ONLY & set(sys.argv[1:]):
-        raise SystemExit(_sweep(config_name, function))
 
-    def task(config: DictConfig) -> None:
-        try:
-            result = function(OmegaConf.to_object(config))
-        except (ValueError, OmegaConfBaseException) as error:
-            fail(error)
-        if isinstance(result, dict) and result.get("interrupted"):
-            raise SystemExit(INTERRUPTED)
-
-    _call_hydra(config_name, task)
+def _play(config: DictConfig, function: Callable[[Any], Any]) -> None:
+    """Call a command's function; end the process where it was interrupted."""
+    try:
+        result = function(OmegaConf.to_object(config))
+    except _MISTAKES as error:  # before Hydra prints it
+        fail(error)
+    if isinstance(result, dict) and result.get("interrupted"):
+        raise SystemExit(INTERRUPTED)
 
 
 def _call_hydra(config_name: str, task: Callable[[DictConfig], None]) -> None:
@@ -63,7 +72,6 @@ def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
 
     joblib ends all of its workers where one was killed from outside. The jobs then go on where they were.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
     sweep = Sweep.begin(config_name)
     try:
         with handled(sweep.handle):

@@ -26,22 +26,22 @@ class Interrupt:
     """Set by the first Ctrl-C or SIGTERM; a second one stops at once."""
 
     def __init__(self) -> None:
-        self._is_requested = False
+        self.signal: str | None = None  # by its name, or "sweep" where all of its jobs were asked to end
         self._asked_at = -_PAUSE
 
     @property
     def requested(self) -> bool:
         """Whether to end at the next step."""
         now = time.monotonic()
-        if not self._is_requested and now > self._asked_at + _PAUSE:
-            self._asked_at, self._is_requested = now, _asked_elsewhere()
-        return self._is_requested
+        if self.signal is None and now > self._asked_at + _PAUSE:
+            self._asked_at, self.signal = now, "sweep" if _asked_elsewhere() else None
+        return self.signal is not None
 
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Handle the signal."""
-        if self._is_requested:
+        if self.signal is not None:
             raise KeyboardInterrupt
-        self._is_requested = True
+        self.signal = signal.Signals(number).name
 
 
 @contextmanager

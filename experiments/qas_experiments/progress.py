@@ -21,6 +21,7 @@ from rich.table import Table
 
 from qas_experiments.cli import fail
 from qas_experiments.metrics import metrics_of
+from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
 _STATES = ("finished", "running", "interrupted", "stopped", "unreadable")
@@ -150,8 +151,8 @@ def progress_of(folder: Path) -> Progress:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except (OSError, OmegaConfBaseException):
+        content = OmegaConf.to_container(read_yaml(folder / "config.yaml"))
+    except (ValueError, OmegaConfBaseException):
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 

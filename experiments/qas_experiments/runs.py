@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qas_experiments.recorder import Found
 from qas_experiments.settings import TrainSettings
+from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
 _NAMED = ("agent", "optimizer", "noise")
@@ -157,7 +158,7 @@ def settings_of(path: Path) -> TrainSettings:
     """
     if not (path / "config.yaml").exists():
         raise ValueError(must("run", "name the folder of a run", str(path)))
-    return settings_from(OmegaConf.load(path / "config.yaml"))
+    return settings_from(read_yaml(path / "config.yaml"))
 
 
 def settings_from(content: Any) -> TrainSettings:
