@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import ContextEncoder, Observation, View
 from qas_envs.families import check_member
+from qas_envs.halting import NoHalting
 from qas_envs.masks import new_mask
 from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
@@ -172,6 +173,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def energy(self) -> float:
         """Energy of the current circuit, in the problem's unit."""
         return self._energy
+
+    @property
+    def halts_at_random(self) -> bool:
+        """Whether episodes may be cut at a random length."""
+        return not isinstance(self._halting, NoHalting)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return the legal actions as booleans, ``(num_actions,)``: the name sb3-contrib looks for."""

@@ -68,7 +68,7 @@ def _cobyla(rules: Mapping[str, Any], max_evaluations: int = 1000) -> dict[str, 
 
 # Patel et al., arXiv:2402.03500, the released noiseless settings (lbmt_cobyla_*, mt_cobyla_6qLiH*). Deviations: the new
 # gate is optimised before its energy is read, and masks are right (docs/papers/crlqas.md).
-_CRLQAS: Final = {
+_CRLQAS: Final[dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]]] = {
     "crlqas_h2_2": ({"curriculum": _moving(0.97)}, 100, "h2", {"num_qubits": 2, "bond_length": 0.7414}),
     "crlqas_h2_3": ({"curriculum": _moving(1.63)}, 100, "h2", {"num_qubits": 3, "bond_length": 0.7414}),
     "crlqas_h2_4": ({"curriculum": _moving(1.0160872)}, 1000, "h2", {"num_qubits": 4, "bond_length": 0.7}),
@@ -99,7 +99,7 @@ _GRL: Final = {
 
 # TensorRL-QAS, arXiv:2505.09371, "trainable": a fixed threshold, and a prefix that is optimised with the rest. For
 # molecules the prefix is the Hartree-Fock state, 15 to 27 CNOTs there; here X gates prepare it. Steps: its table 11.
-_TENSORRL: Final = {
+_TENSORRL: Final[dict[str, tuple[int, str, dict[str, Any]]]] = {
     "tensorrl_beh2": (20, "beh2", {"geometry": "legacy-bohr"}),
     "tensorrl_ch2": (20, "ch2", {"geometry": "legacy-bohr"}),
     "tensorrl_h2o8": (20, "h2o", {"num_qubits": 8, "geometry": "legacy-bohr"}),
@@ -108,7 +108,7 @@ _TENSORRL: Final = {
 }
 
 # Kundu, Sarkar, Sadhu, arXiv:2406.17630, state preparation: nothing to optimise, fidelity above 0.98.
-_KANQAS_RULES: Final = {
+_KANQAS_RULES: Final[dict[str, Any]] = {
     **_DEFAULT,
     "gates": "kanqas",
     "encoding": {"name": "tensor", "energy": False},

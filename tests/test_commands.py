@@ -33,7 +33,7 @@ COMMANDS = sorted(
 )
 WITH_HYDRA = {"qas-train": "train", "qas-benchmark": "benchmark", "qas-tune": "tune"}
 _OF_FILES = ("rounds=", "env.gadgets=", "resume=")  # that tests do not have
-NOT_OURS = {"git", "cd", "ray", ".", "pip", "python3"}
+NOT_OURS = {"git", "cd", "export", "ray", ".", "pip", "python3"}
 
 
 def parts_of(line: str) -> list[list[str]]:

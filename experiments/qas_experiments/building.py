@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Final, Protocol, cast
 
 import gymnasium as gym
@@ -29,9 +30,15 @@ from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
 from qas_envs.presets import preset_for
+from qas_experiments.benchmark.records import draws_nothing
 from qas_experiments.runs import is_finished, settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.optimizers import Cobyla, NoOptimizer, Rotosolve, ScanLBFGS
+
+POLICIES: Final = ("best", "last")
+"""Policies that a run leaves: of the best greedy episode, and of the last step."""
+_EXACT_OPTIMIZERS = (NoOptimizer, ScanLBFGS, Rotosolve, Cobyla)  # that draw nothing
 
 
 class Agent(Protocol):
@@ -136,26 +143,89 @@ def _sb3(env: CircuitBuildingEnv, seed: int, device: str, algorithm: str, **sett
 
 def _frozen(env: CircuitBuildingEnv, seed: int, device: str, run: str, policy: str = "last", **settings: Any) -> Agent:
     """Take the policy of a finished run, which must know the environment's spaces."""
-    path = Path(run) / f"policy_{policy}.safetensors"
-    kind = SB3Agent if settings_of(Path(run)).agent["name"] == "sb3" else MaskedDQN
-    if not path.exists() or not is_finished(Path(run)):
-        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", run))
-    return FrozenPolicy(env, kind.load(path, env), seed, **settings)
+    check_settings("agent 'frozen'", FrozenPolicy, settings)
+    frozen = load_policy(Path(run), policy, env)
+    if not is_finished(Path(run)):
+        raise ValueError(must("run", "name a run that was trained to the end", run))
+    return FrozenPolicy(env, frozen, seed, **settings)
+
+
+def policy_path(run: Path, policy: str) -> Path:
+    """Return the file of a run's policy.
+
+    Args:
+        run: Folder of the run.
+        policy: ``"best"`` or ``"last"``.
+
+    Raises:
+        ValueError: Another name, or a run without such a file.
+    """
+    if policy not in POLICIES:
+        raise ValueError(unknown_name("policy", policy, POLICIES))
+    path = run / f"policy_{policy}.safetensors"
+    if not path.exists():
+        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
+    return path
+
+
+def load_policy(run: Path, policy: str, env: CircuitBuildingEnv) -> Any:
+    """Return the policy of a run as an agent for an environment of the same spaces.
+
+    Raises:
+        ValueError: No such run or policy, an agent that cannot be loaded, or an environment with other spaces.
+    """
+    agent = settings_of(run).agent
+    path = policy_path(run, policy)
+    if agent["name"] != "external":
+        return (SB3Agent if agent["name"] == "sb3" else MaskedDQN).load(path, env)
+    kind: Any = imported_agent(agent["target"])
+    if not callable(getattr(kind, "load", None)):
+        raise ValueError(must("agent", "have a method load(path, env)", agent["target"]))
+    return kind.load(str(path), env)
+
+
+def reseed(agent: Any, seed: int, epsilon: float) -> None:
+    """Seed a policy's exploration with a share of random actions; agents from outside may have none to seed."""
+    if callable(getattr(agent, "reseed", None)):
+        agent.reseed(seed, epsilon)
+
+
+def imported_agent(target: Any) -> type[Agent]:
+    """Return the class that ``package.module:Class`` names.
+
+    Raises:
+        ValueError: It cannot be imported, or is no class of agents.
+    """
+    module, _, name = target.partition(":") if isinstance(target, str) else ("", "", "")
+    if not module or not name:
+        raise ValueError(must("agent", "name a class as package.module:Class", target))
+    try:
+        kind = getattr(import_module(module), name)
+    except (Exception, SystemExit) as error:  # of any kind: importing runs the module
+        raise ValueError(must("agent", f"name a class as package.module:Class ({_told(error)})", target)) from None
+    if not isinstance(kind, type) or not callable(getattr(kind, "learn", None)):
+        raise ValueError(must("agent", "name a class with a method learn(total_timesteps, callback)", target))
+    return kind
+
+
+def _told(error: BaseException) -> str:
+    """Return an error in a line, with the last place of the traceback."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error}, {Path(last.filename).name} line {last.lineno}"
 
 
 def _external(
     env: CircuitBuildingEnv, seed: int, device: str, target: str, settings: dict[str, Any] | None = None
 ) -> Agent:
     """Build an agent from outside: ``Agent(env, seed=seed, **settings)``, with :meth:`Agent.learn`."""
-    module, _, name = target.partition(":")
+    kind: Callable[..., Agent] = imported_agent(target)
     try:
-        kind = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(must("agent", f"name a class as package.module:Class ({error})", target)) from None
-    agent: Agent = kind(env, seed=seed, **(settings or {}))
-    if not callable(getattr(agent, "learn", None)):
-        raise ValueError(must("agent", "have a method learn(total_timesteps, callback)", target))
-    return agent
+        return kind(env, seed=seed, **(settings or {}))
+    except ValueError:
+        raise
+    except (Exception, SystemExit) as error:  # of any kind: it is someone else's code
+        hint = f"be a class that is called with (env, seed=..., agent.settings) ({_told(error)})"
+        raise ValueError(must("agent", hint, target)) from None
 
 
 AGENTS: Final[dict[str, Callable[..., Agent]]] = {
@@ -183,3 +253,17 @@ def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
     if name not in AGENTS:
         raise ValueError(unknown_name("agent", name, AGENTS))
     return AGENTS[name](env, settings.training.seed, settings.training.device, **given)
+
+
+def is_one_sample(settings: TrainSettings) -> bool:
+    """Tell whether every seed plays the same: neither the agent nor the environment draws anything.
+
+    Raises:
+        ValueError: Settings that do not fit.
+    """
+    if not draws_nothing(settings.agent):
+        return False
+    env = make_environment(settings, is_silent=True)
+    has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
+    is_exact = env.simulator.shots is None and isinstance(env.optimizer, _EXACT_OPTIMIZERS)
+    return has_one_member and is_exact and not env.halts_at_random

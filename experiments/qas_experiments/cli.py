@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from qas_experiments.errors import told_in_a_line
+from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import COMPONENTS, register_schemas
+from qas_experiments.sweeps import Sweep, SweepInterrupted
+from qas_experiments.yaml_files import check_yaml
 from qas_simulators.errors import unknown_name
 
 CONF = "qas_experiments.conf"
+_MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
+_MOST_RESTARTS = 3  # of a sweep whose workers are killed
 
 
 def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
@@ -27,20 +37,61 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     A mistake of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
     sys.argv[1:] = [part for argument in sys.argv[1:] for part in opened(argument)]
-    overrides = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    flags = get_args_parser().parse_args()
+    asks_only = flags.help or flags.hydra_help or flags.shell_completion
     try:
-        check_overrides(config_name, overrides)
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        for folder in filter(None, (flags.config_dir, flags.config_path)):
+            for path in sorted(Path(folder).rglob("*.yaml")):
+                check_yaml(path)
+        check_overrides(config_name, [] if asks_only else flags.overrides)
+        if flags.multirun and not asks_only:
+            raise SystemExit(_sweep(config_name, function))
+        _call_hydra(config_name, lambda config: _play(config, function))
+    except _MISTAKES as error:
         fail(error)
 
-    def task(config: DictConfig) -> None:
-        try:
-            function(OmegaConf.to_object(config))
-        except (ValueError, OmegaConfBaseException) as error:
-            fail(error)
 
+def _play(config: DictConfig, function: Callable[[Any], Any]) -> None:
+    """Call a command's function; end the process where it was interrupted."""
+    try:
+        result = function(OmegaConf.to_object(config))
+    except _MISTAKES as error:  # before Hydra prints it
+        fail(error)
+    if isinstance(result, dict) and result.get("interrupted"):
+        raise SystemExit(INTERRUPTED)
+
+
+def _call_hydra(config_name: str, task: Callable[[DictConfig], None]) -> None:
     hydra.main(version_base="1.3", config_path="pkg://" + CONF, config_name=config_name)(task)()
+
+
+def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
+    """Play the jobs of a sweep; return the exit status.
+
+    joblib ends all of its workers where one was killed from outside. The jobs then go on where they were.
+    """
+    sweep = Sweep.begin(config_name)
+    try:
+        with handled(sweep.handle):
+            for left in range(_MOST_RESTARTS, -1, -1):
+                try:
+                    _call_hydra(config_name, sweep.job(function))
+                except SweepInterrupted:
+                    pass
+                except KeyboardInterrupt:
+                    sweep.stop()
+                except Exception as error:  # of launchers, some of which are not installed everywhere
+                    if type(error).__name__ == "TerminatedWorkerError" and left and not sweep.is_stopped:
+                        sys.stderr.write("a worker was killed; the jobs that it ended go on\n")
+                        continue
+                    if not sweep.is_stopped:
+                        fail(error)
+                break
+        return sweep.status()
+    finally:
+        sweep.end()
 
 
 def opened(argument: str) -> list[str]:
@@ -58,11 +109,7 @@ def opened(argument: str) -> list[str]:
 
 def fail(error: Exception) -> NoReturn:
     """End the process with status 2 and one line on standard error."""
-    if isinstance(error, MissingMandatoryValue):
-        error = ValueError(f"`{error.full_key}` has no default: {error.full_key}=... must be given")
-    told = f"{error} {error.__cause__ or ''}"
-    lines = [line.strip() for line in told.splitlines() if line.strip()]
-    sys.stderr.write(f"error: {' '.join(lines[:4])}\n")
+    sys.stderr.write(f"error: {told_in_a_line(error)}\n")
     raise SystemExit(2)
 
 

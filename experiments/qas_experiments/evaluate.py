@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qas_agents import MaskedDQN, SB3Agent
 from qas_envs import CircuitBuildingEnv
-from qas_experiments.building import make_environment
+from qas_envs.problems import Problem
+from qas_experiments.building import load_policy, make_environment, policy_path, reseed
 from qas_experiments.cli import fail
-from qas_experiments.evaluation import rollout
+from qas_experiments.evaluation import instance_name, rollout
 from qas_experiments.interpretation import interpret
 from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.recorder import Found
@@ -49,12 +49,45 @@ def main() -> None:
     console.print(f"everything is in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
 
 
+@dataclass(frozen=True)
+class Rollout:
+    """An episode of a policy, with the instance on which it was played.
+
+    Attributes:
+        found: Its last circuit.
+        problem: The instance; of a family, the member that was drawn.
+        member: What varies in a family, by name; empty without a family.
+    """
+
+    found: Found
+    problem: Problem
+    member: dict[str, float]
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the error is below the accuracy of the instance."""
+        return self.found.energy_error < self.problem.accuracy
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """A key that is smaller for better circuits."""
+        return self.found.rank(self.problem.accuracy)
+
+    def row(self) -> dict[str, Any]:
+        """Return the figures of the episode."""
+        figures = self.found.numbers()
+        figures.pop("seconds")
+        figures |= {"success": self.is_solved, "problem": self.problem.name, "accuracy": self.problem.accuracy}
+        return figures | ({"member": self.member} if self.member else {})
+
+
 def evaluate(
     run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
 ) -> dict[str, Any]:
     """Play a run's frozen policy, greedily once and stochastically; write ``evaluation.json`` and ``evaluation.png``.
 
-    For KANs also ``kan_edges.png`` and ``kan_importance.png``.
+    For KANs also ``kan_edges.png`` and ``kan_importance.png``. In a family every episode has a member of its own, by
+    which it is judged.
 
     Args:
         run: Folder of a run.
@@ -73,81 +106,88 @@ def evaluate(
         raise ValueError(must("rollouts", "be at least 1", rollouts))
     if not 0 <= epsilon <= 1:
         raise ValueError(must("epsilon", "lie in [0, 1]", epsilon))
-    path = run / f"policy_{policy}.safetensors"
-    agent, env = _frozen(run, path)
-    agent.reseed(seed, epsilon)
+    if seed < 0:
+        raise ValueError(must("seed", "not be negative", seed))
+    env = make_environment(settings_of(run), evaluation=True, is_silent=True)  # warnings were given in training
+    agent = load_policy(run, policy, env)
+    reseed(agent, seed, epsilon)
     env.reset(seed=seed)
-    greedy = rollout(agent, env, deterministic=True)[0]
-    played = [rollout(agent, env, deterministic=False)[0] for _ in range(rollouts)]
-    accuracy = env.problem.accuracy
-    solved = [found.energy_error < accuracy for found in played]
-    low, high = wilson_interval(sum(solved), rollouts)
-    best = min([greedy, *played], key=lambda found: found.rank(accuracy))
-    summary = {
-        "problem": env.problem.name,
-        "policy": path.name,
-        "accuracy": accuracy,
-        "unit": env.problem.unit,
-        "checked_by_qiskit": max(_checked(found, env) for found in [greedy, *played]),
-        "greedy": _row(greedy, accuracy),
-        "stochastic": {
-            "rollouts": rollouts,
-            "epsilon": epsilon,
-            "success_probability": sum(solved) / rollouts,
-            "interval": [low, high],
-            **{name: _quantiles(played, name) for name in ("energy_error", "two_qubit_gates", "depth", "gates")},
-        },
-        "best": _row(best, accuracy) | {"qasm": best.circuit.to_qasm3()},
-    }
+    greedy = _played(agent, env, deterministic=True)
+    played = [_played(agent, env, deterministic=False) for _ in range(rollouts)]
+    summary = _summary(greedy, played, env)
+    summary |= {"policy": policy_path(run, policy).name}
+    summary["stochastic"] |= {"rollouts": rollouts, "epsilon": epsilon}
     importance = interpret(agent, env, run)
     if importance is not None:
         summary["importance"] = importance
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    gates, depths = [found.circuit.num_two_qubit_gates for found in played], [found.circuit.depth() for found in played]
-    save(
-        rollout_histograms(
-            [found.energy_error for found in played], gates, depths, accuracy=accuracy, unit=env.problem.unit
-        ),
-        run / "evaluation.png",
+    circuits = [rollout.found.circuit for rollout in played]
+    figure = rollout_histograms(
+        [rollout.found.energy_error for rollout in played],
+        [circuit.num_two_qubit_gates for circuit in circuits],
+        [circuit.depth() for circuit in circuits],
+        accuracy=summary["accuracy"],
+        unit=env.problem.unit,
     )
+    save(figure, run / "evaluation.png")
     return summary
 
 
-def _frozen(run: Path, path: Path) -> tuple[MaskedDQN | SB3Agent, CircuitBuildingEnv]:
-    """Return a run's policy and the environment to judge it on."""
-    settings = settings_of(run)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said when it was trained
-        env = make_environment(settings, evaluation=True)
-    if not path.exists():
-        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
-    kind = SB3Agent if settings.agent["name"] == "sb3" else MaskedDQN
-    return kind.load(path, env), env
+def _played(agent: Any, env: CircuitBuildingEnv, deterministic: bool) -> Rollout:
+    """Play one episode; keep its instance, which the next reset may change."""
+    found, _ = rollout(agent, env, deterministic)
+    member = {} if env.family is None else dict(zip(env.family.names, env.context, strict=True))
+    return Rollout(found, env.problem, member)
 
 
-def _checked(found: Found, env: CircuitBuildingEnv) -> float:
-    """Return how far Qiskit's noiseless energy is from ours."""
+def _summary(greedy: Rollout, played: list[Rollout], env: CircuitBuildingEnv) -> dict[str, Any]:
+    """Return all figures; ``accuracy`` is the smallest of all instances, below which an episode solves any of them."""
+    solved = [rollout.is_solved for rollout in played]
+    best = min([greedy, *played], key=lambda rollout: rollout.rank)
+    stochastic: dict[str, Any] = {
+        "success_probability": sum(solved) / len(solved),
+        "interval": list(wilson_interval(sum(solved), len(solved))),
+        **{name: _quantiles(played, name) for name in ("energy_error", "two_qubit_gates", "depth", "gates")},
+    }
+    if env.family is not None:
+        stochastic["episodes"] = [
+            {"member": one.member, "energy_error": one.found.energy_error, "success": one.is_solved} for one in played
+        ]
+    return {
+        "problem": instance_name(env),
+        "accuracy": min(rollout.problem.accuracy for rollout in [greedy, *played]),
+        "unit": env.problem.unit,
+        "checked_by_qiskit": max(_checked(rollout, env) for rollout in [greedy, *played]),
+        "greedy": greedy.row(),
+        "stochastic": stochastic,
+        "best": best.row() | {"qasm": best.found.circuit.to_qasm3()},
+    }
+
+
+def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
+    """Return how far Qiskit's noiseless energy is from ours.
+
+    Raises:
+        ValueError: Too far; or, without shots, the energy of the episode is not the one of its circuit and instance.
+    """
     from qiskit.quantum_info import Statevector
 
-    hamiltonian = env.problem.hamiltonian
+    found, hamiltonian = rollout.found, rollout.problem.hamiltonian
     theirs = Statevector(found.circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real
     ours = StatevectorSimulator().expectation(found.circuit, hamiltonian)
-    difference = abs(theirs - ours)
-    if difference > TOLERANCE * max(1.0, float(np.abs(hamiltonian.coefficients).sum())):
+    scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
+    if abs(theirs - ours) > TOLERANCE * scale:
         raise ValueError(f"Qiskit finds the energy {theirs!r}, we {ours!r}, of\n{found.circuit.to_qasm3()}")
-    if not env.simulator.is_noisy and abs(found.energy - ours) > 1e-8 and env.simulator.shots is None:
-        raise ValueError(f"The energy was said to be {found.energy!r}, but is {ours!r}, of\n{found.circuit.to_qasm3()}")
-    return float(difference)
+    if env.simulator.shots is None:
+        again = env.simulator.expectation(found.circuit, hamiltonian)  # with the environment's noise
+        if abs(found.energy - again) > 10 * TOLERANCE * scale:
+            told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
+            raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")
+    return float(abs(theirs - ours))
 
 
-def _row(found: Found, accuracy: float) -> dict[str, Any]:
-    row = found.numbers()
-    row.pop("seconds")
-    return row | {"success": bool(found.energy_error < accuracy)}
-
-
-def _quantiles(played: list[Found], name: str) -> dict[str, float]:
-    values = [found.numbers()[name] for found in played]
+def _quantiles(played: list[Rollout], name: str) -> dict[str, float]:
+    values = [rollout.found.numbers()[name] for rollout in played]
     levels = {"min": 0.0, "quartile1": 0.25, "median": 0.5, "quartile3": 0.75, "max": 1.0}
     return {key: float(np.quantile(values, level)) for key, level in levels.items()}
 
@@ -161,7 +201,8 @@ def _table(summary: dict[str, Any]) -> Table:
     for name in ("greedy", "best"):
         row = summary[name]
         counts = [str(row[key]) for key in ("two_qubit_gates", "depth", "gates")]
-        table.add_row(name, "yes" if row["success"] else "no", f"{row['energy_error']:.3e}", *counts)
+        of = f"{name}, {row['problem']}" if "member" in row else name
+        table.add_row(of, "yes" if row["success"] else "no", f"{row['energy_error']:.3e}", *counts)
     low, high = stochastic["interval"]
     success = f"{100 * stochastic['success_probability']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
     medians = [f"{stochastic[key]['median']:g}" for key in ("two_qubit_gates", "depth", "gates")]

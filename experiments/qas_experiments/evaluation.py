@@ -27,6 +27,13 @@ def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> 
     return Found(env.circuit.copy(), info["energy"], info["energy_error"], evaluations, seconds), gradients
 
 
+def instance_name(env: CircuitBuildingEnv) -> str:
+    """Return the problem's name, or the family's."""
+    if env.family is None:
+        return env.problem.name
+    return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
+
+
 def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
     """Return the empty circuit, best basis state and best product state; energies with the environment's noise."""
     problem = env.problem

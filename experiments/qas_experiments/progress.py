@@ -24,6 +24,7 @@ from qas_experiments.cli import fail
 from qas_experiments.folders import ABORTED, CHECKPOINT, PROGRESS, SUMMARY
 from qas_experiments.metrics import metrics_of
 from qas_experiments.runs import is_finished
+from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
 _STATES = ("finished", "running", "interrupted", "aborted", "stopped", "unreadable")
@@ -189,8 +190,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _config(folder: Path) -> dict[str, Any]:
     try:
-        content = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-    except (OSError, OmegaConfBaseException):
+        content = OmegaConf.to_container(read_yaml(folder / "config.yaml"))
+    except (ValueError, OmegaConfBaseException):
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 

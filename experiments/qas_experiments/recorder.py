@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.problems import Problem
 from qas_experiments.clock import Clock
 from qas_simulators import Circuit, StatevectorSimulator
 
@@ -128,6 +129,7 @@ class Recorder:
         state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
+        state["ideal_error"] = None if self.without_noise is None else self._ideal_error
         state |= {"seconds": self.seconds, "return": self._return}
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
@@ -137,8 +139,8 @@ class Recorder:
             setattr(self, name, state[name])
         for name in _SINGLE:
             setattr(self, name, None if state[name] is None else Found.of_state(state[name]))
-        if self.without_noise is not None:
-            self._ideal_error = self._error_without_noise(self.without_noise.circuit)
+        if state["ideal_error"] is not None:
+            self._ideal_error = state["ideal_error"]
         if self.best is not None:
             self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:
@@ -177,7 +179,7 @@ class Recorder:
             if rank < self._best_rank:
                 self._best_rank = rank
                 self._improve(found)
-        if self._ideal is not None and (error := self._error_without_noise(self._circuit(info))) < self._ideal_error:
+        if self._ideal is not None and (error := self._error_without_noise(info)) < self._ideal_error:
             self._ideal_error, self.without_noise = error, self._found(info)
         if locals_["dones"][0]:
             self.episodes += 1
@@ -206,10 +208,15 @@ class Recorder:
         # Stable-Baselines3 tells after it has begun the next episode
         return circuit if circuit.num_gates == info["num_gates"] else self._env.finished
 
-    def _error_without_noise(self, circuit: Circuit) -> float:
+    def _problem(self, info: dict[str, Any]) -> Problem:
+        """Return the instance of a step; of a family, the member that the step was made on."""
+        family = self._env.family
+        return self._env.problem if family is None else family.at(tuple(info[name] for name in family.names))
+
+    def _error_without_noise(self, info: dict[str, Any]) -> float:
         assert self._ideal is not None
-        problem = self._env.problem
-        return self._ideal.expectation(circuit, problem.hamiltonian) - problem.ground_energy
+        problem = self._problem(info)
+        return self._ideal.expectation(self._circuit(info), problem.hamiltonian) - problem.ground_energy
 
     def _found(self, info: dict[str, Any]) -> Found:
         return Found(self._circuit(info).copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)

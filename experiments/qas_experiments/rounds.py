@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
 from qas_envs.gadget_sets import gadgets_of
+from qas_experiments.continuing import played
 from qas_experiments.folders import RunFolder
 from qas_experiments.runs import new_folder, overridden, read_circuits
 from qas_experiments.settings import ExtractionSettings, TrainSettings
@@ -54,7 +55,8 @@ def play_rounds(
             round_settings.env.gadgets = _given(gadgets, folder, number)
             if number and settings.extraction.carry_policy:
                 round_settings.policy = str(folder.path / f"round-{number - 1}")
-            summary = _play(round_settings, path, train)
+            round_settings.run = str(path)
+            summary = played(round_settings, train)
             if summary["interrupted"]:
                 break
             gadgets = _learn(gadgets, path, settings.extraction)
@@ -87,7 +89,8 @@ def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
             raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
     if "gadgets" in (overrides.get("env") or {}):
         raise ValueError(must("rounds", "leave 'gadgets' to the whole: each round is given those learned", overrides))
-    return overridden(settings, {**overrides, "rounds": [], "resume": None}, "rounds")
+    own = dataclasses.replace(settings, contents={})  # a round's gadgets are not those of the whole
+    return overridden(own, {**overrides, "rounds": [], "resume": None}, "rounds")
 
 
 def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
@@ -98,18 +101,6 @@ def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
     if not path.exists():
         save_gadgets(gadgets, path)
     return str(path)
-
-
-def _play(settings: TrainSettings, path: Path, train: Callable[[TrainSettings], dict[str, Any]]) -> dict[str, Any]:
-    """Play a round, or go on with it, or read what it found."""
-    settings.run = str(path)
-    if (path / _SUMMARY).exists():
-        summary: dict[str, Any] = json.loads((path / _SUMMARY).read_text(encoding="utf-8"))
-        if not summary["interrupted"]:
-            return summary
-    if (path / "config.yaml").exists():
-        settings.resume = str(path)
-    return train(settings)
 
 
 def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> list[Gadget]:

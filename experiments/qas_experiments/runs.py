@@ -17,13 +17,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from qas_experiments.folders import SUMMARY, FolderTakenError, RunFolder
 from qas_experiments.recorder import Found
 from qas_experiments.settings import TrainSettings
+from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
 _NAMED = ("agent", "optimizer", "noise")
@@ -111,14 +111,7 @@ def settings_of(path: Path) -> TrainSettings:
     file = path / "config.yaml"
     if not file.exists():
         raise ValueError(must("run", "name the folder of a run", str(path)))
-    try:
-        content = OmegaConf.load(file)
-        if not isinstance(content, DictConfig):
-            raise OmegaConfBaseException("it is no mapping")
-    except (OSError, UnicodeDecodeError, YAMLError, OmegaConfBaseException, RecursionError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise ValueError(must("run", f"have a config.yaml that can be read ({told})", str(path))) from None
-    return settings_from(content)
+    return settings_from(read_yaml(file))
 
 
 def settings_from(content: Any) -> TrainSettings:

@@ -89,6 +89,7 @@ class TrainSettings:
     policy: str | None = None  # folder of a run whose last policy training begins with
     resume: str | None = None  # folder of a run that was interrupted; all settings are its own
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
+    contents: dict[str, str] = field(default_factory=dict)  # SHA-256 of files that settings name, filled in by commands
 
 
 @dataclass
@@ -112,7 +113,7 @@ class BenchmarkSettings:
     optimizer: dict[str, Any] = MISSING
     label: str | None = None  # what tables call the agent; by default the name of its option
     instances: list[str] | None = None  # some of the suite's; by default all
-    seeds: list[int] | None = None  # by default 0, 1, ... as many as the suite wants
+    seeds: list[int] | None = None  # by default 0, 1, ... as many as the suite wants; 0 where no seed changes anything
     workers: int = 1  # cells at once
     folder: str = "runs/benchmark"
     records: str = "runs/benchmark/records.sqlite"

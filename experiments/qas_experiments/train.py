@@ -20,7 +20,9 @@ from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Agent, make_agent, make_environment, resolved
 from qas_experiments.cli import fail, run_command
 from qas_experiments.clock import Clock
-from qas_experiments.evaluation import trivial_circuits
+from qas_experiments.contents import with_contents
+from qas_experiments.continuing import no_failed_start
+from qas_experiments.evaluation import instance_name, trivial_circuits
 from qas_experiments.folders import SUMMARY, RunFolder
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
@@ -41,7 +43,13 @@ def main() -> None:
     resume = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
     if resume and len(sys.argv) > 2:
         fail(ValueError(must("resume", "stand alone (a run goes on with its own settings)", " ".join(sys.argv[1:]))))
-    run_command("train", train)
+    run_command("train", _train_anew)
+
+
+def _train_anew(settings: TrainSettings) -> dict[str, Any]:
+    """Train; leave no folder that is in the way of the corrected command."""
+    with no_failed_start(Path(settings.run) if settings.run else None):
+        return train(settings)
 
 
 def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         require_unfinished(Path(resumed))
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
-    settings = resolved(settings)
+    settings = with_contents(resolved(settings))
     training = settings.training
     _check(training)
     torch.set_num_threads(training.threads)
@@ -78,7 +86,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     with closing(folder), interrupt_requests() as interrupt:
         sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
-        console.print(f"[bold]{_name(env)}[/]: {sizes}, run {folder.path}")
+        console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
         judge.reset(seed=training.seed)
         judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
         ready.stop()
@@ -159,19 +167,12 @@ def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBui
     return environments
 
 
-def _name(env: CircuitBuildingEnv) -> str:
-    """Return the problem's name, or the family's."""
-    if env.family is None:
-        return env.problem.name
-    return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
-
-
 def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
     """Print and write the closing table, print the best circuit."""
     problem = env.problem
-    title = f"{_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
-        title = f"{_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
+        title = f"{instance_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
     text = _as_text(closing_table(title, problem.unit, rows))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
@@ -218,7 +219,7 @@ def _summary(
 ) -> dict[str, Any]:
     problem = env.problem
     return {
-        "problem": _name(env),
+        "problem": instance_name(env),
         "sha256": problem.provenance.get("sha256"),
         "ground_energy": problem.ground_energy,
         "accuracy": problem.accuracy,

@@ -12,7 +12,7 @@ import dataclasses
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.cli import CONF, check_overrides, fail, opened
+from qas_experiments.interrupts import INTERRUPTED
 from qas_experiments.progress import share_of
 from qas_experiments.recorder import Recorder
 from qas_experiments.settings import StudySettings, TrainingSettings, TrainSettings, register_schemas
@@ -50,14 +51,39 @@ with needs_extra("sweeps"):
 
 _OF_TRIALS = ("training.seed", "run", "resume")
 _SMALLEST = 1e-12  # errors below are rounding
+_NOTHING_COMPARED = (
+    "all trials are equal: nothing was compared, and the best is any of them. What is searched does not change the "
+    "objective; perhaps training ends before it acts (agent.learning_starts), or every trial reaches the best value."
+)
 
 
 def main() -> None:
     """Entry point of the console script."""
+    arguments = sys.argv[1:]
+    if {"-h", "--help"} & {*arguments}:
+        sys.stdout.write(help_text())
+        return
     try:
-        tune([part for argument in sys.argv[1:] for part in opened(argument)])
+        for argument in arguments:
+            if argument.startswith("-"):
+                raise ValueError(unknown_name("flag", argument, ["--help"]))
+        study = tune([part for argument in arguments for part in opened(argument)])
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         fail(error)
+    if any(trial.state == TrialState.WAITING for trial in study.trials):  # the interrupted one
+        raise SystemExit(INTERRUPTED)
+
+
+def help_text() -> str:
+    """Return what ``qas-tune --help`` prints: what it is, an example, its own settings and their choices."""
+    choices = {"objective": OBJECTIVES, "sampler": SAMPLERS, "pruner": PRUNERS}
+    lines = [str(__doc__).replace("``", ""), "settings of the study:"]
+    for one in dataclasses.fields(StudySettings):
+        default = "no default" if one.default in ("", None) else f"default {one.default}"
+        offered = f": {', '.join(choices[one.name])}" if one.name in choices else ""
+        lines.append(f"  tune.{one.name:<14} {default}{offered}")
+    lines += ["", "All others are those of qas-train: qas-train --help. docs/sweeps.md says more.", ""]
+    return "\n".join(lines)
 
 
 def tune(overrides: list[str]) -> optuna.Study:
@@ -322,6 +348,12 @@ PRUNERS: Final[dict[str, Callable[[], optuna.pruners.BasePruner]]] = {
 # -- what was found ----------------------------------------------------------------------------------------------------
 
 
+def is_same(values: Sequence[float | None]) -> bool:
+    """Tell whether objectives differ by no more than rounding."""
+    numbers = np.array(values, dtype=float)
+    return bool(np.ptp(numbers) <= 1e-9 * max(1.0, float(np.abs(numbers).max())))
+
+
 def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], console: Console) -> None:
     """Print the best trials and the command of the best one, which is written to ``best.txt`` too."""
     done = sorted(
@@ -336,7 +368,11 @@ def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], consol
         values = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in trial.params.values()]
         table.add_row(str(trial.number), f"{trial.value:.4g}", *map(escape, values))
     console.print(table, highlight=False)
-    if done:
+    if len(done) > 1 and is_same([trial.value for trial in done]):
+        console.print(_NOTHING_COMPARED, highlight=False, soft_wrap=True)
+    if not done:
+        console.print("no trial came to its end: there is nothing to compare", highlight=False)
+    else:
         chosen = [f"{key}={value}" for key, value in done[0].params.items()]
         command = shlex.join(["qas-train", *fixed, *chosen])
         (Path(settings.folder) / settings.study / "best.txt").write_text(command + "\n", encoding="utf-8")

@@ -232,7 +232,7 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, output
+    assert process.returncode == 130, output
     assert "Traceback" not in output and "was not played" in output
     assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES | {"checkpoint"}
     summary = json.loads((tmp_path / "cut" / "summary.json").read_text())

@@ -22,9 +22,11 @@ from qas_experiments.benchmark.judge import Judge, true_records
 from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
-from qas_experiments.building import make_environment
+from qas_experiments.building import is_one_sample, make_environment
 from qas_experiments.cli import run_command
-from qas_experiments.runs import finished_summary, overridden, read_circuits
+from qas_experiments.contents import with_contents
+from qas_experiments.continuing import played
+from qas_experiments.runs import overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.train import train
 from qas_simulators import Circuit
@@ -69,8 +71,11 @@ class Cell:
         return f"{self.instance}, {self.agent}, seed {self.seed}"
 
 
-def benchmark(settings: BenchmarkSettings) -> None:
+def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     """Play the cells that no record tells of, record them, print the suite's table.
+
+    Returns:
+        Whether it was ``interrupted``.
 
     Raises:
         ValueError: Settings that do not fit, or records that cannot be used or trusted.
@@ -95,6 +100,7 @@ def benchmark(settings: BenchmarkSettings) -> None:
         raise ValueError(f"{missing} of {len(cells)} cells have no record; why is said above.")
     if settings.merge is not None and left_out:
         raise ValueError(f"{len(left_out)} records of {settings.merge} were left out; why is said above.")
+    return {"interrupted": is_interrupted}
 
 
 def _play_missing(cells: list[Cell], records: Records, workers: int, console: Console) -> bool:
@@ -175,16 +181,29 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
         progress=False,
     )
     base = TrainSettings(agent=settings.agent, optimizer=settings.optimizer, noise={"name": "none"}, training=training)
-    cells = []
-    for seed in seeds:
-        for name in names:
-            of_instance = overridden(base, suite.instances[name], f"instance {name!r}")
-            of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
-            digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
-            folder = Path(settings.folder) / _slug(suite.name) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
-            of_cell.run = str(folder)
-            cells.append(Cell(suite.name, name, label, seed, of_cell, _command(name, seed)))
-    return cells
+    of_names = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
+    singles = {name for name in names if _is_one_sample(of_names[name])}
+    if settings.seeds is not None and len(seeds) > 1 and singles:
+        told = f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where no seed changes anything"
+        raise ValueError(must("seeds", told, seeds))
+    pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]
+    return [_cell(settings, label, name, seed, of_names[name]) for seed, name in pairs]
+
+
+def _is_one_sample(settings: TrainSettings) -> bool:
+    try:
+        return is_one_sample(settings)
+    except ValueError:  # it is told when the cell is played
+        return False
+
+
+def _cell(settings: BenchmarkSettings, label: str, name: str, seed: int, of_instance: TrainSettings) -> Cell:
+    of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
+    digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
+    suite = settings.suite.name
+    folder = Path(settings.folder) / _slug(suite) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
+    of_cell.run = str(folder)
+    return Cell(suite, name, label, seed, of_cell, _command(name, seed))
 
 
 def _command(instance: str, seed: int) -> str:
@@ -266,11 +285,9 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=-1 if waits else 0):
-            summary = finished_summary(folder)
-            if summary is None:
-                log_path = folder.with_name(f"{folder.name}.log")
-                with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
-                    summary = train(_to_play(cell, folder))
+            log_path = folder.with_name(f"{folder.name}.log")
+            with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
+                summary = played(cell.settings, train)
             if summary["interrupted"]:
                 return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
             record, hamiltonian = record_of(cell, folder, summary)
@@ -284,12 +301,6 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
         return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
     except Exception as error:  # whatever ends a cell must not end the others
         return Outcome(None, f"failed in {folder}: {' '.join(str(error).split()) or type(error).__name__}")
-
-
-def _to_play(cell: Cell, folder: Path) -> TrainSettings:
-    """Return the settings of a new run, or of one to go on with."""
-    is_begun = (folder / "config.yaml").exists()
-    return dataclasses.replace(cell.settings, resume=str(folder)) if is_begun else cell.settings
 
 
 # -- recording ---------------------------------------------------------------------------------------------------------

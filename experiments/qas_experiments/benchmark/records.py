@@ -98,26 +98,65 @@ class Record:
 
 
 def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
-    """Return the SHA-256 of settings, but for where the run lies; perhaps for the seed and a policy's run too."""
+    """Return the SHA-256 of settings, but for where files lie whose content they hold.
+
+    Args:
+        settings: All of ``qas-train``.
+        with_seed: Also tell seeds, and policies that were trained in the same way, apart.
+    """
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}  # rules added since
+    kept["contents"] = dict(kept.get("contents") or {})
+    for name in kept["contents"]:
+        _forget(kept, name.split("."))
     if not with_seed:
-        kept["agent"] = {name: value for name, value in kept["agent"].items() if name != "run"}
-        kept["training"] = {name: value for name, value in kept["training"].items() if name != "seed"}
+        _forget(kept, ["agent", "run"])
+        _forget(kept, ["training", "seed"])
+        kept["contents"].pop("agent.run", None)
+    if not kept["contents"]:  # as in records that were made before there were any
+        kept.pop("contents")
     return _digest(kept)
 
 
+def _forget(settings: dict[str, Any], path: list[str]) -> None:
+    """Leave out one of nested settings, in copies of what holds it."""
+    first, *rest = path
+    if not rest:
+        settings.pop(first, None)
+    elif isinstance(settings.get(first), dict):
+        settings[first] = dict(settings[first])
+        _forget(settings[first], rest)
+
+
 def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Return the records of one instance by agent; where one name has several settings, a hash tells them apart."""
-    groups: dict[str, dict[str, list[Record]]] = {}
+    """Return the records of one instance by agent; where one name has several settings, a hash tells them apart.
+
+    One sample counts once: records of several seeds of which none drew anything.
+    """
+    groups: dict[str, dict[str, dict[str, Record]]] = {}
     for record in records:
-        same = groups.setdefault(record.agent, {})
-        same.setdefault(settings_hash(record.settings, with_seed=False), []).append(record)
+        same = groups.setdefault(record.agent, {}).setdefault(settings_hash(record.settings, with_seed=False), {})
+        same.setdefault(_sample(record), record)
     named: dict[str, list[Record]] = {}
     for agent, variants in groups.items():
         for digest, some in variants.items():
-            named[agent if len(variants) == 1 else f"{agent} ({digest[:6]})"] = some
+            named[agent if len(variants) == 1 else f"{agent} ({digest[:6]})"] = [*some.values()]
     return named
+
+
+def _sample(record: Record) -> str:
+    """Return what tells samples apart: the record; of one rollout of a frozen policy, what it built."""
+    agent = record.settings["agent"]
+    if not draws_nothing(agent):
+        return record.hash
+    policy = record.settings.get("contents", {}).get("agent.run", agent.get("run"))
+    built = {name: (circuit["qasm"], circuit["energy"]) for name, circuit in record.circuits.items()}
+    return _digest([policy, built, record.figures["evaluations"]])
+
+
+def draws_nothing(agent: dict[str, Any]) -> bool:
+    """Tell whether an agent takes the same actions with every seed, wherever the environment draws nothing either."""
+    return agent.get("name") == "greedy" or (agent.get("name") == "frozen" and agent.get("rollouts", 1) == 1)
 
 
 def machine_name() -> str:
