@@ -10,6 +10,7 @@ from typing import Final
 
 from qas_envs.components import chosen
 from qas_simulators import Circuit, Gadget
+from qas_simulators.circuit import Table
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index
 
@@ -164,6 +165,16 @@ class ActionCatalogue:
             raise ValueError(unknown_name("gate", gate, names))
         choices = [action.qubits for action in self.actions if action.gate == gate]
         raise ValueError(must("qubits", f"be among those of {gate}, {choices}", qubits))
+
+    @property
+    def table(self) -> Table:
+        """Every gate that some action appends, as rows of a circuit, ``(gates, 4)``."""
+        circuit = Circuit(self.num_qubits)
+        for operation in self.operations:
+            circuit.append(
+                operation.gate, operation.qubits, 0.0 if GATES[gate_index(operation.gate)].num_params else None
+            )
+        return circuit.table
 
     @property
     def has_gadgets(self) -> bool:

@@ -65,10 +65,15 @@ def couplings_of(choice: Any, num_qubits: int) -> Pairs | None:
     outside = sorted(pair for pair in pairs if pair[0] == pair[1] or not {*pair} <= set(range(num_qubits)))
     if outside:
         raise ValueError(must("couplings", f"be pairs of different qubits in 0..{num_qubits - 1}", outside[:3]))
-    reached = _reached(pairs)
+    require_connected(pairs, num_qubits)
+    return pairs
+
+
+def require_connected(pairs: Collection[tuple[int, int]], num_qubits: int) -> None:
+    """Raise ``ValueError`` if these pairs do not connect the first ``num_qubits`` qubits among themselves."""
+    reached = _reached([pair for pair in pairs if max(pair) < num_qubits])
     if len(reached) < num_qubits:
         raise ValueError(must("couplings", f"connect all {num_qubits} qubits", f"reaching {sorted(reached)} from 0"))
-    return pairs
 
 
 def _pairs_of(edges: Any) -> Pairs:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen, resolve
-from qas_envs.couplings import couplings_of
+from qas_envs.couplings import couplings_of, require_connected
 from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
 from qas_envs.encodings import ENCODINGS
 from qas_envs.families import Family, check_member
@@ -81,19 +81,23 @@ def make_env(
     simulator = _simulator(rules.get("simulator"), rules.get("noise"))
     noise = getattr(simulator, "noise", None)
     couplings = couplings_of(rules.get("couplings"), problem.num_qubits)
+    if noise is not None and noise.num_qubits is not None and noise.num_qubits < problem.num_qubits:
+        raise ValueError(must("noise", f"have the problem's {problem.num_qubits} qubits", noise.num_qubits))
     if noise is not None and noise.couplings is not None:
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
+        require_connected(couplings, problem.num_qubits)
     curriculum = _curriculum(rules["curriculum"], family)
     _warn_if_unreachable(problem, noise, curriculum)
     initial = _initial(rules.get("initial"), problem)
     if initial is None:  # of another first circuit the environment says whether it is a solution
         _warn_if_x_gates_suffice(problem, curriculum)
+    catalogue = ActionCatalogue(problem.num_qubits, rules["gates"], couplings, stop, gadgets_of(rules.get("gadgets")))
+    if noise is not None:
+        noise.check(catalogue.table, problem.num_qubits)
     env = CircuitBuildingEnv(
         problem,
         Rules(
-            catalogue=ActionCatalogue(
-                problem.num_qubits, rules["gates"], couplings, stop, gadgets_of(rules.get("gadgets"))
-            ),
+            catalogue=catalogue,
             encoding=resolve("encoding", rules["encoding"], ENCODINGS),
             reward=resolve("reward", rules["reward"], REWARDS),
             curriculum=curriculum,

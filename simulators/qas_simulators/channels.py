@@ -27,9 +27,15 @@ def pauli_basis(num_qubits: int) -> list[ComplexMatrix]:
     return basis
 
 
+@cache
+def _pauli_array(num_qubits: int) -> ComplexMatrix:
+    """Return :func:`pauli_basis` as an array, ``(4**n, 2**n, 2**n)``."""
+    return np.array(pauli_basis(num_qubits))
+
+
 def ptm_of_kraus(kraus: Sequence[ComplexMatrix]) -> NDArray[np.float64]:
     """Return ``R_ij = Tr[P_i E(P_j)] / 2**n``, real, shape ``(4**n, 4**n)``."""
-    operators, basis = np.array(kraus), np.array(pauli_basis(int(np.log2(len(kraus[0])))))
+    operators, basis = np.array(kraus), _pauli_array(int(np.log2(len(kraus[0]))))
     images = (operators[:, None] @ basis @ operators[:, None].conj().swapaxes(2, 3)).sum(axis=0)
     return np.asarray(np.einsum("iab,jba->ij", basis, images).real / len(kraus[0]))
 
@@ -37,8 +43,7 @@ def ptm_of_kraus(kraus: Sequence[ComplexMatrix]) -> NDArray[np.float64]:
 @cache
 def _choi_basis(num_qubits: int) -> NDArray[np.complex128]:
     """Return the Choi matrices of the maps from ``P_j`` to ``P_i``, shape ``(4**n, 4**n, 4**n, 4**n)``."""
-    basis = np.array(pauli_basis(num_qubits))
-    size = 4**num_qubits
+    basis, size = _pauli_array(num_qubits), 4**num_qubits
     return np.einsum("jba,icd->ijacbd", basis, basis).reshape(size, size, size, size)
 
 

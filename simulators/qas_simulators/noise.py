@@ -205,16 +205,22 @@ class NoiseModel:
     ) -> NoiseModel:
         """Convert a ``qiskit_aer.noise.NoiseModel`` (needs ``qiskit-aer``): gate errors and readout errors.
 
+        A gate that the model has an error on, has this error. If the model was given ``basis_gates``, as those of
+        backends are, or has errors on gates that are not ours, such as ``u3``, then any other gate of ours has the
+        noise of its decomposition into the model's gates, as Qiskit's transpiler does it; otherwise it is noiseless, as
+        in Aer. So are pairs of qubits without an error: which are coupled, only :meth:`from_backend` knows.
+
         Args:
-            model: Errors on one- and two-qubit gates of our table; other instructions are left out.
+            model: Errors on one- and two-qubit gates; what acts on more qubits is left out.
             qubits: The device's qubits that become qubits 0, 1, ...; ``None`` keeps the numbers.
-            stand_ins: Gates that take another's noise, such as ``{"rx": "sx"}``, for circuits that are not transpiled
-                to the device's own gates. Gates with neither are noiseless.
+            stand_ins: Gates that take the noise of some of the model's instead, one after the other, such as
+                ``{"rx": "sx", "ry": ["sx", "sx"]}``.
 
         Raises:
-            ValueError: An unknown gate in ``stand_ins``, or one without noise that others should take.
+            ValueError: An unknown gate in ``stand_ins``, or one without noise that others should take; readout errors
+                of several qubits together.
         """
-        from qas_simulators.bridges.aer import noise_from_qiskit
+        from qas_simulators.bridges.devices import noise_from_qiskit
 
         return noise_from_qiskit(model, qubits, stand_ins)
 
@@ -224,22 +230,29 @@ class NoiseModel:
     ) -> NoiseModel:
         """Return the noise and the couplings of a Qiskit backend, for instance a fake one of ``qiskit-ibm-runtime``.
 
-        Arguments as in :meth:`from_qiskit`. By default all one-qubit gates that the device lacks, but for rotations
-        about Z and what follows from them, take the noise of its ``sx``, and two-qubit gates that of its own, in
-        both directions. ``couplings`` holds the device's pairs.
+        Errors are those of Aer's ``NoiseModel.from_backend``. A gate that the device lacks has the noise of its
+        decomposition into those it has, as Qiskit's transpiler does it; it is refused where that cannot be told.
+        ``couplings`` holds the device's pairs in both directions. A warning names gates that are calibrated with an
+        error of 1: they are left out. Circuits may not have more qubits than were chosen.
+
+        Args:
+            backend: A backend with a target, or the target.
+            qubits: As in :meth:`from_qiskit`; only these are read.
+            stand_ins: As in :meth:`from_qiskit`.
 
         Raises:
-            ValueError: The chosen qubits are not on the device, or a name in place of a backend.
+            ValueError: The chosen qubits are not on the device, or one is coupled to no other; a name or a class in
+                place of a backend.
         """
-        from qas_simulators.bridges.aer import noise_from_backend
+        from qas_simulators.bridges.devices import noise_from_backend
 
-        if isinstance(backend, str):
-            raise ValueError(must("backend", "be a backend of Qiskit, such as FakeMumbaiV2()", backend))
         return noise_from_backend(backend, qubits, stand_ins)
 
     @classmethod
     def from_pygsti(cls, model: Any, gates: Mapping[str, str] | None = None, tolerance: float = 1e-9) -> NoiseModel:
         """Return the noise of an explicit pyGSTi model: its matrices without the ideal gates.
+
+        Gates without a matrix are refused until a rule is added for them, since their noise is not known.
 
         Args:
             model: ``pygsti.models.ExplicitOpModel`` on qubits, in the Pauli-product basis.

@@ -1,19 +1,18 @@
-"""Noise from Qiskit Aer and from backends, noise to Aer, and Aer as a simulator of ours (needs ``qiskit-aer``)."""
+"""Noise to Qiskit Aer, and Aer as a simulator of ours (needs ``qiskit-aer``)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import permutations
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from qas_simulators.bridges.qiskit import pauli_sum_to_qiskit, to_qiskit
 from qas_simulators.channels import Channel
-from qas_simulators.circuit import MAX_QUBITS, Circuit
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.gates import GATE_INDEX, GATES
+from qas_simulators.gates import GATES
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Program
@@ -21,104 +20,18 @@ from qas_simulators.simulator import Objective, Simulator
 
 with needs_extra("devices"):
     from qiskit import QuantumCircuit
-    from qiskit.quantum_info import PTM, DensityMatrix, Kraus
+    from qiskit.quantum_info import DensityMatrix, Kraus
     from qiskit_aer import AerSimulator as QiskitAerSimulator
     from qiskit_aer.noise import NoiseModel as AerNoiseModel
     from qiskit_aer.noise import QuantumError
 
-StandIns = Mapping[str, str | Sequence[str]]
-_AS_SX: Final = {"rx": 2, "ry": 2, "x": 2, "y": 2, "h": 1, "sxdg": 1}  # sx gates that each takes, phases being free
-_AS_TWO_QUBIT: Final = {"cx": 1, "cz": 1, "ecr": 1, "swap": 3}
-
-
-def noise_from_qiskit(
-    model: AerNoiseModel, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
-) -> NoiseModel:
-    """Convert a noise model; see :meth:`NoiseModel.from_qiskit`."""
-    errors = {name: {None: error} for name, error in model._default_quantum_errors.items()}
-    for name, local in model._local_quantum_errors.items():
-        errors.setdefault(name, {}).update(local)
-    takes: dict[str, tuple[str, ...]] = {name: (name,) for name in errors if name in GATE_INDEX}
-    for name, stand_in in (stand_ins or {}).items():
-        names = (stand_in,) if isinstance(stand_in, str) else tuple(stand_in)
-        missing = [other for other in names if other not in errors]
-        if missing or name not in GATE_INDEX:
-            raise ValueError(must("stand_ins", f"name gates of ours and of the model {sorted(errors)}", stand_in))
-        takes[name] = names
-    result = NoiseModel()
-    for name, others in takes.items():
-        for other in others:
-            _add_errors(result, name, errors[other], qubits)
-    for qubit in range(MAX_QUBITS if qubits is None else len(qubits)):
-        place = (qubit if qubits is None else qubits[qubit],)
-        error = model._local_readout_errors.get(place, model._default_readout_error)
-        if error is not None:
-            (_, p01), (p10, _) = np.asarray(error.probabilities).tolist()
-            result.add_readout(p01, p10, [qubit])
-    return result
-
-
-def _add_errors(
-    result: NoiseModel, name: str, errors: Mapping[Any, QuantumError], qubits: Sequence[int] | None
-) -> None:
-    """Add one gate's errors: on some qubits, and on all others the default."""
-    number = GATES[GATE_INDEX[name]].num_qubits
-    local = []
-    for place, error in errors.items():
-        if place is None or error.num_qubits != number:
-            continue
-        if qubits is not None:
-            if not set(place) <= set(qubits):
-                continue
-            place = tuple(list(qubits).index(qubit) for qubit in place)
-        local.append(tuple(place))
-        result.add(_channel(error), [name], place)
-    if None in errors and errors[None].num_qubits == number:
-        result.add(_channel(errors[None]), [name], except_on=local)
-
-
-def _channel(error: QuantumError) -> Channel:
-    return Channel.from_ptm(PTM(error).data.real)
-
-
-def noise_from_backend(
-    backend: Any, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
-) -> NoiseModel:
-    """Read a backend's noise and couplings; see :meth:`NoiseModel.from_backend`."""
-    places = list(range(backend.num_qubits)) if qubits is None else list(qubits)
-    if len(set(places)) != len(places) or not set(places) <= set(range(backend.num_qubits)):
-        raise ValueError(must("qubits", f"be different ones among 0 to {backend.num_qubits - 1}", places))
-    model = AerNoiseModel.from_backend(backend)
-    has = set(model._local_quantum_errors) | set(model._default_quantum_errors)
-    if stand_ins is None:
-        native = next((name for name in ("cx", "cz", "ecr") if name in has), None)
-        stand_ins = {name: ("sx",) * count for name, count in _AS_SX.items() if name not in has and "sx" in has}
-        more = {name: (native,) * count for name, count in _AS_TWO_QUBIT.items() if name not in has and native}
-        stand_ins = {**stand_ins, **more}
-        if "x" in has and "y" in stand_ins:
-            stand_ins["y"] = ("x",)
-    for errors in model._local_quantum_errors.values():  # a gate's other direction is the same pulse between rotations
-        for place in [place for place in errors if len(place) == 2]:
-            errors.setdefault(place[::-1], QuantumError(_swapped(errors[place])))
-    result = noise_from_qiskit(model, places, stand_ins)
-    if backend.coupling_map is not None:
-        edges = {(places.index(a), places.index(b)) for a, b in backend.coupling_map if {a, b} <= set(places)}
-        result.couplings = frozenset(edges | {(b, a) for a, b in edges})
-    return result
-
-
-def _swapped(error: QuantumError) -> Kraus:
-    swap = QuantumCircuit(2)
-    swap.swap(0, 1)
-    return Kraus(Kraus(swap).compose(Kraus(error)).compose(Kraus(swap)))
-
 
 def noise_to_qiskit(noise: NoiseModel, num_qubits: int) -> AerNoiseModel:
     """Return the gate noise as an Aer noise model for one register; readout and idle noise are not in it."""
-    model = AerNoiseModel()
+    model = AerNoiseModel(basis_gates=[gate.name for gate in GATES])
     for gate in GATES:
         for qubits in permutations(range(num_qubits), gate.num_qubits):
-            if noise.channels(gate.name, qubits):
+            if noise.reason_against(gate.name, qubits) is None and noise.channels(gate.name, qubits):
                 total = Channel.from_ptm(noise.transfer_matrix(gate.name, qubits))  # Qiskit composes to nine digits
                 model.add_quantum_error(QuantumError(Kraus(list(total.kraus))), [gate.name], list(qubits))
     return model

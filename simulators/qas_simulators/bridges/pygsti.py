@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Any, Final
 
 import numpy as np
@@ -56,4 +57,10 @@ def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: fl
         order = axes + [len(axes) + axis for axis in axes]
         places = tuple(register.index(qubit) for qubit in qubits)
         ptms[names[label.name], places] = dense.transpose(order).reshape(4 ** len(axes), -1)
-    return NoiseModel.from_ptms(ptms, with_gate=True, tolerance=tolerance)
+    noise = NoiseModel.from_ptms(ptms, with_gate=True, tolerance=tolerance)
+    noise.num_qubits = len(register)
+    for gate in GATES:
+        for places in permutations(range(len(register)), gate.num_qubits):
+            if (gate.name, places) not in ptms:
+                noise.refuse(gate.name, places, f"the model has no matrix of {gate.name}")
+    return noise
