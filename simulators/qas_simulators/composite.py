@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.bridges.qasm3 import OUTSIDE_STDGATES
 from qas_simulators.circuit import Circuit, Link
 from qas_simulators.drawing import draw_text
 from qas_simulators.errors import must, unknown_name
@@ -220,6 +221,8 @@ class Gadget:
         for what, qubits, links in self.parts:
             if isinstance(what, Gadget):
                 what._define(found)
+            elif what in OUTSIDE_STDGATES:
+                found[what] = OUTSIDE_STDGATES[what]
             name = what if isinstance(what, str) else what.name
             angles = f"({', '.join(_expression(link) for link in links)})" if links else ""
             lines.append(f"  {name}{angles} {', '.join(f'q{qubit}' for qubit in qubits)};")
@@ -229,7 +232,7 @@ class Gadget:
 
 
 def definitions(gadgets: Iterable[Gadget]) -> str:
-    """Return OpenQASM 3 definitions of gadgets and of those they are made of, each once."""
+    """Return OpenQASM 3 definitions of gadgets and of what they are made of beyond ``stdgates.inc``, each once."""
     found: dict[str, str] = {}
     for gadget in gadgets:
         gadget._define(found)

@@ -12,7 +12,9 @@ import warnings
 import numpy as np
 import pytest
 
-from qas_simulators import Circuit
+from qas_simulators import Circuit, Gadget
+from qas_simulators.circuit import Link
+from qas_simulators.composite import Part
 from tests.conftest import random_circuit
 
 qiskit = pytest.importorskip("qiskit")
@@ -270,6 +272,13 @@ def test_definitions_come_before_names() -> None:
     assert almost.count_ops() == {"sxdg": 1, "rz": 1}
 
 
+def test_definitions_of_gadgets_are_complete() -> None:
+    one = Gadget("one", 2, 1, (Part("ecr", (0, 1)), Part("rzz", (1, 0), (Link(0, 0.5, 0.1),)), Part("sxdg", (0,))))
+    both = Gadget("both", 2, 1, (Part(one, (1, 0), (Link(0, 2.0, 0.0),)), Part("ryy", (0, 1), (Link(0, 1.0, 0.0),))))
+    circuit = read(f"{HEAD3}{both.to_qasm3()}\nqubit[2] q; both(0.3) q[0], q[1];")
+    assert circuit == Circuit(2).ecr(1, 0).rzz(0.4, 0, 1).sxdg(1).ryy(0.3, 0, 1)
+
+
 def test_measurements_at_the_end_are_left_out_with_a_word() -> None:
     text = f"{HEAD2}qreg q[3]; creg c[3]; h q; measure q[2] -> c[0]; measure q[0] -> c[1];"
     with pytest.warns(UserWarning, match=r"measurements of qubits \[0, 2\]"):
@@ -313,7 +322,9 @@ def test_without_qiskit_reading_names_the_extra() -> None:
     program = """
 import sys
 sys.modules["qiskit"] = sys.modules["openqasm3"] = None
-from qas_simulators import Circuit
+from qas_simulators import Circuit, Gadget
+from qas_simulators.circuit import Link
+from qas_simulators.composite import Part
 circuit = Circuit(2).h(0).cx(0, 1).ry(0.5, 1)
 assert Circuit.from_qasm3(circuit.to_qasm3()) == circuit
 for read, text in ((Circuit.from_qasm3, "qubit q;"), (Circuit.from_qasm2, "OPENQASM 2.0; qreg q[1];")):

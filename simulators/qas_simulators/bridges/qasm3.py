@@ -8,7 +8,7 @@ from typing import Final
 from qas_simulators.circuit import MAX_QUBITS, Circuit
 
 _HEAD: Final = ["OPENQASM 3.0;", 'include "stdgates.inc";']
-_OUTSIDE_STDGATES: Final = {
+OUTSIDE_STDGATES: Final = {
     "sxdg": "gate sxdg a { inv @ sx a; }",
     "ecr": "gate ecr a, b { s a; sx b; cx a, b; x a; }",  # up to a global phase
     "rxx": "gate rxx(t) a, b { cx a, b; rx(t) a; cx a, b; }",
@@ -31,7 +31,7 @@ def to_qasm3(circuit: Circuit) -> str:
 
 def _definitions(circuit: Circuit) -> list[str]:
     used = circuit.count_ops()
-    return [definition for name, definition in _OUTSIDE_STDGATES.items() if name in used]
+    return [definition for name, definition in OUTSIDE_STDGATES.items() if name in used]
 
 
 def from_qasm3(text: str) -> Circuit:
