@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from qas_envs.problems.core_potentials import check_cores, potentials_of
 from qas_envs.problems.fermions import Integrals, check_register, to_qubits
-from qas_envs.problems.geometry import Atom
+from qas_envs.problems.geometry import Atom as Atom
 from qas_envs.problems.mappings import MAPPINGS
 from qas_envs.problems.sectors import Sector, sector_of
 from qas_simulators import PauliSum
@@ -77,7 +78,7 @@ def with_active_space(molecule: Molecule, active_space: Sequence[int] | None) ->
     if active_space is None:
         return molecule
     try:
-        electrons, orbitals = (int(number) for number in active_space)
+        electrons, orbitals = map(operator.index, active_space)
     except (TypeError, ValueError):
         raise ValueError(must("active_space", "be a number of electrons and one of orbitals", active_space)) from None
     nuclear = _built(molecule).nelectron

@@ -52,11 +52,11 @@ def operator_on_qubits(
     if asked is not None:
         touched += touched % 2
     modes = touched if num_qubits is None else num_qubits
-    if not isinstance(modes, int | np.integer) or not touched <= modes <= MAX_QUBITS:
+    if not isinstance(modes, int) or not touched <= modes <= MAX_QUBITS:
         raise ValueError(
             must("num_qubits", f"be an integer in {touched}..{MAX_QUBITS}, the modes of the operator", modes)
         )
-    hamiltonian = map_fermions(fermions, int(modes), mapping, asked)
+    hamiltonian = map_fermions(fermions, modes, mapping, asked)
     if asked is None:
         return hamiltonian, None
     asked.check(modes // 2)

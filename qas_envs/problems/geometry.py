@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,7 +57,7 @@ def parse_geometry(geometry: Any) -> tuple[Atom, ...]:
 def _atom(entry: Any) -> Atom:
     """Read ``"H 0 0 0"``, ``("H", (0, 0, 0))`` or ``("H", 0, 0, 0)``."""
     try:
-        parts = entry.replace(",", " ").split() if isinstance(entry, str) else [entry[0], *_coordinates(entry[1:])]
+        parts = entry.replace(",", " ").split() if isinstance(entry, str) else _parts(entry)
         symbol, x, y, z = parts
         place = (float(x), float(y), float(z))
     except (TypeError, ValueError, IndexError, KeyError):
@@ -68,8 +67,9 @@ def _atom(entry: Any) -> Atom:
     return symbol, place
 
 
-def _coordinates(rest: Any) -> Iterable[Any]:
-    return rest[0] if len(rest) == 1 else rest
+def _parts(row: Any) -> list[Any]:
+    symbol, *place = row
+    return [symbol, *(place[0] if len(place) == 1 else place)]
 
 
 def _atoms_of_xyz(lines: list[str]) -> tuple[Atom, ...]:

@@ -56,6 +56,8 @@ def ground_state(
     if isinstance(hamiltonian, os.PathLike | str):
         if not os.path.exists(hamiltonian):
             raise ValueError(must("hamiltonian", f"{READABLE}, or the path of an FCIDUMP file", str(hamiltonian)))
+        if num_qubits is not None:
+            raise ValueError(must("num_qubits", "be None for an FCIDUMP file, which has its orbitals", num_qubits))
         return _of_fcidump(hamiltonian, name, accuracy, unit or "Ha", mapping, asked, ground_energy)
     if is_fermionic(hamiltonian):
         observable, energy = operator_on_qubits(hamiltonian, num_qubits, mapping, asked)
@@ -82,9 +84,7 @@ def _of_fcidump(
     mapped = to_qubits(integrals, mapping, asked is not None and asked.aim == "penalty")
     ground = mapped.sector_energy
     if asked is None:
-        ground = mapped.ground_energy
-        if ground is None or ground_energy is not None:
-            ground = exact_energy(mapped.hamiltonian, ground_energy)
+        ground = exact_energy(mapped.hamiltonian, ground_energy, mapped.ground_energy)
         with_electrons = mapped.lowest_energy if mapped.lowest_energy > ground + _SAME else None
         if mapped.sector_energy > ground + _SAME:
             warn_of_sector(name, sector, ground, with_electrons, mapped.sector_energy)

@@ -27,10 +27,9 @@ def lowest_eigenvalues(grouped: GroupedPauliSum, count: int) -> NDArray[np.float
     """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-    flips, diagonals = grouped
-    size = diagonals.shape[1]
-    if not diagonals.imag.any():
-        diagonals = diagonals.real
+    flips, size = grouped.flips, grouped.diagonals.shape[1]
+    is_real = not grouped.diagonals.imag.any()
+    diagonals: NDArray[np.inexact] = grouped.diagonals.real if is_real else grouped.diagonals
     index = np.arange(size)
     progress = _Progress(size.bit_length() - 1)
 

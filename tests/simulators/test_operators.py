@@ -70,6 +70,8 @@ def test_qiskit() -> None:
     assert_reads(qi.PauliList(["XI", "ZZ"]), qi.Pauli("XI").to_matrix() + qi.Pauli("ZZ").to_matrix())
     projectors = qi.SparseObservable.from_list([("01r", 0.5), ("+-l", 0.25)])
     assert_reads(projectors, qi.SparsePauliOp.from_sparse_observable(projectors).to_matrix())
+    derived = type("Derived", (qi.SparsePauliOp,), {})(list(LABELS), list(LABELS.values()))
+    assert_reads(derived, operator.to_matrix())
     assert_refused(qi.Pauli("iX"), "real coefficients")
     assert_refused(qi.Operator(np.eye(3)), r"shape \(2\*\*n")
     for other in (qi.Statevector([1, 0]), qi.Clifford(np.eye(2, dtype=bool))):
@@ -85,6 +87,7 @@ def test_pennylane() -> None:
     terms = qml.Hamiltonian([0.3, -0.7, 1.1], [z(2) @ x(0), y(1) @ x(0), x(2) @ x(1) @ y(0)])
     for form in (operator, terms, (operator, 3), operator.pauli_rep):
         assert_reads(form, matrix)
+    assert_reads(qml.numpy.tensor(matrix), matrix)
     assert read_operator((operator, 5)).num_qubits == 5  # the pair that qml.qchem returns
     hermitian = qml.Hermitian(np.diag([1.0, 2.0, 3.0, 5.0]), [2, 0])
     assert_reads(hermitian, first_qubit_last(qml.matrix(hermitian, wire_order=range(3))))
@@ -141,6 +144,8 @@ def test_openfermion_and_cirq() -> None:
         ([("ZQ", 1.0)], "letters I, X, Y, Z"),
         ([("ZZ", 1e-14j)], "Hermitian"),
         ([("ZZ", "a")], "numbers as coefficients"),
+        ({"ZZ": "1.0"}, "numbers as coefficients"),
+        ({"ZZ": None}, "numbers as coefficients"),
         ([("ZZ", [0, 0], 1.0)], "one qubit for each letter"),
         ([("Z", [-1], 1.0)], "numbered from 0"),
         ([("Z", [0.5], 1.0)], "numbered from 0"),

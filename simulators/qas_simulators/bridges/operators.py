@@ -26,7 +26,7 @@ Factors = Iterable[tuple[Any, str]]
 """Qubit and letter of every factor that is not the identity."""
 
 READABLE: Final = (
-    "be a PauliSum, a mapping or a list of labels and coefficients, a Hermitian matrix (NumPy, SciPy sparse), an "
+    "be a PauliSum, a mapping or a list of labels and coefficients, a matrix (Hermitian; NumPy, SciPy sparse), an "
     "operator of Qiskit, PennyLane, OpenFermion or Cirq"
 )
 _ROUNDING: Final = 1e-12  # of the largest coefficient: what a library's arithmetic may leave as an imaginary part
@@ -62,17 +62,19 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
 
 
 def package_of(value: Any) -> str:
-    """Return the top-level package that a value's class comes from."""
-    return type(value).__module__.partition(".")[0]
+    """Return which library a value's class comes from, or the class that it is derived from; empty if none is known."""
+    packages = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
+    return next((package for package in packages if package in _READERS), "")
 
 
 def _reader(operator: Any) -> Callable[[Any, int | None], PauliSum]:
     if isinstance(operator, PauliSum):
         return lambda known, _: known
-    package = package_of(operator)
-    if package == "scipy" and hasattr(operator, "tocoo"):
+    if isinstance(operator, np.ndarray):
+        return _from_dense
+    if hasattr(operator, "tocoo"):
         return _from_sparse
-    if package in _READERS:
+    if package := package_of(operator):
         return _READERS[package]
     if isinstance(operator, Mapping):
         return _from_mapping
@@ -141,9 +143,11 @@ def _qubit(place: Any) -> int:
 
 def _number(weight: Any) -> complex:
     try:
-        return complex(weight)
+        if not isinstance(weight, str | bytes):
+            return complex(weight)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(must("hamiltonian", "have numbers as coefficients", str(weight))) from None
+        pass
+    raise ValueError(must("hamiltonian", "have numbers as coefficients", str(weight)))
 
 
 def _from_mapping(terms: Mapping[Any, Any], num_qubits: int | None) -> PauliSum:
@@ -172,7 +176,7 @@ def _from_rows(rows: Iterable[tuple[Any, ...]], num_qubits: int | None) -> Pauli
 def _from_dense(operator: Any, num_qubits: int | None) -> PauliSum:
     try:
         matrix = np.asarray(operator)
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:  # whatever a foreign object's conversion raises
         matrix = np.empty(0)
     if matrix.ndim != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
         shown = operator if isinstance(operator, str | int | float | None) else type(operator)
