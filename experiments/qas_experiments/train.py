@@ -23,13 +23,15 @@ from qas_experiments.cli import fail, run_command
 from qas_experiments.evaluation import trivial_circuits
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
-from qas_experiments.recorder import Found, Recorder
+from qas_experiments.recorder import Found, Recorder, counts_of
 from qas_experiments.reporting import TrainingBar, closing_table
 from qas_experiments.rounds import play_rounds
 from qas_experiments.runs import RunFolder, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainingSettings, TrainSettings
+from qas_experiments.shortening import reported
 from qas_experiments.transfer import begin_with
+from qas_simulators import Circuit
 from qas_simulators.errors import must
 
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
@@ -96,15 +98,18 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
             rows |= trivial_circuits(judge)
         others = _play_baselines(settings, recorder, interrupt, console) if training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
-    summary = _summary(settings, env, recorder, rows, others, ready_seconds, interrupt.requested)
-    _write_best(folder, recorder.best)
+    short = {name: None if found is None else reported(found, env) for name, found in rows.items()}
+    summary = _summary(settings, env, recorder, rows, short, others, ready_seconds, interrupt.requested)
+    if recorder.best is not None and (best := short["found in training"]) is not None:
+        folder.write_text("best.qasm", recorder.best.circuit.to_qasm3())
+        _write_reported(folder, best.circuit)
     if recorder.without_noise is not None:
         folder.write_text("without_noise.qasm", recorder.without_noise.circuit.to_qasm3())
     if (frozen := policies.get("frozen policy, best")) is not None:
         folder.write_text("frozen.qasm", frozen.circuit.to_qasm3())
     write_circuits(folder, "circuits.json", recorder.kept)
     write_circuits(folder, "front.json", recorder.front)
-    _show(env, rows, folder, console)
+    _show(env, short, rows, folder, console)
     folder.forget_progress()
     folder.write_json("summary.json", summary)  # last: it says that all the rest is there
     return summary
@@ -137,13 +142,19 @@ def _name(env: CircuitBuildingEnv) -> str:
     return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
 
 
-def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
+def _show(
+    env: CircuitBuildingEnv,
+    rows: dict[str, Found | None],
+    raw: dict[str, Found | None],
+    folder: RunFolder,
+    console: Console,
+) -> None:
     """Print and write the closing table, print the best circuit."""
     problem = env.problem
     title = f"{_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
         title = f"{_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
-    text = _as_text(closing_table(title, problem.unit, rows))
+    text = _as_text(closing_table(title, problem.unit, rows, raw))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
     best = rows["found in training"]
@@ -184,6 +195,7 @@ def _summary(
     env: CircuitBuildingEnv,
     recorder: Recorder,
     rows: dict[str, Found | None],
+    short: dict[str, Found | None],
     others: dict[str, Recorder],
     ready_seconds: float,
     interrupted: bool,
@@ -200,9 +212,17 @@ def _summary(
         "interrupted": interrupted,
         "ready_seconds": ready_seconds,
         "training": _account(recorder),
-        "rows": {name: None if found is None else found.numbers() for name, found in rows.items()},
+        "rows": {name: _row(found, short[name]) for name, found in rows.items()},
         "baselines": {name: _account(other) for name, other in others.items()},
     }
+
+
+def _row(found: Found | None, short: Found | None) -> dict[str, Any] | None:
+    """Return the figures of a circuit as it was found, and those of what is reported of it."""
+    if found is None or short is None:
+        return None
+    simplified = {"energy": short.energy, **counts_of(short.circuit)}
+    return found.numbers() | {f"simplified_{name}": value for name, value in simplified.items()}
 
 
 def _account(recorder: Recorder) -> dict[str, Any]:
@@ -218,12 +238,11 @@ def _account(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _write_best(folder: RunFolder, best: Found | None) -> None:
-    if best is None:
-        return
-    folder.write_text("best.qasm", best.circuit.to_qasm3())
-    folder.write_text("best.txt", best.circuit.draw() + "\n")
-    save(circuit_figure(best.circuit), folder.path / "best.png")
+def _write_reported(folder: RunFolder, circuit: Circuit) -> None:
+    """Write the circuit that the run reports, as text and as a picture."""
+    folder.write_text("simplified.qasm", circuit.to_qasm3())
+    folder.write_text("best.txt", circuit.draw() + "\n")
+    save(circuit_figure(circuit), folder.path / "best.png")
 
 
 def _as_text(table: Table) -> str:
