@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import pi
 from typing import Final
@@ -12,52 +12,70 @@ from qas_envs import CircuitBuildingEnv
 from qas_experiments.recorder import Found
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.circuit import Operation
+from qas_simulators.optimizers import ScanLBFGS
 
 SAME_ENERGY: Final = 1e-9
 """Largest change of the energy, in the problem's unit, by which a gate counts as one that does nothing."""
 
+_POLISH: Final = ScanLBFGS(gradient_tolerance=1e-9, energy_tolerance=1e-15)
+Fit = Callable[[Circuit], Circuit | None]
+"""Returns a circuit, perhaps with other angles, if its energy is the wanted one."""
 
-def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_ENERGY) -> Circuit:
+
+def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_ENERGY, adjust: bool = True) -> Circuit:
     """Return a circuit of the same gates with the same energy, without those that do nothing for it.
 
     Gates merge and cancel as in :meth:`Circuit.simplified`. Then every gate is left out in turn, two-qubit gates first,
     rotations by the smallest angles next, and stays out if the energy without noise stays within ``tolerance`` of the
-    first one: rotations by nearly 0, about an axis of the state, or after the last measured term notices them.
+    first one: as it is, or with the other angles adjusted.
 
     Args:
         circuit: Any circuit; shared angles become angles of their own.
         hamiltonian: The energy's.
         tolerance: In the Hamiltonian's unit.
+        adjust: Whether the other angles may change when a gate is left out.
 
     Examples:
-        >>> ising = PauliSum({"ZZ": -1.0})
-        >>> shortened(Circuit(2).rz(0.3, 0).ry(1e-7, 1).h(0).cx(0, 1).rz(0.2, 1), ising).count_ops()
+        >>> ising = PauliSum({"ZZ": -1.0, "XX": -0.5})
+        >>> shortened(Circuit(2).rz(0.3, 0).ry(1e-7, 1).h(0).cx(0, 1).x(0).x(0), ising).count_ops()
         {'h': 1, 'cx': 1}
     """
-    energy = StatevectorSimulator().expectation
-    wanted = energy(circuit, hamiltonian)
+    simulator = StatevectorSimulator()
+    wanted = simulator.expectation(circuit, hamiltonian)
 
-    def is_same(other: Circuit) -> bool:
-        return abs(energy(other, hamiltonian) - wanted) <= tolerance
+    def as_it_is(other: Circuit) -> Circuit | None:
+        return other if abs(simulator.expectation(other, hamiltonian) - wanted) <= tolerance else None
 
-    kept = circuit
-    while True:
-        tidy = tidied(kept)
-        kept = tidy if is_same(tidy) else kept
-        shorter = next(filter(is_same, _without_one(kept)), None)
-        if shorter is None:
-            return kept
-        kept = shorter
+    def adjusted(other: Circuit) -> Circuit | None:
+        other.params = _POLISH.minimize(simulator, other, hamiltonian).params
+        return as_it_is(other)
+
+    kept, num_gates = circuit, -1
+    while len(kept) != num_gates:
+        num_gates = len(kept)
+        tidy = as_it_is(tidied(kept))
+        kept = kept if tidy is None else tidy
+        for fit in (as_it_is, adjusted) if adjust else (as_it_is,):
+            kept = _thinned(kept, fit)
+    return kept
 
 
-def _without_one(circuit: Circuit) -> Iterator[Circuit]:
-    """Yield the circuits that lack one gate, those first that would be cheapest to do without."""
-    gates = list(circuit)
-    for place in sorted(range(len(gates)), key=lambda place: _worth(gates[place])):
-        shorter = Circuit(circuit.num_qubits)
-        for gate in gates[:place] + gates[place + 1 :]:
-            shorter.append(*gate)
-        yield shorter
+def _thinned(circuit: Circuit, fit: Fit) -> Circuit:
+    """Leave out one gate after the other, those first that are dearest or turn least."""
+    kept = dict(enumerate(circuit))  # by place
+    for place in sorted(kept, key=lambda place: _worth(kept[place])):
+        places = [other for other in kept if other != place]
+        shorter = fit(_circuit(circuit.num_qubits, [kept[other] for other in places]))
+        if shorter is not None:
+            kept = dict(zip(places, shorter, strict=True))
+    return _circuit(circuit.num_qubits, kept.values())
+
+
+def _circuit(num_qubits: int, gates: Iterable[Operation]) -> Circuit:
+    circuit = Circuit(num_qubits)
+    for gate in gates:
+        circuit.append(*gate)
+    return circuit
 
 
 def _worth(gate: Operation) -> tuple[bool, float]:
@@ -74,8 +92,9 @@ def reported(found: Found, env: CircuitBuildingEnv) -> Found:
     if env.family is not None:  # of whose members the circuit belongs to one: what is exact for all of them
         return replace(found, circuit=tidied(found.circuit))
     hamiltonian = env.problem.hamiltonian
-    circuit = shortened(found.circuit, hamiltonian)
-    if not env.simulator.is_noisy:
+    is_noisy = env.simulator.is_noisy
+    circuit = shortened(found.circuit, hamiltonian, adjust=not is_noisy)  # angles are those that suit the noise
+    if not is_noisy:
         return replace(found, circuit=circuit)
     exact = env.exact_simulator()
     energy = exact.expectation(circuit, hamiltonian)
