@@ -25,7 +25,7 @@ from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rewards import Transition
 from qas_envs.rules import Rules
 from qas_envs.undo import CONTAINERS, Undo
-from qas_simulators import Circuit
+from qas_simulators import Circuit, Simulator
 from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer, OptimizationResult
 
@@ -143,7 +143,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.circuit = self.initial.copy()
         self.finished = self.initial.copy()  # the last circuit of the episode before
         self._ended = self.initial.copy()  # becomes that once the next episode has begun
-        self._first_energy = self._exact_first_energy()
+        self._first_energy = self.exact_simulator().expectation(self.initial, problem.hamiltonian)
         self._energy = self._first_energy
         self._halt_at: int | None = None
         self._over = True
@@ -152,11 +152,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._threshold = self.curriculum.threshold
         self._warn_if_trivial()
 
-    def _exact_first_energy(self) -> float:
-        """Return the energy of the initial circuit without shot noise."""
+    def exact_simulator(self) -> Simulator:
+        """Return the environment's simulator without shot noise."""
         exact = copy.copy(self.simulator)
         exact.shots = None
-        return exact.expectation(self.initial, self.problem.hamiltonian)
+        return exact
 
     def _warn_if_trivial(self) -> None:
         error = abs(self._first_energy - self.curriculum.reference_energy)

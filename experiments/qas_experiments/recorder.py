@@ -66,16 +66,18 @@ class Found:
         """Return the figures without the circuit."""
         row = asdict(self)
         row.pop("circuit")
-        shorter = self.circuit.simplified()
-        return {
-            **row,
-            "two_qubit_gates": self.circuit.num_two_qubit_gates,
-            "rotations": self.circuit.num_rotations,
-            "gates": self.circuit.num_gates,
-            "depth": self.circuit.depth(),
-            "simplified_gates": shorter.num_gates,
-            "simplified_two_qubit_gates": shorter.num_two_qubit_gates,
-        }
+        simplified = {f"simplified_{name}": count for name, count in counts_of(self.circuit.simplified()).items()}
+        return {**row, **counts_of(self.circuit), **simplified}
+
+
+def counts_of(circuit: Circuit) -> dict[str, int]:
+    """Return the sizes of a circuit."""
+    return {
+        "two_qubit_gates": circuit.num_two_qubit_gates,
+        "rotations": circuit.num_rotations,
+        "gates": circuit.num_gates,
+        "depth": circuit.depth(),
+    }
 
 
 def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from qas_experiments.recorder import Found, Recorder
+from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2
 _LINE_SECONDS = 20.0
@@ -70,9 +71,20 @@ class TrainingBar:
             self._console.print(line, highlight=False, soft_wrap=True)
 
 
-def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table:
-    """Return the table of circuits; a row without a circuit says that there is none."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
+def closing_table(
+    title: str, unit: str, rows: dict[str, Found | None], raw: dict[str, Found | None] | None = None
+) -> Table:
+    """Return the table of circuits; a row without a circuit says that there is none.
+
+    Args:
+        title: Above the table.
+        unit: Of energies; empty for infidelities.
+        rows: Circuits by name.
+        raw: The same before gates that do nothing were left out; where their counts differ, they stand in brackets.
+    """
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True
+    )
     table.add_column("circuit", no_wrap=True)
     energy = f"energy [{unit}]" if unit else "infidelity"
     for column in (energy, "true error", "CNOT", "depth", "rotations", "evaluations", "seconds"):
@@ -81,16 +93,26 @@ def closing_table(title: str, unit: str, rows: dict[str, Found | None]) -> Table
         if found is None:
             table.add_row(name, *["-"] * 7)
             continue
-        circuit = found.circuit
-        counts = [circuit.num_two_qubit_gates, circuit.depth(), circuit.num_rotations, found.evaluations]
+        before = (raw or rows)[name] or found
         figures = [
             f"{found.energy:.9f}",
             f"{found.energy_error:.3e}",
-            *(f"{c:,}" for c in counts),
+            *map(_beside, _sizes(found.circuit), _sizes(before.circuit)),
+            f"{found.evaluations:,}",
             f"{found.seconds:.2f}",
         ]
         table.add_row(name, *figures)
+        if _sizes(found.circuit) != _sizes(before.circuit):
+            table.caption = "in brackets: as it was built, with the gates that do nothing"
     return table
+
+
+def _sizes(circuit: Circuit) -> tuple[int, int, int]:
+    return circuit.num_two_qubit_gates, circuit.depth(), circuit.num_rotations
+
+
+def _beside(count: int, before: int) -> str:
+    return f"{count:,}" if count == before else f"{count:,} ({before:,})"
 
 
 class TensorBoardWriter:

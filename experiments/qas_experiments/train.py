@@ -26,12 +26,13 @@ from qas_experiments.evaluation import instance_name, trivial_circuits
 from qas_experiments.folders import SUMMARY, RunFolder
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
-from qas_experiments.recorder import Found, Recorder
+from qas_experiments.recorder import Found, Recorder, counts_of
 from qas_experiments.reporting import TrainingBar, closing_table
 from qas_experiments.rounds import play_rounds
 from qas_experiments.runs import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
 from qas_experiments.session import Session
 from qas_experiments.settings import TrainingSettings, TrainSettings
+from qas_experiments.shortening import reported
 from qas_experiments.transfer import begin_with
 from qas_simulators.errors import must
 
@@ -127,9 +128,10 @@ def _play(
         others = _play_baselines(settings, recorder, interrupt, console) if settings.training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     with _timed(seconds, "saving"):
-        _write_circuits(folder, recorder, policies.get("frozen policy, best"))
-        _show(env, rows, folder, console)
-    summary = _summary(settings, env, recorder, rows, others)
+        short = {name: None if found is None else reported(found, env) for name, found in rows.items()}
+        _write_circuits(folder, recorder, short["found in training"], policies.get("frozen policy, best"))
+        _show(env, short, rows, folder, console)
+    summary = _summary(settings, env, recorder, rows, short, others)
     summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
     summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
     folder.forget_progress()
@@ -167,13 +169,19 @@ def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBui
     return environments
 
 
-def _show(env: CircuitBuildingEnv, rows: dict[str, Found | None], folder: RunFolder, console: Console) -> None:
+def _show(
+    env: CircuitBuildingEnv,
+    rows: dict[str, Found | None],
+    raw: dict[str, Found | None],
+    folder: RunFolder,
+    console: Console,
+) -> None:
     """Print and write the closing table, print the best circuit."""
     problem = env.problem
     title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
         title = f"{instance_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
-    text = _as_text(closing_table(title, problem.unit, rows))
+    text = _as_text(closing_table(title, problem.unit, rows, raw))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
     best = rows["found in training"]
@@ -215,6 +223,7 @@ def _summary(
     env: CircuitBuildingEnv,
     recorder: Recorder,
     rows: dict[str, Found | None],
+    short: dict[str, Found | None],
     others: dict[str, Recorder],
 ) -> dict[str, Any]:
     problem = env.problem
@@ -228,9 +237,17 @@ def _summary(
         "versions": versions(),
         "git_commit": git_commit(),
         "training": _account(recorder),
-        "rows": {name: None if found is None else found.numbers() for name, found in rows.items()},
+        "rows": {name: _row(found, short[name]) for name, found in rows.items()},
         "baselines": {name: _account(other) for name, other in others.items()},
     }
+
+
+def _row(found: Found | None, short: Found | None) -> dict[str, Any] | None:
+    """Return the figures of a circuit as it was found, and those of what is reported of it."""
+    if found is None or short is None:
+        return None
+    simplified = {"energy": short.energy, **counts_of(short.circuit)}
+    return found.numbers() | {f"simplified_{name}": value for name, value in simplified.items()}
 
 
 def _account(recorder: Recorder) -> dict[str, Any]:
@@ -246,15 +263,16 @@ def _account(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _write_circuits(folder: RunFolder, recorder: Recorder, frozen: Found | None) -> None:
-    """Write what was found."""
-    if recorder.best is not None:
-        folder.write_text("best.qasm", recorder.best.circuit.to_qasm3())
-        folder.write_text("best.txt", recorder.best.circuit.draw() + "\n")
-        save(circuit_figure(recorder.best.circuit), folder.path / "best.png")
-    for name, found in (("without_noise.qasm", recorder.without_noise), ("frozen.qasm", frozen)):
+def _write_circuits(folder: RunFolder, recorder: Recorder, best: Found | None, frozen: Found | None) -> None:
+    """Write what was found: as it was built, and the best circuit also as it is reported."""
+    raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
+    for name, found in raw.items():
         if found is not None:
             folder.write_text(name, found.circuit.to_qasm3())
+    if best is not None:
+        folder.write_text("simplified.qasm", best.circuit.to_qasm3())
+        folder.write_text("best.txt", best.circuit.draw() + "\n")
+        save(circuit_figure(best.circuit), folder.path / "best.png")
     write_circuits(folder, "circuits.json", recorder.kept)
     write_circuits(folder, "front.json", recorder.front)
 

@@ -39,6 +39,7 @@ FILES = {
     "metrics.jsonl",
     "policy_best.safetensors",
     "policy_last.safetensors",
+    "simplified.qasm",
     "summary.json",
     "summary.txt",
     "tensorboard",
