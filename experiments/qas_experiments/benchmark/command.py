@@ -143,7 +143,7 @@ def _added(records: Records, outcome: Outcome) -> str:
     assert record is not None
     try:
         records.add(record, outcome.hamiltonian)
-    except ValueError as error:  # such as a full disk; the run stays, and the next call records it
+    except (ValueError, OSError) as error:  # such as a full disk; the run stays, and the next call records it
         return f"not recorded: {error}"
     best = record.circuits["best"]
     found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
