@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from safetensors import SafetensorError
 
 from qas_experiments.benchmark import command
 from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all, worth_keeping
@@ -172,6 +173,7 @@ benchmark()
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_no_benchmark(tmp_path: Path) -> None:
     """No file may have more than 30 kB, and a policy has more: both cells are named with their folder, none is lost."""
     arguments = ["suite=quick", "agent=dqn", "instances=[TFIM-3]", "seeds=[0,1]", "suite.total_timesteps=60"]
@@ -462,6 +464,18 @@ def test_a_full_disk_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.Monke
     cell = cells_of(composed(tmp_path, *SMALL))[0]
     monkeypatch.setattr(command, "train", full)
     assert play(cell).problem == f"failed in {cell.settings.run}: [Errno 28] No space left on device"
+
+
+def test_whatever_a_library_raises_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> None:
+        raise SafetensorError("Error while serializing:\nI/O error: No space left on device (os error 28)")
+
+    cells = cells_of(composed(tmp_path, *SMALL))
+    monkeypatch.setattr(command, "train", full)
+    problems = [outcome.problem for _, outcome in play_all(cells, 1)]
+    reason = "Error while serializing: I/O error: No space left on device (os error 28)"
+    assert problems == [f"failed in {cell.settings.run}: {reason}" for cell in cells]
+    assert "SafetensorError" in Path(f"{cells[0].settings.run}.log").read_text(encoding="utf-8")
 
 
 def test_all_instances_together(record: Record) -> None:
