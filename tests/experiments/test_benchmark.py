@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import shlex
@@ -14,12 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from safetensors import SafetensorError
 
 from qas_experiments.benchmark import command
 from qas_experiments.benchmark.command import Cell, benchmark, cells_of, merge, play, play_all, worth_keeping
 from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.records import Record, Records, by_agent
-from qas_experiments.benchmark.tables import across, across_texts
+from qas_experiments.benchmark.report import write_site
+from qas_experiments.benchmark.tables import (
+    FOOTNOTE,
+    across,
+    across_texts,
+    instance_table,
+    is_ended_by_clock,
+    suite_tables,
+)
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
 from tests.experiments.conftest import SMALL, composed, conf
@@ -109,6 +120,84 @@ with filelock.FileLock({str(lock)!r}):
     other.kill()
     other.communicate()
     assert play(cell).record is not None, "who locked it is gone"
+
+
+def test_two_processes_on_one_folder_record_every_cell(tmp_path: Path) -> None:
+    """The second leaves the cell that the first is playing to it, plays the other, waits, and both end with 0."""
+    cells = cells_of(composed(tmp_path, *SMALL))
+    lock = Path(f"{cells[0].settings.run}.lock")
+    lock.parent.mkdir(parents=True)
+    code = f"""
+import time
+from pathlib import Path
+from filelock import FileLock
+from qas_experiments.benchmark import command
+from tests.experiments.conftest import SMALL, composed
+
+cell = command.cells_of(composed(Path({str(tmp_path)!r}), *SMALL))[0]
+with FileLock({str(lock)!r}):
+    print("mine", flush=True)
+    while not Path({str(tmp_path / "other")!r}).exists():
+        time.sleep(0.02)
+outcome = command.play(cell, waits=True)
+command.Records(Path({str(tmp_path / "records.sqlite")!r})).add(outcome.record, outcome.hamiltonian)
+"""
+    first = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert first.stdout is not None and first.stdout.readline() == b"mine\n"
+    shown: list[str] = []
+
+    def play_and_tell(cell: Cell, waits: bool = False) -> command.Outcome:
+        if waits:
+            (tmp_path / "other").touch()  # the first may go on
+        outcome = play(cell, waits)
+        shown.append(f"{cell.instance}, {waits}: {outcome.is_busy}")
+        return outcome
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(command, "play", play_and_tell)
+        benchmark(composed(tmp_path, *SMALL))
+    assert first.wait() == 0
+    first.stdout.close()
+    assert shown[:2] == ["H2-4, False: True", "TFIM-3, False: False"]
+    assert [record.instance for record in Records(tmp_path / "records.sqlite")] in (
+        ["H2-4", "TFIM-3"],
+        ["TFIM-3", "H2-4"],
+    )
+
+
+_FULL_DISK_OF_CELLS = """
+import resource, sys
+from qas_experiments.launch import benchmark
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, resource.RLIM_INFINITY))
+benchmark()
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_no_benchmark(tmp_path: Path) -> None:
+    """No file may have more than 30 kB, and a policy has more: both cells are named with their folder, none is lost."""
+    arguments = ["suite=quick", "agent=dqn", "instances=[TFIM-3]", "seeds=[0,1]", "suite.total_timesteps=60"]
+    command_line = [sys.executable, "-c", _FULL_DISK_OF_CELLS, *arguments, f"folder={tmp_path}"]
+    command_line.append(f"records={tmp_path / 'r.sqlite'}")
+    ended = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    assert ended.stderr == "error: 2 of 2 cells have no record; why is said above.\n"
+    for number, seed in ((1, 0), (2, 1)):
+        assert (
+            f"{number}/2 TFIM-3, dqn, seed {seed}: failed in {tmp_path}/quick/dqn/TFIM-3/seed-{seed}-" in ended.stdout
+        )
+
+
+def test_records_that_cannot_be_written_end_no_benchmark(
+    played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.sqlite").mkdir()
+    settings = composed(played, *SMALL)
+    settings.records = str(tmp_path / "r.sqlite" / "x" / "y.sqlite")
+    (tmp_path / "r.sqlite" / "x").write_text("a file where a folder should be")
+    with pytest.raises(ValueError, match="2 of 2 cells have no record"):
+        benchmark(settings)
+    assert capsys.readouterr().out.count("not recorded: ") == 2
 
 
 def test_one_cell_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -376,6 +465,18 @@ def test_a_full_disk_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.Monke
     assert play(cell).problem == f"failed in {cell.settings.run}: [Errno 28] No space left on device"
 
 
+def test_whatever_a_library_raises_ends_a_cell_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> None:
+        raise SafetensorError("Error while serializing:\nI/O error: No space left on device (os error 28)")
+
+    cells = cells_of(composed(tmp_path, *SMALL))
+    monkeypatch.setattr(command, "train", full)
+    problems = [outcome.problem for _, outcome in play_all(cells, 1)]
+    reason = "Error while serializing: I/O error: No space left on device (os error 28)"
+    assert problems == [f"failed in {cell.settings.run}: {reason}" for cell in cells]
+    assert "SafetensorError" in Path(f"{cells[0].settings.run}.log").read_text(encoding="utf-8")
+
+
 def test_all_instances_together(record: Record) -> None:
     """Two seeds of a better agent: one solves with fewer CNOT than the random policy, one does not solve."""
 
@@ -389,6 +490,43 @@ def test_all_instances_together(record: Record) -> None:
     assert rows["mine"]["better"][0] == 0.5 and rows["random"]["better"] is None
     assert rows["mine"]["profile"] == [0.5] * 4 and rows["random"]["profile"] == [0.0, 0.0, 1.0, 1.0]
     assert across_texts(rows["random"])[1:3] == ["2", "-"]
+
+
+def test_runs_that_the_clock_ended_are_marked(record: Record, tmp_path: Path) -> None:
+    """In every table, with a footnote; a run that spent its evaluations or steps is none, however long it took."""
+    training = {**record.settings["training"], "max_seconds": 10.0, "max_evaluations": 1000, "total_timesteps": 500}
+
+    def run(seed: int, seconds: float, evaluations: int, steps: int = 9, **limits: float) -> Record:
+        settings = {**record.settings, "training": {**training, "seed": seed, **limits}}
+        figures = {**record.figures, "seconds": seconds, "evaluations": evaluations, "steps": steps}
+        return dataclasses.replace(record, seed=seed, settings=settings, figures=figures)
+
+    runs = [run(0, 10.2, 700), run(1, 10.0, 999), run(2, 10.2, 1000), run(3, 9.9, 10), run(4, 11.0, 10, steps=500)]
+    runs.append(run(5, 1e6, 10, max_seconds=0.0))
+    assert [is_ended_by_clock(each) for each in runs] == [True, True, False, False, False, False]
+    other = dataclasses.replace(runs[2], agent="random")
+    console = Console(width=250, record=True, file=io.StringIO())
+    for table in suite_tables("quick", [*runs[:3], other]):
+        console.print(table)
+    shown = console.export_text()
+    assert shown.count("annealing †2") == 2 and "random †" not in shown and shown.count(FOOTNOTE) == 2
+    assert [row[0] for row in instance_table([*runs[:3], other])[1]] == ["annealing †2", "random"]
+    write_site([*runs[:3], other], tmp_path, "Title", {})
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert page.count('"annealing †2"') == 2 and page.count('"clock": "†"') == 2 and page.count(FOOTNOTE) == 1
+    assert not any(FOOTNOTE in str(table.caption) for table in suite_tables("quick", runs[2:3]))
+
+
+def test_committed_records_that_the_clock_ended() -> None:
+    """As counted by hand in the review of the leaderboard."""
+    folder = Path(__file__).parents[2] / "experiments" / "qas_experiments" / "results"
+    lines = [line for path in (folder / "leaderboard").glob("*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    contents = [json.loads(line) for line in lines]
+    records = [
+        Record(**{key: content[key] for key in content if key not in ("hash", "format")}) for content in contents
+    ]
+    assert len(records) == 1351 and sum(map(is_ended_by_clock, records)) == 99
+    assert FOOTNOTE in (folder / "leaderboard.md").read_text("utf-8")
 
 
 def test_cells_read_well() -> None:

@@ -191,6 +191,12 @@ def test_damaged_databases(known: list[Record], tmp_path: Path, judge: Judge) ->
     assert 0 < len(found.records) < 11 and len(found.left_out) > 5
 
 
+def test_times_that_are_none_are_refused() -> None:
+    for seconds in (0.0, -1.0, float("nan"), 1e9):
+        with pytest.raises(ValueError, match="`seconds` must lie between 0 and 86400"):
+            Judge(seconds)
+
+
 def test_files_of_another_kind_are_named(known: list[Record], tmp_path: Path, judge: Judge) -> None:
     (tmp_path / "words").write_text("no records here\n" * 50)
     (tmp_path / "empty").write_bytes(b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 from pathlib import Path
 
@@ -78,6 +79,47 @@ def test_molecules_state_what_the_literature_does(
 def test_ground_energies_are_those_of_the_terms() -> None:
     for problem in [h2(0.7414, 3), lih(3.4, 6), beh2(), h2o(8), ch2(), lih(3.4, 12)]:
         assert problem.hamiltonian.ground_energy() == pytest.approx(problem.ground_energy, abs=1e-8), problem.name
+
+
+@pytest.mark.parametrize("length", [1.4, 1.8, 2.4, 2.8, 3.6])
+def test_shipped_lih_has_the_energies_of_pyscf(length: float) -> None:
+    """Two electrons in the same three orbitals: PySCF's complete active space, and its Hartree-Fock state."""
+    from pyscf import gto, mcscf, scf
+
+    problem = lih(length)
+    mean_field = scf.RHF(gto.M(atom=f"Li 0 0 0; H 0 0 {length}", basis="sto-3g", verbose=0)).run()
+    space = mcscf.CASCI(mean_field, 3, 2)
+    energy = space.kernel(space.sort_mo([2, 3, 6]))[0]  # counted from 1
+    assert problem.ground_energy == pytest.approx(energy, abs=1e-8)
+    assert problem.hamiltonian.ground_energy() == pytest.approx(energy, abs=1e-8)
+    assert problem.hamiltonian.basis_energies().min() == pytest.approx(mean_field.e_tot, abs=1e-8)
+
+
+def with_terms(terms: dict[str, float]) -> Problem:
+    return Problem("any", PauliSum(terms), 0.0, 1.0, "")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 4.36e-18, 1e-6, 1e-3, 1.0, 1e6, 1e300])
+def test_digests_differ_where_operators_do(scale: float) -> None:
+    """In any unit: another coefficient, another shift, another unit, none at all."""
+    terms = {"ZZ": -1.0, "XI": -0.5, "II": 0.25}
+    variants = [terms, {**terms, "XI": -0.5001}, {**terms, "II": 0.2501}, dict.fromkeys(terms, 0.0)]
+    variants += [{label: 2.0 * value for label, value in terms.items()}, {"ZZ": -1.0, "XI": -0.5}]
+    digests = [with_terms({label: scale * value for label, value in each.items()}).digest for each in variants]
+    assert len({*digests}) == len(digests)
+    rounded = {label: scale * value * (1 + 1e-13) for label, value in terms.items()}
+    if 1e-3 <= scale <= 1.0:
+        assert with_terms(rounded).digest == digests[0], "rounding is no difference"
+
+
+def test_digests_of_old_records_stay() -> None:
+    """The rule for ordinary operators, ten digits after the point, written out once more."""
+    for name in shipped():
+        problem = load_molecule(f"{name}.json")
+        terms = {label: round(value, 10) + 0.0 for label, value in problem.hamiltonian.terms().items()}
+        assert problem.digest == hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
+    small = with_terms({"ZZ": 1e-18, "II": 1.0})
+    assert small.digest != with_terms({"ZZ": 2e-18, "II": 1.0}).digest, "a shift is no scale"
 
 
 def test_every_shipped_molecule_has_its_file_and_no_other() -> None:

@@ -6,9 +6,10 @@ import dataclasses
 import json
 import math
 import shlex
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -149,7 +150,7 @@ def _added(records: Records, outcome: Outcome) -> str:
     assert record is not None
     try:
         records.add(record, outcome.hamiltonian)
-    except ValueError as error:  # such as a full disk; the run stays, and the next call records it
+    except (ValueError, OSError) as error:  # such as a full disk; the run stays, and the next call records it
         return f"not recorded: {error}"
     best = record.circuits["best"]
     found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
@@ -299,7 +300,9 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
         return Outcome(None, f"is being played by another process ({folder}.lock)", is_busy=True)
     except KeyboardInterrupt:  # while waiting; training ends by itself
         return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
-    except Exception as error:  # whatever ends a cell must not end the others
+    except Exception as error:  # whatever ends a cell must not end the others; the log has the traceback
+        with suppress(OSError), folder.with_name(f"{folder.name}.log").open("a", encoding="utf-8") as log:
+            traceback.print_exception(error, file=log)
         return Outcome(None, f"failed in {folder}: {' '.join(str(error).split()) or type(error).__name__}")
 
 

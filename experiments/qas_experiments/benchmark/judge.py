@@ -19,9 +19,11 @@ from rich.progress import track
 
 from qas_experiments.benchmark.comparison import differences
 from qas_experiments.benchmark.records import Entry, Record, Records
+from qas_simulators.errors import must
 
 SECONDS = 60.0
 """For one record; those of the suites need a tenth of one."""
+_MOST_SECONDS = 86_400.0  # a day
 _OF_REFERENCES = 10  # times as long for what an instance's results stand beside
 _LONGEST_LINE = 400  # characters
 _MOST_FAULTS = 5  # of a record that are told
@@ -33,6 +35,9 @@ class Judge:
     Args:
         seconds: For one record; compiling kernels is not counted.
 
+    Raises:
+        ValueError: The time is not positive.
+
     Examples:
         >>> with Judge() as judge:
         ...     [judge.faults(record) for record in ()]
@@ -40,6 +45,8 @@ class Judge:
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
+        if not 0 < seconds < _MOST_SECONDS:
+            raise ValueError(must("seconds", f"lie between 0 and {_MOST_SECONDS:g}", seconds))
         self.seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
 
