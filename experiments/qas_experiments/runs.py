@@ -19,7 +19,7 @@ from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from qas_experiments.folders import SUMMARY, FolderTakenError, RunFolder
 from qas_experiments.recorder import Found
