@@ -11,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage, write_tensors
 from qas_simulators.errors import must, needs_extra, unknown_name
 
 ALGORITHMS: Final = {
@@ -98,6 +97,8 @@ class SB3Agent:
 
     def save(self, path: str | Path) -> None:
         """Write the policy's weights and the settings."""
+        from qas_agents.tensor_files import write_tensors
+
         about = {"algorithm": self.algorithm, "settings": self.settings}
         write_tensors(Path(path), self.model.policy.state_dict(), _KEY, about)
 
@@ -108,6 +109,8 @@ class SB3Agent:
         Raises:
             ValueError: Not such a file, or an environment with other spaces.
         """
+        from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage
+
         with told_as_damage(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
             about, tensors = read_file(Path(path), _KEY, device)
             check_sizes(about["settings"].get("policy_kwargs"), tensors)

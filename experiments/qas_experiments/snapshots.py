@@ -17,6 +17,7 @@ from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
 _COUNTS = ("steps", "episodes", "successes", "evaluations", "gradients")
+_SINCE = {"return", "ideal_error"}  # what checkpoints of the first format do not hold
 _SINGLE = ("best", "first_solved", "without_noise")
 
 
@@ -88,14 +89,17 @@ def check_watcher(state: Any, env: CircuitBuildingEnv) -> None:
 
 def check_recorder(state: Any, recorder: Recorder, env: CircuitBuildingEnv) -> None:
     """Raise ``ValueError`` unless ``state`` is one that the recorder of a training can go on from."""
-    _check_keys("recorder", {"return": None, **state}, recorder.state())
+    wanted = set(recorder.state())
+    if not isinstance(state, dict) or not wanted - _SINCE <= set(state) <= wanted:
+        raise ValueError(must("recorder", f"hold {sorted(wanted)}", state))
     for name in _COUNTS:
         _check_count(name, state[name])
     if not state["successes"] <= state["episodes"] <= state["steps"]:
         raise ValueError(must("episodes", "be no more than steps, and no fewer than successes", state["episodes"]))
     check_number("seconds", state["seconds"], 0.0)
-    if state.get("return") is not None:
-        check_number("return", state["return"])
+    for name in _SINCE & set(state):
+        if state[name] is not None:
+            check_number(name, state[name])
     for name in _SINGLE:
         if state[name] is not None:
             check_found(state[name], env)
