@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from qas_simulators.kernels.compile import cache_directory
 from tests.experiments.conftest import QUICK, command
 
 SWEEP = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=300", "training.seed=0,1"]
@@ -64,6 +65,7 @@ def test_sweep_on_a_ray_cluster(tmp_path: Path) -> None:
         (tmp_path / home).mkdir(exist_ok=True)
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         variables = {**os.environ, "HOME": str(tmp_path / home), "PATH": path, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+        variables.setdefault("QAS_ENVS_CACHE_DIR", str(cache_directory().parent))  # kernels compiled before
         if "ray start" in text or "get-auth-token" in text:
             variables.pop("RAY_ADDRESS")
         log = tmp_path / f"{home}.log"  # a pipe would stay open as long as the node
