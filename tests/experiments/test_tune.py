@@ -1,6 +1,7 @@
 """``qas-tune``: what is searched, how it goes on, what it says of mistakes."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,35 @@ def test_a_study_keeps_its_settings(tmp_path: Path) -> None:
     changed: list[Any] = [text.replace("n_step=1,2", "n_step=1,3") for text in overrides(tmp_path)]
     with pytest.raises(ValueError, match="searched as before"):
         tune(changed)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([0.5, 0.5, 0.5], "all trials are equal: nothing was compared"),
+        ([1e6, 1e6 + 1e-5, 1e6], "all trials are equal: nothing was compared"),
+        ([0.5, 0.5, 0.6], "best: qas-train"),
+        ([None, None, None], "no trial came to its end: there is nothing to compare"),
+    ],
+)
+def test_a_study_says_when_nothing_was_compared(
+    values: list[float | None],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ends = iter([(value, TrialState.PRUNED if value is None else TrialState.COMPLETE) for value in values])
+    monkeypatch.setattr(module, "_play", lambda *arguments: next(ends))
+    tune(overrides(tmp_path, "tune.trials=3"))
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert ("nothing was compared" in shown) == (told.startswith("all trials"))
+
+
+def test_the_status_of_an_interrupted_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "train", lambda settings, watch: {"interrupted": True})
+    monkeypatch.setattr(sys, "argv", ["qas-tune", *overrides(tmp_path, "tune.trials=2")])
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    assert ended.value.code == 130
