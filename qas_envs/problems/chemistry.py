@@ -39,7 +39,8 @@ class Molecule:
         active: Spatial orbitals kept, by index; ``None`` keeps all that are not frozen.
         mapping: ``"jordan_wigner"`` (spin orbitals interleaved: up, down, up, ...), ``"parity"`` (all up, then all
             down, the two qubits fixed by the particle numbers removed), ``"parity_total"`` (only the one fixed by
-            the number of all particles removed) or ``"bravyi_kitaev"``.
+            the number of all particles removed), ``"bravyi_kitaev"``, or those of released codes
+            (:func:`~qas_envs.problems.mappings.map_fermions`).
         charge: Total charge.
         spin: Unpaired electrons of the mean field, restricted open-shell if any.
         sector: What is asked for instead of the lowest state of the register, as

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_envs.problems.mappings import SMALLEST, map_fermions, penalty
+from qas_envs.problems.mappings import REMOVED, SMALLEST, map_fermions, penalty
 from qas_envs.problems.sectors import Sector
 from qas_simulators import PauliSum
 from qas_simulators.circuit import MAX_QUBITS
@@ -134,10 +134,10 @@ def _lowest(integrals: Integrals, shares: list[tuple[int, int]]) -> float:
 def _shares(sector: Sector, orbitals: int, mapping: str) -> list[tuple[int, int]]:
     """Return how many electrons are up and down where the lowest state with all of them may be.
 
-    A state of every total spin has as many up as down, or one more. But ``"parity"`` fixes whether the number of those
-    that are up is even.
+    A state of every total spin has as many up as down, or one more. But a mapping that removes two qubits fixes whether
+    the number of those that are up is even.
     """
-    if mapping != "parity":
+    if REMOVED.get(mapping) != 2:
         return [((sector.electrons + 1) // 2, sector.electrons // 2)]
     return [share for share in _all_shares(sector, orbitals, mapping) if sum(share) == sector.electrons]
 
@@ -145,9 +145,9 @@ def _shares(sector: Sector, orbitals: int, mapping: str) -> list[tuple[int, int]
 def _all_shares(sector: Sector, orbitals: int, mapping: str) -> list[tuple[int, int]]:
     """Return all numbers of electrons up and down on the register."""
     shares = [(up, down) for up in range(orbitals + 1) for down in range(orbitals + 1)]
-    if mapping in ("parity", "parity_total"):
+    if mapping in REMOVED:
         shares = [share for share in shares if (sum(share) - sector.electrons) % 2 == 0]
-    if mapping == "parity":
+    if REMOVED.get(mapping) == 2:
         shares = [share for share in shares if (share[0] - sector.up) % 2 == 0]
     return shares
 
@@ -161,7 +161,7 @@ def check_register(orbitals: int, mapping: str) -> None:
     Raises:
         ValueError: More qubits than a register may have, or more memory than there is.
     """
-    num_qubits = 2 * orbitals - {"parity": 2, "parity_total": 1}.get(mapping, 0)
+    num_qubits = 2 * orbitals - REMOVED.get(mapping, 0)
     choose = f"be chosen so that at most {MAX_QUBITS} qubits are needed (now {num_qubits})"
     if num_qubits > MAX_QUBITS:
         raise ValueError(must("active_space", choose, f"{orbitals} orbitals"))

@@ -19,6 +19,8 @@ LIH_BOND_LENGTHS: Final[dict[int, tuple[float, ...]]] = {
 }
 H2_MAPPINGS: Final = {2: "parity", 3: "parity_total", 4: "jordan_wigner"}
 LIH_MAPPINGS: Final = {4: "parity", 6: "jordan_wigner", 12: "jordan_wigner"}
+RELEASED_MAPPINGS: Final = {"h2": {2: "checksum", 3: "checksum_total"}, "lih": {6: "jordan_wigner_blocked"}}
+"""In which basis CRLQAS released these instances; the other ones have the same basis here, qubits in reverse order."""
 _H2O: Final[tuple[Atom, ...]] = (
     ("H", (-0.021, -0.002, 0.0)),
     ("O", (0.835, 0.452, 0.0)),
@@ -33,20 +35,20 @@ def diatomic(symbols: tuple[str, str], bond_length: float) -> tuple[Atom, ...]:
     return ((symbols[0], (0.0, 0.0, 0.0)), (symbols[1], (0.0, 0.0, bond_length)))
 
 
-def h2(bond_length: float, num_qubits: int) -> Molecule:
+def h2(bond_length: float, num_qubits: int, mapping: str | None = None) -> Molecule:
     """H2, STO-3G, all orbitals; ``bond_length`` in ångström."""
     atoms = diatomic(("H", "H"), bond_length)
-    return Molecule(f"H2 ({bond_length} Å)", atoms, "angstrom", "sto-3g", H2_MAPPINGS[num_qubits])
+    return Molecule(f"H2 ({bond_length} Å)", atoms, "angstrom", "sto-3g", mapping or H2_MAPPINGS[num_qubits])
 
 
-def lih(bond_length: float, num_qubits: int, geometry: str = "angstrom") -> Molecule:
+def lih(bond_length: float, num_qubits: int, geometry: str = "angstrom", mapping: str | None = None) -> Molecule:
     """LiH, STO-3G: (2e, 3o) in the sigma orbitals with 4 or 6 qubits, all orbitals with 12.
 
     The released 6-qubit file in bohr takes the three orbitals of lowest energy, one of them pi, instead.
     """
     unit = GEOMETRIES[geometry]
     name = f"LiH ({bond_length} {'Å' if unit == 'angstrom' else 'bohr, legacy'})"
-    atoms, mapping = diatomic(("Li", "H"), bond_length), LIH_MAPPINGS[num_qubits]
+    atoms, mapping = diatomic(("Li", "H"), bond_length), mapping or LIH_MAPPINGS[num_qubits]
     if num_qubits == 12:
         return Molecule(name, atoms, unit, "sto-3g", mapping)
     active = (1, 2, 5) if unit == "angstrom" else (1, 2, 3)
@@ -105,6 +107,8 @@ def shipped() -> dict[str, Molecule]:
         table[f"beh2_6_jordan_wigner_{label}"] = beh2(geometry)
         table[f"ch2_8_jordan_wigner_{label}"] = ch2(geometry)
         table |= {f"h2o_{n}_jordan_wigner_{label}": h2o(n, geometry) for n in _H2O_SPACES}
+    table |= {f"h2_{n}_{name}_0.7414_angstrom": h2(0.7414, n, name) for n, name in RELEASED_MAPPINGS["h2"].items()}
+    table["lih_6_jordan_wigner_blocked_2.2_angstrom"] = lih(2.2, 6, mapping="jordan_wigner_blocked")
     table["lih_6_jordan_wigner_3.4_legacy_bohr"] = lih(3.4, 6, "legacy-bohr")
     table["h4_8_jordan_wigner_1.0_angstrom"] = h4_chain(1.0)
     table["stretched_h2o_8_jordan_wigner_angstrom"] = stretched_h2o()

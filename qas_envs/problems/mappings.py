@@ -11,7 +11,9 @@ from qas_simulators import PauliSum
 from qas_simulators.bridges.operators import sum_of_factors
 from qas_simulators.errors import must, unknown_name
 
-MAPPINGS: Final = ("jordan_wigner", "parity", "parity_total", "bravyi_kitaev")
+REMOVED: Final = {"parity": 2, "parity_total": 1, "checksum": 2, "checksum_total": 1}
+"""How many qubits a mapping spares because the sector fixes parities: those of up and down, or that of all."""
+MAPPINGS: Final = ("jordan_wigner", "jordan_wigner_blocked", "bravyi_kitaev", *REMOVED)
 SMALLEST: Final = 1e-12
 """Hartree; below, a term of a molecule is rounding."""
 
@@ -34,14 +36,16 @@ def map_fermions(fermions: Any, modes: int, mapping: str, sector: Sector | None,
     Args:
         fermions: Hermitian.
         modes: How many spin orbitals there are.
-        mapping: One of :data:`MAPPINGS`.
-        sector: Whose parities the parity mappings fix.
+        mapping: One of :data:`MAPPINGS`. ``"parity"`` and ``"parity_total"`` order all up modes before all down modes;
+            ``"jordan_wigner_blocked"`` and ``"checksum"`` do so too. The checksum mappings keep occupations and leave
+            out the last mode, of up and of down or (``"checksum_total"``, modes interleaved) of all.
+        sector: Whose parities are fixed, for mappings that remove qubits.
         smallest: Terms up to this magnitude are left out.
 
     Raises:
         ValueError: An unknown mapping, no sector where it is needed, or not Hermitian.
     """
-    from openfermion import binary_code_transform, bravyi_kitaev, jordan_wigner, reorder
+    from openfermion import binary_code_transform, bravyi_kitaev, checksum_code, jordan_wigner, reorder
     from openfermion.transforms import parity_code
     from openfermion.utils import up_then_down
 
@@ -49,11 +53,20 @@ def map_fermions(fermions: Any, modes: int, mapping: str, sector: Sector | None,
         return _pauli_sum(jordan_wigner(fermions), modes, smallest)
     if mapping == "bravyi_kitaev":
         return _pauli_sum(bravyi_kitaev(fermions, modes), modes, smallest)
+    if mapping == "jordan_wigner_blocked":
+        return _pauli_sum(jordan_wigner(reorder(fermions, up_then_down, modes)), modes, smallest)
     if mapping not in MAPPINGS:
         raise ValueError(unknown_name("mapping", mapping, MAPPINGS))
     if sector is None or modes % 2:
         raise ValueError(must("mapping", "be 'jordan_wigner' or 'bravyi_kitaev' without a sector", mapping))
-    operator = binary_code_transform(reorder(fermions, up_then_down, modes), parity_code(modes))
+    if mapping == "checksum_total":
+        code = checksum_code(modes, sector.electrons % 2)
+        return _pauli_sum(binary_code_transform(fermions, code), modes - 1, smallest)
+    blocked = reorder(fermions, up_then_down, modes)
+    if mapping == "checksum":
+        code = checksum_code(modes // 2, sector.up % 2) + checksum_code(modes // 2, (sector.electrons - sector.up) % 2)
+        return _pauli_sum(binary_code_transform(blocked, code), modes - 2, smallest)
+    operator = binary_code_transform(blocked, parity_code(modes))
     signs = {modes - 1: (-1) ** sector.electrons}
     if mapping == "parity":
         signs[modes // 2 - 1] = (-1) ** sector.up

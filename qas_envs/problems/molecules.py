@@ -21,7 +21,7 @@ from qas_envs.problems.geometry import read_geometry
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
 from qas_envs.problems.sectors import Sector, sector_of, warn_of_sector
 from qas_simulators import PauliSum, StatevectorSimulator
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 from qas_simulators.program import cache_directory
 
 _DEGENERATE = 1e-8  # Hartree
@@ -139,36 +139,54 @@ def _shipped_problem(name: str) -> Problem:
     return load_molecule(f"{name}.json")
 
 
-def h2(bond_length: float = 0.7414, num_qubits: int = 4) -> Problem:
+def h2(bond_length: float = 0.7414, num_qubits: int = 4, mapping: str | None = None) -> Problem:
     """H2, STO-3G; ``bond_length`` in ångström: 0.7, 0.7414 and 2.63 are shipped.
 
     Args:
         bond_length: Others than the shipped ones need the ``chemistry`` extra.
         num_qubits: 4 (Jordan-Wigner), 2 or 3 (parity mapping, two qubits or one removed).
+        mapping: ``None``, or the basis of CRLQAS's release: ``"checksum"`` (2 qubits), ``"checksum_total"`` (3).
     """
     _check_choice("num_qubits", num_qubits, instances.H2_MAPPINGS)
-    length = float(bond_length)
-    stem = f"h2_{num_qubits}_{instances.H2_MAPPINGS[num_qubits]}"
-    return _at_bond_length(stem, length, num_qubits, instances.H2_BOND_LENGTHS)
+    own = instances.H2_MAPPINGS[num_qubits]
+    chosen = _mapping("h2", num_qubits, own, mapping)
+    lengths = instances.H2_BOND_LENGTHS if chosen == own else (0.7414,)
+    return _at_bond_length("h2", float(bond_length), num_qubits, chosen, lengths)
 
 
-def lih(bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom") -> Problem:
+def lih(
+    bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom", mapping: str | None = None
+) -> Problem:
     """LiH, STO-3G; ``bond_length`` in ångström: 1.2, 2.2 and 3.4 are shipped, for 4 qubits 1.4, 1.8, 2.4, 2.8, 3.6 too.
 
     Args:
         bond_length: Others than the shipped ones need the ``chemistry`` extra.
         num_qubits: 4 (parity) or 6 (Jordan-Wigner) for two electrons in three orbitals; 12 for all orbitals.
         geometry: ``"legacy-bohr"`` reads 3.4 as bohr, as the files of 6 and 12 qubits in released codes did.
+        mapping: ``None``, or on 6 qubits the basis of CRLQAS's release, ``"jordan_wigner_blocked"``: all spins up, then
+            all down.
     """
     _check_choice("num_qubits", num_qubits, instances.LIH_MAPPINGS)
     _check_choice("geometry", geometry, instances.GEOMETRIES)
     length = float(bond_length)
     if geometry == "legacy-bohr":
-        if length != 3.4 or num_qubits == 4:
+        if length != 3.4 or num_qubits == 4 or mapping is not None:
             raise ValueError(must("geometry", "be 'angstrom' but at 3.4 with 6 or 12 qubits", geometry))
         return _shipped_problem(f"lih_{num_qubits}_jordan_wigner_3.4_legacy_bohr")
-    stem = f"lih_{num_qubits}_{instances.LIH_MAPPINGS[num_qubits]}"
-    return _at_bond_length(stem, length, num_qubits, instances.LIH_BOND_LENGTHS[num_qubits])
+    own = instances.LIH_MAPPINGS[num_qubits]
+    chosen = _mapping("lih", num_qubits, own, mapping)
+    lengths = instances.LIH_BOND_LENGTHS[num_qubits] if chosen == own else (2.2,)
+    return _at_bond_length("lih", length, num_qubits, chosen, lengths)
+
+
+def _mapping(molecule: str, num_qubits: int, own: str, asked: str | None) -> str:
+    """Return the mapping of a diatomic molecule: ours, or that of CRLQAS's release."""
+    choices = (own, *filter(None, [instances.RELEASED_MAPPINGS[molecule].get(num_qubits)]))
+    if asked is None:
+        return own
+    if asked not in choices:
+        raise ValueError(unknown_name(f"mapping of {molecule} on {num_qubits} qubits", asked, choices))
+    return asked
 
 
 def beh2(geometry: str = "angstrom") -> Problem:
@@ -275,14 +293,16 @@ def _check_choice(argument: str, value: object, choices: Collection[object]) -> 
 
 
 @cache
-def _at_bond_length(stem: str, bond_length: float, num_qubits: int, shipped: tuple[float, ...]) -> Problem:
+def _at_bond_length(
+    molecule: str, bond_length: float, num_qubits: int, mapping: str, shipped: tuple[float, ...]
+) -> Problem:
     if bond_length in shipped:
-        return _shipped_problem(f"{stem}_{bond_length}_angstrom")
+        return _shipped_problem(f"{molecule}_{num_qubits}_{mapping}_{bond_length}_angstrom")
     if not 0.2 <= bond_length <= 20:
         raise ValueError(must("bond_length", "lie in [0.2, 20] ångström", bond_length))
-    define = instances.h2 if stem.startswith("h2") else instances.lih
+    define = instances.h2 if molecule == "h2" else instances.lih
     try:
-        record = _computed(define(bond_length, num_qubits))
+        record = _computed(define(bond_length, num_qubits, mapping=mapping))
     except ImportError:
         choices = ", ".join(map(str, shipped))
         hint = f'be one of the shipped {choices} Å (others: pip install "qas-envs[chemistry]")'

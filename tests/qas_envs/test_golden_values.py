@@ -345,3 +345,32 @@ def test_make_env_equals_gym_make() -> None:
     direct = make_env("lih", problem_settings={"bond_length": 2.2})
     registered = build("QAS-LiH-v0", bond_length=2.2)
     assert direct.problem is registered.problem and direct.observation_space == registered.observation_space
+
+
+@pytest.mark.parametrize(
+    ("environment", "settings", "empty", "best"),
+    [
+        ("QAS-H2-v0", {"num_qubits": 2, "mapping": "checksum"}, 0.4592503298, "11"),
+        ("QAS-H2-v0", {"num_qubits": 3, "mapping": "checksum_total"}, 0.7137539934, "110"),
+        (
+            "QAS-LiH-v0",
+            {"num_qubits": 6, "bond_length": 2.2, "mapping": "jordan_wigner_blocked"},
+            -6.8945641518,
+            "100100",
+        ),
+    ],
+)
+def test_bases_of_the_release(environment: str, settings: dict[str, object], empty: float, best: str) -> None:
+    """Energy of |0...0> and the best basis state (qubit 0 first) of CRLQAS's files; the spectrum is that of our basis."""
+    problem = gym.make(environment, **settings).unwrapped.problem  # type: ignore[attr-defined]
+    energies = problem.hamiltonian.basis_energies()
+    assert abs(energies[0] - empty) < 1e-7
+    assert f"{int(energies.argmin()):0{problem.num_qubits}b}"[::-1] == best
+    usual = gym.make(environment, **{**settings, "mapping": None}).unwrapped.problem  # type: ignore[attr-defined]
+    np.testing.assert_allclose(
+        np.linalg.eigvalsh(problem.hamiltonian.to_matrix()),
+        np.linalg.eigvalsh(usual.hamiltonian.to_matrix()),
+        atol=1e-9,
+    )
+    with pytest.raises(ValueError, match="Unknown mapping of"):
+        gym.make(environment, **{**settings, "mapping": "bravyi"})
