@@ -14,13 +14,20 @@ from filelock import FileLock, Timeout
 from qas_experiments.benchmark.records import settings_hash
 from qas_experiments.building import resolved
 from qas_experiments.contents import with_contents
-from qas_experiments.folders import ABORTED
+from qas_experiments.folders import ABORTED, PROGRESS
 from qas_experiments.runs import finished_summary, settings_of
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
 Train = Callable[[TrainSettings], dict[str, Any]]
-_FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl", ".lock", ABORTED)  # of a run that has not made a step
+_FIRST_FILES = (
+    "versions.json",
+    "config.yaml",
+    "metrics.jsonl",
+    ".lock",
+    ABORTED,
+    PROGRESS,
+)  # of a run that has not made a step
 
 
 def played(settings: TrainSettings, train: Train) -> dict[str, Any]:

@@ -141,8 +141,12 @@ class Recorder:
             setattr(self, name, state[name])
         for name in _SINGLE:
             setattr(self, name, None if state[name] is None else Found.of_state(state[name]))
-        if state["ideal_error"] is not None:
-            self._ideal_error = state["ideal_error"]
+        if self.without_noise is not None and self._ideal is not None:
+            error = state.get("ideal_error")  # older checkpoints do not know; they are of one problem
+            if error is None:
+                problem = self._env.problem
+                error = self._ideal.expectation(self.without_noise.circuit, problem.hamiltonian) - problem.ground_energy
+            self._ideal_error = error
         if self.best is not None:
             self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:

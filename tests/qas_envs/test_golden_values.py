@@ -361,7 +361,7 @@ def test_make_env_equals_gym_make() -> None:
     ],
 )
 def test_bases_of_the_release(environment: str, settings: dict[str, object], empty: float, best: str) -> None:
-    """Energy of |0...0> and the best basis state (qubit 0 first) of CRLQAS's files; the spectrum is that of our basis."""
+    """Energy of |0...0> and the best basis state (qubit 0 first) of CRLQAS's files; the spectrum is ours."""
     problem = gym.make(environment, **settings).unwrapped.problem  # type: ignore[attr-defined]
     energies = problem.hamiltonian.basis_energies()
     assert abs(energies[0] - empty) < 1e-7
