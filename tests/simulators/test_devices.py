@@ -168,15 +168,14 @@ def energy_by_aer(model: Any, gates: list[Any], observable: PauliSum, qubits: li
 NATIVE_GATES = {
     "u1, u2, u3": "FakeLondonV2",
     "sx and cx": "FakeManilaV2",
-    "sx and ecr": "FakePeekskill",
-    "sx and cz": "FakePrague",
+    "sx and ecr": ["sx", "x", "rz", "ecr"],
+    "sx and cz": ["sx", "x", "rz", "cz"],
     "fractional": "FakeFractionalBackend",
     "u": ["u", "cx"],
     "r": ["r", "rz", "cz"],
     "all rotations": ["rx", "ry", "rz", "cz"],
     "iswap": ["u", "iswap"],
     "rx and iswap": ["rx", "rz", "iswap"],
-    "sx and rz alone": ["sx", "rz", "ecr"],
 }
 
 
@@ -211,7 +210,9 @@ def test_every_gate_is_as_noisy_as_its_decomposition(native: str) -> None:
                 circuit.append(name, places, value)
             observable = random_pauli_sum(3, 20, seed)
             expected = energy_by_aer(model, list(circuit), observable, qubits, backend.target)
-            assert simulator.expectation(circuit, observable) == pytest.approx(expected, abs=1e-9), (gate.name, place)
+            tolerance = 1e-8 if gate.num_qubits == 1 else 5e-5  # pairs have several decompositions of equal length
+            energy = simulator.expectation(circuit, observable)
+            assert energy == pytest.approx(expected, abs=tolerance), (gate.name, place)
 
 
 def test_forty_rotations_on_a_device_of_u3_gates() -> None:
@@ -251,7 +252,7 @@ def test_models_of_aer_by_their_own_gates() -> None:
     noise = NoiseModel.from_qiskit(model)
     np.testing.assert_allclose(noise.transfer_matrix("ry", (29,)), np.diag([1, 0.9, 0.9, 0.9]), atol=1e-12)
     assert not noise.channels("cx", (3, 2))
-    model = AerNoiseModel(basis_gates=["sx", "rz", "cx"])
+    model = AerNoiseModel(basis_gates=["sx", "rz", "ecr"])
     model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["sx"])
     model.add_quantum_error(depolarizing_error(0.2, 1), ["sx"], [1])
     noise = NoiseModel.from_qiskit(model)
@@ -269,7 +270,7 @@ def test_models_of_aer_by_their_own_gates() -> None:
     only_x.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x"])
     with pytest.raises(ValueError, match=r"the device's gates cannot make ry there\), but is 'ry on \(5,\)'"):
         NoiseModel.from_qiskit(only_x).channels("ry", (5,))
-    model.add_readout_error(ReadoutError(np.eye(4)), [0, 1])
+    model.add_readout_error(ReadoutError(0.1 * np.ones((4, 4)) + 0.6 * np.eye(4)), [0, 1])
     with pytest.raises(ValueError, match="readout errors of single qubits"):
         NoiseModel.from_qiskit(model)
 

@@ -30,7 +30,7 @@ with needs_extra("devices"):
     from qiskit.circuit.library import PauliGate, get_standard_gate_name_mapping
     from qiskit.exceptions import QiskitError
     from qiskit.quantum_info import PTM, Operator
-    from qiskit.transpiler import QubitProperties, Target
+    from qiskit.transpiler import InstructionProperties, QubitProperties, Target
     from qiskit_aer.noise import NoiseModel as AerNoiseModel
     from qiskit_aer.noise import QuantumError
 
@@ -53,22 +53,32 @@ class _Step(NamedTuple):
 class _Device:
     """Which gates a device or a model has where, and their errors."""
 
-    def __init__(self, errors: Errors, everywhere: Iterable[str], places: Mapping[str, Iterable[Place]]) -> None:
+    def __init__(
+        self, errors: Errors, everywhere: Iterable[str], places: Mapping[str, Iterable[Place]], is_large: bool = False
+    ) -> None:
         self.errors = errors
+        self._is_large = is_large  # then transpiling for every qubit by itself would take minutes
         self._everywhere = frozenset(everywhere)
         self._places = {name: frozenset(own) for name, own in places.items()}
         self._ptms: dict[int, FloatArray] = {}  # by identity: a default error is the same everywhere
 
-    def gates_on(self, place: Place) -> frozenset[tuple[str, Place]]:
-        """Return the gates on some or all of these qubits, which are numbered from 0 on."""
+    def gates_on(self, place: Place) -> frozenset[tuple[str, Place, float]]:
+        """Return the gates on some or all of these qubits, numbered from 0 on, with their infidelities."""
         found = set()
         for count in range(1, len(place) + 1):
             for local in permutations(range(len(place)), count):
                 own = tuple(place[k] for k in local)
                 names = {name for name in self._everywhere if _STANDARD[name].num_qubits == count}
                 names |= {name for name, places in self._places.items() if own in places}
-                found |= {(name, local) for name in names}
+                found |= {(name, local, self._infidelity(name, own)) for name in names}
         return frozenset(found)
+
+    def _infidelity(self, name: str, place: Place) -> float:
+        """Return a gate's average infidelity; on large devices one number for all that are noisy."""
+        error, size = self.error(name, place), 2 ** len(place)
+        if error is None:
+            return 0.0
+        return 1e-3 * len(place) ** 3 if self._is_large else float(size / (size + 1) * (1 - np.trace(error) / size**2))
 
     def error(self, name: str, place: Place) -> FloatArray | None:
         """Return the error of one of the device's gates as a Pauli transfer matrix; ``None`` if there is none."""
@@ -112,16 +122,21 @@ class _Device:
 
 
 @cache
-def _decomposition(name: str, angle: float, native: frozenset[tuple[str, Place]]) -> tuple[_Step, ...] | None:
-    """Return a gate of ours in terms of those that a device has; ``None`` if they do not suffice."""
+def _decomposition(name: str, angle: float, native: frozenset[tuple[str, Place, float]]) -> tuple[_Step, ...] | None:
+    """Return a gate of ours in terms of those that a device has; ``None`` if they do not suffice.
+
+    The transpiler prefers gates of small infidelity, as on the whole device.
+    """
     gate = GATES[GATE_INDEX[name]]
     own = tuple(range(gate.num_qubits))
     whole = ptm_of_kraus([gate.matrix(angle)])
-    if (name, own) in native:
+    if any(native_name == name and place == own for native_name, place, _ in native):
         return (_Step(name, own, whole),)
     target = Target(num_qubits=gate.num_qubits)
-    for other in sorted({other for other, _ in native}):
-        target.add_instruction(_STANDARD[other], {place: None for known, place in sorted(native) if known == other})
+    for other in sorted({other for other, _, _ in native}):
+        errors = {place: error for known, place, error in sorted(native) if known == other}
+        known = {place: InstructionProperties(error=error) for place, error in errors.items()}
+        target.add_instruction(_STANDARD[other], known)
     circuit = to_qiskit(Circuit(gate.num_qubits).append(name, own, angle if gate.num_params else None))
     level = 2 if gate.num_qubits == 1 else 1  # Qiskit's default, but that one would rename qubits in place of a SWAP
     try:
@@ -196,10 +211,12 @@ def _gates_of(model: AerNoiseModel) -> set[str]:
     A model that was given none, and has errors on gates of ours alone, is meant by name: other gates are noiseless.
     """
     noisy, basis = set(model.noise_instructions), set(model.basis_gates)
-    is_by_name = basis <= noisy | set(AerNoiseModel().basis_gates) and all(
-        name in GATE_INDEX or not _is_known(name) for name in noisy
-    )
-    return noisy | basis | (set(GATE_INDEX) if is_by_name else set())
+    default = set(AerNoiseModel().basis_gates)
+    is_given = not default <= basis <= noisy | default
+    is_by_name = not is_given and all(name in GATE_INDEX or not _is_known(name) for name in noisy)
+    if is_by_name:
+        return noisy | set(GATE_INDEX)
+    return noisy | (basis if is_given else {"cx", "id"})
 
 
 def _is_known(name: str) -> bool:
@@ -285,7 +302,9 @@ def noise_from_backend(
     errors: Errors = {name: dict(local) for name, local in model._local_quantum_errors.items()}
     known = [name for name in part.operation_names if _is_same(part.operation_from_name(name), name)]
     everywhere = [name for name in known if None in (part[name] or {None: None})]
-    device = _Device(errors, everywhere, {name: part[name] for name in known if name not in everywhere})
+    device = _Device(
+        errors, everywhere, {name: part[name] for name in known if name not in everywhere}, len(places) > MAX_QUBITS
+    )
     result = NoiseModel()
     result.num_qubits = len(places)
     both = None if pairs is None else sorted(pairs | {pair[::-1] for pair in pairs})
