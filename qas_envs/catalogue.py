@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations
 from math import perm
 from typing import Final
+
+import numpy as np
 
 from qas_envs.components import chosen
 from qas_simulators import Circuit, Gadget
@@ -248,3 +250,15 @@ def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
 
 def _one_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
     return [Action(name, (qubit,)) for qubit in range(num_qubits) for name in gates.one_qubit]
+
+
+def check_angles(angles: Sequence[Sequence[float]], counts: Sequence[int]) -> None:
+    """Raise ``ValueError`` unless there are as many finite angles for each action as it has."""
+    try:
+        fit = [len(some) for some in angles] == list(counts)
+    except TypeError:
+        fit = False
+    if not fit:
+        raise ValueError(must("angles", "hold a tuple for every action, such as [(0.3,), ()]", angles))
+    if not np.isfinite([*chain.from_iterable(angles)]).all():
+        raise ValueError(must("angles", "be finite", angles))

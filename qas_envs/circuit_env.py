@@ -15,6 +15,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
+from qas_envs.catalogue import check_angles
 from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import ContextEncoder, Observation, View
 from qas_envs.families import check_member
@@ -313,10 +314,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 must("actions", f"be legal one after the other, at most {self.max_gates} gates", list(actions))
             )
         counts = [self.catalogue.num_angles[action] for action in actions]
-        if angles is not None and not _fit(angles, counts):
-            raise ValueError(must("angles", "hold a tuple for every action, such as [(0.3,), ()]", angles))
-        if angles is not None and not np.isfinite([*chain.from_iterable(angles)]).all():
-            raise ValueError(must("angles", "be finite", angles))
+        if angles is not None:
+            check_angles(angles, counts)
         with Undo([self]):
             self._begin()
             for action in actions:
@@ -501,11 +500,3 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def close(self) -> None:
         """Close the window, if there is one."""
         self._renderer.close()
-
-
-def _fit(angles: Sequence[Sequence[float]], counts: list[int]) -> bool:
-    """Tell whether there are as many angles for each action as it has."""
-    try:
-        return [len(some) for some in angles] == counts
-    except TypeError:
-        return False

@@ -120,7 +120,7 @@ def is_number(value: object) -> bool:
 
 def is_whole(value: object, least: int, most: float = math.inf) -> bool:
     """Tell whether a value is an integer in a range, ends included, other than ``True`` or ``False``."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= most
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def _in_words(hint: Any) -> str:

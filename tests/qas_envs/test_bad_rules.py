@@ -32,7 +32,7 @@ INF, NAN = float("inf"), float("nan")
 NESTED: list[Any] = []
 for _ in range(5000):
     NESTED = [NESTED]
-WRONG = [5, 2.5, True, b"x", 1j, {1: 2}, {"name": 5}, {"name": ["a"]}, {"nam": "x"}, [5], [None], object(), int, len]
+WRONG = [5, 2.5, True, b"x", 1j, {1: 2}, {"name": 5}, {"name": ["a"]}, {"title": "x"}, [5], [None], object(), int, len]
 WRONG += [lambda: None, np.zeros(3), NAN, 10**5000, "", "\x00", "a" * 10_000, NESTED, {"name": "x" * 10_000, "y": 1}]
 CLASSES = [ScanLBFGS, FixedEnds, FixedThreshold, NegativeBinomialHalting, TensorEncoding, StatevectorSimulator]
 CLASSES += [NoiseModel, Circuit, Gadget, GateSet]
