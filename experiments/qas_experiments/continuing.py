@@ -18,7 +18,14 @@ from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
 Train = Callable[[TrainSettings], dict[str, Any]]
-_FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl")  # of a run that has not made a step
+_FIRST_FILES = (  # of a run that has not made a step
+    ".lock",
+    "aborted.json",
+    "config.yaml",
+    "metrics.jsonl",
+    "progress.json",
+    "versions.json",
+)
 
 
 def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
