@@ -20,14 +20,8 @@ from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
 
 Train = Callable[[TrainSettings], dict[str, Any]]
-_FIRST_FILES = (
-    "versions.json",
-    "config.yaml",
-    "metrics.jsonl",
-    ".lock",
-    ABORTED,
-    PROGRESS,
-)  # of a run that has not made a step
+_FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl", ".lock", ABORTED, PROGRESS)
+"""What a folder holds of a run that has not made a step."""
 
 
 def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
