@@ -171,8 +171,9 @@ class StagedThreshold:
 
     def __post_init__(self) -> None:
         stages = list(self.thresholds) if isinstance(self.thresholds, Sequence | np.ndarray) else []
-        known = stages[:-1] if stages and stages[-1] is None else stages
-        if not stages or not all(is_number(value) and value > 0 for value in known):
+        given = stages[:-1] if stages and stages[-1] is None else stages
+        known = [value for value in given if value is not None]
+        if not stages or len(known) < len(given) or not all(is_number(value) and value > 0 for value in known):
             raise ValueError(must("thresholds", "be positive errors, only the last None", self.thresholds))
         if any(later >= earlier for earlier, later in pairwise(known)):
             raise ValueError(must("thresholds", "fall from stage to stage", self.thresholds))

@@ -44,7 +44,7 @@ def ptm_of_kraus(kraus: Sequence[ComplexMatrix]) -> NDArray[np.float64]:
 def _choi_basis(num_qubits: int) -> NDArray[np.complex128]:
     """Return the Choi matrices of the maps from ``P_j`` to ``P_i``, shape ``(4**n, 4**n, 4**n, 4**n)``."""
     basis, size = _pauli_array(num_qubits), 4**num_qubits
-    return np.einsum("jba,icd->ijacbd", basis, basis).reshape(size, size, size, size)
+    return np.asarray(np.einsum("jba,icd->ijacbd", basis, basis)).reshape(size, size, size, size)
 
 
 @dataclass(frozen=True)

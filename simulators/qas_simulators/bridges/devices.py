@@ -337,7 +337,8 @@ def _part(target: Target, qubits: Place) -> tuple[Target, list[tuple[str, Place]
     part = Target(num_qubits=len(qubits), dt=target.dt, qubit_properties=[properties[qubit] for qubit in qubits])
     broken = []
     for name in target.operation_names:
-        operation, known = target.operation_from_name(name), {}
+        operation = target.operation_from_name(name)
+        known: dict[Place | None, Any] = {}
         if isinstance(operation, type):
             continue  # control flow
         for there, details in (target[name] or {None: None}).items():
