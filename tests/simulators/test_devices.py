@@ -179,7 +179,12 @@ NATIVE_GATES = {
 }
 
 
-@pytest.mark.parametrize("native", NATIVE_GATES)
+_QUICK = ("u1, u2, u3", "r", "iswap")
+
+
+@pytest.mark.parametrize(
+    "native", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NATIVE_GATES]
+)
 def test_every_gate_is_as_noisy_as_its_decomposition(native: str) -> None:
     """All gates on device qubits 0, 1 and 2 against Aer; where the noise of one is not known, it is refused by name."""
     aer()

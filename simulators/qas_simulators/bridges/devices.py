@@ -155,7 +155,7 @@ def _decomposition(name: str, angle: float, native: frozenset[tuple[str, Place, 
 
 
 def _ptm_of_error(error: QuantumError) -> FloatArray:
-    """Return what ``PTM(error)`` does in Qiskit, in a tenth of the time."""
+    """Return what ``PTM(error)`` does in Qiskit, faster."""
     total = np.zeros((4**error.num_qubits,) * 2)
     for circuit, weight in zip(error.circuits, error.probabilities, strict=True):
         ptm: FloatArray = np.eye(len(total))
