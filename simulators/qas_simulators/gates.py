@@ -78,7 +78,7 @@ class Gate:
             return self.fixed_matrix
         generator = PAULI_MATRICES[self.axis[0]]
         for letter in self.axis[1:]:
-            generator = np.kron(PAULI_MATRICES[letter], generator)
+            generator = np.kron(PAULI_MATRICES[letter], generator).astype(np.complex128)
         phase = np.exp(0.5j * angle) if self.is_phase else 1.0
         identity = np.eye(len(generator))
         return np.asarray(phase * (np.cos(angle / 2) * identity - 1j * np.sin(angle / 2) * generator))
