@@ -22,7 +22,7 @@ _HEAD2: Final = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 _HEAD3: Final = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 PROGRAMS: Final = (
     f"{_HEAD2}qreg q[2];\ncreg c[2];\nh q;\ncx q[0],q[1];\nrz(-pi/4) q[1];\nmeasure q -> c;",
-    f"{_HEAD2}qreg a[1];\nqreg b[2];\nu3(0.1,2,pi) b;\ncx a[0],b;\nbarrier a,b;\nrzz(1e-1) a[0],b[1];",
+    f"{_HEAD2}qreg a[1];\nqreg b[2];\nu3(0.1,2,pi) b;\ncx a[0],b;\nbarrier a,b;\nrzz(0.1) a[0],b[1];",
     f"{_HEAD2}gate g(t) x,y {{ rx(t/2) x; cx y,x; barrier x; u1(-t) y; }}\nqreg q[3];\ng(sin(0.2)) q[0],q[2];",
     "OPENQASM 2.0;\ngate h a { U(pi,0,pi) a; }\nqreg q[2];\nh q[0];\nCX q[0],q[1];",
     f"{_HEAD2}qreg q[1];\ncreg c[1];\nx q[0];\nif(c==1) h q[0];\nreset q[0];",
@@ -39,7 +39,8 @@ WORDS: Final = (
 )
 REFUSAL: Final = re.compile(r"OpenQASM, line \d+, column \d+: [^\n]+\.\Z")
 _NOT_IN_QISKIT: Final = re.compile(
-    r"\*\*|%|unsupported binary|FunctionCall|ConstantDeclaration|Undefined symbol '(?:pi|tau|euler|π|τ|ℇ)'|BitstringLit"
+    r"\*\*|%|type error|unsupported binary|FunctionCall|ConstantDeclaration|BitstringLit"
+    r"|Undefined symbol '(?:pi|tau|euler|π|τ|ℇ)'"
 )
 
 

@@ -296,7 +296,9 @@ class _Reader:
             value = self._indexed(self._concatenated(node.collection), node.index, "the alias")
         else:
             value = self._operand(node, self._qubits)
-        return [value] if isinstance(value, int) else value
+        if isinstance(value, int):
+            raise UnreadableError("an alias is of registers or parts of them, not of a single qubit")
+        return value
 
 
 def _size(value: list[int] | int) -> int | None:
