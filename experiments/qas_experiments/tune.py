@@ -12,7 +12,7 @@ import dataclasses
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
@@ -76,7 +76,7 @@ def main() -> None:
 
 def help_text() -> str:
     """Return what ``qas-tune --help`` prints: what it is, an example, its own settings and their choices."""
-    choices = {"objective": OBJECTIVES, "sampler": SAMPLERS, "pruner": PRUNERS}
+    choices: dict[str, Iterable[str]] = {"objective": OBJECTIVES, "sampler": SAMPLERS, "pruner": PRUNERS}
     lines = [str(__doc__).replace("``", ""), "settings of the study:"]
     for one in dataclasses.fields(StudySettings):
         default = "no default" if one.default in ("", None) else f"default {one.default}"
