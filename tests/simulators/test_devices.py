@@ -206,7 +206,8 @@ def test_every_gate_is_as_noisy_as_its_decomposition(native: str) -> None:
             if noise.reason_against(gate.name, place) is not None:
                 with pytest.raises(ValueError, match=gate.name):
                     noise.channels(gate.name, place)
-                assert native not in ("u1, u2, u3", "u"), gate.name
+                is_turning_pair = gate.num_params > 0 and gate.num_qubits == 2  # its noise may depend on the angle
+                assert is_turning_pair or native not in ("u1, u2, u3", "u"), gate.name
                 continue
             angle = float(rng.uniform(-3, 3)) if gate.num_params else None
             prefix = [("h", (0,), None), ("rx", (1,), 0.4), ("h", (2,), None)]

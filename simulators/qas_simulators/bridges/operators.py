@@ -49,7 +49,7 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
 
     Examples:
         >>> read_operator([("ZI", -1.0), ("IX", 0.5)]).terms()
-        {'IX': 0.5, 'ZI': -1.0}
+        {'ZI': -1.0, 'IX': 0.5}
     """
     if isinstance(operator, tuple) and len(operator) == 2 and package_of(operator[0]) == "pennylane":
         operator, num_qubits = operator[0], operator[1] if num_qubits is None else num_qubits
