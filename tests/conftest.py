@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other where cores are busy
 
@@ -22,6 +23,11 @@ DRIVER = shutil.which("chromedriver")
 
 settings.register_profile("here", deadline=None)  # machines differ in speed, and kernels compile at first use
 settings.load_profile("here")
+
+
+def steady(value: object) -> str:
+    """Return a test's name for a value, the same in every process: without addresses."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def random_circuit(num_qubits: int, num_gates: int, seed: int, gates: tuple[str, ...] | None = None) -> Circuit:

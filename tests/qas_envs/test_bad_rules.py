@@ -25,6 +25,7 @@ from qas_simulators import Circuit, Gadget, NoiseModel, StatevectorSimulator, lo
 from qas_simulators.circuit import Link
 from qas_simulators.composite import Part
 from qas_simulators.optimizers import ScanLBFGS
+from tests.conftest import steady
 
 RULES = ["gates", "encoding", "reward", "curriculum", "halting", "optimizer"]
 RULES += ["noise", "simulator", "couplings", "initial", "mask", "gadgets"]
@@ -205,7 +206,7 @@ def test_what_make_env_and_rules_refuse_by_themselves() -> None:
         (Family, {"build": tfim, "vary": 5}),
         (Family, {"build": tfim, "vary": {"field": np.zeros((2, 2))}}),
     ],
-    ids=str,
+    ids=steady,
 )
 def test_components_made_by_hand(make: Any, settings: dict[str, Any]) -> None:
     refused(make, **settings)

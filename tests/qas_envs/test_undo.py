@@ -16,6 +16,7 @@ from qas_envs.rendering import Renderer
 from qas_envs.rewards import FixedEnds
 from qas_simulators import StatevectorSimulator
 from qas_simulators.optimizers import Cobyla, OptimizationResult, Optimizer, Rotosolve, ScanLBFGS
+from tests.conftest import steady
 
 ERRORS = [RuntimeError, ValueError, MemoryError, KeyboardInterrupt, SystemExit]
 
@@ -63,7 +64,7 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("settings", SETTINGS, ids=steady)
 def test_an_optimiser_that_fails_now_and_then(settings: dict[str, Any], error: type[BaseException]) -> None:
     """A run with failures goes on as one without."""
     env, calm = build(**settings), build(**settings)
@@ -194,7 +195,7 @@ MODES = ["NextStep", "SameStep"]
         {"noise": "depolarizing", "optimizer": Cobyla(max_evaluations=9)},  # on threads
         {"vary": {"field": (0.5, 1.5)}},
     ],
-    ids=str,
+    ids=steady,
 )
 def test_a_vector_environment_changes_none_of_its_own(settings: dict[str, Any], mode: str) -> None:
     """One of them fails: also those that were stepped or reset before it go back, whatever the mode."""
