@@ -283,7 +283,7 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     assert more["training"]["episodes"] == 5
     best = [each["rows"]["found in training"]["energy_error"] for each in (more, once)]
     assert best[0] <= best[1], "the first rollout is the same"
-    with pytest.raises(ValueError, match="`run` must name the folder of a run"):
+    with pytest.raises(ValueError, match=r"`run` must hold policy_last.safetensors.*none"):
         train(compose(*member, "agent=frozen", f"agent.run={tmp_path / 'none'}", f"run={tmp_path / 'x'}"))
     half = tmp_path / "half"
     shutil.copytree(run, half)
