@@ -33,7 +33,7 @@ def tables(page: str) -> dict[tuple[str, ...], dict[str, Row]]:
         if not line.startswith("|"):
             columns = []
             continue
-        cells = [re.sub(r"\s*[†*‡]+", "", cell).strip() for cell in line.strip("|").split("|")]
+        cells = [re.sub(r"\s*†\d*", "", cell).strip() for cell in line.strip("|").split("|")]
         if not columns:
             columns = [f"{name} 2" if name in cells[:k] else name for k, name in enumerate(cells)]
         elif set("".join(cells)) - set("- "):

@@ -88,7 +88,7 @@ _CRLQAS: Final[dict[str, tuple[dict[str, Any], int, str, dict[str, Any]]]] = {
 }
 
 # Kundu et al., arXiv:2503.11638, the released settings of the Ising chain without gadgets: spins, field, gate budget,
-# first threshold. IBM's native gates are the release's "hardware", CX and rotations its "nd".
+# first threshold. IBM's native gates are its variant "hardware"; the others have CX and rotations.
 _GRL: Final = {
     "ibm": (
         *((2, 0.05, 30, 2), (2, 1.0, 20, 2), (3, 0.001, 50, 2), (3, 0.05, 50, 2), (4, 1.0, 80, 4)),
