@@ -525,7 +525,7 @@ def test_committed_records_that_the_clock_ended() -> None:
     records = [
         Record(**{key: content[key] for key in content if key not in ("hash", "format")}) for content in contents
     ]
-    assert len(records) == 1351 and sum(map(is_ended_by_clock, records)) == 99
+    assert len(records) == 1351 and sum(map(is_ended_by_clock, records)) == 92
     assert FOOTNOTE in (folder / "leaderboard.md").read_text("utf-8")
 
 

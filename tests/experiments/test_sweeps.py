@@ -41,6 +41,7 @@ def documented(first: str) -> list[str]:
     return [line.partition("  #")[0].strip() for line in lines]
 
 
+@pytest.mark.slow
 def test_sweep_on_a_ray_cluster(tmp_path: Path) -> None:
     """The documented commands, for two nodes with homes of their own: a run on either.
 
