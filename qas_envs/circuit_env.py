@@ -77,7 +77,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     ## Episode End
     Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted
     (the last gadget may go beyond it), which is part of the game, or the agent stops, which rewards treat like an
-    exhausted budget. Truncation: random halting.
+    exhausted budget. Truncation: random halting (with ``terminates``, termination).
 
     ## Information
     ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always; with shots both are
@@ -384,7 +384,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             )
         )
         terminated = success or exhausted
-        truncated = not terminated and self._halt_at is not None and self._halt_at < added
+        halted = not terminated and self._halt_at is not None and self._halt_at < added
+        terminates = getattr(self._halting, "terminates", False)
+        terminated, truncated = terminated or (halted and terminates), halted and not terminates
         if terminated or truncated:
             self._over = True
             curriculum.end_episode(success)

@@ -40,6 +40,9 @@ class NegativeBinomialHalting:
         low: Earliest step.
         high: Latest step.
         draws: Take the most frequent of so many draws (the released noisy code uses 100), the first drawn of equals.
+        terminates: Halted episodes are terminated, so that agents do not bootstrap there, as in the released code. By
+            default they are truncated: halting is no property of the state, and the target of the last step keeps its
+            bootstrapped value.
 
     References:
         Patel et al., arXiv:2402.03500. Noiseless code: NegBin(70, 0.573) on [25, 70]; noisy: mode of 100 of
@@ -51,6 +54,7 @@ class NegativeBinomialHalting:
     low: int = 25
     high: int = 70
     draws: int = 1
+    terminates: bool = False
 
     def __post_init__(self) -> None:
         for name in ("n", "draws"):

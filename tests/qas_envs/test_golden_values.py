@@ -347,6 +347,16 @@ def test_make_env_equals_gym_make() -> None:
     assert direct.problem is registered.problem and direct.observation_space == registered.observation_space
 
 
+@pytest.mark.parametrize("terminates", [False, True])
+def test_halted_episodes_are_truncated_or_terminated(terminates: bool) -> None:
+    """The third action is the last in both; only the ending's name differs, and with it whether agents bootstrap."""
+    halting = {"name": "negative_binomial", "low": 2, "high": 2, "terminates": terminates}
+    env = gym.make("QAS-LiH-v0", halting=halting, optimizer="none")
+    env.reset(seed=0)
+    endings = [env.step(action)[2:4] for action in (12, 15, 18)]
+    assert endings == [(False, False), (False, False), (terminates, not terminates)]
+
+
 @pytest.mark.parametrize(
     ("environment", "settings", "empty", "best"),
     [

@@ -182,6 +182,36 @@ NATIVE_GATES = {
 _QUICK = ("u1, u2, u3", "r", "iswap")
 
 
+@pytest.mark.slow
+def test_every_fake_backend_is_read() -> None:
+    """Four connected qubits of each: no gate is silently noiseless except turns about Z, done by software."""
+    fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
+    kinds = [kind for name, kind in vars(fake_provider).items() if name.startswith("Fake") and isinstance(kind, type)]
+    backends = [kind() for kind in kinds if kind.__name__ != "FakeProviderForBackendV2"]
+    assert len(backends) >= 60
+    for backend in backends:
+        qubits = [0]
+        for _ in range(3):
+            near = [
+                other
+                for a, b in backend.coupling_map or []
+                for one, other in ((a, b), (b, a))
+                if one in qubits and other not in qubits
+            ]
+            qubits += near[:1]
+        noise = NoiseModel.from_backend(backend, qubits)
+        allowed = [
+            gate.name for gate in GATES if gate.num_qubits == 1 and noise.reason_against(gate.name, (0,)) is None
+        ]
+        silent = {name for name in allowed if not noise.channels(name, (0,))}
+        assert silent <= {"rz", "z", "s", "sdg", "t", "tdg", "p"}, backend
+        for pair in noise.couplings or ():
+            pairs = [
+                gate.name for gate in GATES if gate.num_qubits == 2 and noise.reason_against(gate.name, pair) is None
+            ]
+            assert all(noise.channels(name, pair) for name in pairs), backend
+
+
 @pytest.mark.parametrize(
     "native", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NATIVE_GATES]
 )

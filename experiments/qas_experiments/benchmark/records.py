@@ -102,7 +102,8 @@ def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
 
     Args:
         settings: All of ``qas-train``.
-        with_seed: Also tell seeds, and policies that were trained in the same way, apart.
+        with_seed: Also tell apart seeds, policies that were trained in the same way, and limits of wall time, which
+            belong to the machine (runs that they ended are marked in tables).
     """
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}  # rules added since
@@ -112,6 +113,7 @@ def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
     if not with_seed:
         _forget(kept, ["agent", "run"])
         _forget(kept, ["training", "seed"])
+        _forget(kept, ["training", "max_seconds"])
         kept["contents"].pop("agent.run", None)
     if not kept["contents"]:  # as in records that were made before there were any
         kept.pop("contents")
