@@ -107,7 +107,7 @@ def seconds(agent: str, instances: str) -> str:
 
 
 def finders(instance: str, two_qubit_gates: int) -> list[str]:
-    """Return the agents whose records hold a solution of an instance with so many two-qubit gates."""
+    """Return the agents whose records hold a solution of an instance with this number of two-qubit gates."""
     return sorted(
         {
             record["agent"]

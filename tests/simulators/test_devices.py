@@ -183,6 +183,7 @@ _QUICK = ("u1, u2, u3", "r", "iswap")
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Properties of fake", "ignore:Gates with a calibrated error")
 def test_every_fake_backend_is_read() -> None:
     """Four connected qubits of each: no gate is silently noiseless except turns about Z, done by software."""
     fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")

@@ -149,7 +149,7 @@ class Demonstrations:
         return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead}
 
     def check(self, state: Mapping[str, Any], num_actions: int) -> None:
-        """Raise ``ValueError`` unless :meth:`state` may return ``state`` where there are so many actions."""
+        """Raise ``ValueError`` unless ``state`` is one that :meth:`state` returns for this number of actions."""
         if set(state) != {"kept", "waiting", "lead"}:
             raise ValueError(must("demonstrations", "hold kept, waiting and lead", sorted(state)))
         for actions in (*state["kept"], *state["waiting"], state["lead"]):

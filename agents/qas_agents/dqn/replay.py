@@ -96,7 +96,7 @@ class SumTree:
             self.nodes[places] = self.nodes[2 * places] + self.nodes[2 * places + 1]
 
     def check(self, nodes: NDArray[np.float64], size: int) -> None:
-        """Raise ``ValueError`` unless ``nodes`` are those of a tree with so many positive numbers, its first ones."""
+        """Raise ``ValueError`` unless ``nodes`` are those of a tree whose first ``count`` numbers are positive."""
         leaves, inner = nodes[self._leaves :], nodes[1 : self._leaves]
         is_sum = np.array_equal(inner, nodes[2::2] + nodes[3::2]) if self._leaves > 1 else True
         if nodes[0] != 0 or not is_sum or not np.isfinite(nodes).all() or not (leaves[:size] > 0).all():

@@ -1,4 +1,4 @@
-"""Everything that training goes on with, taken out of an agent and put back once it is known to fit."""
+"""The training state of an agent: read from it, checked, and restored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
 
 
 def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> None:
-    """Let an agent go on where :func:`state_of` was called, after :func:`check_state`."""
+    """Restore what :func:`state_of` returned, after :func:`check_state`."""
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
     agent.online_network.load_state_dict(prefixed(tensors, "online"))
     agent.target_network.load_state_dict(prefixed(tensors, "target"))
@@ -80,7 +80,7 @@ def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> No
 
 
 def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], count: int) -> None:
-    """Raise ``ValueError`` unless all of it can be put back into this agent, and training can go on from there.
+    """Raise ``ValueError`` unless all of it can be restored into this agent and training can continue.
 
     Args:
         agent: Built with the same settings, on an environment of the same spaces.

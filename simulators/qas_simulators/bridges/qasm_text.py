@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 # every alternative either matches or fails within one line, or takes the rest: the time is linear
 _TOKEN: Final = re.compile(r'\s+|//[^\n]*|/\*(?:.*?\*/|.*)|"[^"\n]*"|[^\W\d]\w*|\d[\w.]*|->|.', re.DOTALL)
-MAX_CHARACTERS: Final = 20_000_000
 
 
 class Token(NamedTuple):

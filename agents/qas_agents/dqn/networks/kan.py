@@ -108,8 +108,8 @@ STARTS = ("exact", "pykan-0.2.6")
 def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
     """Return the first coefficients as pykan 0.2.6 fits them.
 
-    There are more splines than points, so that the normal equations are singular but for rounding. In single precision
-    their pseudo-inverse amplifies that rounding, and networks begin with values about five times as far apart as those
+    There are more splines than points, so that the normal equations are singular except for rounding. In single
+    precision their pseudo-inverse amplifies that rounding, and networks begin with values about five times as far apart as those
     of an exact fit. The values depend on the machine's linear algebra, their spread hardly.
 
     Args:
