@@ -109,8 +109,8 @@ def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
     """Return the first coefficients as pykan 0.2.6 fits them.
 
     There are more splines than points, so that the normal equations are singular except for rounding. In single
-    precision their pseudo-inverse amplifies that rounding, and networks begin with values about five times as far apart as those
-    of an exact fit. The values depend on the machine's linear algebra, their spread hardly.
+    precision their pseudo-inverse amplifies that rounding, and networks begin with values about five times
+    as far apart as those of an exact fit. The values depend on the machine's linear algebra, their spread hardly.
 
     Args:
         noise: Values at the grid's points, ``(grid + 1, inputs, outputs)``.
