@@ -74,10 +74,10 @@ def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monk
 def test_killed_and_resumed(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "experiments" / "benchmarks" / "kill_and_resume.py"
     result = subprocess.run(
-        [sys.executable, str(script), "3", "6000", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, str(script), "2", "4000", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "3 kills" in result.stdout and "all files are the same bytes" in result.stdout
+    assert "2 kills" in result.stdout and "all files are the same bytes" in result.stdout
 
 
 def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
