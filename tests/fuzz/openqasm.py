@@ -40,7 +40,7 @@ WORDS: Final = (
 REFUSAL: Final = re.compile(r"OpenQASM, line \d+, column \d+: [^\n]+\.\Z")
 _NOT_IN_QISKIT: Final = re.compile(
     r"\*\*|%|type error|unsupported binary|FunctionCall|ConstantDeclaration|BitstringLit"
-    r"|Undefined symbol '(?:pi|tau|euler|π|τ|ℇ)'"
+    r"|Undefined symbol '(?:pi|tau|euler|π|τ|ℇ)'|measurements must save their result"
 )
 
 
