@@ -11,6 +11,8 @@ from pathlib import Path
 
 import hydra
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.command import benchmark
@@ -28,6 +30,14 @@ QUICK = [
     "training.evaluate_every=2",
     "training.baselines=false",
 ]
+
+
+@pytest.fixture(autouse=True)
+def commands_end() -> Iterator[None]:
+    """Forget what Hydra keeps of a command that a test called in this process."""
+    yield
+    HydraConfig.instance().cfg = None
+    GlobalHydra.instance().clear()
 
 
 def compose(*overrides: str) -> TrainSettings:
