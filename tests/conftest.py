@@ -21,6 +21,8 @@ from qas_simulators.gates import GATES
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 
+collect_ignore_glob = ["fuzz/*_atheris.py"]  # they need atheris, which no extra installs
+
 settings.register_profile("here", deadline=None)  # machines differ in speed, and kernels compile at first use
 settings.load_profile("here")
 
