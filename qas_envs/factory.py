@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
@@ -206,15 +206,38 @@ def _warn_if_rounding_decides(env: CircuitBuildingEnv) -> None:
         )
 
 
-def _simulator(simulator: Simulator | None, noise: Any) -> Simulator:
+def _auto(noise: NoiseModel | None = None, **settings: Any) -> Simulator:
+    """Return the noiseless simulator where nothing is noisy, the noisy one elsewhere."""
+    if noise is None or (noise.is_noiseless and not noise.is_restricted):
+        return StatevectorSimulator(**settings)
+    return PauliTransferSimulator(noise, **settings)
+
+
+def _noiseless(noise: NoiseModel | None = None, **settings: Any) -> Simulator:
+    if noise is not None and not noise.is_noiseless:
+        raise ValueError(must("simulator", "be 'auto' or 'pauli_transfer' where there is noise", "statevector"))
+    return StatevectorSimulator(**settings)
+
+
+SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
+    "auto": _auto,
+    "statevector": _noiseless,
+    "pauli_transfer": PauliTransferSimulator,
+}
+"""Simulators by name: functions of the noise and of the settings of every :class:`Simulator`."""
+
+
+def _simulator(simulator: Any, noise: Any) -> Simulator:
     noise = resolve("noise", noise, NOISE_MODELS)
     if noise is not None and not isinstance(noise, NoiseModel):
         raise ValueError(must("noise", "be a name, a NoiseModel or None", noise))
-    if simulator is not None:
-        check_simulator(simulator)
-        if noise is not None:
-            raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
-        return simulator
-    if noise is None or (noise.is_noiseless and not noise.is_restricted):
-        return StatevectorSimulator()
-    return PauliTransferSimulator(noise)
+    simulator = "auto" if simulator is None else simulator
+    if isinstance(simulator, str | Mapping):
+        settings = {"name": simulator} if isinstance(simulator, str) else dict(simulator)
+        name = chosen("simulator", settings.pop("name", "auto"), SIMULATORS)
+        check_settings(f"simulator {name!r}", Simulator, settings)
+        return SIMULATORS[name](noise=noise, **settings)
+    check_simulator(simulator)
+    if noise is not None:
+        raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
+    return cast(Simulator, simulator)

@@ -107,4 +107,5 @@ class Rules:
 def check_simulator(simulator: object) -> None:
     """Raise ``ValueError`` unless this is a simulator."""
     if not isinstance(simulator, Simulator):
-        raise ValueError(must("simulator", "be an object of a class derived from Simulator, or None", simulator))
+        wanted = 'be a name, {"name": ..., settings}, an object of a class derived from Simulator, or None'
+        raise ValueError(must("simulator", wanted, simulator))

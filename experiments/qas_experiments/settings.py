@@ -28,6 +28,7 @@ class EnvSettings:
     curriculum: Any = None
     halting: Any = None
     couplings: Any = None
+    simulator: Any = None  # e.g. {name: auto, shots: 10000, shot_noise: exact}
     initial: str | None = None
     illegal: str | None = None
     stop: bool | None = None

@@ -21,6 +21,7 @@ class PauliTransferSimulator(Simulator):
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
+        shot_noise: As in :class:`Simulator`.
 
     Examples:
         >>> from qas_simulators import Circuit, NoiseModel, PauliSum
@@ -35,8 +36,9 @@ class PauliTransferSimulator(Simulator):
         shots: int | None = None,
         seed: int | None = None,
         num_threads: int = 1,
+        shot_noise: str = "exact",
     ) -> None:
-        super().__init__(shots, seed, num_threads)
+        super().__init__(shots, seed, num_threads, shot_noise)
         if noise is not None and not isinstance(noise, NoiseModel):
             raise ValueError(must("noise", "be a NoiseModel or None", noise))
         self.noise = noise if noise is not None else NoiseModel()

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool, turn_to_minimum
+from qas_simulators.shot_noise import SHOT_NOISES
 
 _MEMORY_LIMIT: Final = 8 * 2**30
 
@@ -29,13 +30,15 @@ class Simulator(ABC):
     ``params`` replaces the circuit's own parameters (radians, in their order); the circuit is never changed.
 
     Args:
-        shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal with the exact variance
-            of each term's mean, ``(1 - <P>**2) / shots``.
+        shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal, with the variance of
+            ``shot_noise`` divided by ``shots`` for each term's mean.
         seed: Seeds ``rng``, the source of shot noise and of optimisers that draw random directions.
         num_threads: Threads among which batches of angles or circuits are shared out; a single energy uses one.
+        shot_noise: ``"exact"``, the variance ``1 - <P>**2``; or a published rule, ``"crlqas"`` or ``"crlqas_noisy"``:
+            see :mod:`qas_simulators.shot_noise`.
 
     Raises:
-        ValueError: ``shots`` or ``num_threads`` is less than 1.
+        ValueError: ``shots`` or ``num_threads`` is less than 1, or ``shot_noise`` is unknown.
 
     Examples:
         Both kinds answer the same questions:
@@ -51,12 +54,17 @@ class Simulator(ABC):
     has_kernels: ClassVar[bool] = True
     """Whether :meth:`program` answers, which optimisers that run inside kernels need."""
 
-    def __init__(self, shots: int | None = None, seed: int | None = None, num_threads: int = 1) -> None:
+    def __init__(
+        self, shots: int | None = None, seed: int | None = None, num_threads: int = 1, shot_noise: str = "exact"
+    ) -> None:
         if shots is not None and not _is_positive_integer(shots):
             raise ValueError(must("shots", "be an integer of at least 1, or None", shots))
         if not _is_positive_integer(num_threads):
             raise ValueError(must("num_threads", "be an integer of at least 1", num_threads))
+        if shot_noise not in SHOT_NOISES:
+            raise ValueError(unknown_name("shot noise", shot_noise, SHOT_NOISES))
         self.shots = shots
+        self.shot_noise = shot_noise
         self.num_threads = num_threads
         self.rng = np.random.default_rng(seed)
 
@@ -231,6 +239,11 @@ class Objective:
         return evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)
 
     def _deviation(self, params: FloatArray) -> float:
-        """Standard deviation of the energy with one shot per term."""
-        means = self._simulator._term_means(self._circuit, self._observable, params)
-        return float(np.sqrt(np.sum(self._observable.coefficients**2 * np.clip(1.0 - means**2, 0.0, None))))
+        """Standard deviation of the energy with one shot per term, in the observable's own unit."""
+        coefficients = self._observable.coefficients
+        variances = SHOT_NOISES[self._simulator.shot_noise](
+            self._unit * coefficients,  # published rules compare coefficients in the problem's unit
+            lambda: self._simulator._term_means(self._circuit, self._observable, params),
+        )
+        is_measured = (self._observable.x | self._observable.z) != 0  # the identity is a constant
+        return float(np.sqrt(np.sum(coefficients**2 * variances, where=is_measured)))

@@ -19,6 +19,7 @@ class StatevectorSimulator(Simulator):
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
+        shot_noise: As in :class:`Simulator`.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum

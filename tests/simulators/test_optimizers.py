@@ -121,6 +121,21 @@ def test_shot_noise_with_readout_errors_and_seeds() -> None:
     assert np.std(runs[0]) == pytest.approx(2 * np.sqrt((1 - mean**2) / 50), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("rule", "deviation"),
+    [("crlqas_noisy", np.sqrt(0.3**2 + 0.04**2 + 0.5**2)), ("crlqas", np.sqrt(0.3**2 / 10 + 0.04**2 + 0.5**2 / 10))],
+)
+def test_published_shot_noise_depends_on_coefficients_alone(rule: str, deviation: float) -> None:
+    observable = PauliSum({"II": 7.0, "ZI": 0.3, "XX": -0.04, "IZ": -0.5})  # the state is an eigenstate of ZI and IZ
+    for simulator in [
+        StatevectorSimulator(100, seed=0, shot_noise=rule),
+        PauliTransferSimulator(shots=100, seed=0, shot_noise=rule),
+    ]:
+        energies = simulator.expectations(Circuit(2), observable, np.zeros((20_000, 0)))
+        assert np.mean(energies) == pytest.approx(6.8, abs=5 * deviation / np.sqrt(100 * 20_000))
+        assert np.std(energies) == pytest.approx(deviation / np.sqrt(100), rel=0.03)
+
+
 def test_shots_are_seen_by_optimisers_and_refused_by_gradients() -> None:
     circuit = Circuit(2).ry(0.3, 0).ry(0.2, 1).cx(0, 1).ry(0.1, 0)
     simulator = StatevectorSimulator(shots=20, seed=1)
