@@ -50,6 +50,22 @@ def test_random_policy_obeys_the_mask_and_its_seed() -> None:
     assert runs[0] == runs[1] and len(runs[0]) == 200
 
 
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"simulator": {"shots": 5}, "optimizer": "none", "curriculum": {"name": "fixed", "threshold": 0.8}},
+        {"halting": {"name": "negative_binomial", "n": 2, "p": 0.5, "low": 1, "high": 4, "draws": 20}},
+    ],
+)
+def test_greedy_search_ends_where_a_replayed_episode_ends_earlier(rules: dict[str, Any]) -> None:
+    for seed in range(3):
+        env = make("QAS-TFIM-v0", num_qubits=2, max_gates=8, **rules)
+        env.reset(seed=seed)
+        agent = GreedySearch(env)
+        agent.learn(500)
+        assert 0 < agent.num_timesteps <= 500
+
+
 def test_greedy_search_finds_the_two_qubit_ising_state() -> None:
     energies = [info["energy"] for info in infos_of(GreedySearch(make("QAS-TFIM-v0", num_qubits=2)), 10_000)]
     assert min(energies) == pytest.approx(-np.sqrt(5), abs=1e-3)

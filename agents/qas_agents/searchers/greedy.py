@@ -41,8 +41,11 @@ class GreedySearch:
             _, info = self.env.reset()
             mask = info["action_mask"]
             for action in chosen:
-                *_, info = self.env.step(np.int64(action))
+                *_, terminated, truncated, info = self.env.step(np.int64(action))
                 mask = info["action_mask"]
+                if terminated or truncated:  # with shots an energy differs from the one before
+                    listener.on_training_end()
+                    return self
             best_energy, best_action, best_over = np.inf, -1, True
             for action in np.flatnonzero(mask).tolist():
                 self.env.reset()
@@ -54,6 +57,8 @@ class GreedySearch:
                     if not listener.on_step() or self.num_timesteps >= total_timesteps:
                         listener.on_training_end()
                         return self
+                    if over:
+                        break
                 if info["energy"] < best_energy - 1e-9:
                     best_energy, best_action, best_over = info["energy"], action, over
             chosen.append(best_action)
