@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from qas_experiments.building import make_environment
-from qas_experiments.cli import CONF, check_overrides, opened
+from qas_experiments.commands.cli import CONF, check_overrides, opened
 from qas_experiments.settings import register_schemas
 from tests.test_docs import PAGES, ROOT
 

@@ -122,7 +122,7 @@ except ValueError as error:
         ("benchmark", "experiments"),
         ("runs", "experiments"),
     ]:
-        start = f"from qas_experiments.launch import {script}; {script}()"
+        start = f"from qas_experiments.commands.launch import {script}; {script}()"
         ran = subprocess.run(
             [sys.executable, "-c", start], capture_output=True, text=True, env=environment, check=False
         )

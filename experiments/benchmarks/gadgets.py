@@ -147,7 +147,7 @@ def play(task: str, variant: str, seed: int) -> None:
     RUNS.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.log").open("a") as file:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "qas_experiments.train", *start]
+        command = [sys.executable, "-m", "qas_experiments.commands.train", *start]
         subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=True)
     print(task, variant, seed, flush=True)
 

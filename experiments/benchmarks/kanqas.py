@@ -103,7 +103,7 @@ class Tally:
 
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Hear one step."""
-        from qas_experiments.recorder import rank_of
+        from qas_experiments.training.recorder import rank_of
 
         info = locals_["infos"][0]
         self.evaluations += int(info["evaluations"])
@@ -131,7 +131,7 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
 
     import qas_envs  # noqa: F401
     from qas_agents import DQNConfig, MaskedDQN, RandomPolicy
-    from qas_experiments.evaluation import rollout
+    from qas_experiments.training.rollouts import rollout
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", UserWarning)  # the noisy task is known to be out of reach

@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from qas_experiments.metrics import reproducible_metrics
+from qas_experiments.runs.metrics import reproducible_metrics
 
 SAME = ("policy_last.safetensors", "policy_best.safetensors", "best.qasm")
 SETTINGS = [
@@ -41,7 +41,7 @@ SETTINGS = [
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """Start ``qas-train``."""
-    command = [sys.executable, "-m", "qas_experiments.train", *arguments]
+    command = [sys.executable, "-m", "qas_experiments.commands.train", *arguments]
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"})
 

@@ -34,7 +34,7 @@ from qas_experiments.benchmark.tables import (
 )
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
-from qas_experiments.runs import is_finished, settings_from
+from qas_experiments.runs.files import is_finished, settings_from
 
 FOLDER = Path("runs/leaderboard")
 RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
@@ -90,7 +90,7 @@ def commands_of(calls: list[tuple[str, list[str]]]) -> Iterator[list[str]]:
 
 def command_of(suite: str, agent: list[str], seed: int) -> list[str]:
     """Return the call of ``qas-benchmark``, which says where to write too."""
-    base = [sys.executable, "-m", "qas_experiments.benchmark.command", f"suite={suite}", *agent]
+    base = [sys.executable, "-m", "qas_experiments.commands.benchmark", f"suite={suite}", *agent]
     paths = [f"folder={FOLDER}", f"records={FOLDER / 'records.sqlite'}"]
     return [*base, *paths, f"seeds=[{seed}]"]
 
@@ -119,7 +119,7 @@ def play_policies(seed: int) -> None:
         if not is_finished(run):
             start = [f"experiment={experiment}", f"run={run}", f"training.seed={seed}"]
             begun = [f"resume={run}"] if run.exists() else [*start, "training.baselines=false"]
-            play([sys.executable, "-m", "qas_experiments.train", *begun])
+            play([sys.executable, "-m", "qas_experiments.commands.train", *begun])
         path = Path(__file__).parents[1] / "qas_experiments" / "conf" / "suite" / "families.yaml"
         names = [name for name in OmegaConf.load(path).instances if name.startswith(family)]
         frozen = ["agent=frozen", f"agent.run={run}", f"instances={names!r}".replace("'", '"')]

@@ -38,7 +38,7 @@ def play(seed: int) -> None:
     run = RUNS / f"seed{seed}"
     if (run / "summary.json").exists():
         return
-    command = [sys.executable, "-m", "qas_experiments.train", f"run={run}", f"training.seed={seed}"]
+    command = [sys.executable, "-m", "qas_experiments.commands.train", f"run={run}", f"training.seed={seed}"]
     log = RUNS / f"seed{seed}.log"
     with log.open("w") as file:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}

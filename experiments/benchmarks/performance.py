@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from qas_experiments.runs import versions
+from qas_experiments.runs.files import versions
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "experiments" / "qas_experiments" / "results"

@@ -31,7 +31,7 @@ from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
 from qas_envs.presets import preset_for
 from qas_experiments.benchmark.records import draws_nothing
-from qas_experiments.runs import is_finished, settings_of
+from qas_experiments.runs.files import is_finished, settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.optimizers import Cobyla, NoOptimizer, Rotosolve, ScanLBFGS

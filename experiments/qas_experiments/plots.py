@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs import CircuitBuildingEnv
-from qas_experiments.metrics import metrics_of
+from qas_experiments.runs.metrics import metrics_of
 from qas_experiments.statistics import iqm, iqm_interval
 from qas_simulators import Gadget
 from qas_simulators.errors import must, unknown_name

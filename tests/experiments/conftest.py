@@ -15,11 +15,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from qas_experiments.benchmark.command import benchmark
+from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.records import Record
 from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
-from qas_experiments.train import train
+from qas_experiments.training.run import train
 
 QUICK = [
     "training.total_timesteps=600",
@@ -50,7 +50,7 @@ def compose(*overrides: str) -> TrainSettings:
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "qas_experiments.train", *arguments],
+        [sys.executable, "-m", "qas_experiments.commands.train", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from qas_experiments.benchmark.records import Record, by_agent
 from qas_experiments.building import make_environment
-from qas_experiments.recorder import rank_of
-from qas_experiments.runs import settings_from
+from qas_experiments.runs.files import settings_from
 from qas_experiments.statistics import (
     iqm_interval,
     iqm_with_interval,
@@ -20,6 +19,7 @@ from qas_experiments.statistics import (
     probability_of_improvement,
     wilson_interval,
 )
+from qas_experiments.training.recorder import rank_of
 from qas_simulators import Circuit, StatevectorSimulator
 
 EVALUATIONS = (1_000, 10_000, 100_000, 1_000_000)

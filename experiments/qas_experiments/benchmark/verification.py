@@ -11,7 +11,7 @@ from qas_envs.problems import Problem
 from qas_experiments.benchmark.comparison import allowed_difference, hamiltonian_difference
 from qas_experiments.benchmark.records import Record
 from qas_experiments.building import make_environment
-from qas_experiments.runs import settings_from
+from qas_experiments.runs.files import settings_from
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
 

@@ -1,0 +1,181 @@
+"""Running a command under Hydra, with one-line errors that name the choices."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from qas_experiments.commands.errors import told_in_a_line
+from qas_experiments.commands.sweeps import Sweep, SweepInterrupted
+from qas_experiments.interrupts import INTERRUPTED, handled
+from qas_experiments.settings import COMPONENTS, register_schemas
+from qas_experiments.yaml_files import check_yaml
+from qas_simulators.errors import unknown_name
+
+CONF = "qas_experiments.conf"
+_MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
+_MOST_RESTARTS = 3  # of a sweep whose workers are killed
+
+
+def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
+    """Compose ``conf/<config_name>.yaml`` with the command line's overrides and call ``function`` with the settings.
+
+    A mistake of the user ends the process with status 2 and one line on standard error.
+    """
+    register_schemas()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
+    sys.argv[1:] = [part for argument in sys.argv[1:] for part in opened(argument)]
+    flags = get_args_parser().parse_args()
+    asks_only = flags.help or flags.hydra_help or flags.shell_completion
+    try:
+        for folder in filter(None, (flags.config_dir, flags.config_path)):
+            for path in sorted(Path(folder).rglob("*.yaml")):
+                check_yaml(path)
+        check_overrides(config_name, [] if asks_only else flags.overrides)
+        if flags.multirun and not asks_only:
+            raise SystemExit(_sweep(config_name, function))
+        _call_hydra(config_name, lambda config: _play(config, function))
+    except _MISTAKES as error:
+        fail(error)
+
+
+def _play(config: DictConfig, function: Callable[[Any], Any]) -> None:
+    """Call a command's function; end the process where it was interrupted."""
+    try:
+        result = function(OmegaConf.to_object(config))
+    except _MISTAKES as error:  # before Hydra prints it
+        fail(error)
+    if isinstance(result, dict) and result.get("interrupted"):
+        raise SystemExit(INTERRUPTED)
+
+
+def _call_hydra(config_name: str, task: Callable[[DictConfig], None]) -> None:
+    hydra.main(version_base="1.3", config_path="pkg://" + CONF, config_name=config_name)(task)()
+
+
+def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
+    """Play the jobs of a sweep; return the exit status.
+
+    joblib ends all of its workers where one was killed from outside. The jobs then go on where they were.
+    """
+    sweep = Sweep.begin(config_name)
+    try:
+        with handled(sweep.handle):
+            for left in range(_MOST_RESTARTS, -1, -1):
+                try:
+                    _call_hydra(config_name, sweep.job(function))
+                except SweepInterrupted:
+                    pass
+                except KeyboardInterrupt:
+                    sweep.stop()
+                except Exception as error:  # of launchers, some of which are not installed everywhere
+                    if type(error).__name__ == "TerminatedWorkerError" and left and not sweep.is_stopped:
+                        sys.stderr.write("a worker was killed; the jobs that it ended go on\n")
+                        continue
+                    if not sweep.is_stopped:
+                        fail(error)
+                break
+        return sweep.status()
+    finally:
+        sweep.end()
+
+
+def opened(argument: str) -> list[str]:
+    """Let arguments name what no YAML file lists.
+
+    ``env.reward.two_qubit=0.5`` and ``agent.settings.depth=3`` add a setting, which the component checks later;
+    ``agent=package.module:Agent`` is an agent from outside.
+    """
+    if re.match(rf"(env\.({'|'.join(COMPONENTS)})|agent\.settings)(\.\w+)?=", argument):
+        return [f"++{argument}"]
+    if outside := re.fullmatch(r"agent=([\w.]+:\w+)", argument):
+        return ["agent=external", f"agent.target='{outside.group(1)}'"]
+    return [argument]
+
+
+def fail(error: Exception) -> NoReturn:
+    """End the process with status 2 and one line on standard error."""
+    sys.stderr.write(f"error: {told_in_a_line(error)}\n")
+    raise SystemExit(2)
+
+
+def check_overrides(config_name: str, overrides: list[str]) -> None:
+    """Compose the configuration once, so that mistakes are told in our words.
+
+    Raises:
+        ValueError: An unknown group option or key; the message names the choices or the nearest.
+        HydraException, OmegaConfBaseException: Anything else that does not compose, such as a wrong type.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    groups = _groups()
+    first_choices = []
+    for override in parsed:
+        if override.key_or_group in groups and not override.is_delete():
+            options = _values(override)
+            for option in options:
+                if option not in (*groups[override.key_or_group], "null"):
+                    raise ValueError(unknown_name(override.key_or_group, option, groups[override.key_or_group]))
+            first_choices.append(f"{override.key_or_group}={options[0]}")
+    with hydra.initialize_config_module(CONF, version_base="1.3"):
+        keys = set(_flatten(OmegaConf.to_container(hydra.compose(config_name, first_choices))))
+        for override in parsed:
+            name = override.key_or_group
+            if (
+                name not in groups
+                and name not in keys
+                and not name.startswith("hydra")
+                and not (override.is_add() or override.is_force_add())
+            ):
+                raise ValueError(unknown_name("override", name, _near(name, keys | set(groups))))
+        hydra.compose(config_name, first_choices + [_unswept(o) for o in parsed if o.key_or_group not in groups])
+
+
+def _near(name: str, keys: set[str]) -> set[str]:
+    """Return the keys of the same section if there is one, else the sections."""
+    section = name.split(".")[0]
+    if section in keys and "." in name:
+        return {key for key in keys if key.startswith(f"{section}.")}
+    return {key for key in keys if "." not in key}
+
+
+def _groups() -> dict[str, list[str]]:
+    folders = [entry for entry in files(CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    return {
+        folder.name: sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+        for folder in folders
+    }
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return [str(value) for value in override.sweep_string_iterator()]
+    return ["null" if override.value() is None else str(override.value())]
+
+
+def _unswept(override: Override) -> str:
+    if not override.is_sweep_override():
+        return str(override.input_line)
+    return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
+
+
+def _flatten(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    keys = []
+    for key, value in node.items():
+        keys += [prefix + key, *_flatten(value, f"{prefix}{key}.")]
+    return keys

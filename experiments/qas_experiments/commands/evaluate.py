@@ -1,0 +1,216 @@
+"""``qas-evaluate``: what the frozen policy of a run builds, played often, every circuit checked by Qiskit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from qas_envs import CircuitBuildingEnv
+from qas_envs.problems import Problem
+from qas_experiments.building import load_policy, make_environment, policy_path, reseed
+from qas_experiments.commands.cli import fail
+from qas_experiments.plots import rollout_histograms, save
+from qas_experiments.runs.files import settings_of
+from qas_experiments.statistics import wilson_interval
+from qas_experiments.training.interpretation import interpret
+from qas_experiments.training.recorder import Found
+from qas_experiments.training.rollouts import instance_name, rollout
+from qas_simulators import StatevectorSimulator
+from qas_simulators.errors import must
+
+TOLERANCE = 1e-9
+"""Largest difference between our energies and Qiskit's, relative to the Hamiltonian's coefficients."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="qas-evaluate", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a run of qas-train")
+    parser.add_argument("--policy", choices=("best", "last"), default="best")
+    parser.add_argument("--rollouts", type=int, default=100, help="episodes of the stochastic policy")
+    parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them (our agents)")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    try:
+        summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed)
+    except ValueError as error:
+        fail(error)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(_table(summary))
+    console.print(f"everything is in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """An episode of a policy, with the instance on which it was played.
+
+    Attributes:
+        found: Its last circuit.
+        problem: The instance; of a family, the member that was drawn.
+        member: What varies in a family, by name; empty without a family.
+    """
+
+    found: Found
+    problem: Problem
+    member: dict[str, float]
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the error is below the accuracy of the instance."""
+        return self.found.energy_error < self.problem.accuracy
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """A key that is smaller for better circuits."""
+        return self.found.rank(self.problem.accuracy)
+
+    def row(self) -> dict[str, Any]:
+        """Return the figures of the episode."""
+        figures = self.found.numbers()
+        figures.pop("seconds")
+        figures |= {"success": self.is_solved, "problem": self.problem.name, "accuracy": self.problem.accuracy}
+        return figures | ({"member": self.member} if self.member else {})
+
+
+def evaluate(
+    run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
+) -> dict[str, Any]:
+    """Play a run's frozen policy, greedily once and stochastically; write ``evaluation.json`` and ``evaluation.png``.
+
+    For KANs also ``kan_edges.png`` and ``kan_importance.png``. In a family every episode has a member of its own, by
+    which it is judged.
+
+    Args:
+        run: Folder of a run.
+        policy: ``"best"`` or ``"last"``.
+        rollouts: Episodes of the stochastic policy.
+        epsilon: Share of random legal actions in them, for agents that explore so.
+        seed: Seeds them.
+
+    Returns:
+        What ``evaluation.json`` holds.
+
+    Raises:
+        ValueError: No such run or policy, numbers out of range, or a circuit whose energy Qiskit does not confirm.
+    """
+    if rollouts < 1:
+        raise ValueError(must("rollouts", "be at least 1", rollouts))
+    if not 0 <= epsilon <= 1:
+        raise ValueError(must("epsilon", "lie in [0, 1]", epsilon))
+    if seed < 0:
+        raise ValueError(must("seed", "not be negative", seed))
+    env = make_environment(settings_of(run), evaluation=True, is_silent=True)  # warnings were given in training
+    agent = load_policy(run, policy, env)
+    reseed(agent, seed, epsilon)
+    env.reset(seed=seed)
+    greedy = _played(agent, env, deterministic=True)
+    played = [_played(agent, env, deterministic=False) for _ in range(rollouts)]
+    summary = _summary(greedy, played, env)
+    summary |= {"policy": policy_path(run, policy).name}
+    summary["stochastic"] |= {"rollouts": rollouts, "epsilon": epsilon}
+    importance = interpret(agent, env, run)
+    if importance is not None:
+        summary["importance"] = importance
+    (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    circuits = [rollout.found.circuit for rollout in played]
+    figure = rollout_histograms(
+        [rollout.found.energy_error for rollout in played],
+        [circuit.num_two_qubit_gates for circuit in circuits],
+        [circuit.depth() for circuit in circuits],
+        accuracy=summary["accuracy"],
+        unit=env.problem.unit,
+    )
+    save(figure, run / "evaluation.png")
+    return summary
+
+
+def _played(agent: Any, env: CircuitBuildingEnv, deterministic: bool) -> Rollout:
+    """Play one episode; keep its instance, which the next reset may change."""
+    found, _ = rollout(agent, env, deterministic)
+    member = {} if env.family is None else dict(zip(env.family.names, env.context, strict=True))
+    return Rollout(found, env.problem, member)
+
+
+def _summary(greedy: Rollout, played: list[Rollout], env: CircuitBuildingEnv) -> dict[str, Any]:
+    """Return all figures; ``accuracy`` is the smallest of all instances, below which an episode solves any of them."""
+    solved = [rollout.is_solved for rollout in played]
+    best = min([greedy, *played], key=lambda rollout: rollout.rank)
+    stochastic: dict[str, Any] = {
+        "success_probability": sum(solved) / len(solved),
+        "interval": list(wilson_interval(sum(solved), len(solved))),
+        **{name: _quantiles(played, name) for name in ("energy_error", "two_qubit_gates", "depth", "gates")},
+    }
+    if env.family is not None:
+        stochastic["episodes"] = [
+            {"member": one.member, "energy_error": one.found.energy_error, "success": one.is_solved} for one in played
+        ]
+    return {
+        "problem": instance_name(env),
+        "accuracy": min(rollout.problem.accuracy for rollout in [greedy, *played]),
+        "unit": env.problem.unit,
+        "checked_by_qiskit": max(_checked(rollout, env) for rollout in [greedy, *played]),
+        "greedy": greedy.row(),
+        "stochastic": stochastic,
+        "best": best.row() | {"qasm": best.found.circuit.to_qasm3()},
+    }
+
+
+def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
+    """Return how far Qiskit's noiseless energy is from ours.
+
+    Raises:
+        ValueError: Too far; or, without shots, the energy of the episode is not the one of its circuit and instance.
+    """
+    from qiskit.quantum_info import Statevector
+
+    found, hamiltonian = rollout.found, rollout.problem.hamiltonian
+    theirs = Statevector(found.circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real
+    ours = StatevectorSimulator().expectation(found.circuit, hamiltonian)
+    scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
+    if abs(theirs - ours) > TOLERANCE * scale:
+        raise ValueError(f"Qiskit finds the energy {theirs!r}, we {ours!r}, of\n{found.circuit.to_qasm3()}")
+    if env.simulator.shots is None:
+        again = env.simulator.expectation(found.circuit, hamiltonian)  # with the environment's noise
+        if abs(found.energy - again) > 10 * TOLERANCE * scale:
+            told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
+            raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")
+    return float(abs(theirs - ours))
+
+
+def _quantiles(played: list[Rollout], name: str) -> dict[str, float]:
+    values = [rollout.found.numbers()[name] for rollout in played]
+    levels = {"min": 0.0, "quartile1": 0.25, "median": 0.5, "quartile3": 0.75, "max": 1.0}
+    return {key: float(np.quantile(values, level)) for key, level in levels.items()}
+
+
+def _table(summary: dict[str, Any]) -> Table:
+    stochastic = summary["stochastic"]
+    title = f"{summary['problem']}, {summary['policy']}: solved below {summary['accuracy']:g} {summary['unit']}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for column in ("", "success", "true error", "CNOT", "depth", "gates"):
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+    for name in ("greedy", "best"):
+        row = summary[name]
+        counts = [str(row[key]) for key in ("two_qubit_gates", "depth", "gates")]
+        of = f"{name}, {row['problem']}" if "member" in row else name
+        table.add_row(of, "yes" if row["success"] else "no", f"{row['energy_error']:.3e}", *counts)
+    low, high = stochastic["interval"]
+    success = f"{100 * stochastic['success_probability']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
+    medians = [f"{stochastic[key]['median']:g}" for key in ("two_qubit_gates", "depth", "gates")]
+    error = f"{stochastic['energy_error']['median']:.3e}"
+    table.add_row(f"{stochastic['rollouts']} rollouts, medians", success, error, *medians)
+    table.caption = f"every energy confirmed by Qiskit to {summary['checked_by_qiskit']:.1e}"
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""``qas-gadgets``: show, draw and extract gadgets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from qas_agents.gadgets import Extraction, extract, standalone, tidied
+from qas_envs.gadget_sets import gadget_sets, gadgets_of
+from qas_experiments.commands.cli import fail
+from qas_experiments.plots import circuit_figure, save
+from qas_experiments.runs.files import read_circuits
+from qas_simulators import Gadget, save_gadgets
+from qas_simulators.composite import definitions
+from qas_simulators.errors import must
+
+_SHOWN = 8  # parts of a gadget in the table
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="qas-gadgets", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    name = f"a shipped set ({', '.join(gadget_sets())}) or a file of gadgets"
+    show = commands.add_parser("show", help="print a set of gadgets")
+    show.add_argument("gadgets", help=name)
+    show.add_argument("--qasm", action="store_true", help="print OpenQASM 3 definitions instead")
+    draw = commands.add_parser("draw", help="draw every gadget of a set into a PNG file")
+    draw.add_argument("gadgets", help=name)
+    draw.add_argument("--out", type=Path, default=Path(), help="folder, made if need be")
+    learn = commands.add_parser("extract", help="learn gadgets from the best circuits of runs")
+    learn.add_argument("runs", nargs="+", type=Path, help="run folders of qas-train, or their circuits.json")
+    learn.add_argument("--out", type=Path, required=True, help="file to write")
+    learn.add_argument("--count", type=int, default=3)
+    learn.add_argument("--rank", default="score", help="score or usage")
+    learn.add_argument("--max-calls", type=int, default=4, help="gates, or gadgets found before, in a gadget")
+    learn.add_argument("--max-qubits", type=int, default=2)
+    given = parser.parse_args()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=110)
+    try:
+        if given.command == "show":
+            print_gadgets(gadgets_of(given.gadgets), given.qasm, console)
+        elif given.command == "draw":
+            for path in draw_gadgets(gadgets_of(given.gadgets), given.out):
+                console.print(str(path), highlight=False, soft_wrap=True)
+        else:
+            limits = {"max_calls": given.max_calls, "max_qubits": given.max_qubits}
+            found = learn_gadgets(given.runs, given.out, count=given.count, rank=given.rank, **limits)
+            _print_extraction(found, len(found.programs), console)
+    except ValueError as error:
+        fail(error)
+
+
+def print_gadgets(gadgets: list[Gadget], as_qasm: bool, console: Console) -> None:
+    """Print what gadgets are made of, or how OpenQASM 3 defines them."""
+    if as_qasm:
+        console.print(definitions(gadgets), highlight=False, soft_wrap=True)
+        return
+    table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
+    for column in ("gadget", "qubits", "angles", "gates", "CNOT", "depth", "made of"):
+        table.add_column(column, justify="left" if column in ("gadget", "made of") else "right")
+    for gadget in gadgets:
+        counts = gadget.num_qubits, gadget.num_params, gadget.num_gates, gadget.num_two_qubit_gates
+        parts = [part.what if isinstance(part.what, str) else part.what.name for part in gadget.parts]
+        made_of = " ".join(parts[:_SHOWN]) + (" ..." if len(parts) > _SHOWN else "")
+        table.add_row(gadget.name, *map(str, counts), str(gadget.circuit().depth()), made_of)
+    console.print(table, highlight=False)
+    for gadget in gadgets:
+        console.print(gadget.name, highlight=False)
+        console.print(f"{gadget.draw()}\n", highlight=False, soft_wrap=True)
+
+
+def draw_gadgets(gadgets: list[Gadget], folder: Path) -> list[Path]:
+    """Draw every gadget; return the PNG files."""
+    paths = []
+    for gadget in gadgets:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths.append(folder / f"{gadget.name}.png")
+        save(circuit_figure(gadget.circuit(), angles=gadget.angle_texts(), title=gadget.name), paths[-1])
+    return paths
+
+
+def learn_gadgets(runs: list[Path], out: Path, **settings: Any) -> Extraction:
+    """Extract gadgets from the best circuits of runs, and write them; settings as of :func:`extract`.
+
+    Raises:
+        ValueError: Runs without circuits, or a file that exists.
+    """
+    if out.exists():
+        raise ValueError(must("out", "name a new file", str(out)))
+    circuits = [tidied(found.circuit) for run in runs for found in read_circuits(run)]
+    found = extract([circuit for circuit in circuits if len(circuit)], **settings)
+    save_gadgets(standalone(found.gadgets), out)
+    return found
+
+
+def _print_extraction(found: Extraction, num_circuits: int, console: Console) -> None:
+    score = " -> ".join(f"{value:.1f}" for value in found.scores)
+    console.print(f"{num_circuits} circuits, score {score}", highlight=False)
+    if not found.gadgets:
+        console.print("no gadget: nothing recurs often enough to be worth a name", highlight=False)
+    for gadget, uses in zip(found.gadgets, found.uses, strict=True):
+        console.print(f"{gadget.name}: {uses} uses", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

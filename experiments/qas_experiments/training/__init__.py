@@ -1,0 +1,1 @@
+"""Training: one run, from its settings to its summary."""

@@ -1,0 +1,75 @@
+"""Settings that name files are kept with what the files hold: another file under the same name is another setting."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from qas_experiments.benchmark.records import settings_hash
+from qas_experiments.building import imported_agent, policy_path
+from qas_experiments.runs.files import settings_of
+from qas_experiments.settings import TrainSettings
+from qas_simulators.errors import must
+
+
+def with_contents(settings: TrainSettings) -> TrainSettings:
+    """Return settings with the SHA-256 of everything that they name by a path.
+
+    ``contents`` then holds, where there is such a setting: ``agent.run`` (the policy that is played) and
+    ``agent.training`` (the settings that it was trained with, without the seed), ``agent.source`` (the file of an agent
+    from outside), ``policy`` (the one that training begins with), ``env.gadgets`` and files in ``env.problem``.
+
+    Raises:
+        ValueError: A run without such a policy, an agent that cannot be imported, or settings that have contents
+            already, from which the files differ.
+    """
+    now = dict(_contents(settings))
+    for name, digest in settings.contents.items():
+        if now.get(name) != digest:
+            told = f"hold what it held when this was begun (SHA-256 {digest[:12]}...)"
+            raise ValueError(must(name, told, f"{now.get(name, 'nothing')[:12]}..."))
+    return dataclasses.replace(settings, contents=now)
+
+
+def _contents(settings: TrainSettings) -> Iterator[tuple[str, str]]:
+    agent = settings.agent
+    if agent.get("name") == "frozen":
+        run = Path(agent["run"])
+        yield "agent.run", _digest(policy_path(run, agent.get("policy", "last")))
+        yield "agent.training", settings_hash(dataclasses.asdict(settings_of(run)), with_seed=False)
+    if agent.get("name") == "external" and (source := _source(imported_agent(agent["target"]))) is not None:
+        yield "agent.source", _digest(source)
+    if settings.policy is not None:
+        yield "policy", _digest(policy_path(Path(settings.policy), "last"))
+    named = {"env.gadgets": settings.env.gadgets}
+    named |= {f"env.problem.{name}": value for name, value in settings.env.problem.items()}
+    for name, value in named.items():
+        if isinstance(value, str) and _is_file(value):
+            yield name, _digest(Path(value))
+
+
+def _source(kind: type[Any]) -> Path | None:
+    """Return the file that defines a class, if it is written in Python."""
+    try:
+        found = inspect.getsourcefile(kind)
+    except TypeError:
+        return None
+    return None if found is None else Path(found)
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # too long for a name, such as a molecule's geometry
+        return False
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(must("file", f"be readable ({error.strerror})", str(path))) from None

@@ -1,0 +1,92 @@
+"""The same command again: what is finished is read, what was begun goes on, what is missing is played."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from qas_experiments.benchmark.records import settings_hash
+from qas_experiments.building import resolved
+from qas_experiments.runs.files import finished_summary, settings_of
+from qas_experiments.runs.folders import ABORTED, PROGRESS
+from qas_experiments.settings import TrainSettings
+from qas_experiments.training.contents import with_contents
+from qas_simulators.errors import must
+
+Train = Callable[[TrainSettings], dict[str, Any]]
+_FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl", ".lock", ABORTED, PROGRESS)
+"""What a folder holds of a run that has not made a step."""
+
+
+def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
+    """Return the summary of the run in ``settings.run``: read it, or go on with the run, or play it."""
+    folder = Path(str(settings.run))
+    summary = finished_summary(folder)
+    if summary is None:
+        is_begun = (folder / "config.yaml").exists()
+        with no_failed_start(folder):
+            summary = train(dataclasses.replace(settings, resume=str(folder)) if is_begun else settings)
+    return summary
+
+
+def played_once(settings: TrainSettings, train: Train, patience: float = 0.0) -> tuple[str, dict[str, Any]]:
+    """Play a run of a sweep as :func:`played`, one process at a time.
+
+    Without a folder its own follows from the settings: ``runs/<id>-<agent>-seed<seed>-<hash>``.
+
+    Args:
+        settings: All of ``qas-train``.
+        train: Plays it.
+        patience: Seconds to wait for another process that plays the same run.
+
+    Returns:
+        ``"finished before"``, ``"resumed"`` or ``"played"``, and the summary.
+
+    Raises:
+        ValueError: The folder holds another run, or another process plays this one.
+    """
+    settings = with_contents(resolved(settings))
+    digest = settings_hash(dataclasses.asdict(settings))
+    name = f"{settings.env.id}-{settings.agent['name']}-seed{settings.training.seed}-{digest[:8]}"
+    folder = Path(settings.run) if settings.run else Path("runs") / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=patience):
+            if _is_failed_start(folder) and not (folder / "config.yaml").exists():
+                shutil.rmtree(folder)  # of a process that was killed
+            is_begun = (folder / "config.yaml").exists()
+            if is_begun and settings_hash(dataclasses.asdict(settings_of(folder))) != digest:
+                told = "name a new folder, or one of a run with the same settings (runs are never overwritten)"
+                raise ValueError(must("run", told, str(folder)))
+            state = "finished before" if finished_summary(folder) else "resumed" if is_begun else "played"
+            return state, played(dataclasses.replace(settings, run=str(folder)), train)
+    except Timeout:
+        raise ValueError(must("run", "not be played by another process", str(folder))) from None
+
+
+@contextmanager
+def no_failed_start(folder: Path | None) -> Iterator[None]:
+    """Remove a run's folder if it was made here and an error came before the first step."""
+    is_new = folder is not None and not folder.exists()
+    try:
+        yield
+    except Exception:
+        if is_new and folder is not None and _is_failed_start(folder):
+            shutil.rmtree(folder)
+        raise
+
+
+def _is_failed_start(folder: Path) -> bool:
+    """Tell whether a folder holds nothing but what a run writes before its first step."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    drafts = tuple(f".{name}.part" for name in _FIRST_FILES)
+    metrics = folder / "metrics.jsonl"
+    is_empty = not metrics.exists() or metrics.stat().st_size == 0
+    return is_empty and all(path.name in (*_FIRST_FILES, *drafts, "tensorboard") for path in folder.iterdir())

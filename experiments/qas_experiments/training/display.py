@@ -1,0 +1,140 @@
+"""What a person sees: the live bar, the closing table, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from qas_experiments.training.recorder import Found, Recorder
+from qas_simulators import Circuit
+
+_REFRESH_SECONDS = 0.2
+_LINE_SECONDS = 20.0
+_FIRST_LINE_SECONDS = 3.0
+
+
+class TrainingBar:
+    """A live progress line in a terminal; a plain line now and then elsewhere."""
+
+    def __init__(self, console: Console, total_steps: int, unit: str, shown: bool) -> None:
+        self._console = console
+        self._total = total_steps
+        self._unit = unit
+        self._shown = shown
+        self._next = time.perf_counter() + (0.0 if console.is_terminal else _FIRST_LINE_SECONDS)
+        self._progress = Progress(
+            TextColumn("{task.fields[status]}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not (shown and console.is_terminal),
+        )
+        self._task = self._progress.add_task("training", total=total_steps, status="starting")
+
+    def __enter__(self) -> TrainingBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def update(self, recorder: Recorder, share_of: Callable[[Recorder], float]) -> None:
+        """Show the state of a recorder, and how much of its limits is spent, at most a few times a second."""
+        now = time.perf_counter()
+        if not self._shown or now < self._next:
+            return
+        self._next = now + (_REFRESH_SECONDS if self._console.is_terminal else _LINE_SECONDS)
+        share = share_of(recorder)
+        rate = recorder.steps / max(recorder.seconds, 1e-9)
+        status = f"episode {recorder.episodes}"
+        if (best := recorder.best) is not None:
+            status += f" | best error {best.energy_error:.2e} {self._unit}".rstrip()
+            status += f" with {best.circuit.num_two_qubit_gates} CNOT"
+        status += f" | {rate:,.0f} steps/s"
+        if self._console.is_terminal:
+            self._progress.update(self._task, completed=share * self._total, status=status)
+        else:
+            left = recorder.seconds * (1.0 - share) / max(share, 1e-9)
+            line = f"{recorder.steps:>9,} steps | {status} | {left:,.0f} s left"
+            self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def closing_table(
+    title: str, unit: str, rows: dict[str, Found | None], raw: dict[str, Found | None] | None = None
+) -> Table:
+    """Return the table of circuits; a row without a circuit says that there is none.
+
+    Args:
+        title: Above the table.
+        unit: Of energies; empty for infidelities.
+        rows: Circuits by name.
+        raw: The same before gates that do nothing were left out; where their counts differ, they stand in brackets.
+    """
+    table = Table(
+        title=title, title_justify="left", caption_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True
+    )
+    table.add_column("circuit", no_wrap=True)
+    energy = f"energy [{unit}]" if unit else "infidelity"
+    for column in (energy, "true error", "CNOT", "depth", "rotations", "evaluations", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, found in rows.items():
+        if found is None:
+            table.add_row(name, *["-"] * 7)
+            continue
+        before = (raw or rows)[name] or found
+        figures = [
+            f"{found.energy:.9f}",
+            f"{found.energy_error:.3e}",
+            *map(_beside, _sizes(found.circuit), _sizes(before.circuit)),
+            f"{found.evaluations:,}",
+            f"{found.seconds:.2f}",
+        ]
+        table.add_row(name, *figures)
+        if _sizes(found.circuit) != _sizes(before.circuit):
+            table.caption = "in brackets: as it was built, with the gates that do nothing"
+    return table
+
+
+def _sizes(circuit: Circuit) -> tuple[int, int, int]:
+    return circuit.num_two_qubit_gates, circuit.depth(), circuit.num_rotations
+
+
+def _beside(count: int, before: int) -> str:
+    return f"{count:,}" if count == before else f"{count:,} ({before:,})"
+
+
+class TensorBoardWriter:
+    """Averages of the last episodes as TensorBoard scalars."""
+
+    def __init__(self, folder: Path, every: int = 50, first_step: int = 0) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=first_step)
+        self._every = every
+        self._recent: deque[dict[str, Any]] = deque(maxlen=every)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one episode's metrics."""
+        self._recent.append(row)
+        if row["episode"] % self._every:
+            return
+        for name in ("success", "energy_error", "gates", "two_qubit_gates", "depth", "epsilon", "loss"):
+            values = [entry[name] for entry in self._recent if entry[name] is not None]
+            if values:
+                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])
+
+    def close(self) -> None:
+        """Flush."""
+        self._writer.close()

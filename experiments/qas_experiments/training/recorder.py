@@ -1,0 +1,268 @@
+"""Recorder: what training found so far, how much it cost, and where that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from qas_envs import CircuitBuildingEnv
+from qas_envs.problems import Problem
+from qas_experiments.training.clock import Clock
+from qas_simulators import Circuit, StatevectorSimulator
+
+
+def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: int) -> tuple[float, ...]:
+    """Return a key that is smaller for better circuits: solved first, then two-qubit gates, gates, error."""
+    if energy_error < accuracy:
+        return (0, two_qubit_gates, gates, energy_error)
+    return (1, energy_error, two_qubit_gates, gates)
+
+
+_FIGURES = ("energy", "energy_error", "evaluations", "seconds")
+_SINGLE = ("best", "first_solved", "without_noise")
+_SAME = 1e-13  # errors that differ by less are the same
+_COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "improvements")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A circuit with its angles, and what had been spent when it was found.
+
+    Attributes:
+        circuit: The whole circuit.
+        energy: As simulated with the environment's noise, in the problem's unit.
+        energy_error: Against the exact ground energy.
+        evaluations: Energy evaluations spent, as counted by ``OptimizationResult``.
+        seconds: Wall time spent.
+    """
+
+    circuit: Circuit
+    energy: float
+    energy_error: float
+    evaluations: int
+    seconds: float
+
+    def rank(self, accuracy: float) -> tuple[float, ...]:
+        """Return :func:`rank_of` this circuit."""
+        return rank_of(accuracy, self.energy_error, self.circuit.num_two_qubit_gates, self.circuit.num_gates)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything in numbers and words that JSON keeps exactly."""
+        circuit = {"num_qubits": self.circuit.num_qubits, "gates": [list(operation) for operation in self.circuit]}
+        return {name: getattr(self, name) for name in _FIGURES} | {"circuit": circuit}
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Any]) -> Found:
+        """Return what :meth:`state` was taken of."""
+        circuit = Circuit(state["circuit"]["num_qubits"])
+        for name, qubits, angle in state["circuit"]["gates"]:
+            circuit.append(name, qubits, angle)
+        return cls(circuit, **{name: state[name] for name in _FIGURES})
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the figures without the circuit."""
+        row = asdict(self)
+        row.pop("circuit")
+        simplified = {f"simplified_{name}": count for name, count in counts_of(self.circuit.simplified()).items()}
+        return {**row, **counts_of(self.circuit), **simplified}
+
+
+def counts_of(circuit: Circuit) -> dict[str, int]:
+    """Return the sizes of a circuit."""
+    return {
+        "two_qubit_gates": circuit.num_two_qubit_gates,
+        "rotations": circuit.num_rotations,
+        "gates": circuit.num_gates,
+        "depth": circuit.depth(),
+    }
+
+
+def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:
+    """Return the gates on every qubit, in order."""
+    lines: list[list[Any]] = [[] for _ in range(circuit.num_qubits)]
+    for name, qubits, _ in circuit:
+        for qubit in qubits:
+            lines[qubit].append((name, qubits))
+    return tuple(tuple(line) for line in lines)
+
+
+class Recorder:
+    """A training callback: counts, keeps the best circuit, reports every episode.
+
+    Args:
+        env: The training environment, whose circuit is read when it beats the best.
+        on_episode: Called with the episode's metrics.
+        should_stop: Asked after every step.
+        num_kept: How many of the best different circuits are kept.
+    """
+
+    def __init__(
+        self,
+        env: CircuitBuildingEnv,
+        on_episode: Callable[[dict[str, Any]], None],
+        should_stop: Callable[[], bool],
+        num_kept: int = 1,
+    ) -> None:
+        self._env = env
+        self.accuracy = env.problem.accuracy
+        self._on_episode = on_episode
+        self._should_stop = should_stop
+        self.clock = Clock()
+        self._return: float | None = 0.0  # of the episode under way
+        self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
+        self.best: Found | None = None
+        self._best_rank: tuple[float, ...] = (2,)  # worse than any
+        self.first_solved: Found | None = None
+        self._num_kept = num_kept
+        self._kept: dict[Any, Found] = {}  # by what makes circuits different
+        self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
+        self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
+        self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
+        self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
+        self._ideal_error = np.inf
+        self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
+
+    def state(self) -> dict[str, Any]:
+        """Return all that was recorded, for JSON."""
+        circuits = {name: getattr(self, name) for name in _SINGLE}
+        state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
+        lists = {"kept": self.kept, "lowest": self._lowest.values()}
+        state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
+        state["ideal_error"] = None if self.without_noise is None else self._ideal_error
+        state |= {"seconds": self.seconds, "return": self._return}
+        return {name: getattr(self, name) for name in _COUNTERS} | state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken; the clock stands still until it is started."""
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
+        for name in _SINGLE:
+            setattr(self, name, None if state[name] is None else Found.of_state(state[name]))
+        if self.without_noise is not None and self._ideal is not None:
+            error = state.get("ideal_error")  # older checkpoints do not know; they are of one problem
+            if error is None:
+                problem = self._env.problem
+                error = self._ideal.expectation(self.without_noise.circuit, problem.hamiltonian) - problem.ground_energy
+            self._ideal_error = error
+        if self.best is not None:
+            self._best_rank = self.best.rank(self.accuracy)
+        for kept in state["kept"]:
+            self._consider(Found.of_state(kept))
+        lowest = map(Found.of_state, state["lowest"])
+        self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
+        self.clock = Clock(state["seconds"], runs=False)
+        self._return = state.get("return")  # older checkpoints do not know
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training, interruptions left out; it stands still once :attr:`clock` is stopped."""
+        return self.clock.seconds
+
+    def spend(self, evaluations: int, gradients: int) -> None:
+        """Count evaluations made outside training steps, such as greedy rollouts."""
+        self.evaluations += evaluations
+        self.gradients += gradients
+
+    def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
+        """Hear one step; return False to stop training."""
+        info = locals_["infos"][0]
+        self.steps += 1
+        self.spend(info["evaluations"], info["gradients"])
+        if self._return is not None and "rewards" in locals_:
+            self._return += float(locals_["rewards"][0])
+        rank = rank_of(self.accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
+        gates = info["num_two_qubit_gates"]
+        is_lowest = gates not in self._lowest or info["energy_error"] < self._lowest[gates].energy_error - _SAME
+        if is_lowest or rank < self._worst or rank < self._best_rank:
+            found = self._found(info)
+            if is_lowest:
+                self._lowest[gates] = found
+            if rank < self._worst:
+                self._consider(found)
+            if rank < self._best_rank:
+                self._best_rank = rank
+                self._improve(found)
+        if self._ideal is not None and (error := self._error_without_noise(info)) < self._ideal_error:
+            self._ideal_error, self.without_noise = error, self._found(info)
+        if locals_["dones"][0]:
+            self.episodes += 1
+            self.successes += bool(info["success"])
+            self._on_episode(self._metrics(locals_, info))
+            self._return = 0.0
+        return not self._should_stop()
+
+    @property
+    def kept(self) -> list[Found]:
+        """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
+        return sorted(self._kept.values(), key=lambda found: found.rank(self.accuracy))
+
+    @property
+    def front(self) -> list[Found]:
+        """The circuits that no other one seen beats in both error and two-qubit gates, fewest gates first."""
+        front: list[Found] = []
+        for gates in sorted(self._lowest):
+            found = self._lowest[gates]
+            if not front or found.energy_error < front[-1].energy_error - _SAME:
+                front.append(found)
+        return front
+
+    def _circuit(self, info: dict[str, Any]) -> Circuit:
+        circuit = self._env.circuit
+        # Stable-Baselines3 tells after it has begun the next episode
+        return circuit if circuit.num_gates == info["num_gates"] else self._env.finished
+
+    def _problem(self, info: dict[str, Any]) -> Problem:
+        """Return the instance of a step; of a family, the member that the step was made on."""
+        family = self._env.family
+        return self._env.problem if family is None else family.at(tuple(info[name] for name in family.names))
+
+    def _error_without_noise(self, info: dict[str, Any]) -> float:
+        assert self._ideal is not None
+        problem = self._problem(info)
+        return self._ideal.expectation(self._circuit(info), problem.hamiltonian) - problem.ground_energy
+
+    def _found(self, info: dict[str, Any]) -> Found:
+        return Found(self._circuit(info).copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+
+    def _consider(self, found: Found) -> None:
+        """Keep a circuit if it is among the best that differ."""
+        key, rank = _structure(found.circuit), found.rank(self.accuracy)
+        if key in self._kept and self._kept[key].rank(self.accuracy) <= rank:
+            return
+        self._kept[key] = found
+        if len(self._kept) > self._num_kept:
+            self._kept.pop(max(self._kept, key=lambda other: self._kept[other].rank(self.accuracy)))
+        if len(self._kept) == self._num_kept:
+            self._worst = max(kept.rank(self.accuracy) for kept in self._kept.values())
+
+    def _improve(self, found: Found) -> None:
+        before, self.best = self.best, found
+        if found.energy_error >= self.accuracy:
+            return
+        if self.first_solved is None:
+            self.first_solved = found
+        gates = found.circuit.num_two_qubit_gates
+        if before is None or before.energy_error >= self.accuracy or gates < before.circuit.num_two_qubit_gates:
+            self.improvements.append({"steps": self.steps, **found.numbers()})
+
+    def _metrics(self, locals_: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+        agent, family = locals_["self"], self._env.family
+        return {
+            "episode": self.episodes,
+            "steps": self.steps,
+            "evaluations": self.evaluations,
+            "seconds": self.seconds,
+            **({} if family is None else {name: info[name] for name in family.names}),
+            "return": self._return,
+            "success": bool(info["success"]),
+            "energy_error": info["energy_error"],
+            "threshold": info["threshold"],
+            "gates": info["num_gates"],
+            "two_qubit_gates": info["num_two_qubit_gates"],
+            "depth": info["depth"],
+            "epsilon": getattr(agent, "epsilon", None),
+            "loss": getattr(agent, "loss", None),
+        }

@@ -1,0 +1,77 @@
+"""Playing a frozen policy, and the trivial circuits every result stands beside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from qas_envs import CircuitBuildingEnv
+from qas_experiments.training.recorder import Found
+from qas_simulators import Circuit
+
+
+def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Found, int]:
+    """Play one episode with the agent's actions; return its last circuit and the gradients spent on the way."""
+    started = time.perf_counter()
+    observation, info = env.reset()
+    evaluations = gradients = 0
+    over = False
+    while not over:
+        action, _ = agent.predict(observation, deterministic=deterministic, action_masks=info["action_mask"])
+        observation, _, terminated, truncated, info = env.step(action)
+        evaluations += info["evaluations"]
+        gradients += info["gradients"]
+        over = terminated or truncated
+    seconds = time.perf_counter() - started
+    return Found(env.circuit.copy(), info["energy"], info["energy_error"], evaluations, seconds), gradients
+
+
+def instance_name(env: CircuitBuildingEnv) -> str:
+    """Return the problem's name, or the family's."""
+    if env.family is None:
+        return env.problem.name
+    return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
+
+
+def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
+    """Return the empty circuit, best basis state and best product state; energies with the environment's noise."""
+    problem = env.problem
+    rows = {}
+    for name, build in {
+        "empty circuit": lambda: Circuit(problem.num_qubits),
+        "best basis state": problem.best_basis_state,
+        "best product state": problem.best_product_state,
+    }.items():
+        started = time.perf_counter()
+        circuit = build()
+        energy = env.simulator.expectation(circuit, problem.hamiltonian)
+        rows[name] = Found(circuit, energy, energy - problem.ground_energy, 1, time.perf_counter() - started)
+    return rows
+
+
+class PolicyWatcher:
+    """Plays the greedy policy now and then on an environment of its own, and keeps the best one's weights on disk."""
+
+    def __init__(self, env: CircuitBuildingEnv, path: str) -> None:
+        self._env = env
+        self._path = path
+        self.best: Found | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what is remembered, for JSON."""
+        return {"best": None if self.best is None else self.best.state(), "env": self._env.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where :meth:`state` was taken."""
+        self.best = None if state["best"] is None else Found.of_state(state["best"])
+        self._env.restore(state["env"])
+
+    def look(self, agent: Any) -> tuple[Found, int]:
+        """Play once; save the agent if its circuit beats all before. Return what ``greedy_rollout`` returns."""
+        found, gradients = rollout(agent, self._env)
+        accuracy = self._env.problem.accuracy
+        if self.best is None or found.rank(accuracy) < self.best.rank(accuracy):
+            self.best = found
+            agent.save(self._path)
+        return found, gradients

@@ -1,0 +1,128 @@
+"""Rounds: each problem is solved with the gadgets that the ones before taught."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
+from qas_envs.gadget_sets import gadgets_of
+from qas_experiments.runs.files import new_folder, overridden, read_circuits
+from qas_experiments.runs.folders import RunFolder
+from qas_experiments.settings import ExtractionSettings, TrainSettings
+from qas_experiments.training.continuing import played
+from qas_simulators import Gadget, save_gadgets
+from qas_simulators.errors import must
+
+_GADGETS = "gadgets.json"
+_SUMMARY = "summary.json"
+_OWN = ("run", "resume", "rounds", "extraction", "policy")  # settings that rounds share
+
+
+def play_rounds(
+    settings: TrainSettings, resumed: Path | None, train: Callable[[TrainSettings], dict[str, Any]]
+) -> dict[str, Any]:
+    """Train round after round; after each, gadgets are extracted from its best circuits for those that follow.
+
+    The folder holds ``round-0``, ``round-1``, ..., each a run of its own with ``gadgets.json``: what the next round is
+    given. Finished rounds are not played again.
+
+    Args:
+        settings: ``rounds`` holds each round's overrides.
+        resumed: The folder of rounds that were interrupted.
+        train: Plays one round.
+
+    Returns:
+        The summary: the rounds' own, and whether they are all there.
+
+    Raises:
+        ValueError: Overrides that do not fit, before anything is written.
+    """
+    _check(settings)
+    planned = [_round_settings(settings, overrides) for overrides in settings.rounds]
+    gadgets = gadgets_of(settings.env.gadgets)
+    console = Console()
+    with closing(RunFolder.reopen(resumed) if resumed is not None else new_folder(settings)) as folder:
+        folder.forget_end()
+        summaries: list[dict[str, Any]] = []
+        for number, round_settings in enumerate(planned):
+            path = folder.path / f"round-{number}"
+            round_settings.env.gadgets = _given(gadgets, folder, number)
+            if number and settings.extraction.carry_policy:
+                round_settings.policy = str(folder.path / f"round-{number - 1}")
+            round_settings.run = str(path)
+            summary = played(round_settings, train)
+            if summary["interrupted"]:
+                break
+            gadgets = _learn(gadgets, path, settings.extraction)
+            names = ", ".join(gadget.name for gadget in gadgets) or "none"
+            console.print(f"round {number}: gadgets from now on: {names}", highlight=False)
+            summaries.append({"gadgets": [gadget.name for gadget in gadgets], **summary})
+        result = {"rounds": summaries, "interrupted": len(summaries) < len(planned)}
+        folder.write_json(_SUMMARY, result)
+    return result
+
+
+def _check(settings: TrainSettings) -> None:
+    """Raise ``ValueError`` for what would fail after the first round only."""
+    extraction = settings.extraction
+    for name in ("circuits", "gadgets"):
+        if getattr(extraction, name) < (name == "circuits"):
+            raise ValueError(must(f"extraction.{name}", "not be negative, and circuits at least 1", extraction))
+    check_limits(extraction.rank, max_calls=extraction.max_calls, max_qubits=extraction.max_qubits)
+    ScoreSettings(extraction.structure_penalty, extraction.pseudo_counts)
+    names = {str((one.get("agent") or settings.agent).get("name")) for one in settings.rounds if isinstance(one, dict)}
+    if extraction.carry_policy and names != {"dqn"}:
+        raise ValueError(must("extraction.carry_policy", "be false for agents that are not our DQN", sorted(names)))
+
+
+def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
+    if not isinstance(overrides, dict):
+        raise ValueError(must("rounds", "hold a mapping of overrides each", overrides))
+    for name in _OWN:
+        if name in overrides:
+            raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
+    if "gadgets" in (overrides.get("env") or {}):
+        raise ValueError(must("rounds", "leave 'gadgets' to the whole: each round is given those learned", overrides))
+    own = dataclasses.replace(settings, contents={})  # a round's gadgets are not those of the whole
+    return overridden(own, {**overrides, "rounds": [], "resume": None}, "rounds")
+
+
+def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
+    """Return the file of the gadgets that a round is given."""
+    if not gadgets:
+        return None
+    path = folder.path / f"round-{number - 1}" / _GADGETS if number else folder.path / _GADGETS
+    if not path.exists():
+        save_gadgets(gadgets, path)
+    return str(path)
+
+
+def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> list[Gadget]:
+    """Return the gadgets that a round leaves, and write them to its folder."""
+    if (path / _GADGETS).exists():
+        return gadgets_of(path / _GADGETS)
+    circuits = [tidied(found.circuit) for found in read_circuits(path)]
+    circuits = [circuit for circuit in circuits if len(circuit)]
+    gadgets = list(known)
+    if circuits and settings.prune:
+        gadgets = used(gadgets, circuits)
+    if circuits and settings.gadgets:
+        found = extract(
+            circuits,
+            settings.gadgets,
+            known=gadgets,
+            rank=settings.rank,
+            max_calls=settings.max_calls,
+            max_qubits=settings.max_qubits,
+            settings=ScoreSettings(settings.structure_penalty, settings.pseudo_counts),
+        )
+        gadgets = merged([*gadgets, *found.gadgets])
+    gadgets = standalone(gadgets)
+    save_gadgets(gadgets, path / _GADGETS)
+    return gadgets

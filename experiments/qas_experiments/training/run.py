@@ -1,0 +1,266 @@
+"""A run: train an agent on an environment, and show what it found beside the trivial baselines."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from qas_agents import GreedySearch, RandomPolicy
+from qas_envs import CircuitBuildingEnv
+from qas_experiments.building import Agent, make_agent, make_environment, resolved
+from qas_experiments.interrupts import Interrupt, interrupt_requests
+from qas_experiments.plots import circuit_figure, save
+from qas_experiments.runs.files import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
+from qas_experiments.runs.folders import SUMMARY, RunFolder
+from qas_experiments.settings import TrainingSettings, TrainSettings
+from qas_experiments.training.clock import Clock
+from qas_experiments.training.contents import with_contents
+from qas_experiments.training.display import TrainingBar, closing_table
+from qas_experiments.training.recorder import Found, Recorder, counts_of
+from qas_experiments.training.rollouts import instance_name, trivial_circuits
+from qas_experiments.training.rounds import play_rounds
+from qas_experiments.training.session import Session
+from qas_experiments.training.shortening import reported
+from qas_experiments.training.transfer import begin_with
+from qas_simulators.errors import must
+
+_WIDTH = 110  # of the closing table, and of everything where there is no terminal
+
+
+def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
+    """Train, or go on training, evaluate the frozen policy, play the baselines, write the run folder.
+
+    Args:
+        settings: Everything there is to choose.
+        watch: Called after every step of a single training; what it raises ends the run.
+
+    Returns:
+        The summary, as in ``summary.json``.
+
+    Raises:
+        ValueError: Settings that do not make sense, a run folder that exists, or none to resume.
+    """
+    resumed = settings.resume
+    if resumed is not None:
+        settings = settings_of(Path(resumed))
+        require_unfinished(Path(resumed))
+    if settings.rounds:
+        return play_rounds(settings, None if resumed is None else Path(resumed), train)
+    settings = with_contents(resolved(settings))
+    training = settings.training
+    _check(training)
+    torch.set_num_threads(training.threads)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    ready = Clock()
+    env, judge = _environments(settings, console)
+    agent = make_agent(settings, env)
+    if settings.policy is not None:
+        begin_with(agent, env, Path(settings.policy))
+    folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
+    with closing(folder), interrupt_requests() as interrupt:
+        sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
+        console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
+        judge.reset(seed=training.seed)
+        judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
+        ready.stop()
+        console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
+        kept = settings.extraction.circuits
+        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
+        if resumed is not None:
+            is_going_on = session.resume()
+            folder.forget_end()
+            told = f"resumed after {session.recorder.steps:,} steps" if is_going_on else "no checkpoint: from the start"
+            console.print(told)
+        with folder.telling_aborts():
+            return _play(settings, session, env, judge, folder, console, interrupt, ready.seconds)
+
+
+def _play(
+    settings: TrainSettings,
+    session: Session,
+    env: CircuitBuildingEnv,
+    judge: CircuitBuildingEnv,
+    folder: RunFolder,
+    console: Console,
+    interrupt: Interrupt,
+    ready_seconds: float,
+) -> dict[str, Any]:
+    """Train, judge, play the baselines and write it all; return the summary. Each part has a clock of its own."""
+    session.run()
+    recorder, seconds = session.recorder, {"ready": ready_seconds, "training": session.recorder.seconds}
+    with _timed(seconds, "evaluation"):
+        policies = session.frozen()
+        rows: dict[str, Found | None] = {"found in training": recorder.best, **policies}
+        if env.simulator.is_noisy:
+            rows["best without noise"] = recorder.without_noise
+        if env.family is None:
+            rows |= trivial_circuits(judge)
+    folder.tell_progress(recorder.steps, recorder.evaluations, recorder.seconds, "baselines")
+    with _timed(seconds, "baselines"):
+        others = _play_baselines(settings, recorder, interrupt, console) if settings.training.baselines else {}
+    rows |= {name: other.best for name, other in others.items()}
+    with _timed(seconds, "saving"):
+        short = {name: None if found is None else reported(found, env) for name, found in rows.items()}
+        _write_circuits(folder, recorder, short["found in training"], policies.get("frozen policy, best"))
+        _show(env, short, rows, folder, console)
+    summary = _summary(settings, env, recorder, rows, short, others)
+    summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
+    summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
+    folder.forget_progress()
+    folder.write_json(SUMMARY, summary)  # last: it says that all the rest is there
+    if not settings.checkpoint.keep and not interrupt.requested:
+        session.drop_checkpoint()
+    return summary
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
+    """Note how long a block takes."""
+    clock = Clock()
+    yield
+    seconds[part] = clock.seconds
+
+
+def _check(training: TrainingSettings) -> None:
+    """Raise ``ValueError`` for numbers out of range."""
+    for name in ("total_timesteps", "threads", "evaluate_every"):
+        if getattr(training, name) < 1:
+            raise ValueError(must(f"training.{name}", "be at least 1", getattr(training, name)))
+    for name in ("seed", "checkpoint_every", "max_evaluations", "max_seconds"):
+        if getattr(training, name) < 0:
+            raise ValueError(must(f"training.{name}", "not be negative", getattr(training, name)))
+
+
+def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBuildingEnv, CircuitBuildingEnv]:
+    """Return the environments to train and to evaluate on; say once what they warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        environments = make_environment(settings), make_environment(settings, evaluation=True)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        console.print(f"warning: {message}", highlight=False, soft_wrap=True)
+    return environments
+
+
+def _show(
+    env: CircuitBuildingEnv,
+    rows: dict[str, Found | None],
+    raw: dict[str, Found | None],
+    folder: RunFolder,
+    console: Console,
+) -> None:
+    """Print and write the closing table, print the best circuit."""
+    problem = env.problem
+    title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
+    if env.family is not None:
+        title = f"{instance_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
+    text = _as_text(closing_table(title, problem.unit, rows, raw))
+    folder.write_text("summary.txt", text)
+    console.print(text, highlight=False, soft_wrap=True)
+    best = rows["found in training"]
+    if best is not None:
+        console.print(best.circuit.draw(), highlight=False, soft_wrap=True)
+    console.print(f"everything is in {folder.path}", highlight=False)
+
+
+def _play_baselines(
+    settings: TrainSettings, recorder: Recorder, interrupt: Interrupt, console: Console
+) -> dict[str, Recorder]:
+    """Give the random legal policy and the greedy construction the energy evaluations that training took."""
+    budget, played = recorder.evaluations, {}
+    makers: dict[str, Callable[[CircuitBuildingEnv], Agent]] = {
+        "random legal policy": lambda env: RandomPolicy(env, settings.training.seed),
+        "greedy construction": lambda env: GreedySearch(env),
+    }
+    for name, make in makers.items():
+        if interrupt.requested:
+            console.print(f"interrupted: {name} was not played", highlight=False)
+            continue
+        env = make_environment(settings, evaluation=True, is_silent=True)
+
+        def should_stop() -> bool:
+            bar.update(other, lambda other: min(1.0, other.evaluations / budget))  # noqa: B023  within this iteration
+            return interrupt.requested or other.evaluations >= budget  # noqa: B023
+
+        console.print(f"{name}, at most {budget:,} evaluations", highlight=False)
+        with TrainingBar(console, recorder.steps, env.problem.unit, settings.training.progress) as bar:
+            other = Recorder(env, lambda row: None, should_stop)
+            make(env).learn(2**62, callback=other)
+            other.clock.stop()
+        played[name] = other
+    return played
+
+
+def _summary(
+    settings: TrainSettings,
+    env: CircuitBuildingEnv,
+    recorder: Recorder,
+    rows: dict[str, Found | None],
+    short: dict[str, Found | None],
+    others: dict[str, Recorder],
+) -> dict[str, Any]:
+    problem = env.problem
+    return {
+        "problem": instance_name(env),
+        "sha256": problem.provenance.get("sha256"),
+        "ground_energy": problem.ground_energy,
+        "accuracy": problem.accuracy,
+        "unit": problem.unit,
+        "settings": dataclasses.asdict(settings),
+        "versions": versions(),
+        "git_commit": git_commit(),
+        "training": _account(recorder),
+        "rows": {name: _row(found, short[name]) for name, found in rows.items()},
+        "baselines": {name: _account(other) for name, other in others.items()},
+    }
+
+
+def _row(found: Found | None, short: Found | None) -> dict[str, Any] | None:
+    """Return the figures of a circuit as it was found, and those of what is reported of it."""
+    if found is None or short is None:
+        return None
+    simplified = {"energy": short.energy, **counts_of(short.circuit)}
+    return found.numbers() | {f"simplified_{name}": value for name, value in simplified.items()}
+
+
+def _account(recorder: Recorder) -> dict[str, Any]:
+    return {
+        "steps": recorder.steps,
+        "episodes": recorder.episodes,
+        "successes": recorder.successes,
+        "evaluations": recorder.evaluations,
+        "gradients": recorder.gradients,
+        "seconds": recorder.seconds,
+        "first_solved": None if recorder.first_solved is None else recorder.first_solved.numbers(),
+        "improvements": recorder.improvements,
+    }
+
+
+def _write_circuits(folder: RunFolder, recorder: Recorder, best: Found | None, frozen: Found | None) -> None:
+    """Write what was found: as it was built, and the best circuit also as it is reported."""
+    raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
+    for name, found in raw.items():
+        if found is not None:
+            folder.write_text(name, found.circuit.to_qasm3())
+    if best is not None:
+        folder.write_text("simplified.qasm", best.circuit.to_qasm3())
+        folder.write_text("best.txt", best.circuit.draw() + "\n")
+        save(circuit_figure(best.circuit), folder.path / "best.png")
+    write_circuits(folder, "circuits.json", recorder.kept)
+    write_circuits(folder, "front.json", recorder.front)
+
+
+def _as_text(table: Table) -> str:
+    buffer = StringIO()
+    Console(width=_WIDTH, file=buffer).print(table)
+    return buffer.getvalue()

@@ -1,0 +1,184 @@
+"""One training, from its first step or from a checkpoint to its last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+
+from qas_envs import CircuitBuildingEnv
+from qas_experiments.building import Agent
+from qas_experiments.interrupts import Interrupt
+from qas_experiments.runs.checkpoints import Checkpoints, told_as_damage
+from qas_experiments.runs.files import settings_of
+from qas_experiments.runs.folders import CHECKPOINT, RunFolder
+from qas_experiments.runs.progress import share_of
+from qas_experiments.settings import TrainingSettings
+from qas_experiments.training.display import TensorBoardWriter, TrainingBar
+from qas_experiments.training.recorder import Found, Recorder
+from qas_experiments.training.rollouts import PolicyWatcher, rollout
+from qas_experiments.training.snapshots import check_env, check_recorder, check_watcher, identity_of
+from qas_simulators.errors import must
+
+_HEARTBEAT_SECONDS = 10.0
+
+
+class Session:
+    """Trains an agent, watches its frozen policy, writes metrics and checkpoints.
+
+    Args:
+        training: How long, and what happens how often.
+        agent: What learns. Agents with ``state`` and ``restore`` get checkpoints.
+        env: What it learns on.
+        judge: Where the frozen policy is played.
+        folder: The run's.
+        console: What is said.
+        interrupt: Asked whether to stop.
+        num_kept: How many of the best circuits are recorded.
+        watch: Called after every step.
+    """
+
+    def __init__(
+        self,
+        training: TrainingSettings,
+        agent: Agent,
+        env: CircuitBuildingEnv,
+        judge: CircuitBuildingEnv,
+        folder: RunFolder,
+        console: Console,
+        interrupt: Interrupt,
+        num_kept: int = 1,
+        watch: Callable[[Recorder], None] = lambda _: None,
+    ) -> None:
+        self._training, self._limits = training, asdict(training)
+        self._agent: Any = agent
+        self._env, self._judge, self._folder, self._console = env, judge, folder, console
+        self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
+        self._is_policy = hasattr(agent, "save")
+        self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
+        self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if hasattr(agent, "restore") else None
+        self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
+        self.recorder.clock.stop()  # it goes while the agent learns
+        self._identity = identity_of(settings_of(folder.path))
+
+    def resume(self) -> bool:
+        """Take up the last checkpoint; tell whether there was one. Without one the run starts anew.
+
+        Raises:
+            DamagedCheckpointError: There is one that does not fit this run; nothing in the folder has changed.
+        """
+        numbers = None if self._checkpoints is None else self._checkpoints.restore(self._agent, self._check)
+        if numbers is not None:
+            with told_as_damage(self._folder.path):
+                self._env.restore(numbers["env"])
+                self._watcher.restore(numbers["watcher"])
+                self.recorder.restore(numbers["recorder"])
+        self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
+        return numbers is not None
+
+    def _check(self, numbers: dict[str, Any]) -> None:
+        """Raise if a checkpoint's numbers are none to go on with."""
+        wanted = {"step", "env", "watcher", "recorder", "metrics_size"}  # and, since format 2, whose they are
+        if set(numbers) - {"settings"} != wanted:
+            raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
+        if numbers.get("settings", self._identity) != self._identity:
+            raise ValueError(must("settings", "be those of the run", numbers["settings"]))
+        check_env(numbers["env"], self._env)
+        check_watcher(numbers["watcher"], self._judge)
+        check_recorder(numbers["recorder"], self.recorder, self._env)
+        if numbers["recorder"]["steps"] != numbers["step"]:
+            raise ValueError(must("steps", "be those of the agent", numbers["recorder"]["steps"]))
+        self._folder.check_metrics(numbers["metrics_size"])
+
+    @property
+    def ended_by(self) -> str:
+        """What ended the training: a limit by its name, ``signal``, or the ``agent`` itself."""
+        training, recorder = self._training, self.recorder
+        if recorder.steps >= training.total_timesteps:
+            return "total_timesteps"
+        if self._is_spent():
+            return "max_evaluations" if 0 < training.max_evaluations <= recorder.evaluations else "max_seconds"
+        return "signal" if self._interrupt.requested else "agent"
+
+    def run(self) -> None:
+        """Train up to the wanted number of steps."""
+        left = self._training.total_timesteps - self.recorder.steps
+        self._steps_seen = self.recorder.steps
+        unit, total = self._env.problem.unit, self._training.total_timesteps
+        settings: dict[str, Any] = {"callback": self.recorder}
+        if self._checkpoints is not None:
+            settings["after_step"] = self._after_step
+        self._board = TensorBoardWriter(self._folder.path / "tensorboard", first_step=self.recorder.steps)
+        with closing(self._board), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
+            self._tell()
+            self.recorder.clock.start()
+            if left > 0 and not self._is_spent():
+                self._agent.learn(left, **settings)
+            self.recorder.clock.stop()
+
+    def _on_episode(self, row: dict[str, Any]) -> None:
+        if self._is_policy and row["episode"] % self._training.evaluate_every == 0:
+            found, gradients = self._watcher.look(self._agent)
+            self.recorder.spend(found.evaluations, gradients)
+            row |= {
+                "policy_energy_error": found.energy_error,
+                "policy_two_qubit_gates": found.circuit.num_two_qubit_gates,
+            }
+        self._folder.append_metrics({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
+        self._board.add(row)
+
+    def _should_stop(self) -> bool:
+        self._bar.update(self.recorder, self._share)
+        if self.recorder.seconds > self._told_at + _HEARTBEAT_SECONDS:
+            self._told_at = self.recorder.seconds
+            self._tell()
+        self._watch(self.recorder)
+        return self._interrupt.requested or self._is_spent()
+
+    def _share(self, recorder: Recorder) -> float:
+        return share_of(self._limits, recorder.steps, recorder.evaluations, recorder.seconds)
+
+    def _tell(self) -> None:
+        self._folder.tell_progress(self.recorder.steps, self.recorder.evaluations, self.recorder.seconds)
+
+    def _is_spent(self) -> bool:
+        training, recorder = self._training, self.recorder
+        is_late = 0 < training.max_seconds <= recorder.seconds
+        return is_late or 0 < training.max_evaluations <= recorder.evaluations
+
+    def _after_step(self) -> None:
+        every = self._training.checkpoint_every
+        if self._interrupt.requested or (every and self.recorder.steps // every > self._steps_seen // every):
+            self.checkpoint()
+        self._steps_seen = self.recorder.steps
+
+    def checkpoint(self) -> None:
+        """Write all that the run needs to go on."""
+        assert self._checkpoints is not None
+        numbers = {
+            "env": self._env.state(),
+            "watcher": self._watcher.state(),
+            "recorder": self.recorder.state(),
+            "metrics_size": self._folder.metrics_size(),
+            "settings": self._identity,
+        }
+        self._checkpoints.write(self._agent, numbers)
+
+    def drop_checkpoint(self) -> None:
+        """Delete the checkpoint: the run is finished."""
+        if self._checkpoints is not None:
+            self._checkpoints.drop()
+
+    def frozen(self) -> dict[str, Found | None]:
+        """Return the circuits of the frozen policies, and write the last one; none where there is no policy."""
+        if not self._is_policy:
+            return {}
+        last, gradients = self._watcher.look(self._agent)
+        self.recorder.spend(last.evaluations, gradients)
+        self._agent.save(str(self._folder.path / "policy_last.safetensors"))
+        frozen = type(self._agent).load(str(self._folder.path / "policy_best.safetensors"), self._judge)
+        return {"frozen policy, best": rollout(frozen, self._judge)[0], "frozen policy, last": last}

@@ -1,0 +1,55 @@
+"""Policies of one environment as the beginning of training on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qas_agents import Growth, MaskedDQN
+from qas_agents.dqn.growing import inherit
+from qas_envs import CircuitBuildingEnv
+from qas_envs.catalogue import ActionCatalogue
+from qas_envs.encodings import TensorEncoder
+from qas_experiments.building import make_environment
+from qas_experiments.runs.files import settings_of
+from qas_simulators.errors import must
+
+
+def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
+    """Return how one environment continues another: actions that append the same gates, the same entries of the tensor.
+
+    Raises:
+        ValueError: Encodings of another kind.
+    """
+    encoders = old.encoder, new.encoder
+    if not all(isinstance(encoder, TensorEncoder) for encoder in encoders):
+        kinds = [type(encoder).__name__ for encoder in encoders]
+        raise ValueError(must("encoding", "be 'tensor' in both where a policy is carried over", kinds))
+    before, after = ({name: k for k, name in enumerate(encoder.names())} for encoder in encoders)  # type: ignore[attr-defined]
+    actions = {name: k for k, name in enumerate(_definitions(old.catalogue))}
+    sources: list[int | None] = [actions.get(name) for name in _definitions(new.catalogue)]
+    if new.catalogue.stop is not None:
+        sources.append(old.catalogue.stop)
+    return Growth(tuple(sources), tuple(before.get(name) for name in after))
+
+
+def _definitions(catalogue: ActionCatalogue) -> list[tuple[Any, ...]]:
+    """Return what every action appends: two gadgets of one name may differ, two names may mean the same."""
+    return [
+        (number, *(catalogue.operations[part] for part in parts))
+        for number, parts in zip(catalogue.num_angles, catalogue.parts, strict=True)
+    ]
+
+
+def begin_with(agent: Any, env: CircuitBuildingEnv, run: Path) -> None:
+    """Let an agent begin with the last policy of a finished run.
+
+    Raises:
+        ValueError: No such run, or agents and environments that do not go together.
+    """
+    settings = settings_of(run)
+    if not isinstance(agent, MaskedDQN) or settings.agent["name"] != "dqn":
+        raise ValueError(must("policy", "be carried from one of our DQN agents to another", settings.agent["name"]))
+    before = make_environment(settings)
+    parent = MaskedDQN.load(run / "policy_last.safetensors", before)
+    inherit(agent, parent, growth_between(before, env))

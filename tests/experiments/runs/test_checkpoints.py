@@ -1,0 +1,92 @@
+"""Runs that are cut off, killed and resumed end in the same bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qas_experiments.runs.metrics import reproducible_metrics
+from qas_experiments.settings import TrainSettings
+from qas_experiments.training.run import train
+from qas_experiments.training.session import Session
+from tests.experiments.conftest import QUICK, command, compose
+
+LONG = [
+    *QUICK,
+    "training.total_timesteps=900",
+    "training.checkpoint_every=150",
+    "env=tfim",
+    "env.problem.num_qubits=2",
+    "agent.buffer_size=400",
+    "agent.n_step=3",
+]
+VARIANTS = {
+    "plain": [],
+    "priorities, shot noise": ["agent.prioritization=0.6", "noise=mumbai", "optimizer=adam_spsa"],
+    "kan": ["agent.network={name: kan, hidden: [3]}", "agent.refit_interval=50", "agent.dueling=true"],
+    "demonstrations": ["agent.demonstrations=4", "agent.search_steps=50", "env.max_gates=8"],
+    "gadgets": ["env.gadgets=grl", "env.gates=ibm", "env.max_gates=20"],
+    "curriculum, halting": [
+        "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
+        "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
+    ],
+}
+
+
+def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
+    """Train until so many checkpoints are written."""
+    original, written = Session.checkpoint, []
+
+    def checkpoint(session: Session) -> None:
+        original(session)
+        written.append(1)
+        if len(written) == stop_after:
+            raise RuntimeError("power cut")
+
+    with monkeypatch.context() as context:
+        context.setattr(Session, "checkpoint", checkpoint)
+        with pytest.raises(RuntimeError, match="power cut"):
+            train(settings)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [entry for entry in LONG if not ("network" in entry and "network" in "".join(VARIANTS[variant]))]
+    settings += VARIANTS[variant]
+    whole = train(compose(*settings, f"run={tmp_path / 'whole'}"))
+    for stop_after in (1, 4):  # checkpoints, counted from the last start
+        start = f"resume={tmp_path / 'cut'}" if (tmp_path / "cut").exists() else f"run={tmp_path / 'cut'}"
+        cut_power(monkeypatch, compose(start) if start.startswith("resume") else compose(*settings, start), stop_after)
+    resumed = train(compose(f"resume={tmp_path / 'cut'}"))
+    for name in ("policy_last.safetensors", "policy_best.safetensors", "best.qasm"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
+    assert reproducible_metrics(tmp_path / "whole") == reproducible_metrics(tmp_path / "cut")
+    for key in ("steps", "episodes", "evaluations", "gradients"):
+        assert whole["training"][key] == resumed["training"][key]
+    with pytest.raises(ValueError, match="this one is finished"):
+        train(compose(f"resume={tmp_path / 'cut'}"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_and_resumed(tmp_path: Path) -> None:
+    script = Path(__file__).parents[3] / "experiments" / "benchmarks" / "kill_and_resume.py"
+    result = subprocess.run(
+        [sys.executable, str(script), "2", "4000", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "2 kills" in result.stdout and "all files are the same bytes" in result.stdout
+
+
+def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = command("resume=nowhere", cwd=tmp_path)
+    assert result.returncode == 2 and "must name the folder of a run" in result.stderr
+    result = command("resume=nowhere", "env=h2", cwd=tmp_path)
+    assert result.returncode == 2 and "stand alone" in result.stderr
+    cut_power(monkeypatch, compose(*LONG, f"run={tmp_path / 'run'}"), 1)
+    numbers = next((tmp_path / "run" / "checkpoint").glob("numbers-*.json"))
+    numbers.write_text(numbers.read_text()[:100])
+    with pytest.raises(ValueError, match="whole checkpoint"):
+        train(compose(f"resume={tmp_path / 'run'}"))
