@@ -168,7 +168,7 @@ def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
     """Return how far Qiskit's noiseless energy is from ours.
 
     Raises:
-        ValueError: Too far; or, without shots, the energy of the episode is not the one of its circuit and instance.
+        ValueError: Too far; or the energy of the episode is not the one of its circuit and instance.
     """
     from qiskit.quantum_info import Statevector
 
@@ -178,11 +178,10 @@ def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if abs(theirs - ours) > TOLERANCE * scale:
         raise ValueError(f"Qiskit finds the energy {theirs!r}, we {ours!r}, of\n{found.circuit.to_qasm3()}")
-    if env.simulator.shots is None:
-        again = env.simulator.expectation(found.circuit, hamiltonian)  # with the environment's noise
-        if abs(found.energy - again) > 10 * TOLERANCE * scale:
-            told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
-            raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")
+    again = env.exact_simulator().expectation(found.circuit, hamiltonian)  # with the environment's noise
+    if abs(found.energy - again) > 10 * TOLERANCE * scale:
+        told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
+        raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")
     return float(abs(theirs - ours))
 
 

@@ -89,6 +89,11 @@ def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(line) for line in lines)
 
 
+def has_shot_noise(env: CircuitBuildingEnv) -> bool:
+    """Return whether the environment's energies are estimates from shots, of its simulator or of its optimiser."""
+    return env.simulator.shots is not None or getattr(env.optimizer, "stage_shots", None) is not None
+
+
 class Recorder:
     """A training callback: counts, keeps the best circuit, reports every episode.
 
@@ -120,6 +125,7 @@ class Recorder:
         self._kept: dict[Any, Found] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
         self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
+        self._exact = env.exact_simulator() if has_shot_noise(env) else None  # what it finds is not judged by luck
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
         self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
         self._ideal_error = np.inf
@@ -173,11 +179,12 @@ class Recorder:
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
-        rank = rank_of(self.accuracy, info["energy_error"], info["num_two_qubit_gates"], info["num_gates"])
+        energy, error = self._energy_and_error(info)
+        rank = rank_of(self.accuracy, error, info["num_two_qubit_gates"], info["num_gates"])
         gates = info["num_two_qubit_gates"]
-        is_lowest = gates not in self._lowest or info["energy_error"] < self._lowest[gates].energy_error - _SAME
+        is_lowest = gates not in self._lowest or error < self._lowest[gates].energy_error - _SAME
         if is_lowest or rank < self._worst or rank < self._best_rank:
-            found = self._found(info)
+            found = self._found(info, energy, error)
             if is_lowest:
                 self._lowest[gates] = found
             if rank < self._worst:
@@ -186,7 +193,7 @@ class Recorder:
                 self._best_rank = rank
                 self._improve(found)
         if self._ideal is not None and (error := self._error_without_noise(info)) < self._ideal_error:
-            self._ideal_error, self.without_noise = error, self._found(info)
+            self._ideal_error, self.without_noise = error, self._found(info, *self._energy_and_error(info))
         if locals_["dones"][0]:
             self.episodes += 1
             self.successes += bool(info["success"])
@@ -224,8 +231,16 @@ class Recorder:
         problem = self._problem(info)
         return self._ideal.expectation(self._circuit(info), problem.hamiltonian) - problem.ground_energy
 
-    def _found(self, info: dict[str, Any]) -> Found:
-        return Found(self._circuit(info).copy(), info["energy"], info["energy_error"], self.evaluations, self.seconds)
+    def _energy_and_error(self, info: dict[str, Any]) -> tuple[float, float]:
+        """Return a step's energy and error; where the environment's are estimates from shots, the exact ones."""
+        if self._exact is None:
+            return info["energy"], info["energy_error"]
+        problem = self._problem(info)
+        energy = self._exact.expectation(self._circuit(info), problem.hamiltonian)
+        return energy, energy - problem.ground_energy
+
+    def _found(self, info: dict[str, Any], energy: float, error: float) -> Found:
+        return Found(self._circuit(info).copy(), energy, error, self.evaluations, self.seconds)
 
     def _consider(self, found: Found) -> None:
         """Keep a circuit if it is among the best that differ."""

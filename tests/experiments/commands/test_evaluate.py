@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from qas_experiments.building import make_environment
 from qas_experiments.commands import launch
 from qas_experiments.commands.evaluate import evaluate
+from qas_experiments.runs.files import settings_of
 from qas_experiments.training.run import train
 from qas_simulators import Circuit
 from tests.experiments.conftest import QUICK, compose, conf
@@ -200,3 +202,28 @@ def test_agents_from_outside_and_agents_without_a_policy(tmp_path: Path, monkeyp
         evaluate(tmp_path / "random")
     with pytest.raises(ValueError, match="Unknown policy 'first'"):
         evaluate(tmp_path / "outside", policy="first")
+
+
+@pytest.mark.parametrize(
+    "shots",
+    [
+        ["env.simulator={shots: 10}", "optimizer=none"],
+        ["optimizer=adam_spsa", "optimizer.iterations=[3]", "optimizer.stage_shots=[10]"],
+        ["env.simulator={shots: 10, shot_noise: crlqas}", "noise=depolarizing", "optimizer=none"],
+    ],
+)
+def test_results_are_exact_where_training_sees_shots(shots: list[str], tmp_path: Path) -> None:
+    from qiskit import qasm3
+    from qiskit.quantum_info import Statevector
+
+    run = tmp_path / "run"
+    chain = ["env=tfim", "env.problem.num_qubits=2", "env.max_gates=6"]
+    train(compose(*QUICK, *chain, *shots, "training.total_timesteps=60", "agent.learning_starts=10", f"run={run}"))
+    summary = json.loads((run / "summary.json").read_text())
+    found = summary["rows"]["found in training"]
+    assert min(row["energy_error"] for row in summary["rows"].values() if row is not None) > -1e-12
+    assert evaluate(run, policy="last", rollouts=3)["best"]["energy_error"] > -1e-12
+    if not any(setting.startswith("noise=") for setting in shots):
+        hamiltonian = make_environment(settings_of(run)).problem.hamiltonian.to_qiskit()
+        state = Statevector(qasm3.loads((run / "best.qasm").read_text()))
+        assert found["energy"] == pytest.approx(state.expectation_value(hamiltonian).real, abs=1e-9)
