@@ -8,8 +8,9 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.noise import NoiseModel
+from qas_simulators.noise_tables import NoiseTables
 from qas_simulators.pauli import NEGLIGIBLE, PauliSum
-from qas_simulators.program import FloatArray, NoiseTables, Program, final_state, links_of, pulled_back
+from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, pulled_back
 from qas_simulators.simulator import Simulator
 
 
@@ -50,11 +51,11 @@ class PauliTransferSimulator(Simulator):
         """Whether the noise model has any rule."""
         return not self.noise.is_noiseless
 
-    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+    def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         tables, links = self.noise.scheduled(circuit).table[None], links_of(circuit)
         return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable), links)
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
         if self.noise.has_idle_noise:  # adds gates of its own to every circuit
             return None
         if self.noise.is_restricted:

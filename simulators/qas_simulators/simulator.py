@@ -14,7 +14,9 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program, evaluate, sweep, thread_pool, turn_to_minimum
+from qas_simulators.program import FloatArray, KernelProgram, sweep, thread_pool, turn_to_minimum
+from qas_simulators.program import energies as energies_of
+from qas_simulators.program import energies_and_gradients as gradients_of
 from qas_simulators.shot_noise import SHOT_NOISES
 
 _MEMORY_LIMIT: Final = 8 * 2**30
@@ -74,9 +76,9 @@ class Simulator(ABC):
         """Whether gates or readout are noisy."""
 
     @abstractmethod
-    def _program(self, circuit: Circuit, observable: PauliSum) -> Program: ...
+    def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram: ...
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
         """Return what :meth:`batch_program` does, if this simulator's kernels can."""
         return None
 
@@ -88,7 +90,7 @@ class Simulator(ABC):
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         """Return what each term of the observable averages to, readout errors included, ``(num_terms,)``."""
 
-    def program(self, circuit: Circuit, observable: PauliSum) -> Program:
+    def program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         """Return the flat program that optimisers hand to the kernels.
 
         Raises:
@@ -97,7 +99,7 @@ class Simulator(ABC):
         self.check(circuit, observable)
         return self._program(circuit, observable)
 
-    def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program | None:
+    def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
         """Return the flat program of many circuits, or ``None`` where they must be served one by one.
 
         That is so with shot noise, with noise of idle qubits, with linked angles, and where memory may not suffice.
@@ -163,9 +165,7 @@ class Simulator(ABC):
         """
         self.require_exact("gradients")
         batch = self._batch(circuit, params_batch)
-        gradients = np.zeros_like(batch)
-        energies = evaluate(self.program(circuit, observable), batch, gradients, self.num_threads)
-        return energies, gradients
+        return gradients_of(self.program(circuit, observable), batch, self.num_threads)
 
     def require_exact(self, who: str) -> None:
         """Raise ``ValueError`` if there is shot noise, which ``who`` cannot work with."""
@@ -236,7 +236,7 @@ class Objective:
         return float(energy)
 
     def _exact(self, params_batch: FloatArray) -> FloatArray:
-        return evaluate(self._program, params_batch, params_batch[:0], self._simulator.num_threads)
+        return energies_of(self._program, params_batch, self._simulator.num_threads)
 
     def _deviation(self, params: FloatArray) -> float:
         """Standard deviation of the energy with one shot per term, in the observable's own unit."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program, final_state, links_of, statevector_program
+from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.simulator import Simulator
 
 
@@ -32,10 +32,10 @@ class StatevectorSimulator(Simulator):
         """Never."""
         return False
 
-    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+    def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         return statevector_program(circuit.table[None], observable, links_of(circuit))
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> Program:
+    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram:
         return statevector_program(batch.tables, observable)
 
     def _bytes_needed(self, circuit: Circuit) -> int:

@@ -15,7 +15,7 @@ from qas_simulators.errors import must, needs_extra
 from qas_simulators.gates import GATES
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Program
+from qas_simulators.program import FloatArray, KernelProgram
 from qas_simulators.simulator import Objective, Simulator
 
 with needs_extra("devices"):
@@ -69,7 +69,7 @@ class AerSimulator(Simulator):
         """Whether the noise model has any rule."""
         return not self.noise.is_noiseless
 
-    def _program(self, circuit: Circuit, observable: PauliSum) -> Program:
+    def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         raise ValueError(must("simulator", "run our kernels for this optimizer", "AerSimulator"))
 
     def _bytes_needed(self, circuit: Circuit) -> int:

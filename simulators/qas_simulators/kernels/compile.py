@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import numba
-from numba.core import config as _config
+from numba import config as _config
+
+from qas_simulators.kernels import loops
+from qas_simulators.kernels.passes import IS_PLAIN, PRIVATE_OPTIONS
 
 config: Any = _config  # numba fills it at run time
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -26,7 +29,9 @@ def cache_directory() -> Path:
     ``NUMBA_CACHE_DIR`` and ``QAS_ENVS_CACHE_DIR`` are respected, in this order; else the user's cache folder is used.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12] + (
+        "-plain" if IS_PLAIN else ""
+    )
     if config.CACHE_DIR:
         return Path(config.CACHE_DIR) / f"qas-kernels-{digest}"
     if "QAS_ENVS_CACHE_DIR" in os.environ:
@@ -46,12 +51,12 @@ def kernel(function: _Function) -> _Function:
     previous = config.CACHE_DIR
     config.CACHE_DIR = _CACHE
     try:
-        return cast(_Function, numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(function))
+        return cast(_Function, numba.njit(**loops.OPTIONS, cache=True)(function))
     finally:
         config.CACHE_DIR = previous
 
 
-INNER: Final = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "_nrt": False}
+INNER: Final = loops.OPTIONS if IS_PLAIN else PRIVATE_OPTIONS
 
 
 def inner(function: _Function) -> _Function:

@@ -1,6 +1,6 @@
 """Angle optimisation inside compiled code: exact scans of single angles, then L-BFGS on adjoint gradients.
 
-One text serves both simulators: ``_evaluate`` and its siblings resolve by the program's type when compiled.
+The same source serves both simulators: ``_evaluate`` and ``_workspace`` resolve by the program's type when compiled.
 
 References:
     Nakanishi, Fujii and Todo, "Sequential minimal optimization for quantum-classical hybrid algorithms",
@@ -15,19 +15,20 @@ import math
 import numpy as np
 from numba.extending import overload
 
-from qas_simulators.kernels import pauli_transfer, statevector
+from qas_simulators.kernels import amplitudes, pauli_vectors
+from qas_simulators.kernels.amplitudes import StatevectorProgram
 from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
+from qas_simulators.kernels.passes import claim
 from qas_simulators.kernels.pauli_plan import PauliTransferProgram
-from qas_simulators.kernels.sharing import claim
-from qas_simulators.kernels.statevector import StatevectorProgram
+from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE, SCAN
 
-MEMORY = 12  # pairs that L-BFGS keeps
+MEMORY = 12  # pairs of steps and gradient changes that L-BFGS keeps
 ARMIJO = 1e-4
 MAX_BACKTRACKS = 12
-MAX_STEP = 1.0  # radians; energies are periodic, so longer steps only look far away
+MAX_STEP = 1.0  # radians; energies are periodic, so a longer step is a shorter one in disguise
 
 
-def _evaluate(program, params, gradient, first, work):
+def _evaluate(program, params, gradient, task, first, work):
     raise NotImplementedError
 
 
@@ -37,11 +38,11 @@ def _workspace(program, num_params, memory):
 
 def _module_of(program):
     """Return the kernel module that evaluates programs of a type."""
-    return pauli_transfer if program.instance_class is PauliTransferProgram else statevector
+    return pauli_vectors if program.instance_class is PauliTransferProgram else amplitudes
 
 
 @overload(_evaluate, jit_options=INNER)
-def _typed_evaluate(program, params, gradient, first, work):
+def _typed_evaluate(program, params, gradient, task, first, work):
     return _module_of(program).evaluate
 
 
@@ -72,23 +73,29 @@ def _pull(links, slopes, gradient):
 
 
 @inlined
-def _value(program, links, params, gradient, rotations, work):
-    """Return the energy; fill the gradient unless it is empty. ``rotations`` holds their angles and slopes."""
+def _value(program, links, params, gradient, task, rotations, work):
+    """Return the energy; with task ``GRADIENT`` also fill the gradient.
+
+    ``rotations`` are two arrays of scratch memory for the rotations' angles and derivatives, used if there are links.
+    """
     angles, slopes = params, gradient
     if links[0].size > 0:
         angles = rotations[0]
         _follow(links, params, angles)
-        if gradient.size > 0:
+        if task == GRADIENT:
             slopes = rotations[1]
-    value = _evaluate(program, angles, slopes, angles.size, work)  # one call: each would be compiled on its own
-    if links[0].size > 0 and gradient.size > 0:
+    value = _evaluate(program, angles, slopes, task, angles.size, work)  # one call: each would be compiled on its own
+    if links[0].size > 0 and task == GRADIENT:
         _pull(links, slopes, gradient)
     return value
 
 
 @inlined
 def _two_loop(gradient, steps, changes, products, count, direction):
-    """Fill ``direction`` with minus the L-BFGS inverse Hessian times the gradient; ``count`` pairs were ever stored."""
+    """Fill ``direction`` with minus the L-BFGS inverse Hessian times the gradient.
+
+    ``count`` is the number of pairs stored so far, those that have been overwritten included.
+    """
     size, rows = gradient.size, steps.shape[0]
     weights = np.empty(rows)
     for i in range(size):
@@ -134,7 +141,8 @@ def _lbfgs(program, links, params, max_iterations, gradient_tolerance, energy_to
     size = params.size
     gradient, trial, trial_gradient, direction = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     steps, changes, products = np.empty((MEMORY, size)), np.empty((MEMORY, size)), np.empty(MEMORY)
-    value = _value(program, links, params, gradient, rotations, work)
+    task = np.int64(GRADIENT)
+    value = _value(program, links, params, gradient, task, rotations, work)
     evaluations, pairs = np.int64(1), np.int64(0)  # typed: a literal 0 would compile _two_loop once more
     for _ in range(max_iterations):
         if _largest(gradient) <= gradient_tolerance:
@@ -156,7 +164,7 @@ def _lbfgs(program, links, params, max_iterations, gradient_tolerance, energy_to
         for _ in range(MAX_BACKTRACKS):
             for i in range(size):
                 trial[i] = params[i] + length * direction[i]
-            trial_value = _value(program, links, trial, trial_gradient, rotations, work)
+            trial_value = _value(program, links, trial, trial_gradient, task, rotations, work)
             evaluations += 1
             if trial_value <= value + ARMIJO * length * slope:
                 accepted = True
@@ -184,33 +192,35 @@ def _lbfgs(program, links, params, max_iterations, gradient_tolerance, energy_to
 
 
 @inlined
-def _solve(program, memory, links, row, batch, counts, settings):
-    """Serve one circuit, whose parameters begin in a row of the batch; see :func:`solve_statevector`."""
+def _solve(program, memory, links, task, row, batch, sizes, counts, settings):
+    """Do the task for one circuit, whose angles begin in a row of the batch; see :func:`solve_statevector`."""
     params_batch, gradients, energies = batch
-    num_params, first, num_rows = counts[1], counts[2], counts[3]
+    num_params, first, num_rows = sizes[1], sizes[2], sizes[3]
     num_linked = links[0].size
     max_iterations, gradient_tolerance, energy_tolerance = settings
     work = _workspace(program, max(num_params, num_linked), memory)
     rotations = np.empty(num_linked), np.empty(num_linked)
     params = params_batch[row, :num_params]
     evaluations = np.int64(0)
-    if first < num_params:
-        _evaluate(program, params, params[:0], first, work)
-        evaluations = 3 * (num_params - first)  # what a device would need
-    if max_iterations > 0 and num_params > 0:
+    if task >= SCAN and first < num_params:
+        _evaluate(program, params, params[:0], np.int64(SCAN), first, work)
+        evaluations = 3 * (num_params - first)  # on hardware: three energies an angle
+    if task == MINIMIZE and num_params > 0:
         energies[row], gradient_evaluations = _lbfgs(
             program, links, params, max_iterations, gradient_tolerance, energy_tolerance, rotations, work
         )
         if num_linked == 0:
-            for k in range(num_params):  # a turn more or less is a global phase
+            for k in range(num_params):  # whole turns only change the global phase
                 params[k] -= 2.0 * math.pi * math.floor(0.5 * params[k] / math.pi + 0.5)
-        counts[1], counts[2] = evaluations + gradient_evaluations, gradient_evaluations
+        counts[0], counts[1] = evaluations + gradient_evaluations, gradient_evaluations
         return
+    has_gradient = task == GRADIENT
     for b in range(row, row + num_rows):
-        gradient = gradients[b, :num_params] if gradients.shape[0] > 0 else params[:0]
-        energies[b] = _value(program, links, params_batch[b, :num_params], gradient, rotations, work)
-    counts[1] = evaluations if evaluations > 0 else num_rows
-    counts[2] = gradients.shape[0]
+        gradient = gradients[b, :num_params] if has_gradient else params[:0]
+        kind = np.int64(GRADIENT if has_gradient else ENERGY)
+        energies[b] = _value(program, links, params_batch[b, :num_params], gradient, kind, rotations, work)
+    counts[0] = evaluations if evaluations > 0 else num_rows
+    counts[1] = num_rows if has_gradient else 0
 
 
 @kernel
@@ -223,33 +233,41 @@ def solve_statevector(
     memory,
     links,
     cursor,
+    task,
     rows,
     batch,
+    sizes,
     counts,
     settings,
 ):
-    """Evaluate or minimise, one circuit after the other.
+    """Do one task, see :mod:`qas_simulators.kernels.tasks`, for one circuit after the other.
 
-    ``links`` say how rotations follow from the angles, which then are fewer; empty where every rotation has its own.
-    They go with one circuit only, whose angles are not scanned: its energy need not be a sinusoid in them.
+    There is one entry for all tasks, because every entry compiles all functions that it calls again.
 
-    Circuit ``r = rows[k]`` has the table ``tables[r]``, its angles in row ``r`` of the batch, and four numbers in
-    ``counts[k]``: gates, angles, the first angle to scan, and how many rows of angles there are from ``r`` on. First
-    the angles of row ``r`` from that one on are scanned, in place. Then, with ``max_iterations`` 0: energies of the
-    rows, and gradients unless that array has no rows; the state is left at the beginning of ``memory``, which is longer
-    where there are gradients or scans. Otherwise row ``r`` is minimised over, in place. In the end ``counts[k, 1:3]``
-    are the number of evaluations and that of gradients among them. Threads that share ``cursor``, 0 at first, and all
-    else but ``memory`` serve the circuits together. One entry for everything, because every entry compiles all that it
-    calls anew.
-
-    ``batch`` holds angles, gradients and energies, ``(rows, angles)`` twice and ``(rows,)``; ``settings`` are
-    ``max_iterations``, ``gradient_tolerance`` and ``energy_tolerance``.
+    Args:
+        tables: Gates, ``(circuits, num_gates or more, 4)``.
+        kinds: As in :class:`StatevectorProgram`; so are ``matrices``, ``flips`` and ``diagonals``.
+        matrices: See there.
+        flips: See there.
+        diagonals: See there.
+        memory: Of this thread. The state is left at its beginning, after ``GRADIENT`` the observable behind it.
+        links: How rotations follow from the angles, which then are fewer; empty where every rotation has its own. They
+            go with one circuit only, whose angles are not scanned: its energy need not be a sinusoid in them.
+        cursor: ``(1,)``, 0 at first. Threads that share it, and all else but ``memory``, divide the circuits.
+        task: ``ENERGY``, ``GRADIENT``, ``SCAN`` or ``MINIMIZE``.
+        rows: The circuits to do: ``r = rows[k]`` has the table ``tables[r]`` and its angles in row ``r`` of the batch.
+        batch: Angles, gradients and energies, ``(rows, angles)`` twice and ``(rows,)``. ``SCAN`` and ``MINIMIZE``
+            change angles, only ``GRADIENT`` reads or writes the second.
+        sizes: ``(len(rows), 4)``, of circuit ``rows[k]``: gates, angles, the first angle to scan, and the number of
+            rows of angles from ``r`` on (1 for ``SCAN`` and ``MINIMIZE``).
+        counts: Output ``(len(rows), 2)``: evaluations, and gradients among them.
+        settings: Of ``MINIMIZE``: most iterations, gradient tolerance and energy tolerance.
     """
     k = claim(cursor)
     while k < rows.size:
         row = rows[k]
-        program = StatevectorProgram(tables[row, : counts[k, 0]], kinds, matrices, flips, diagonals)
-        _solve(program, memory, links, row, batch, counts[k], settings)
+        program = StatevectorProgram(tables[row, : sizes[k, 0]], kinds, matrices, flips, diagonals)
+        _solve(program, memory, links, task, row, batch, sizes[k], counts[k], settings)
         k = claim(cursor)
 
 
@@ -275,17 +293,19 @@ def solve_pauli_transfer(
     memory,
     links,
     cursor,
+    task,
     rows,
     batch,
+    sizes,
     counts,
     settings,
 ):
-    """Do the same for noisy programs; see :func:`solve_statevector`."""
+    """Do the same for noisy circuits; see :func:`solve_statevector` and :class:`PauliTransferProgram`."""
     k = claim(cursor)
     while k < rows.size:
         row = rows[k]
         program = PauliTransferProgram(
-            tables[row, : counts[k, 0]],
+            tables[row, : sizes[k, 0]],
             kinds,
             channels,
             after,
@@ -303,5 +323,5 @@ def solve_pauli_transfer(
             indices,
             coefficients,
         )
-        _solve(program, memory, links, row, batch, counts[k], settings)
+        _solve(program, memory, links, task, row, batch, sizes[k], counts[k], settings)
         k = claim(cursor)

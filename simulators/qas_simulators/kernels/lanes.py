@@ -2,7 +2,8 @@
 
 LLVM vectorises a loop only if it can prove or check that its slices do not overlap, and never a loop over four entries;
 here the vectors are written down. LLVM fits them to the registers of any CPU. Every array is contiguous float64, and
-offsets are trusted: the callers in ``pauli_transfer`` alone know the layout.
+offsets are trusted: only the callers in ``pauli_vectors`` know the layout. All of this is built on a private interface
+of numba; ``loops`` holds the same functions without it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from numba.core import cgutils
 from numba.core import types as _types
 from numba.extending import intrinsic
 
+from qas_simulators.kernels.loops import BLOCK, INNER_MASKS
+
 WIDTH = 8  # entries of one step along a run
-BLOCK = 16  # entries of the two lowest qubits, mixed within a register
-INNER_MASKS = (0, 3, 4, 7), (0, 12, 1, 13), (0, 3, 12, 15)  # CX from the lowest qubit, CX onto it, CZ
 types: Any = _types  # numba fills it at run time
 _CONTRACT = ("contract",)  # a multiplication and an addition may become one instruction
 

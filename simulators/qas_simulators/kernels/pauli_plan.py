@@ -40,7 +40,7 @@ class PauliTransferProgram(NamedTuple):
     coefficients: NDArray[np.float64]  # (terms,)
 
 
-class Workspace(NamedTuple):
+class PauliTransferWorkspace(NamedTuple):
     """The plan of a program, and scratch memory that all its evaluations reuse.
 
     Items are one-qubit gates and channels in the order of the circuit, steps runs of them and two-qubit gates. The
@@ -180,7 +180,7 @@ def workspace(program, num_params, memory):
     )
     for qubit in range(num_qubits):
         everywhere[qubit] = qubit
-    return Workspace(
+    return PauliTransferWorkspace(
         items[:num_items],
         steps[:num_steps],
         order,

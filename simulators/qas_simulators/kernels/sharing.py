@@ -1,4 +1,4 @@
-"""How threads that run the same kernel share out its items: each claims the next one when it is free."""
+"""How threads that run the same kernel divide its items: each claims the next one when it is free."""
 
 from __future__ import annotations
 

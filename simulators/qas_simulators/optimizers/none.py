@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
-from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
+from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
 from qas_simulators.pauli import PauliSum
 from qas_simulators.simulator import Simulator
 
@@ -32,4 +32,4 @@ class NoOptimizer:
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
-        return minimize_each_exactly(simulator, batch, observable, rows, [0] * len(rows), (0, 0.0, 0.0), num_threads)
+        return solve_rows(simulator, batch, observable, rows, [0] * len(rows), None, num_threads)

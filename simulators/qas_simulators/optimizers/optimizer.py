@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Settings, minimize_each
+from qas_simulators.program import FloatArray, Settings, solve_each
 from qas_simulators.simulator import Simulator
 
 
@@ -74,22 +74,20 @@ class BatchOptimizer(Optimizer, Protocol):
         ...
 
 
-def minimize_each_exactly(
+def solve_rows(
     simulator: Simulator,
     batch: CircuitBatch,
     observable: PauliSum,
     rows: Sequence[int],
     num_new: Sequence[int],
-    settings: Settings,
+    settings: Settings | None,
     num_threads: int,
 ) -> BatchResult | None:
-    """Scan the new angles of circuits ``rows`` and descend, on ``num_threads`` threads."""
+    """Scan the new angles of circuits ``rows`` and minimise over all; without settings, only return their energies."""
     observable, unit = observable.in_unit()
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
-    counts = batch.counts(rows, num_new)
-    energies, counts = minimize_each(
-        program, batch.angles, np.array(rows, dtype=np.int64), counts, settings, num_threads
-    )
+    indices, sizes = np.array(rows, dtype=np.int64), batch.sizes(rows, num_new)
+    energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
     return BatchResult(unit * energies, counts[:, 0], counts[:, 1])

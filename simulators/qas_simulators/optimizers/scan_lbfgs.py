@@ -9,7 +9,7 @@ from typing import ClassVar
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch, first_new
 from qas_simulators.errors import must
-from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, minimize_each_exactly
+from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import Settings, minimize
 from qas_simulators.simulator import Simulator
@@ -74,4 +74,4 @@ class ScanLBFGS:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
         simulator.require_exact("scan_lbfgs")
         new = [batch.circuits[row].num_params for row in rows] if self.scan_all else num_new
-        return minimize_each_exactly(simulator, batch, observable, rows, new, self._settings, num_threads)
+        return solve_rows(simulator, batch, observable, rows, new, self._settings, num_threads)

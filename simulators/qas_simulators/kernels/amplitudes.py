@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.kernels.compile import inner
+from qas_simulators.kernels.tasks import GRADIENT, SCAN
 from qas_simulators.kernels.trigonometry import cosines_and_sines
 
 RX, RY, RZ, PHASE, RXX, RYY, RZZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(12)
@@ -230,7 +231,7 @@ def _real_overlap(left, right):
     return total
 
 
-class Workspace(NamedTuple):
+class StatevectorWorkspace(NamedTuple):
     """Scratch memory of one program, reused by every evaluation."""
 
     pair: NDArray[np.complex128]  # (2 * 2**n,): psi, then the bra
@@ -242,7 +243,7 @@ class Workspace(NamedTuple):
 def workspace(program, num_params, memory):
     """Return scratch memory for ``num_params`` angles; ``memory`` has two times ``2**n`` entries, three for scans."""
     size = 2 * program.diagonals.shape[1]
-    return Workspace(memory[:size], memory[size:], np.empty((num_params, 2)), np.empty(3))
+    return StatevectorWorkspace(memory[:size], memory[size:], np.empty((num_params, 2)), np.empty(3))
 
 
 @inner
@@ -258,8 +259,8 @@ def _turn(angle, param, rotations):
 
 
 @inner
-def _energy(program, params, gradient, work):
-    """Return <H>, and its gradient by walking once back."""
+def _energy(program, params, gradient, has_gradient, work):
+    """Return <H>; fill its gradient, if wanted, by walking back once."""
     table, pair, rotations = program.table, work.pair, work.rotations
     half = pair.size >> 1
     psi, bra = pair[:half], pair[half:]
@@ -267,7 +268,7 @@ def _energy(program, params, gradient, work):
     _prepare_zero(psi)
     value = 0.0
     first, stop = np.int64(0), table.shape[0]
-    for back in range(2 if gradient.size > 0 else 1):  # one call in a loop: two calls would be compiled twice
+    for back in range(2 if has_gradient else 1):  # one call in a loop: two calls would be compiled twice
         vector = pair if back else psi
         _walk(vector, table, program.kinds, program.matrices, rotations, first, stop, back == 1, gradient)
         if not back:
@@ -282,7 +283,7 @@ def _energy(program, params, gradient, work):
 def _scan(program, params, first, work):
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid, one after the other.
 
-    Each costs three energies, of which only the gates from its own on are simulated anew.
+    Each costs three energies; only the gates from its own on are simulated again.
     """
     table, prefix, rotations = program.table, work.prefix, work.rotations
     half = work.pair.size >> 1
@@ -314,12 +315,14 @@ def _scan(program, params, first, work):
         _turn(params[param], param, rotations)
 
 
-def evaluate(program, params, gradient, first, work):
-    """Return <H>; fill ``gradient`` if it has one entry per angle and not none.
+def evaluate(program, params, gradient, task, first, work):
+    """Do one task with one set of angles.
 
-    If there are angles from index ``first`` on, no energy is wanted: they are scanned.
+    - ``ENERGY``: return <H>.
+    - ``GRADIENT``: return <H> and fill ``gradient``, one entry per angle.
+    - ``SCAN``: scan the angles from index ``first`` on, in place; return 0.
     """
-    if first < params.size:
+    if task == SCAN:
         _scan(program, params, first, work)
         return 0.0
-    return _energy(program, params, gradient, work)
+    return _energy(program, params, gradient, task == GRADIENT, work)

@@ -16,10 +16,11 @@ import math
 
 import numpy as np
 
-from qas_simulators.kernels import lanes
 from qas_simulators.kernels.compile import inlined, inner
+from qas_simulators.kernels.passes import passes
 from qas_simulators.kernels.pauli_plan import BACK, CHUNK_LOW, EXCHANGE2, PULL, RUN, RX, RY, RZ, TUNE
 from qas_simulators.kernels.pauli_plan import workspace as workspace
+from qas_simulators.kernels.tasks import ENERGY, GRADIENT, SCAN
 from qas_simulators.kernels.trigonometry import cosines_and_sines
 
 
@@ -52,16 +53,16 @@ def _fuse(program, work, params, with_derivatives):
             kind, row, param, run = items[k, 0], items[k, 1], items[k, 2], items[k, 3]
             block, noise = 32 * run + 16 * inverse, 32 * row + 16 * inverse
             if with_derivatives and inverse == 0:
-                lanes.copy4(blocks, block, before, 16 * k)
+                passes.copy4(blocks, block, before, 16 * k)
             c, s = (rotations[param, 0], rotations[param, 1]) if kind <= RZ else (1.0, 0.0)
             if kind == RX:
-                lanes.follow_rx(blocks, block, blocks1, noise, c, s)
+                passes.follow_rx(blocks, block, blocks1, noise, c, s)
             elif kind == RY:
-                lanes.follow_ry(blocks, block, blocks1, noise, c, s)
+                passes.follow_ry(blocks, block, blocks1, noise, c, s)
             elif kind == RZ:
-                lanes.follow_rz(blocks, block, blocks1, noise, c, s)
+                passes.follow_rz(blocks, block, blocks1, noise, c, s)
             else:
-                lanes.follow_fixed(blocks, block, blocks1, noise, c, s)
+                passes.follow_fixed(blocks, block, blocks1, noise, c, s)
 
 
 @inlined
@@ -76,11 +77,11 @@ def _exchange(vector, qubit0, qubit1, program, row, way):
     if high == 1 and inner_masks[row, which] >= 0:
         offset = 64 * (4 * (2 * row + which) + way)
         if inner_masks[row, which] == 0:
-            lanes.mix_inner_first(vector, inner_factors, offset)
+            passes.mix_inner_first(vector, inner_factors, offset)
         elif inner_masks[row, which] == 1:
-            lanes.mix_inner_second(vector, inner_factors, offset)
+            passes.mix_inner_second(vector, inner_factors, offset)
         else:
-            lanes.mix_inner_both(vector, inner_factors, offset)
+            passes.mix_inner_both(vector, inner_factors, offset)
     elif low < 2 and high >= 2 and pair_places[row, which, 0] == 1:
         for pair in range(2):
             offset = 16 * (2 * (4 * (2 * row + which) + way) + pair)
@@ -89,17 +90,17 @@ def _exchange(vector, qubit0, qubit1, program, row, way):
             mask = pair_places[row, which, 3 + 3 * pair]
             if low == 0:
                 if mask == 0:
-                    lanes.mix_pair00(vector, pair_factors, offset, first, second, outer_block)
+                    passes.mix_pair00(vector, pair_factors, offset, first, second, outer_block)
                 elif mask == 1:
-                    lanes.mix_pair01(vector, pair_factors, offset, first, second, outer_block)
+                    passes.mix_pair01(vector, pair_factors, offset, first, second, outer_block)
                 else:
-                    lanes.mix_pair03(vector, pair_factors, offset, first, second, outer_block)
+                    passes.mix_pair03(vector, pair_factors, offset, first, second, outer_block)
             elif mask == 0:
-                lanes.mix_pair10(vector, pair_factors, offset, first, second, outer_block)
+                passes.mix_pair10(vector, pair_factors, offset, first, second, outer_block)
             elif mask == 1:
-                lanes.mix_pair11(vector, pair_factors, offset, first, second, outer_block)
+                passes.mix_pair11(vector, pair_factors, offset, first, second, outer_block)
             else:
-                lanes.mix_pair13(vector, pair_factors, offset, first, second, outer_block)
+                passes.mix_pair13(vector, pair_factors, offset, first, second, outer_block)
     else:
         for k in range(places[row, 0, 0]):
             p, q = places[row, k + 1, 0], places[row, k + 1, 1]
@@ -107,11 +108,11 @@ def _exchange(vector, qubit0, qubit1, program, row, way):
             left = ((p & 3) << 2 * qubit0) + ((p >> 2) << 2 * qubit1)
             right = ((q & 3) << 2 * qubit0) + ((q >> 2) << 2 * qubit1)
             if low == 0:
-                lanes.exchange_runs1(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+                passes.exchange_runs1(vector, outer_block, inner_block, run, left, right, to_p, to_q)
             elif low == 1:
-                lanes.exchange_runs4(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+                passes.exchange_runs4(vector, outer_block, inner_block, run, left, right, to_p, to_q)
             else:
-                lanes.exchange_runs16(vector, outer_block, inner_block, run, left, right, to_p, to_q)
+                passes.exchange_runs16(vector, outer_block, inner_block, run, left, right, to_p, to_q)
 
 
 @inlined
@@ -127,13 +128,13 @@ def _apply(program, work, vector, step, places, is_bra, back):
         for k in range(1, 4):
             is_unital = is_unital and blocks[row, inverse, 0, k] == 0.0 and blocks[row, inverse, k, 0] == 0.0
         if qubit0 == 0:
-            lanes.mix_lanes0(vector, blocks, block, back)
+            passes.mix_lanes0(vector, blocks, block, back)
         elif qubit0 == 1:
-            lanes.mix_lanes1(vector, blocks, block, back)
+            passes.mix_lanes1(vector, blocks, block, back)
         elif is_unital:
-            lanes.mix_runs_unital(vector, blocks, block, back, 1 << 2 * qubit0)
+            passes.mix_runs_unital(vector, blocks, block, back, 1 << 2 * qubit0)
         else:
-            lanes.mix_runs(vector, blocks, block, back, 1 << 2 * qubit0)
+            passes.mix_runs(vector, blocks, block, back, 1 << 2 * qubit0)
     else:
         qubit1 = places[steps[step, 2]]
         low, high = min(qubit0, qubit1), max(qubit0, qubit1)
@@ -146,9 +147,9 @@ def _apply(program, work, vector, step, places, is_bra, back):
             plain = 256 * (4 * row + 2 * inverse + (1 if back else 0))
             turned = 256 * (4 * row + 2 * inverse + (0 if back else 1))
             if low < 2:
-                lanes.mix2_scattered(vector, program.blocks2, turned, offsets, outer_block, inner_block, run)
+                passes.mix2_scattered(vector, program.blocks2, turned, offsets, outer_block, inner_block, run)
             else:
-                lanes.mix2_runs(vector, program.blocks2, plain, offsets, outer_block, inner_block, run)
+                passes.mix2_runs(vector, program.blocks2, plain, offsets, outer_block, inner_block, run)
 
 
 @inlined
@@ -160,15 +161,15 @@ def _correlate(bra, ket, qubit, run, pulls, work):
     blocks, pulled, sums = work.blocks, work.pulled, work.sums
     if qubit < 2:
         if qubit == 0:
-            lanes.correlate_lanes0(bra, ket, sums, blocks, 32 * pulls)
+            passes.correlate_lanes0(bra, ket, sums, blocks, 32 * pulls)
         else:
-            lanes.correlate_lanes1(bra, ket, sums, blocks, 32 * pulls)
+            passes.correlate_lanes1(bra, ket, sums, blocks, 32 * pulls)
         for m in range(4):
             for k in range(16):
                 p = (k >> 2 * qubit) & 3
                 pulled[run, p, p ^ m] += sums[16 * m + k]
     else:
-        lanes.correlate_runs(bra, ket, sums, blocks, 32 * pulls, 1 << 2 * qubit)
+        passes.correlate_runs(bra, ket, sums, blocks, 32 * pulls, 1 << 2 * qubit)
         for k in range(12):
             for j in range(8):
                 pulled[run, 1 + (k >> 2), k & 3] += sums[8 * k + j]
@@ -219,7 +220,7 @@ def _prepare(program, work, with_observable):
 def _pull_item(blocks1, items, before, rotations, item, pulled, run):
     """Pull a run's correlation back through one item; return the item's sinusoid, cosine and sine parts."""
     kind, row, param = items[item, 0], items[item, 1], items[item, 2]
-    lanes.multiply4(blocks1, 32 * row, pulled, 16 * run, kind >= 0)
+    passes.multiply4(blocks1, 32 * row, pulled, 16 * run, kind >= 0)
     cosine, sine = 0.0, 0.0
     if kind <= RZ:
         first, second = _mixed_rows(kind)
@@ -237,7 +238,7 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
         kind, param = items[tuned, 0], items[tuned, 2]
         if items[tuned, 3] != run or kind > RZ or param < first:
             continue
-        lanes.copy4(pulled, 16 * run, partial, 0)
+        passes.copy4(pulled, 16 * run, partial, 0)
         cosine, sine = 0.0, 0.0
         for k in range(items.shape[0] - tuned):  # the later angles still have their old values
             item = items.shape[0] - 1 - k
@@ -246,15 +247,15 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
         if sine * sine + cosine * cosine > 1e-24:
             params[param] = math.atan2(-sine, -cosine)
             rotations[param, 0], rotations[param, 1] = math.cos(params[param]), math.sin(params[param])
-        lanes.copy4(before, 16 * tuned, blocks, 32 * run)
+        passes.copy4(before, 16 * tuned, blocks, 32 * run)
         for item in range(tuned, items.shape[0]):  # what comes before each later item changes
             if items[item, 3] != run:
                 continue
-            lanes.copy4(blocks, 32 * run, before, 16 * item)
+            passes.copy4(blocks, 32 * run, before, 16 * item)
             if items[item, 0] <= RZ:
                 turn = items[item, 2]
                 _rotate_rows(blocks[run, 0], items[item, 0], rotations[turn, 0], rotations[turn, 1])
-            lanes.multiply4(blocks1, 32 * items[item, 1], blocks, 32 * run, kind < 0)
+            passes.multiply4(blocks1, 32 * items[item, 1], blocks, 32 * run, kind < 0)
 
 
 @inlined
@@ -359,16 +360,18 @@ def _expectation(indices, coefficients, vector):
     return (s0 + s1) + (s2 + s3)
 
 
-def evaluate(program, params, gradient, first, work):
-    """Return Tr(H rho); fill ``gradient`` if it has one entry per angle and not none.
+def evaluate(program, params, gradient, task, first, work):
+    """Do one task with one set of angles.
 
-    Once forwards with the state; if there is memory for it, once backwards with the observable. If there are angles
-    from index ``first`` on, no energy is wanted: they are moved to the exact minima of their sinusoids instead, one
-    after the other, in the order of the steps. The state comes forwards as the observable, pulled back once, returns:
-    all angles for about the cost of a gradient. One function for both, because ``_walk`` is compiled into every caller.
+    - ``ENERGY``: return Tr(H rho), by one walk forwards with the state.
+    - ``GRADIENT``: return it and fill ``gradient``, one entry per angle, by one walk backwards with the observable.
+    - ``SCAN``: move the angles from index ``first`` on to the exact minima of their sinusoids, in place, in the order of
+      the steps. The state walks forwards while the observable, pulled back once, returns: all angles for about the cost
+      of a gradient. The value returned means nothing.
+
+    One function for all tasks, because ``_walk`` is compiled into every caller.
     """
-    is_scan = first < params.size
-    with_bra = work.bra.size > 0
+    is_scan, with_bra = task == SCAN, task != ENERGY
     _fuse(program, work, params, with_bra)
     _prepare(program, work, with_bra)
     begin, end = np.int64(0), work.order.size
@@ -381,6 +384,6 @@ def evaluate(program, params, gradient, first, work):
         _walk(program, work, way, params, first, start, stop)
         if part == 0:
             value = _expectation(program.indices, program.coefficients, work.ket)
-    if gradient.size > 0:
+    if task == GRADIENT:
         _fill_gradient(program, work, gradient)
     return value

@@ -1,0 +1,9 @@
+"""The tasks of a kernel, numbered for compiled code.
+
+- ``ENERGY``: the expectation value.
+- ``GRADIENT``: the expectation value, and its derivative by every angle.
+- ``SCAN``: move angles to the exact minima of their sinusoids, one after the other; then the expectation value.
+- ``MINIMIZE``: scan angles, then minimise over all of them by L-BFGS.
+"""
+
+ENERGY, GRADIENT, SCAN, MINIMIZE = range(4)
