@@ -3,7 +3,8 @@
 from qas_simulators.channels import Channel
 from qas_simulators.circuit import Circuit, Operation
 from qas_simulators.circuit_batch import CircuitBatch
-from qas_simulators.composite import Gadget, load_gadgets, save_gadgets
+from qas_simulators.gadget_files import load_gadgets, save_gadgets
+from qas_simulators.gadgets import Gadget
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.pauli_transfer import PauliTransferSimulator

@@ -84,7 +84,7 @@ class NoiseTables:
                     self.after[(*place, k)] = _row_of(_shift(shifts[pair][k]), self._rows1)
 
     def is_stable(self, circuit: Circuit) -> bool:
-        """Return whether the inverses of all gates with their noise amplify rounding errors little enough to be used."""
+        """Return whether the inverses of noisy gates amplify rounding errors little enough to be used."""
         names, qubit0, qubit1 = circuit.table[:, :3].T
         rows = self.channels[names, qubit0, qubit1 + 1]
         is_two_qubit = self.kinds[names] >= pauli_plan.EXCHANGE2

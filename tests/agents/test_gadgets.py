@@ -16,7 +16,7 @@ from qas_agents.gadgets.planting import planted_circuits
 from qas_agents.gadgets.programs import Call, Program, Vocabulary, normal_form
 from qas_simulators import Circuit, Gadget
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Part
+from qas_simulators.gadgets import Part
 
 FREE = Link(0, 1.0, 0.0)
 RZ_CZ = Gadget("rz_cz", 2, 1, (Part("rz", (0,), (FREE,)), Part("cz", (0, 1))))

@@ -15,7 +15,7 @@ from qas_envs.catalogue import ActionCatalogue
 from qas_envs.masks import FrontierMask
 from qas_simulators import Circuit, Gadget, save_gadgets
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Part
+from qas_simulators.gadgets import Part
 from tests.qas_envs.test_environment import build
 
 SETS = ("grl", "excitations", "redundant_cz")

@@ -24,7 +24,7 @@ from qas_simulators import (
     StatevectorSimulator,
 )
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Part
+from qas_simulators.gadgets import Part
 
 SEEDED = StatevectorSimulator(shots=100, seed=5)
 FEW: dict[str, Any] = {"name": "rotosolve", "max_sweeps": 1}

@@ -14,13 +14,13 @@ from qas_simulators import (
     PauliSum,
     PauliTransferSimulator,
     StatevectorSimulator,
+    noise_tables,
     program,
     reference,
 )
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import pauli_plan
-from qas_simulators.kernels import statevector as kernels
+from qas_simulators.kernels import amplitudes, pauli_plan
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from tests.conftest import random_circuit, random_pauli_sum
 
@@ -74,7 +74,7 @@ def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.Mo
     circuit, observable = random_circuit(4, 60, seed=9), random_pauli_sum(4, 40, seed=9)
     energy, gradient = StatevectorSimulator().expectation_and_gradient(circuit, observable)
     two_qubit = np.array([gate.num_qubits == 2 and gate.axis is None for gate in GATES])
-    general = np.where(two_qubit, kernels.MATRIX2, program.STATEVECTOR_KINDS)
+    general = np.where(two_qubit, amplitudes.MATRIX2, program.STATEVECTOR_KINDS)
     assert (general != program.STATEVECTOR_KINDS).sum() == 3
     monkeypatch.setattr(program, "STATEVECTOR_KINDS", general)
     again, gradient_again = StatevectorSimulator().expectation_and_gradient(circuit, observable)
@@ -83,7 +83,7 @@ def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.Mo
 
 
 def test_noise_takes_the_cheapest_kernel_that_is_right() -> None:
-    kinds = {name: program.NoiseTables(noise, 3).kinds[-3:].tolist() for name, noise in NOISE_MODELS.items()}
+    kinds = {name: noise_tables.NoiseTables(noise, 3).kinds[-3:].tolist() for name, noise in NOISE_MODELS.items()}
     exchange, block = pauli_plan.EXCHANGE2, pauli_plan.BLOCK2
     assert kinds["coherent"] == [block] * 3
     assert all(kinds[name] == [exchange] * 3 for name in kinds if name != "coherent")

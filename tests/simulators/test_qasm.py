@@ -14,7 +14,7 @@ import pytest
 
 from qas_simulators import Circuit, Gadget
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Part
+from qas_simulators.gadgets import Part
 from tests.conftest import random_circuit
 
 qiskit = pytest.importorskip("qiskit")
@@ -324,7 +324,7 @@ import sys
 sys.modules["qiskit"] = sys.modules["openqasm3"] = None
 from qas_simulators import Circuit, Gadget
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Part
+from qas_simulators.gadgets import Part
 circuit = Circuit(2).h(0).cx(0, 1).ry(0.5, 1)
 assert Circuit.from_qasm3(circuit.to_qasm3()) == circuit
 for read, text in ((Circuit.from_qasm3, "qubit q;"), (Circuit.from_qasm2, "OPENQASM 2.0; qreg q[1];")):

@@ -16,8 +16,8 @@ from qas_experiments.commands.cli import fail
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs.files import read_circuits
 from qas_simulators import Gadget, save_gadgets
-from qas_simulators.composite import definitions
 from qas_simulators.errors import must
+from qas_simulators.gadgets import definitions
 
 _SHOWN = 8  # parts of a gadget in the table
 

@@ -29,9 +29,8 @@ def cache_directory() -> Path:
     ``NUMBA_CACHE_DIR`` and ``QAS_ENVS_CACHE_DIR`` are respected, in this order; else the user's cache folder is used.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12] + (
-        "-plain" if IS_PLAIN else ""
-    )
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    digest += "-plain" if IS_PLAIN else ""
     if config.CACHE_DIR:
         return Path(config.CACHE_DIR) / f"qas-kernels-{digest}"
     if "QAS_ENVS_CACHE_DIR" in os.environ:

@@ -365,9 +365,9 @@ def evaluate(program, params, gradient, task, first, work):
 
     - ``ENERGY``: return Tr(H rho), by one walk forwards with the state.
     - ``GRADIENT``: return it and fill ``gradient``, one entry per angle, by one walk backwards with the observable.
-    - ``SCAN``: move the angles from index ``first`` on to the exact minima of their sinusoids, in place, in the order of
-      the steps. The state walks forwards while the observable, pulled back once, returns: all angles for about the cost
-      of a gradient. The value returned means nothing.
+    - ``SCAN``: move the angles from index ``first`` on to the exact minima of their sinusoids, in place, in the order
+      of the steps. The state walks forwards while the observable, pulled back once, returns: all angles for about the
+      cost of a gradient. The value returned has no meaning.
 
     One function for all tasks, because ``_walk`` is compiled into every caller.
     """

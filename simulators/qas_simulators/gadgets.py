@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +14,7 @@ from numpy.typing import NDArray
 from qas_simulators.bridges.qasm3 import OUTSIDE_STDGATES
 from qas_simulators.circuit import Circuit, Link
 from qas_simulators.drawing import draw_text
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -26,9 +23,8 @@ while in switch case default nop pragma input output const readonly mutable qreg
 angle complex array void duration stretch gphase inv pow ctrl negctrl dim durationof delay reset measure barrier true
 false im pi tau euler U CX u1 u2 u3 u p cp cphase phase id ccx cswap cy ch crx cry crz cu"""
 _RESERVED = frozenset(_WORDS.split())
-_FORMAT, _VERSION = "qas-gadgets", 1
 _MOST_GATES: Final = 10_000  # of a gadget, unrolled
-_MOST_LEVELS: Final = 100  # of gadgets inside gadgets
+MOST_LEVELS: Final = 100  # of gadgets inside gadgets
 
 
 Unrolled = tuple[str, tuple[int, ...], Link | None]
@@ -82,14 +78,14 @@ class Gadget:
         if not self.parts:
             raise ValueError(must("parts", f"hold at least one operation of gadget {self.name!r}", self.parts))
         sizes = self.num_qubits, self.num_params
-        if not all(_is_integer(size) and size >= 0 for size in sizes):
+        if not all(is_integer(size) and size >= 0 for size in sizes):
             raise ValueError(must(f"qubits and parameters of gadget {self.name!r}", "be integers", sizes))
         qubits, sources = set(), set()
         for part in self.parts:
             self._check(part)
             qubits |= {*part.qubits}
             sources |= {link.source for link in part.links if link.source >= 0 and link.factor != 0}
-        for what, size, most in (("gates", self._extent[0], _MOST_GATES), ("levels", self._extent[1], _MOST_LEVELS)):
+        for what, size, most in (("gates", self._extent[0], _MOST_GATES), ("levels", self._extent[1], MOST_LEVELS)):
             if size > most:
                 raise ValueError(must(f"{what} of gadget {self.name!r}", f"be at most {most}", size))
         for what, used, number in (("qubits", qubits, self.num_qubits), ("parameters", sources, self.num_params)):
@@ -106,7 +102,7 @@ class Gadget:
     def _check(self, part: Part) -> None:
         if not isinstance(part, Part) or not isinstance(part.what, str | Gadget):
             raise ValueError(must(f"parts of gadget {self.name!r}", "be objects of class Part", part))
-        if not all(_is_integer(qubit) for qubit in part.qubits):
+        if not all(is_integer(qubit) for qubit in part.qubits):
             raise ValueError(must(f"qubits of gadget {self.name!r}", "be integers", part.qubits))
         label = part.what if isinstance(part.what, str) else part.what.name
         where = f"of {label!r} in gadget {self.name!r}"
@@ -265,133 +261,6 @@ def _expression(link: Link) -> str:
     return text if link.offset == 0 else f"{text} + {float(link.offset)!r}"
 
 
-# -- files -----------------------------------------------------------------------------------------------------------
-
-
-def save_gadgets(gadgets: Iterable[Gadget], path: str | Path) -> None:
-    """Write gadgets, and those they are made of, as JSON; the file appears whole or not at all.
-
-    Args:
-        gadgets: What to write, in this order.
-        path: Where to.
-
-    Raises:
-        ValueError: Two different gadgets of one name.
-    """
-    found: dict[str, Gadget] = {}
-    for gadget in gadgets:
-        _collect(gadget, found)
-    target = Path(path)
-    rows = ",\n".join(json.dumps(_as_row(gadget)) for gadget in found.values())
-    draft = target.with_name(target.name + ".tmp")
-    draft.write_text(f'{{"format": "{_FORMAT}", "version": {_VERSION}, "gadgets": [\n{rows}\n]}}\n')
-    draft.replace(target)
-
-
-def load_gadgets(path: str | Path) -> dict[str, Gadget]:
-    """Return the gadgets of a file by name, in its order.
-
-    Args:
-        path: Written by :func:`save_gadgets`.
-
-    Raises:
-        ValueError: Not such a file, another version, a name given twice, one that is unknown or defined by itself, a
-            wrong number of qubits or angles, an angle bound twice.
-    """
-    try:
-        data = json.loads(Path(path).read_text())
-    except (OSError, ValueError, RecursionError) as error:  # no text, no JSON, or JSON that is nested too deeply
-        raise ValueError(must("gadgets", f"name a file of gadgets ({error})", str(path))) from None
-    if not isinstance(data, dict) or data.get("format") != _FORMAT or not isinstance(data.get("gadgets"), list):
-        raise ValueError(must("gadgets", f"name a file of format {_FORMAT!r}", str(path)))
-    if data.get("version") != _VERSION:
-        raise ValueError(must("version", f"be {_VERSION} in {path}", data.get("version")))
-    rows: dict[str, Mapping[str, Any]] = {}
-    for row in data["gadgets"]:
-        _require(row, {"name", "qubits", "params", "parts"}, set(), "gadget")
-        if not isinstance(row["name"], str) or not isinstance(row["parts"], list):
-            raise ValueError(must("gadget", "have a name and a list of parts", row))
-        if row["name"] in rows:
-            raise ValueError(must("names", "be given to one gadget each", row["name"]))
-        rows[row["name"]] = row
-    known: dict[str, Gadget] = {}
-    for name in rows:
-        _resolve(name, rows, known, ())
-    return {name: known[name] for name in rows}
-
-
-def _collect(gadget: Gadget, found: dict[str, Gadget]) -> None:
-    for part in gadget.parts:
-        if isinstance(part.what, Gadget):
-            _collect(part.what, found)
-    if found.setdefault(gadget.name, gadget) != gadget:
-        raise ValueError(must("names", "be given to one gadget each", gadget.name))
-
-
-def _as_row(gadget: Gadget) -> dict[str, Any]:
-    parts = []
-    for what, qubits, links in gadget.parts:
-        row: dict[str, Any] = {"what": what if isinstance(what, str) else what.name, "qubits": list(qubits)}
-        if links:
-            row["angles"] = [_as_angle(link) for link in links]
-        parts.append(row)
-    return {"name": gadget.name, "qubits": gadget.num_qubits, "params": gadget.num_params, "parts": parts}
-
-
-def _as_angle(link: Link) -> dict[str, float]:
-    if link.source < 0:
-        return {"value": link.offset}
-    return {"param": link.source, "factor": link.factor, "offset": link.offset}
-
-
-def _require(row: Any, needed: set[str], optional: set[str], what: str) -> None:
-    if not isinstance(row, dict) or not needed <= {*row} or not {*row} <= needed | optional:
-        raise ValueError(must(what, f"have {sorted(needed)} (and perhaps {sorted(optional)})", row))
-
-
-def _resolve(
-    name: str, rows: Mapping[str, Mapping[str, Any]], known: dict[str, Gadget], above: tuple[str, ...]
-) -> Gadget:
-    if len(above) > _MOST_LEVELS:
-        raise ValueError(must("gadgets", f"have at most {_MOST_LEVELS} levels", f"deeper at {name!r}"))
-    if name in above:
-        raise ValueError(must("gadgets", "not be defined by themselves", " -> ".join([*above, name])))
-    if name not in known:
-        row, parts = rows[name], []
-        for part in row["parts"]:
-            _require(part, {"what", "qubits"}, {"angles"}, f"part of gadget {name!r}")
-            what, angles = part["what"], part.get("angles", [])
-            if not isinstance(what, str) or not isinstance(part["qubits"], list) or not isinstance(angles, list):
-                requirement = "be of a gate or gadget on a list of qubits, and perhaps a list of angles"
-                raise ValueError(must(f"part of gadget {name!r}", requirement, part))
-            if what not in GATE_INDEX and what not in rows:
-                raise ValueError(unknown_name(f"gate or gadget in gadget {name!r}", str(what), [*GATE_INDEX, *rows]))
-            inner = what if what in GATE_INDEX else _resolve(what, rows, known, (*above, name))
-            links = tuple(_as_link(angle, name) for angle in angles)
-            parts.append(Part(inner, tuple(part["qubits"]), links))
-        known[name] = Gadget(name, row["qubits"], row["params"], tuple(parts))
-    return known[name]
-
-
-def _as_link(angle: Any, name: str) -> Link:
-    if isinstance(angle, dict) and "value" in angle:
-        if {*angle} != {"value"}:
-            raise ValueError(must(f"angles of gadget {name!r}", "be bound once, to a value or a parameter", angle))
-        return Link(-1, 0.0, _number(angle["value"], name))
-    _require(angle, {"param"}, {"factor", "offset"}, f"angle of gadget {name!r}")
-    if not _is_integer(angle["param"]):
-        raise ValueError(must(f"parameters of gadget {name!r}", "be integers", angle["param"]))
-    return Link(angle["param"], *(_number(angle.get(key, value), name) for key, value in _DEFAULTS.items()))
-
-
-_DEFAULTS = {"factor": 1.0, "offset": 0.0}
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max:
-        raise ValueError(must(f"angles of gadget {name!r}", "be numbers, finite ones", value))
-    return float(value)
-
-
-def _is_integer(value: Any) -> bool:
+def is_integer(value: object) -> bool:
+    """Return whether a value is a Python or NumPy integer, not a truth value."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator, reference
 from qas_simulators.channels import depolarizing
 from qas_simulators.circuit import Link
-from qas_simulators.composite import Gadget, Part, load_gadgets, save_gadgets
+from qas_simulators.gadget_files import load_gadgets, save_gadgets
+from qas_simulators.gadgets import Gadget, Part
 from qas_simulators.gates import gate_index
 from qas_simulators.optimizers import Cobyla, Rotosolve, ScanLBFGS
 from tests.conftest import random_pauli_sum
