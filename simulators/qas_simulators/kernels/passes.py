@@ -30,21 +30,21 @@ def private_api_works() -> bool:
         def trial(vector, other, sums, block, columns, offsets, cursor):
             sharing.claim(cursor)
             lanes.mix_runs(vector, block, 0, True, 16)
-            lanes.mix2_scattered(vector, columns, 0, offsets, 16, 4, 1)
+            lanes.mix2_scattered(vector, columns, 0, offsets, 4, 4, 1)
             lanes.exchange_runs4(vector, 16, 16, 4, 4, 8, -1.0, 2.0)
             lanes.correlate_lanes1(other, vector, sums, block, 0)
 
-        rng, cursor = np.random.default_rng(0), np.zeros(1, dtype=np.int64)
+        rng, cursor = np.random.default_rng(0), np.zeros(1, dtype=np.int64)  # a register of three qubits
         vector, other, sums = rng.normal(size=64), rng.normal(size=64), np.empty(96)
         block, matrix = rng.normal(size=(4, 4)), rng.normal(size=(16, 16))
-        expected = matrix @ (block.T @ vector.reshape(4, 16)).T
-        expected[4:8], expected[8:12] = -expected[8:12].copy(), 2.0 * expected[4:8]
-        product = (expected.T.ravel() * other).reshape(4, 16).sum(axis=0)
-        expected_other = (block.T @ other.reshape(16, 4, 1, 1)[..., 0].reshape(4, 4, 4)).ravel()
-        trial(vector, other, sums, block, np.ascontiguousarray(matrix.T), np.arange(16), cursor)
+        expected = (block.T @ vector.reshape(4, 16) @ matrix.T).ravel()
+        expected[4:12] = [*(-expected[8:12]), *(2.0 * expected[4:8])]
+        products = (expected * other).reshape(4, 16).sum(axis=0)
+        pulled = np.einsum("qp,aqb->apb", block, other.reshape(4, 4, 4)).ravel()
+        trial(vector, other, sums, block, matrix.T.copy(), np.arange(16), cursor)
     except Exception:  # whatever a changed interface raises: plain loops need none of it
         return False
-    pairs = (vector, expected.T.ravel()), (sums[:16], product), (other, expected_other), (cursor, 1)
+    pairs = (vector, expected), (sums[:16], products), (other, pulled), (cursor, 1)
     return all(np.allclose(found, wanted, rtol=0.0, atol=1e-12) for found, wanted in pairs)
 
 
