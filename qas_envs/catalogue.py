@@ -12,8 +12,8 @@ import numpy as np
 
 from qas_envs.components import chosen
 from qas_simulators import Circuit, Gadget
-from qas_simulators.circuit import Table
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES, gate_index
 
 

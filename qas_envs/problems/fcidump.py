@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from qas_envs.problems.fermions import Integrals
 from qas_envs.problems.sectors import Sector, sector_of
-from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 _HEADER: Final = re.compile(r"\s*&FCI\b(.*?)(?:&END|\$END|/)", re.DOTALL | re.IGNORECASE)
 _ENTRY: Final = re.compile(r"([A-Za-z]\w*)\s*=\s*([^=]*?)\s*,?\s*(?=[A-Za-z]\w*\s*=|$)")

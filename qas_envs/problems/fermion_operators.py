@@ -10,8 +10,8 @@ from qas_envs.problems.mappings import map_fermions, penalty
 from qas_envs.problems.sectors import Sector
 from qas_simulators import PauliSum
 from qas_simulators.bridges.operators import package_of
-from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 _FERMIONIC: Final = (
     "FermionOperator",

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from qas_envs.problems.mappings import REMOVED, SMALLEST, map_fermions, penalty
 from qas_envs.problems.sectors import Sector
 from qas_simulators import PauliSum
-from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.memory import check_memory
 
 _DENSE: Final = 500  # determinants; above, Lanczos

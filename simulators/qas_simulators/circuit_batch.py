@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.circuit import Circuit, Table
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import Table
 
 
 class CircuitBatch:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qas_simulators.circuit import Link
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import MOST_LEVELS, Gadget, Part, is_integer
 from qas_simulators.gates import GATE_INDEX
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.bridges.qasm3 import OUTSIDE_STDGATES
-from qas_simulators.circuit import Circuit, Link
+from qas_simulators.circuit import Circuit
 from qas_simulators.drawing import draw_text
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability, ptm_of_kraus
 from qas_simulators.checks import distinct_qubits, real_array
-from qas_simulators.circuit import Circuit, Table
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.pauli import PauliSum, pauli_indices
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.channels import ptm_of_kraus
-from qas_simulators.circuit import Circuit, Table
+from qas_simulators.circuit import Circuit
+from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES, Gate, gate_index
 from qas_simulators.kernels import entries, passes, pauli_plan
 from qas_simulators.noise import NoiseModel

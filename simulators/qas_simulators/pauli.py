@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.checks import real_array, real_number, whole_numbers
-from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.lanczos import lowest_eigenvalues
 from qas_simulators.memory import check_memory
 

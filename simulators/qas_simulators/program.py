@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.circuit import Circuit, Table
+from qas_simulators.circuit import Circuit
+from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES
 from qas_simulators.kernels import amplitudes, entries
 from qas_simulators.kernels.compile import cache_directory as cache_directory

@@ -15,7 +15,7 @@ from qas_agents.gadgets.grammar import Candidate, Production, Text, score
 from qas_agents.gadgets.planting import planted_circuits
 from qas_agents.gadgets.programs import Call, Program, Vocabulary, normal_form
 from qas_simulators import Circuit, Gadget
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 
 FREE = Link(0, 1.0, 0.0)

@@ -22,7 +22,7 @@ from qas_envs.problems import tfim
 from qas_envs.rewards import FixedEnds
 from qas_envs.rules import Rules
 from qas_simulators import Circuit, Gadget, NoiseModel, StatevectorSimulator, load_gadgets
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from qas_simulators.optimizers import ScanLBFGS
 from tests.conftest import steady

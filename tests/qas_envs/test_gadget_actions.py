@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.masks import FrontierMask
 from qas_simulators import Circuit, Gadget, save_gadgets
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from tests.qas_envs.test_environment import build
 

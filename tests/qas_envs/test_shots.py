@@ -23,7 +23,7 @@ from qas_simulators import (
     Simulator,
     StatevectorSimulator,
 )
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 
 SEEDED = StatevectorSimulator(shots=100, seed=5)

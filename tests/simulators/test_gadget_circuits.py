@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator, reference
 from qas_simulators.channels import depolarizing
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadget_files import load_gadgets, save_gadgets
 from qas_simulators.gadgets import Gadget, Part
 from qas_simulators.gates import gate_index

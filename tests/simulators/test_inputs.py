@@ -13,7 +13,7 @@ import sympy
 
 from qas_simulators import Channel, Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.channels import bit_flip, depolarizing, pauli_channel, thermal_relaxation
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.optimizers import ScanLBFGS
 

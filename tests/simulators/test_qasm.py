@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from qas_simulators import Circuit, Gadget
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from tests.conftest import random_circuit
 
@@ -323,7 +323,7 @@ def test_without_qiskit_reading_names_the_extra() -> None:
 import sys
 sys.modules["qiskit"] = sys.modules["openqasm3"] = None
 from qas_simulators import Circuit, Gadget
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 circuit = Circuit(2).h(0).cx(0, 1).ry(0.5, 1)
 assert Circuit.from_qasm3(circuit.to_qasm3()) == circuit

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from qas_agents.gadgets.candidates import CandidateFinder, Pattern
 from qas_agents.gadgets.programs import Dependencies, Program, Vocabulary, made
 from qas_simulators import Circuit, Gadget
-from qas_simulators.circuit import Link
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from qas_simulators.gates import GATES, gate_index
 

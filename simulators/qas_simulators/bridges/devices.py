@@ -18,8 +18,9 @@ import numpy as np
 from qas_simulators.bridges.qiskit import to_qiskit
 from qas_simulators.channels import Channel, ptm_of_kraus
 from qas_simulators.checks import distinct_qubits
-from qas_simulators.circuit import MAX_QUBITS, Circuit
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.gates import GATE_INDEX, GATES, Gate
 from qas_simulators.noise import NoiseModel
 from qas_simulators.program import FloatArray

@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.circuit import MAX_QUBITS
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli import PauliSum, walsh_hadamard
 

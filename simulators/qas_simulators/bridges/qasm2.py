@@ -8,8 +8,9 @@ from itertools import pairwise
 from typing import Final
 
 from qas_simulators.bridges.qasm_text import Token, refusal, tokens, version_of
-from qas_simulators.circuit import MAX_QUBITS, Circuit
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import needs_extra
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 with needs_extra("qiskit"):
     from qiskit import QuantumCircuit, qasm2

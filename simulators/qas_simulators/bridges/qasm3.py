@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from qas_simulators.circuit import MAX_QUBITS, Circuit
+from qas_simulators.circuit import Circuit
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 _HEAD: Final = ["OPENQASM 3.0;", 'include "stdgates.inc";']
 OUTSIDE_STDGATES: Final = {

@@ -12,8 +12,9 @@ from typing import Any, Final
 from qas_simulators.bridges.qasm3_expressions import CONSTANTS, Number, UnreadableError, constant, integer
 from qas_simulators.bridges.qasm3_gates import Definition, Gates
 from qas_simulators.bridges.qasm_text import refusal, tokens, version_of
-from qas_simulators.circuit import MAX_QUBITS, Circuit
+from qas_simulators.circuit import Circuit
 from qas_simulators.errors import needs_extra, unknown_name
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 with needs_extra("qiskit"):
     from openqasm3 import ast, parse

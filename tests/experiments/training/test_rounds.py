@@ -23,7 +23,7 @@ from qas_experiments.training.recorder import Found, Recorder
 from qas_experiments.training.run import train
 from qas_experiments.training.transfer import growth_between
 from qas_simulators import Circuit, Gadget, StatevectorSimulator, load_gadgets
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from tests.experiments.conftest import compose
 

@@ -20,7 +20,7 @@ from qas_experiments.training.recorder import Found, counts_of
 from qas_experiments.training.shortening import SAME_ENERGY, reported, shortened
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, reference
 from qas_simulators.channels import amplitude_damping
-from qas_simulators.circuit import Link
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gates import gate_index
 from tests.conftest import random_circuit, random_pauli_sum
 
