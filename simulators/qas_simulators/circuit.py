@@ -185,8 +185,8 @@ class Circuit(FlatCircuit):
 
         return simplified(self, tolerance)
 
-    # -- other formats and libraries: these modules build circuits, so they import this one, and what they need may not be
-    # installed; hence they are imported when called
+    # -- other formats and libraries, imported when called: these modules build circuits, so they import this one, and
+    # the libraries may not be installed
 
     def to_qiskit(self) -> QuantumCircuit:
         """Return the same circuit as a ``qiskit.QuantumCircuit`` (needs the ``qiskit`` extra)."""
