@@ -68,8 +68,8 @@ class Gate:
         """Whether a two-qubit gate stays the same when its qubits change places."""
         if self.num_qubits != 2:
             return False
-        order = [0, 2, 1, 3]
-        return self.fixed_matrix is None or bool(np.array_equal(self.fixed_matrix, self.fixed_matrix[order][:, order]))
+        order, matrix = [0, 2, 1, 3], self.matrix(1.0)  # any angle that is no multiple of pi
+        return bool(np.array_equal(matrix, matrix[order][:, order]))
 
     def matrix(self, angle: float = 0.0) -> ComplexMatrix:
         """Return the unitary, shape ``(2**num_qubits, 2**num_qubits)``; ``angle`` in radians for rotations."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,9 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES, gate_index
-from qas_simulators.pauli import PauliSum, pauli_indices
+from qas_simulators.pauli import PauliSum
+from qas_simulators.readout import ReadoutErrors
+from qas_simulators.restrictions import Restrictions
 
 if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel as AerNoiseModel
@@ -36,9 +37,6 @@ class _Rule(NamedTuple):
 class NoiseModel:
     """Channels applied right after their gate, on the gate's qubits; readout errors; noise on idle qubits if added.
 
-    Attributes:
-        num_qubits: How many qubits a device has, or were chosen of it: larger circuits are refused; ``None`` for any.
-
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
         >>> noise = NoiseModel().add(bit_flip(0.3), ["h", "t"]).add(depolarizing(0.2, 2), ["cx"])
@@ -46,12 +44,18 @@ class NoiseModel:
 
     def __init__(self) -> None:
         self._rules: list[_Rule] = []
-        self._readout: list[tuple[float, float, frozenset[int] | None]] = []
+        self._readout = ReadoutErrors()
+        self._restrictions = Restrictions()
         self._has_idle = False
-        self._couplings: frozenset[tuple[int, int]] | None = None
-        self._refused: dict[tuple[str, tuple[int, ...]], str] = {}
-        self._allowed: dict[int, NDArray[np.bool_]] = {}
-        self.num_qubits: int | None = None
+
+    @property
+    def num_qubits(self) -> int | None:
+        """Number of the device's qubits, or of those chosen from it; larger circuits are refused; ``None`` for any."""
+        return self._restrictions.num_qubits
+
+    @num_qubits.setter
+    def num_qubits(self, value: int | None) -> None:
+        self._restrictions.num_qubits = value
 
     @property
     def couplings(self) -> frozenset[tuple[int, int]] | None:
@@ -59,15 +63,11 @@ class NoiseModel:
 
         A device has no two-qubit gate, and so no known noise, on its other pairs.
         """
-        return self._couplings
+        return self._restrictions.couplings
 
     @couplings.setter
     def couplings(self, pairs: Iterable[Sequence[int]] | None) -> None:
-        found = None if pairs is None else [distinct_qubits("couplings", pair) for pair in pairs]
-        if found is not None and any(len(pair) != 2 for pair in found):
-            raise ValueError(must("couplings", "hold pairs of qubits", pairs))
-        self._couplings = None if found is None else frozenset((a, b) for a, b in found)
-        self._allowed = {}
+        self._restrictions.set_couplings(pairs)
 
     def add(
         self,
@@ -105,10 +105,7 @@ class NoiseModel:
             if len(place) not in sizes.values():
                 raise ValueError(must("except_on", f"hold qubits of {sorted(names)}", place))
         self._rules.append(_Rule(channel, names, where, spared))
-        for gate, place in list(self._refused):
-            if gate in names and where in (None, place) and place not in spared:
-                self._refused.pop((gate, place))
-        self._allowed = {}
+        self._restrictions.allow(names, where, spared)
         return self
 
     def refuse(self, gate: str, qubits: Sequence[int], reason: str) -> NoiseModel:
@@ -122,11 +119,7 @@ class NoiseModel:
         Raises:
             ValueError: Unknown gate, or qubits on which it cannot act.
         """
-        place = distinct_qubits("qubits", qubits, self.num_qubits)
-        if len(place) != GATES[gate_index(gate)].num_qubits:
-            raise ValueError(must("qubits", f"be those of gate {gate!r}", place))
-        self._refused[gate, place] = reason
-        self._allowed = {}
+        self._restrictions.refuse(gate, qubits, reason)
         return self
 
     def add_idle(self, channel: Channel, qubit: int | None = None) -> NoiseModel:
@@ -152,9 +145,7 @@ class NoiseModel:
         Raises:
             ValueError: A probability outside [0, 1], or something that is no list of qubits.
         """
-        flips = (probability("p01", p01), probability("p10", p01 if p10 is None else p10))
-        where = None if qubits is None else frozenset(distinct_qubits("qubits", qubits, self.num_qubits))
-        self._readout.append((*flips, where))
+        self._readout.add(p01, p10, qubits, self.num_qubits)
         return self
 
     @classmethod
@@ -280,7 +271,7 @@ class NoiseModel:
     @property
     def is_restricted(self) -> bool:
         """Whether some circuits are refused: for their size, their two-qubit gates, or gates of unknown noise."""
-        return self.num_qubits is not None or self._couplings is not None or bool(self._refused)
+        return bool(self._restrictions)
 
     def check(self, tables: Table, num_qubits: int) -> None:
         """Raise ``ValueError`` for a gate that the model refuses.
@@ -289,42 +280,11 @@ class NoiseModel:
             tables: Rows of circuits, ``(..., 4)``.
             num_qubits: Of the register, which may not be larger than that of a device.
         """
-        if self.num_qubits is not None and num_qubits > self.num_qubits:
-            raise ValueError(must("circuit", f"have at most the noise model's {self.num_qubits} qubits", num_qubits))
-        if self._couplings is None and not self._refused:
-            return
-        allowed = self._allowed_on(num_qubits)[tables[..., 0], tables[..., 1], tables[..., 2] + 1]
-        if not allowed.all():
-            gate, first, second, _ = tables[~allowed][0].tolist()
-            self._require(GATES[gate].name, (first,) if second < 0 else (first, second))
-
-    def _allowed_on(self, num_qubits: int) -> NDArray[np.bool_]:
-        """Return which gates are allowed by gate, first qubit and second qubit + 1, which is 0 if there is none."""
-        if num_qubits not in self._allowed:
-            places = [*((q,) for q in range(num_qubits)), *permutations(range(num_qubits), 2)]
-            allowed = np.zeros((len(GATES), num_qubits, num_qubits + 1), dtype=np.bool_)
-            for row, gate in enumerate(GATES):
-                for place in places:
-                    if len(place) == gate.num_qubits:
-                        is_allowed = self.reason_against(gate.name, place) is None
-                        allowed[row, place[0], place[1] + 1 if len(place) == 2 else 0] = is_allowed
-            self._allowed[num_qubits] = allowed
-        return self._allowed[num_qubits]
+        self._restrictions.check(tables, num_qubits)
 
     def reason_against(self, gate: str, qubits: tuple[int, ...]) -> str | None:
         """Return what a circuit must do that has this gate on these qubits; ``None`` if the gate is allowed."""
-        if self.num_qubits is not None and max(qubits) >= self.num_qubits:
-            return f"use the noise model's {self.num_qubits} qubits"
-        if (gate, qubits) in self._refused:
-            return f"use gates whose noise is known ({self._refused[gate, qubits]})"
-        if len(qubits) == 2 and self._couplings is not None and qubits not in self._couplings:
-            return f"use the noise model's couplings {sorted(self._couplings)}"
-        return None
-
-    def _require(self, gate: str, qubits: tuple[int, ...]) -> None:
-        reason = self.reason_against(gate, qubits)
-        if reason is not None:
-            raise ValueError(must("circuit", reason, f"{gate} on {qubits}"))
+        return self._restrictions.reason_against(gate, qubits)
 
     def scheduled(self, circuit: Circuit) -> Circuit:
         """Return the circuit as it runs: with ``id`` on idle qubits where these are noisy.
@@ -333,25 +293,7 @@ class NoiseModel:
             ValueError: A gate that the model refuses, see :meth:`check`.
         """
         self.check(circuit.table, circuit.num_qubits)
-        if not self.has_idle_noise:
-            return circuit
-        angles = circuit.angles
-        idle, free = gate_index("id"), [0] * circuit.num_qubits
-        result = Circuit(circuit.num_qubits)
-        for gate, qubit0, qubit1, param in circuit.table.tolist():
-            busy = [qubit0] if qubit1 < 0 else [qubit0, qubit1]
-            moment = max(free[qubit] for qubit in busy)
-            for qubit in busy:
-                for _ in range(moment - free[qubit]):
-                    result.append_row(idle, qubit, -1)
-                free[qubit] = moment + 1
-            result.append_row(gate, qubit0, qubit1, angles[param] if param >= 0 else 0.0)
-        for qubit in range(circuit.num_qubits):
-            for _ in range(max(free) - free[qubit]):
-                result.append_row(idle, qubit, -1)
-        if circuit.is_linked:
-            result.link_like(circuit)
-        return result
+        return _with_idling(circuit) if self.has_idle_noise else circuit
 
     def channels(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:
         """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on.
@@ -359,7 +301,7 @@ class NoiseModel:
         Raises:
             ValueError: The model refuses the gate there: its noise is not known.
         """
-        self._require(gate, qubits)
+        self._restrictions.require(gate, qubits)
         found: list[tuple[Channel, tuple[int, ...]]] = []
         for channel, names, where, except_on in self._rules:
             if gate not in names or where not in (None, qubits) or qubits in except_on:
@@ -386,36 +328,29 @@ class NoiseModel:
 
     def measured(self, observable: PauliSum) -> PauliSum:
         """Return the observable whose exact expectation is what misread terms average to."""
-        x, z, factors, source = self._misread(observable)
-        return PauliSum.from_masks(observable.num_qubits, x, z, factors * observable.coefficients[source])
+        return self._readout.measured(observable)
 
     def term_means(self, observable: PauliSum, pauli_vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each term of the observable averages to when read with errors, ``(num_terms,)``."""
-        x, z, factors, source = self._misread(observable)
-        values = factors * pauli_vector[pauli_indices(x, z, observable.num_qubits)]
-        return np.bincount(source, weights=values, minlength=len(observable)).astype(np.float64)
+        return self._readout.term_means(observable, pauli_vector)
 
-    def _misread(
-        self, observable: PauliSum
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-        """Expand every term by its misreadings: masks, factors, and which term each comes from.
 
-        A letter ``P`` on a qubit with confusions ``p01``, ``p10`` reads ``(1 - p01 - p10) P + (p10 - p01)``. What is
-        read last is replaced first: letters stand for what is read, and in the end for the state.
-        """
-        x, z, factors = observable.x, observable.z, np.ones(len(observable))
-        source = np.arange(len(observable))
-        for p01, p10, where in reversed(self._readout):
-            for qubit in range(observable.num_qubits):
-                if where is not None and qubit not in where:
-                    continue
-                bit = np.int64(1 << qubit)
-                touched = ((x | z) & bit) != 0
-                scaled = np.where(touched, (1 - p01 - p10) * factors, factors)
-                if p01 == p10:
-                    factors = scaled
-                    continue
-                x, z = np.concatenate([x, x[touched] & ~bit]), np.concatenate([z, z[touched] & ~bit])
-                factors = np.concatenate([scaled, (p10 - p01) * factors[touched]])
-                source = np.concatenate([source, source[touched]])
-        return x, z, factors, source
+def _with_idling(circuit: Circuit) -> Circuit:
+    """Return the circuit with an ``id`` on every qubit in every moment in which no gate acts on it."""
+    angles = circuit.angles
+    idle, free = gate_index("id"), [0] * circuit.num_qubits
+    result = Circuit(circuit.num_qubits)
+    for gate, qubit0, qubit1, param in circuit.table.tolist():
+        busy = [qubit0] if qubit1 < 0 else [qubit0, qubit1]
+        moment = max(free[qubit] for qubit in busy)
+        for qubit in busy:
+            for _ in range(moment - free[qubit]):
+                result.append_row(idle, qubit, -1)
+            free[qubit] = moment + 1
+        result.append_row(gate, qubit0, qubit1, angles[param] if param >= 0 else 0.0)
+    for qubit in range(circuit.num_qubits):
+        for _ in range(max(free) - free[qubit]):
+            result.append_row(idle, qubit, -1)
+    if circuit.is_linked:
+        result.link_like(circuit)
+    return result

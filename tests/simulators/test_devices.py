@@ -130,7 +130,7 @@ def test_fake_backend() -> None:
     backend = AerSimulator(method="density_matrix", noise_model=model, enable_truncation=True)
     expected = backend.run(twin).result().data(0)["expectation_value"]
     without_readout = PauliTransferSimulator(noise)
-    without_readout.noise._readout.clear()
+    without_readout.noise._readout.errors.clear()
     assert without_readout.expectation(circuit, observable) == pytest.approx(expected, abs=1e-12)
 
     with pytest.raises(ValueError, match=r"couplings .* but is 'cx on \(0, 2\)'"):
@@ -229,7 +229,7 @@ def test_every_gate_is_as_noisy_as_its_decomposition(native: str) -> None:
     else:
         backend = GenericBackendV2(4, chosen, coupling_map=[[0, 1], [1, 2], [2, 1], [2, 3]], seed=5)
     noise, model = NoiseModel.from_backend(backend, qubits), AerNoiseModel.from_backend(backend)
-    noise._readout.clear()  # Aer's expectation values have none
+    noise._readout.errors.clear()  # Aer's expectation values have none
     simulator, rng = PauliTransferSimulator(noise), np.random.default_rng(7)
     assert noise.couplings is not None
     for gate in GATES:
@@ -273,7 +273,7 @@ def test_forty_rotations_on_a_device_of_u3_gates() -> None:
     simulator = AerSimulator(method="density_matrix", noise_model=model)
     expected = simulator.run(twin).result().data(0)["expectation_value"]
     for noise in (NoiseModel.from_backend(backend, [0, 1]), NoiseModel.from_qiskit(model, [0, 1])):
-        noise._readout.clear()
+        noise._readout.errors.clear()
         assert PauliTransferSimulator(noise).expectation(circuit, observable) == pytest.approx(expected, abs=1e-12)
     assert abs(StatevectorSimulator().expectation(circuit, observable) - expected) > 0.01
 

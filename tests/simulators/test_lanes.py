@@ -238,6 +238,7 @@ print(json.dumps([IS_PLAIN, numbers]))
 """
 
 
+@pytest.mark.slow  # compiles the kernels twice
 def test_plain_loops_give_the_same_energies_gradients_and_minima() -> None:
     """To rounding: most numbers are the same to the last bit, but loops may be contracted in another order."""
     results = []

@@ -252,7 +252,7 @@ def _add_noise_everywhere(result: NoiseModel, device: _Device, stand_ins: StandI
     for channel, names, where, _ in sample._rules:
         if where in ((0,), (0, 1)):
             result.add(channel, names)
-    for (gate, place), reason in sample._refused.items():
+    for (gate, place), reason in sample._restrictions.refused.items():
         for other in permutations(range(MAX_QUBITS), len(place)) if place in ((0,), (0, 1)) else ():
             result.refuse(gate, other, reason)
 
