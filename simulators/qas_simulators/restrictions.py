@@ -53,10 +53,8 @@ class Restrictions:
         self.refused[gate, place] = reason
         self._allowed = {}
 
-    def allow(
-        self, gates: frozenset[str], where: tuple[int, ...] | None, except_on: frozenset[tuple[int, ...]]
-    ) -> None:
-        """Allow refused gates again, whose noise a rule now gives."""
+    def allow(self, gates: frozenset[str], where: tuple[int, ...] | None, spared: frozenset[tuple[int, ...]]) -> None:
+        """Allow gates again, on the qubits ``where`` or on all except ``spared``: their noise is known now."""
         for gate, place in list(self.refused):
             if gate in gates and where in (None, place) and place not in spared:
                 self.refused.pop((gate, place))
