@@ -1,4 +1,4 @@
-"""Numbers from outside, checked once: no imaginary part, text or truth value passes as a real number."""
+"""Checks of numbers that users pass: imaginary parts, text and truth values are no real numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def real_number(argument: str, value: Any) -> float:
     """Return a real number of any numeric type as a float; NaN and infinity pass.
 
     Args:
-        argument: What the message calls it.
+        argument: The argument's name in the message.
         value: Python, NumPy and SymPy numbers, ``Fraction``, ``Decimal``, arrays without dimensions.
 
     Raises:
@@ -86,15 +86,15 @@ def whole_numbers(argument: str, values: ArrayLike, stop: int) -> NDArray[np.int
 
 
 def distinct_qubits(argument: str, values: Sequence[int], num_qubits: int | None = None) -> tuple[int, ...]:
-    """Return different qubit numbers as a tuple of Python's integers.
+    """Return different qubit numbers as a tuple of Python integers.
 
     Args:
-        argument: What the message calls them.
+        argument: The argument's name in the message.
         values: One or more integers.
-        num_qubits: How many qubits there are; ``None`` for any number.
+        num_qubits: Size of the register; ``None`` for any.
 
     Raises:
-        ValueError: Not a list of integers, none at all, a qubit twice, or one outside the register.
+        ValueError: Not a list of integers, an empty list, a qubit twice, or one outside the register.
     """
     where = "" if num_qubits is None else f" in 0..{num_qubits - 1}"
     try:

@@ -9,7 +9,7 @@ from qas_simulators.gates import GATES, gate_index
 
 
 def ends_of(name: str) -> tuple[str, str]:
-    """Return what stands on the first and on the second qubit of a two-qubit gate."""
+    """Return the symbols of a two-qubit gate on its first and on its second qubit."""
     gate = GATES[gate_index(name)]
     if gate.is_controlled:
         return "●", gate.symbol
@@ -22,8 +22,8 @@ def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
     Two-qubit gates occupy a column of their own so that their vertical lines never cross another gate.
 
     Args:
-        circuit: What to draw.
-        angles: What to write for the angle of every rotation; by default its number.
+        circuit: The circuit.
+        angles: Text for the angle of every rotation; by default its value in radians.
 
     Examples:
         >>> print(draw_text(Circuit(2).h(0).cx(0, 1).ry(0.5, 1)))

@@ -1,4 +1,4 @@
-"""Wording of the errors that every room raises at its border."""
+"""Messages of the errors that all four packages raise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST: Final = 500  # characters of a value in a message
 
 
 def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
-    """Return one line that names the unknown thing, all choices and the nearest one.
+    """Return a one-line message with the unknown name, all choices and the nearest one.
 
     Examples:
         >>> unknown_name("optimizer", "cobila", ["cobyla", "none"])
@@ -49,10 +49,10 @@ def shown(value: object) -> str:
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Name the extra that brings what an import in the block lacks.
+    """Replace a failed import in the block by an error that names the extra to install.
 
     Raises:
-        ImportError: Something is not installed; the message is the command that installs it.
+        ImportError: A package is not installed; the message has the command that installs it.
     """
     try:
         yield

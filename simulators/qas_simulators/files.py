@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ def write_whole(path: Path, content: bytes) -> Path:
     The file gets the permissions that the umask leaves, as any new file.
 
     Args:
-        path: Where; ``.<name>.part`` beside it is the draft.
-        content: All of it.
+        path: The file; the draft is ``.<name>.part`` beside it.
+        content: The whole content.
 
     Returns:
         The path.
 
     Raises:
-        OSError: It cannot be written; names the file. The draft is gone and the old content is still there.
+        OSError: The file cannot be written. The draft is removed, the old content is kept.
 
     Examples:
         >>> from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ def write_whole(path: Path, content: bytes) -> Path:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        part.unlink(missing_ok=True)  # of a process that was killed; were it a link, we would write elsewhere
+        part.unlink(missing_ok=True)  # left by a process that was killed; a link here would redirect what is written
         with part.open("xb") as file:
             file.write(content)
         return part.replace(path)

@@ -32,9 +32,9 @@ class Link(NamedTuple):
 
 
 class FlatCircuit:
-    """What simulators and kernels read of a :class:`~qas_simulators.Circuit`: gates and angles as flat arrays.
+    """The base of :class:`~qas_simulators.Circuit`: gates and angles as flat arrays, which kernels read.
 
-    Gates are appended and read by their row in the gate table. This class knows no names of gates.
+    Gates are appended and read by their row in the gate table; their names and methods are in ``Circuit``.
 
     Args:
         num_qubits: Size of the register, 1 to 30. Qubit 0 is the least significant bit.
@@ -54,10 +54,10 @@ class FlatCircuit:
         self.num_gates = 0
         self.num_params = 0
         self.num_two_qubit_gates = 0
-        self._links: list[Link] | None = None  # of every rotation, once one is not a parameter of its own
+        self._links: list[Link] | None = None  # of every rotation; None while each is a parameter of its own
 
     def append_row(self, gate: int, qubit0: int, qubit1: int, angle: float = 0.0) -> None:
-        """Append a gate by numbers: table row, qubits (second -1 if none), angle; the fast way in.
+        """Append a gate by its row in the gate table, without the checks of names and angles in ``append``.
 
         Raises:
             ValueError: Not a row of the gate table, or qubits on which it cannot act.
@@ -79,7 +79,7 @@ class FlatCircuit:
             raise ValueError(must("qubits", f"suit gate {GATES[gate].name!r} on {size} qubits", (qubit0, qubit1)))
 
     def append_param(self, value: float = 0.0) -> int:
-        """Add a parameter for rotations yet to come, see :meth:`append_linked`; return its index.
+        """Add a parameter that rotations can be linked to, see :meth:`append_linked`; return its index.
 
         Raises:
             ValueError: ``value`` is not a finite real number.
@@ -96,10 +96,10 @@ class FlatCircuit:
         self.num_params += 1
 
     def append_linked(self, gate: int, qubit0: int, qubit1: int, link: Link) -> None:
-        """Append a rotation whose angle is constant, or follows from a parameter that is there.
+        """Append a rotation whose angle is constant or follows from an existing parameter.
 
         Raises:
-            ValueError: As for :meth:`append_row`, a gate without an angle, or a link to a parameter that is not there.
+            ValueError: As for :meth:`append_row`; a gate without an angle; a link to a parameter that does not exist.
         """
         self._check_row(gate, qubit0, qubit1)
         if not _IS_ROTATION[gate] or not -1 <= link.source < self.num_params:
@@ -109,13 +109,13 @@ class FlatCircuit:
         self._append(gate, qubit0, qubit1, len(links) - 1)
 
     def _own_links(self) -> list[Link]:
-        """Keep a link of every rotation from now on."""
+        """Keep an explicit link of every rotation from now on; return the links."""
         if self._links is None:
             self._links = self.links
         return self._links
 
     def link_like(self, other: FlatCircuit) -> None:
-        """Take over parameters and links of a circuit with as many rotations."""
+        """Copy the parameters and links of a circuit with the same number of rotations."""
         if self.num_rotations != other.num_rotations:
             raise ValueError(must("other", f"have {self.num_rotations} rotations", other.num_rotations))
         while len(self._angles) < other.num_params:
@@ -143,7 +143,7 @@ class FlatCircuit:
         self._angles = np.concatenate([self._angles, np.empty_like(self._angles)])
 
     def assign(self, other: FlatCircuit) -> None:
-        """Become equal to another circuit on as many qubits, in the memory of this one."""
+        """Become equal to another circuit on the same number of qubits, in the memory of this one."""
         if other.num_qubits != self.num_qubits:
             raise ValueError(must("other", f"have {self.num_qubits} qubits", other.num_qubits))
         while len(self._table) < other.num_gates or len(self._angles) < other.num_params:
@@ -156,7 +156,7 @@ class FlatCircuit:
         self._links = None if other._links is None else list(other._links)
 
     def _move_to(self, table: Table, angles: NDArray[np.float64]) -> None:
-        """Live in other memory from now on, as long as it suffices."""
+        """Use other memory from now on, as long as it suffices."""
         table[: self.num_gates] = self.table
         angles[: self.num_params] = self._angles[: self.num_params]
         self._table, self._angles = table, angles
@@ -178,7 +178,7 @@ class FlatCircuit:
 
     @property
     def num_rotations(self) -> int:
-        """Rotation gates, which are as many as parameters unless angles are shared or constant."""
+        """Number of rotations; the number of parameters unless angles are shared or constant."""
         return self.num_params if self._links is None else len(self._links)
 
     @property
@@ -208,7 +208,7 @@ class FlatCircuit:
         self._angles[: self.num_params] = array
 
     def depth(self) -> int:
-        """Return the number of moments when every gate starts as soon as its qubits are free."""
+        """Return the number of moments if every gate starts as soon as its qubits are free."""
         return self._depth
 
     def __len__(self) -> int:

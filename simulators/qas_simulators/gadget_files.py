@@ -18,11 +18,11 @@ _DEFAULTS = {"factor": 1.0, "offset": 0.0}
 
 
 def save_gadgets(gadgets: Iterable[Gadget], path: str | Path) -> None:
-    """Write gadgets, and those they are made of, as JSON; the file appears whole or not at all.
+    """Write gadgets, and the gadgets inside them, as JSON; the file appears whole or not at all.
 
     Args:
-        gadgets: What to write, in this order.
-        path: Where to.
+        gadgets: The gadgets, in this order.
+        path: The file.
 
     Raises:
         ValueError: Two different gadgets of one name.
@@ -41,11 +41,11 @@ def load_gadgets(path: str | Path) -> dict[str, Gadget]:
     """Return the gadgets of a file by name, in its order.
 
     Args:
-        path: Written by :func:`save_gadgets`.
+        path: A file that :func:`save_gadgets` wrote.
 
     Raises:
-        ValueError: Not such a file, another version, a name given twice, one that is unknown or defined by itself, a
-            wrong number of qubits or angles, an angle bound twice.
+        ValueError: Not such a file, another version, a name given twice, a gate or gadget that is unknown or contains
+            itself, a wrong number of qubits or angles, an angle bound twice.
     """
     try:
         data = json.loads(Path(path).read_text())

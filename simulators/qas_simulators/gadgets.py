@@ -36,9 +36,9 @@ class Part(NamedTuple):
     """One operation of a gadget.
 
     Attributes:
-        what: A gate's name, or a gadget.
-        qubits: Formal qubits.
-        links: How each of its angles follows from the gadget's parameters.
+        what: The name of a gate, or a gadget.
+        qubits: Formal qubits that it acts on.
+        links: How each of its angles follows from the parameters of the gadget that holds it.
     """
 
     what: str | Gadget
@@ -51,9 +51,9 @@ class Gadget:
     """A sub-circuit over formal qubits, whose angles are parameters, shared or scaled ones, or constants.
 
     Attributes:
-        name: A valid OpenQASM identifier that is no gate's.
-        num_qubits: Formal qubits; every one is used.
-        num_params: Parameters; every one is used.
+        name: A valid OpenQASM identifier, different from every gate's name.
+        num_qubits: Number of formal qubits; every one is used.
+        num_params: Number of parameters; every one is used.
         parts: Gates and gadgets, in order.
 
     Raises:
@@ -95,7 +95,7 @@ class Gadget:
 
     @cached_property
     def _extent(self) -> tuple[int, int]:
-        """Gates after unrolling, and levels of gadgets."""
+        """Number of gates after unrolling, and of levels of gadgets."""
         inner = [part.what._extent for part in self.parts if isinstance(part.what, Gadget)]
         num_gates = len(self.parts) - len(inner) + sum(gates for gates, _ in inner)
         return num_gates, 1 + max((levels for _, levels in inner), default=0)
@@ -152,12 +152,12 @@ class Gadget:
         return len(self.unrolled())
 
     def append_to(self, circuit: Circuit, qubits: Sequence[int], params: Sequence[float] | None = None) -> int:
-        """Append the unrolled gates to a circuit, which gets the gadget's parameters; return how many.
+        """Append the unrolled gates and the parameters to a circuit; return the number of parameters.
 
         Args:
-            circuit: Where to.
+            circuit: The circuit, which is changed.
             qubits: One for every formal qubit.
-            params: Radians; 0 by default.
+            params: In radians; 0 by default.
 
         Raises:
             ValueError: Qubits or parameters that do not fit; the circuit is unchanged.
@@ -193,7 +193,7 @@ class Gadget:
         return circuit
 
     def unitary(self, params: Sequence[float] | None = None) -> NDArray[np.complex128]:
-        """Return its matrix ``(2**n, 2**n)``, formal qubit 0 the least significant bit."""
+        """Return the matrix ``(2**n, 2**n)``, formal qubit 0 the least significant bit."""
         from qas_simulators.reference import apply_left
 
         matrix = np.eye(1 << self.num_qubits, dtype=np.complex128)
@@ -206,11 +206,11 @@ class Gadget:
         return draw_text(self.circuit(), self.angle_texts())
 
     def angle_texts(self) -> list[str]:
-        """Return how each rotation's angle follows from the parameters, such as ``0.5 * p0``."""
+        """Return each rotation's angle as an expression of the parameters, such as ``0.5 * p0``."""
         return [_expression(link) for *_, link in self.unrolled() if link is not None]
 
     def to_qasm3(self) -> str:
-        """Return an OpenQASM 3 definition, after those of the gadgets it is made of."""
+        """Return an OpenQASM 3 definition, after those of the gadgets inside it."""
         return definitions([self])
 
     def _define(self, found: dict[str, str]) -> None:
@@ -229,7 +229,7 @@ class Gadget:
 
 
 def definitions(gadgets: Iterable[Gadget]) -> str:
-    """Return OpenQASM 3 definitions of gadgets and of what they are made of beyond ``stdgates.inc``, each once."""
+    """Return OpenQASM 3 definitions of gadgets and of all gates inside them beyond ``stdgates.inc``, each once."""
     found: dict[str, str] = {}
     for gadget in gadgets:
         gadget._define(found)
@@ -237,7 +237,7 @@ def definitions(gadgets: Iterable[Gadget]) -> str:
 
 
 def _sizes(what: str | Gadget) -> tuple[int, int]:
-    """Return qubits and angles of a gate or gadget."""
+    """Return the numbers of qubits and of angles of a gate or gadget."""
     if isinstance(what, Gadget):
         return what.num_qubits, what.num_params
     gate = GATES[gate_index(what)]
@@ -245,7 +245,7 @@ def _sizes(what: str | Gadget) -> tuple[int, int]:
 
 
 def _composed(inner: Link, outer: Sequence[Link]) -> Link:
-    """Return the link of an angle that follows from a parameter, which itself follows from others."""
+    """Return the link of an angle that follows from a parameter, which itself follows from another."""
     if inner.source < 0:
         return inner
     source, factor, offset = outer[inner.source]

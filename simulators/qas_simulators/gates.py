@@ -1,6 +1,6 @@
 """The gate table: every gate's name, qubits, and either its rotation axis or its matrix.
 
-Adding a gate means adding a row here; circuits, kernels, noise models, QASM and Qiskit bridges read this table.
+To add a gate, add a row here: circuits, kernels, noise models, QASM and Qiskit bridges read this table.
 
 Conventions: a rotation is ``exp(-i angle / 2 * P)`` with ``P`` a Pauli matrix, or the product of one on each of two
 qubits; ``p`` is RZ times the phase ``exp(i angle / 2)``. For two-qubit gates the *first* qubit argument is the least
@@ -38,8 +38,8 @@ class Gate:
         axis: ``"X"``, ``"Y"``, ``"Z"``, ``"XX"``, ``"YY"`` or ``"ZZ"`` for a rotation, else ``None``.
         fixed_matrix: Unitary ``(2**num_qubits, 2**num_qubits)`` of a gate without a parameter, else ``None``.
         inverse: Name of the gate that undoes this one; a rotation is undone by its own negative angle.
-        symbol: What a text drawing prints in the gate's box.
-        is_phase: A rotation about Z is multiplied by ``exp(i angle / 2)``, so that it leaves ``|0>`` alone.
+        symbol: The gate's symbol in a text drawing.
+        is_phase: A rotation about Z is multiplied by ``exp(i angle / 2)``, so that ``|0>`` keeps its phase.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Gate:
 
     @property
     def is_controlled(self) -> bool:
-        """Whether nothing happens where the first of two qubits is 0, and that qubit keeps its value."""
+        """Whether the gate acts on the second qubit only where the first is 1, and leaves the first as it is."""
         if self.num_qubits != 2 or self.fixed_matrix is None:
             return False
         blocks = self.fixed_matrix.reshape(2, 2, 2, 2)  # second, first; second, first
@@ -65,7 +65,7 @@ class Gate:
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether a two-qubit gate stays the same when its qubits change places."""
+        """Whether a two-qubit gate is the same when its qubits are exchanged."""
         if self.num_qubits != 2:
             return False
         order, matrix = [0, 2, 1, 3], self.matrix(1.0)  # any angle that is no multiple of pi

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from qas_simulators.pauli import GroupedPauliSum
 
 _RESTARTS: Final = 100
-_QUIET: Final = 10.0  # seconds until the first line of progress, and between two
+_QUIET: Final = 10.0  # seconds between lines of progress
 
 
 def lowest_eigenvalues(grouped: GroupedPauliSum, count: int) -> NDArray[np.float64]:
     """Return the ``count`` lowest eigenvalues in ascending order by ARPACK's restarted Lanczos iteration.
 
-    Where all diagonals are real, the arithmetic is. Whoever waits for more than ten seconds sees a line of progress on
-    standard error.
+    The arithmetic is real where all diagonals are. Every ten seconds, a line of progress goes to standard error.
 
     Raises:
         ValueError: Not converged after 100 restarts.
@@ -31,7 +30,7 @@ def lowest_eigenvalues(grouped: GroupedPauliSum, count: int) -> NDArray[np.float
     is_real = not grouped.diagonals.imag.any()
     diagonals: NDArray[np.inexact] = grouped.diagonals.real if is_real else grouped.diagonals
     index = np.arange(size)
-    progress = _Progress(size.bit_length() - 1)
+    progress = _ProductCounter(size.bit_length() - 1)
 
     def multiply(vector: NDArray[np.inexact]) -> NDArray[np.inexact]:
         progress.count()
@@ -53,19 +52,19 @@ def lowest_eigenvalues(grouped: GroupedPauliSum, count: int) -> NDArray[np.float
         ) from None
 
 
-class _Progress:
-    """Counts products and says now and then how many there were."""
+class _ProductCounter:
+    """Counts products with the operator, and reports their number every ten seconds."""
 
     def __init__(self, num_qubits: int) -> None:
         self.products = 0
         self._num_qubits = num_qubits
-        self._started = self._told = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def count(self) -> None:
         self.products += 1
         now = time.monotonic()
-        if now - self._told > _QUIET:
-            self._told = now
+        if now - self._reported > _QUIET:
+            self._reported = now
             sys.stderr.write(
                 f"Exact ground energy of {self._num_qubits} qubits: {self.products} products with the Hamiltonian "
                 f"after {now - self._started:.0f} s (`ground_energy` spares this).\n"

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before it is needed."""
+"""Available memory, checked before it is needed."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from pathlib import Path
 from qas_simulators.errors import must
 
 _GIB = 2**30
-_SMALL = 2**26  # bytes that are there without asking
+_SMALL = 2**26  # bytes; allocations below it are not checked
 
 
 def available_memory() -> int:
-    """Return how many bytes this process may still use: of the machine, of its control group, of its own limit.
+    """Return the number of bytes that this process may still use.
 
-    Without any of these figures the answer is 2**62.
+    It is the least of the machine's memory, that of the control group and that of the process's own limit; 2**62 where
+    none of them is known.
     """
     return max(0, min(_figures(), default=2**62))
 
 
 def check_memory(argument: str, num_bytes: int, what: str) -> None:
-    """Refuse what would not fit, before it is tried.
+    """Refuse an allocation that does not fit into the available memory.
 
     Args:
-        argument: The argument that makes it so large.
-        num_bytes: What it needs.
-        what: What needs it, in a few words.
+        argument: The argument that determines the size.
+        num_bytes: The size.
+        what: Name of the thing to allocate, for the message.
 
     Raises:
-        ValueError: It needs more than is available; both are in the message.
+        ValueError: The size is larger than the available memory; both are in the message.
     """
     if num_bytes < _SMALL:
         return
@@ -40,7 +41,7 @@ def check_memory(argument: str, num_bytes: int, what: str) -> None:
 
 
 def _figures() -> Iterator[int]:
-    """Yield what is left of every limit that this system knows."""
+    """Yield the bytes left of every limit that this system has."""
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):
             yield int(line.split()[1]) * 1024
@@ -56,7 +57,7 @@ def _figures() -> Iterator[int]:
 
 
 def _left_of_own_limit() -> Iterator[int]:
-    """Yield what ``ulimit -v`` leaves."""
+    """Yield the bytes left of ``ulimit -v``."""
     try:
         import resource
     except ImportError:  # Windows

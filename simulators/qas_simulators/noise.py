@@ -35,7 +35,7 @@ class _Rule(NamedTuple):
 
 
 class NoiseModel:
-    """Channels applied right after their gate, on the gate's qubits; readout errors; noise on idle qubits if added.
+    """Channels that act right after a gate, on the gate's qubits; readout errors; noise on idle qubits.
 
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
@@ -61,7 +61,7 @@ class NoiseModel:
     def couplings(self) -> frozenset[tuple[int, int]] | None:
         """Ordered pairs of qubits on which two-qubit gates are allowed; ``None`` for all.
 
-        A device has no two-qubit gate, and so no known noise, on its other pairs.
+        A device has no two-qubit gates, and so no known noise, on its other pairs.
         """
         return self._restrictions.couplings
 
@@ -112,9 +112,9 @@ class NoiseModel:
         """Refuse a gate whose noise is not known, until a rule is added for it.
 
         Args:
-            gate: Of the gate table.
-            qubits: On which it acts, in order.
-            reason: What the message says after the gate and its qubits.
+            gate: A name of the gate table.
+            qubits: The qubits on which it acts, in order.
+            reason: Why its noise is unknown, for the message.
 
         Raises:
             ValueError: Unknown gate, or qubits on which it cannot act.
@@ -130,7 +130,7 @@ class NoiseModel:
 
         Args:
             channel: A one-qubit channel, for one moment.
-            qubit: The qubit that idles; ``None`` for all.
+            qubit: The idle qubit; ``None`` for all.
         """
         self.add(channel, ["id"], None if qubit is None else (qubit,))
         self._has_idle = True
@@ -139,11 +139,11 @@ class NoiseModel:
     def add_readout(self, p01: float, p10: float | None = None, qubits: Sequence[int] | None = None) -> NoiseModel:
         """Append a readout error: read 1 where 0 was with ``p01``, 0 where 1 was with ``p10`` (default ``p01``).
 
-        It acts on each measured Pauli term after its change of basis, so X and Y terms feel it like Z terms. Several
-        errors of one qubit act in the order added: the second misreads what the first has left.
+        It acts on each measured Pauli term after its change of basis, so it affects X and Y terms like Z terms. Several
+        errors of one qubit act in the order added: the second misreads the outcomes of the first.
 
         Raises:
-            ValueError: A probability outside [0, 1], or something that is no list of qubits.
+            ValueError: A probability outside [0, 1], or qubits that are not a list of different ones.
         """
         self._readout.add(p01, p10, qubits, self.num_qubits)
         return self
@@ -197,20 +197,20 @@ class NoiseModel:
     ) -> NoiseModel:
         """Convert a ``qiskit_aer.noise.NoiseModel`` (needs ``qiskit-aer``): gate errors and readout errors.
 
-        A gate that the model has an error on, has this error. If the model was given ``basis_gates``, as those of
-        backends are, or has errors on gates that are not ours, such as ``u3``, then any other gate of ours has the
-        noise of its decomposition into the model's gates, as Qiskit's transpiler does it; otherwise it is noiseless, as
-        in Aer. So are pairs of qubits without an error: which are coupled, only :meth:`from_backend` knows.
+        A gate on which the model has an error gets this error. If the model has ``basis_gates``, as those of backends
+        do, or errors on gates outside the gate table, such as ``u3``, then any other gate gets the noise of its
+        decomposition into the model's gates by Qiskit's transpiler; otherwise it is noiseless, as in Aer. Pairs of
+        qubits without an error are noiseless too: only :meth:`from_backend` reads couplings.
 
         Args:
             model: Errors on one- and two-qubit gates; what acts on more qubits is left out.
             qubits: The device's qubits that become qubits 0, 1, ...; ``None`` keeps the numbers.
-            stand_ins: Gates that take the noise of some of the model's instead, one after the other, such as
+            stand_ins: For some gates, the model's gates whose noise they get instead, one after the other, such as
                 ``{"rx": "sx", "ry": ["sx", "sx"]}``.
 
         Raises:
-            ValueError: An unknown gate in ``stand_ins``, or one without noise that others should take; readout errors
-                of several qubits together.
+            ValueError: An unknown gate in ``stand_ins``, or a gate of the model without noise; readout errors of
+                several qubits together.
         """
         from qas_simulators.bridges.devices import noise_from_qiskit
 
@@ -223,9 +223,9 @@ class NoiseModel:
         """Return the noise and the couplings of a Qiskit backend, for instance a fake one of ``qiskit-ibm-runtime``.
 
         Errors are those of Aer's ``NoiseModel.from_backend``. A gate that the device lacks has the noise of its
-        decomposition into those it has, as Qiskit's transpiler does it; it is refused where that cannot be told.
-        ``couplings`` holds the device's pairs in both directions. A warning names gates that are calibrated with an
-        error of 1: they are left out. Circuits may not have more qubits than were chosen.
+        decomposition by Qiskit's transpiler; it is refused where that noise is unknown.
+        ``couplings`` holds the device's pairs in both directions. Gates with a calibrated error of 1 are left out
+        with a warning. Circuits may not have more qubits than were chosen.
 
         Args:
             backend: A backend with a target, or the target.
@@ -248,11 +248,11 @@ class NoiseModel:
 
         Args:
             model: ``pygsti.models.ExplicitOpModel`` on qubits, in the Pauli-product basis.
-            gates: pyGSTi's names with ours; by default the standard ones (``Gxpi2`` is ``sx``, ``Gcnot`` is ``cx``).
+            gates: The gate of each of pyGSTi's names; by default the standard ones (``Gxpi2`` is ``sx``).
             tolerance: As in :meth:`from_ptms`; estimates need not be completely positive.
 
         Raises:
-            ValueError: A matrix is no channel.
+            ValueError: A matrix is not a channel.
         """
         from qas_simulators.bridges.pygsti import noise_from_pygsti
 
@@ -260,7 +260,7 @@ class NoiseModel:
 
     @property
     def is_noiseless(self) -> bool:
-        """True when no rule was added."""
+        """Whether the model has neither channels nor readout errors."""
         return not self._rules and not self._readout
 
     @property
@@ -283,7 +283,7 @@ class NoiseModel:
         self._restrictions.check(tables, num_qubits)
 
     def reason_against(self, gate: str, qubits: tuple[int, ...]) -> str | None:
-        """Return what a circuit must do that has this gate on these qubits; ``None`` if the gate is allowed."""
+        """Return the requirement that a gate on these qubits violates; ``None`` if the gate is allowed."""
         return self._restrictions.reason_against(gate, qubits)
 
     def scheduled(self, circuit: Circuit) -> Circuit:
@@ -327,11 +327,11 @@ class NoiseModel:
         return total
 
     def measured(self, observable: PauliSum) -> PauliSum:
-        """Return the observable whose exact expectation is what misread terms average to."""
+        """Return the observable whose exact expectation is the mean of the misread outcomes."""
         return self._readout.measured(observable)
 
     def term_means(self, observable: PauliSum, pauli_vector: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what each term of the observable averages to when read with errors, ``(num_terms,)``."""
+        """Return the mean misread outcome of each term of the observable, ``(num_terms,)``."""
         return self._readout.term_means(observable, pauli_vector)
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
 NEGLIGIBLE = 1e-12  # part of an operator's largest coefficient that is rounding
-_ORDINARY = 0.5, 1024.0  # norms for which the cut-offs of optimisers and of Lanczos are made
-_SPARE_VECTORS = 20  # that Lanczos and the simulators need beside the diagonals
+_ORDINARY = 0.5, 1024.0  # norms for which the cut-offs of optimisers and of Lanczos are chosen
+_SPARE_VECTORS = 20  # vectors that Lanczos and the simulators need beside the diagonals
 
 
 class GroupedPauliSum(NamedTuple):
@@ -33,7 +33,7 @@ class GroupedPauliSum(NamedTuple):
 class PauliSum:
     """A real combination of Pauli strings, ``H = sum_k c_k P_k``.
 
-    A string is stored as two masks, ``x`` (bits it flips) and ``z`` (bits whose sign it reads), so that
+    A string is stored as two masks, ``x`` (bits that it flips) and ``z`` (bits that give a sign), so that
     ``P |j> = i**popcount(x & z) * (-1)**popcount(z & j) |j ^ x>``. Terms are unique and sorted by ``(x, z)``.
 
     Args:
@@ -71,7 +71,7 @@ class PauliSum:
         Args:
             num_qubits: 1 to 30.
             x: Masks of the bits that the strings flip, integers ``(num_terms,)``.
-            z: Masks of the bits whose signs they read, integers ``(num_terms,)``.
+            z: Masks of the bits that give a sign, integers ``(num_terms,)``.
             coefficients: Real numbers ``(num_terms,)``.
 
         Raises:
@@ -155,7 +155,7 @@ class PauliSum:
     def without_small(self, tolerance: float = NEGLIGIBLE) -> PauliSum:
         """Return the operator without terms of at most ``tolerance`` times the largest coefficient in magnitude.
 
-        If nothing is left, which is so only where all coefficients are 0, the identity keeps its place.
+        If nothing is left, because all coefficients are 0, the result is 0 times the identity.
         """
         magnitudes = np.abs(self.coefficients)
         kept = magnitudes > tolerance * magnitudes.max()
@@ -166,7 +166,7 @@ class PauliSum:
     @classmethod
     def from_qiskit(cls, operator: Any) -> PauliSum:
         """Convert a ``SparsePauliOp``, ``Pauli``, ``SparseObservable`` or ``Operator``; labels carry over unchanged."""
-        from qas_simulators.bridges.operators import read_qiskit
+        from qas_simulators.bridges.operators import read_qiskit  # here, because bridges build Pauli sums
 
         return read_qiskit(operator)
 
@@ -228,7 +228,7 @@ class PauliSum:
     __rmul__ = __mul__
 
     def check_memory(self) -> None:
-        """Refuse an operator that no simulator could hold.
+        """Refuse an operator that does not fit into memory.
 
         Raises:
             ValueError: :meth:`grouped` would need more memory than is available; both figures are in the message.

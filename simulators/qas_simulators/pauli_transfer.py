@@ -18,7 +18,7 @@ class PauliTransferSimulator(Simulator):
     """Simulation of mixed states, ``4**n`` real numbers ``Tr(P rho)``.
 
     Args:
-        noise: Channels that follow the gates, and readout errors; ``None`` for none. Read at first use.
+        noise: Channels that follow the gates, and readout errors; ``None`` for none. Later changes of it may have no effect.
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
@@ -70,7 +70,7 @@ class PauliTransferSimulator(Simulator):
     def _bytes_needed(self, circuit: Circuit) -> int:
         vectors = 2
         if 8 <= circuit.num_qubits <= 16 and not self._tables_for(circuit.num_qubits).is_stable(circuit):
-            vectors += 2 * len(circuit)  # at most so many states are kept for want of inverses
+            vectors += 2 * len(circuit)  # most states that are kept in place of inverses
         return (8 * vectors) << 2 * circuit.num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:

@@ -24,10 +24,10 @@ class Theme:
     """Colours of a picture.
 
     Attributes:
-        paper: Behind everything.
+        paper: The background.
         ink: Text and two-qubit gates.
-        wire: Qubits' lines, grids.
-        colours: To tell things apart: Okabe and Ito's, which the colour-blind can.
+        wire: Lines of qubits and of grids.
+        colours: Distinct colours, also to the colour-blind: Okabe and Ito's.
     """
 
     paper: str
@@ -55,7 +55,7 @@ def theme_of(name: str) -> Theme:
 
 
 def new_figure(width: float, height: float, theme: str = "light") -> Figure:
-    """Return an empty figure of so many inches that no window knows of."""
+    """Return an empty figure, its size in inches, that opens no window."""
     with needs_extra("plots"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -76,14 +76,14 @@ def circuit_figure(
     """Return a picture of a circuit; ``figure.savefig("circuit.png", dpi=150)`` writes it, as PDF and SVG too.
 
     Args:
-        circuit: What to draw.
-        angles: What to write for each rotation's angle; by default its number, in radians.
-        title: Above it.
+        circuit: The circuit.
+        angles: Text for each rotation's angle; by default its value in radians.
+        title: Text above the picture.
         theme: ``"light"`` or ``"dark"``.
-        fold: So many moments in a row; longer circuits go on below.
+        fold: Moments in a row; longer circuits continue below.
 
     Raises:
-        ImportError: No matplotlib.
+        ImportError: Matplotlib is not installed.
         ValueError: Unknown theme, another number of angles than of rotations, or a row without moments.
 
     Examples:
@@ -120,12 +120,12 @@ def draw_circuit(
     """Draw a circuit into axes: each gate in the moment in which it starts, its angle below its name.
 
     Args:
-        axes: Where to.
-        circuit: What.
-        angles: What to write for each rotation's angle; by default its number, in radians.
+        axes: Matplotlib's axes.
+        circuit: The circuit.
+        angles: Text for each rotation's angle; by default its value in radians.
         theme: ``"light"`` or ``"dark"``.
-        fold: So many moments in a row.
-        side: Inches that a moment gets, for the size of the text.
+        fold: Moments in a row.
+        side: Width of a moment in inches, for the size of the text.
 
     Raises:
         ValueError: Unknown theme, another number of angles than of rotations, or a row without moments.

@@ -1,6 +1,6 @@
-"""The truth: a density-matrix simulator, slow and short enough to read.
+"""The reference: a density-matrix simulator that is slow, and short enough to verify by reading.
 
-Every gate and every Kraus operator is multiplied to a ``2**n x 2**n`` matrix. Fast kernels are tested against this.
+Every gate and every Kraus operator multiplies a ``2**n x 2**n`` matrix. Fast kernels are tested against it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from qas_simulators.pauli import PauliSum
 
 
 def apply_left(matrix: ComplexMatrix, qubits: tuple[int, ...], rho: ComplexMatrix) -> ComplexMatrix:
-    """Multiply a gate's matrix on ``qubits``, ``qubits[0]`` its low bit, to the ``2**n`` rows of ``rho``."""
+    """Return ``rho``, ``2**n`` rows, multiplied from the left by a matrix on ``qubits``, ``qubits[0]`` its low bit."""
     num_qubits = len(rho).bit_length() - 1
     axes = [num_qubits - 1 - qubit for qubit in reversed(qubits)]  # the first axis is the highest qubit
     tensor = rho.reshape((2,) * num_qubits + (-1,))

@@ -36,7 +36,7 @@ def simplified(circuit: Circuit, tolerance: float = _TOLERANCE) -> Circuit:
 
 
 def _one_pass(gates: list[_Gate], tolerance: float) -> list[_Gate]:
-    """Move every gate back past those it commutes with, to the first it merges with."""
+    """Move every gate back past those that it commutes with, to the first that it merges with."""
     done: list[_Gate] = []
     for gate in gates:
         if gate.name == "id" or (gate.angle is not None and _is_whole_turn(gate.angle, tolerance)):
@@ -56,12 +56,12 @@ def _one_pass(gates: list[_Gate], tolerance: float) -> list[_Gate]:
 
 
 def _is_whole_turn(angle: float, tolerance: float) -> bool:
-    """Tell whether a rotation is the identity, up to a global phase."""
+    """Return whether a rotation is the identity, up to a global phase."""
     return abs((angle + pi) % (2 * pi) - pi) <= tolerance
 
 
 def _merged(first: _Gate, second: _Gate, tolerance: float) -> list[_Gate] | None:
-    """Return what two neighbours on the same qubits become, if that is one gate or none."""
+    """Return the one gate that two neighbours on the same qubits make, none if they cancel, ``None`` if they stay two."""
     if set(first.qubits) != set(second.qubits):
         return None
     if first.angle is not None and second.angle is not None:
@@ -77,7 +77,10 @@ def _merged(first: _Gate, second: _Gate, tolerance: float) -> list[_Gate] | None
 
 @cache
 def _product(first: str, second: str, same_order: bool) -> str | None:
-    """Return the gate that two fixed gates make, up to a phase: its name, ``""`` for none at all, ``None`` if none."""
+    """Return the name of the gate that two fixed gates make, up to a phase.
+
+    ``""`` if they cancel, ``None`` if their product is not in the gate table.
+    """
     left, right = GATES[gate_index(first)], GATES[gate_index(second)]
     if left.num_qubits != right.num_qubits:
         return None
@@ -86,7 +89,7 @@ def _product(first: str, second: str, same_order: bool) -> str | None:
     if _equal_up_to_phase(product, np.eye(len(product), dtype=np.complex128)):
         return ""
     if left.num_qubits == 2:
-        return None  # in which order a merged gate would take its qubits is not ours to choose
+        return None  # the order of a merged gate's qubits would be arbitrary
     for gate in GATES:
         if gate.num_qubits == 1 and gate.axis is None and _equal_up_to_phase(product, gate.matrix()):
             return gate.name
@@ -103,9 +106,9 @@ def _swapped(matrix: ComplexMatrix) -> ComplexMatrix:
 
 
 def merged_name(first: str, at: tuple[int, ...], second: str, there: tuple[int, ...]) -> str | None:
-    """Return which gate two neighbours make, whatever their angles.
+    """Return the name of the gate that two neighbours make, whatever their angles.
 
-    Its name, ``""`` if they undo each other, ``None`` if they make none of the table.
+    ``""`` if they cancel, ``None`` if their product is not in the gate table.
     """
     if set(at) != set(there):
         return None
@@ -116,7 +119,7 @@ def merged_name(first: str, at: tuple[int, ...], second: str, there: tuple[int, 
 
 
 def commute(first: str, at: tuple[int, ...], second: str, there: tuple[int, ...]) -> bool:
-    """Tell whether two gates commute, whatever their angles; ``at`` and ``there`` are their qubits."""
+    """Return whether two gates commute, whatever their angles; ``at`` and ``there`` are their qubits."""
     register = sorted({*at, *there})
     if len(register) == len(at) + len(there):
         return True

@@ -1,4 +1,4 @@
-"""What every simulator answers."""
+"""The interface of every simulator: expectation values, gradients, term means."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Simulator(ABC):
         shots: Measurements of each Pauli term; ``None`` for exact values. Shot noise is normal, with the variance of
             ``shot_noise`` divided by ``shots`` for each term's mean.
         seed: Seeds ``rng``, the source of shot noise and of optimisers that draw random directions.
-        num_threads: Threads among which batches of angles or circuits are shared out; a single energy uses one.
+        num_threads: Threads among which batches of angles or circuits are divided; a single energy uses one.
         shot_noise: ``"exact"``, the variance ``1 - <P>**2``; or a published rule, ``"crlqas"`` or ``"crlqas_noisy"``:
             see :mod:`qas_simulators.shot_noise`.
 
@@ -43,7 +43,7 @@ class Simulator(ABC):
         ValueError: ``shots`` or ``num_threads`` is less than 1, or ``shot_noise`` is unknown.
 
     Examples:
-        Both kinds answer the same questions:
+        Both kinds have the same methods:
 
         >>> from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
         >>> circuit, observable = Circuit(1).ry(0.5, 0), PauliSum({"Z": 1.0})
@@ -54,7 +54,7 @@ class Simulator(ABC):
     """
 
     has_kernels: ClassVar[bool] = True
-    """Whether :meth:`program` answers, which optimisers that run inside kernels need."""
+    """Whether :meth:`program` works, which optimisers that run inside kernels need."""
 
     def __init__(
         self, shots: int | None = None, seed: int | None = None, num_threads: int = 1, shot_noise: str = "exact"
@@ -79,16 +79,16 @@ class Simulator(ABC):
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram: ...
 
     def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
-        """Return what :meth:`batch_program` does, if this simulator's kernels can."""
+        """Return the result of :meth:`batch_program`, or ``None`` if this simulator has no kernels for batches."""
         return None
 
     @abstractmethod
     def _bytes_needed(self, circuit: Circuit) -> int:
-        """Return the working memory of a gradient."""
+        """Return the number of bytes that a gradient needs."""
 
     @abstractmethod
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
-        """Return what each term of the observable averages to, readout errors included, ``(num_terms,)``."""
+        """Return the mean of each term of the observable, readout errors included, ``(num_terms,)``."""
 
     def program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         """Return the flat program that optimisers hand to the kernels.
@@ -100,9 +100,9 @@ class Simulator(ABC):
         return self._program(circuit, observable)
 
     def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
-        """Return the flat program of many circuits, or ``None`` where they must be served one by one.
+        """Return the flat program of many circuits, or ``None`` where they must be simulated one by one.
 
-        That is so with shot noise, with noise of idle qubits, with linked angles, and where memory may not suffice.
+        One by one: with shot noise, noise on idle qubits, linked angles, or where memory may not suffice.
         """
         if self.shots is not None or any(circuit.is_linked for circuit in batch.circuits):
             return None
@@ -119,7 +119,7 @@ class Simulator(ABC):
             raise ValueError(must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB"))
 
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
-        """Return the energy as a function of the angles, for optimisers that ask for one batch after the other."""
+        """Return the energy as a function of the angles, for optimisers that evaluate one batch after the other."""
         return Objective(self, circuit, observable)
 
     def expectation(self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None) -> float:
@@ -138,7 +138,7 @@ class Simulator(ABC):
         return np.fromiter(values, dtype=np.float64, count=len(objectives))
 
     def term_means(self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None) -> FloatArray:
-        """Return what each term of the observable averages to, exactly, readout errors included, ``(num_terms,)``."""
+        """Return the exact mean of each term of the observable, readout errors included, ``(num_terms,)``."""
         self.check(circuit, observable)
         return self._term_means(circuit, observable, self._params(circuit, params))
 
@@ -147,7 +147,7 @@ class Simulator(ABC):
     ) -> tuple[float, FloatArray]:
         """Return the exact expectation value and its derivative by every angle, shape ``(num_params,)``.
 
-        The adjoint method: the cost is a small multiple of one evaluation, however many angles there are.
+        The adjoint method costs a small multiple of one evaluation, whatever the number of angles.
 
         Raises:
             ValueError: The simulator has shot noise; a device gives no such gradients.
@@ -168,7 +168,7 @@ class Simulator(ABC):
         return gradients_of(self.program(circuit, observable), batch, self.num_threads)
 
     def require_exact(self, who: str) -> None:
-        """Raise ``ValueError`` if there is shot noise, which ``who`` cannot work with."""
+        """Raise ``ValueError`` if the simulator has shot noise, which ``who`` cannot work with."""
         if self.shots is not None:
             raise ValueError(must("shots", f"be None for {who}, which needs exact values", self.shots))
 
@@ -213,8 +213,8 @@ class Objective:
     def sweep(self, params: FloatArray, energy: float) -> float:
         """Move each angle to the minimum of its sinusoid, in place, one after the other; return the energy there.
 
-        ``energy`` is that of ``params``. A device measures two more per angle; exact values come from our kernels in
-        about the time of a gradient, whatever the number of angles.
+        ``energy`` is that of ``params``. A device measures two more per angle; with exact
+        values, a kernel moves all angles in about the time of a gradient.
         """
         if self._circuit.is_linked:
             raise ValueError(must("circuit", "have no linked angles: energies are no sinusoids in them", self._circuit))

@@ -1,4 +1,4 @@
-"""Noise to Qiskit Aer, and Aer as a simulator of ours (needs ``qiskit-aer``)."""
+"""Noise models for Qiskit Aer, and Aer as a :class:`Simulator` (needs ``qiskit-aer``)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def noise_to_qiskit(noise: NoiseModel, num_qubits: int) -> AerNoiseModel:
 
 
 class AerSimulator(Simulator):
-    """Qiskit Aer behind our protocol: the reference to compare with, and a door to its other methods.
+    """Qiskit Aer with the interface of :class:`Simulator`, to compare with, and to use its other methods.
 
-    Gradients come from the parameter-shift rule, two energies per angle. Optimisers that run inside our kernels
+    Gradients come from the parameter-shift rule, two energies per angle. Optimisers that run inside compiled kernels
     (``scan_lbfgs``) do not work with it; the others do.
 
     Args:
@@ -70,7 +70,7 @@ class AerSimulator(Simulator):
         return not self.noise.is_noiseless
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
-        raise ValueError(must("simulator", "run our kernels for this optimizer", "AerSimulator"))
+        raise ValueError(must("simulator", "run compiled kernels for this optimizer", "AerSimulator"))
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 16 << circuit.num_qubits * (2 if self.method == "density_matrix" else 1)

@@ -1,4 +1,4 @@
-"""Noise of devices and of Aer's noise models, carried over from their own gates to ours (needs ``qiskit-aer``).
+"""Noise of devices and of Aer's noise models, for every gate of the gate table (needs ``qiskit-aer``).
 
 A gate that a device lacks is decomposed into those it has, as Qiskit's transpiler does. Its noise is that of the
 decomposition without the gate itself. Where that depends on the gate's angle, the gate is refused.
@@ -38,7 +38,7 @@ with needs_extra("devices"):
 StandIns = Mapping[str, str | Sequence[str]]
 Place = tuple[int, ...]
 Errors = dict[str, dict[Place | None, QuantumError]]
-_ANGLES: Final = 0.7, 2.3, -1.1  # none of them special
+_ANGLES: Final = 0.7, 2.3, -1.1  # gates without errors of their own
 _STANDARD: Final = get_standard_gate_name_mapping()
 _MANY: Final = 20  # broken gates that a warning names
 
@@ -92,7 +92,7 @@ class _Device:
         return self._ptms[id(error)]
 
     def noise(self, gate: Gate, place: Place) -> FloatArray | str:
-        """Return the noise of a gate of ours as a Pauli transfer matrix, or why there is none."""
+        """Return the noise of a gate as a Pauli transfer matrix, or the reason why it is unknown."""
         native = self.gates_on(place)
         found = []
         for angle in _ANGLES if gate.num_params else (0.0,):
@@ -107,7 +107,7 @@ class _Device:
                     total = _widened(error, step.qubits, len(place)) @ total
             found.append(total @ ptm_of_kraus([gate.matrix(angle)]).T)
         if max(np.abs(noise - found[0]).max() for noise in found) > 1e-9:
-            return f"that of {gate.name} depends on its angle; `stand_ins` may say what to take"
+            return f"that of {gate.name} depends on its angle; `stand_ins` may name gates to take it from"
         return found[0]
 
     def noise_like(self, names: Sequence[str], place: Place) -> FloatArray:
@@ -124,7 +124,7 @@ class _Device:
 
 @cache
 def _decomposition(name: str, angle: float, native: frozenset[tuple[str, Place, float]]) -> tuple[_Step, ...] | None:
-    """Return a gate of ours in terms of those that a device has; ``None`` if they do not suffice.
+    """Return the decomposition of a gate into those that a device has; ``None`` if they do not suffice.
 
     The transpiler prefers gates of small infidelity, as on the whole device.
     """
@@ -156,7 +156,7 @@ def _decomposition(name: str, angle: float, native: frozenset[tuple[str, Place, 
 
 
 def _ptm_of_error(error: QuantumError) -> FloatArray:
-    """Return what ``PTM(error)`` does in Qiskit, faster."""
+    """Return Qiskit's ``PTM(error)``, computed faster."""
     total = np.zeros((4**error.num_qubits,) * 2)
     for circuit, weight in zip(error.circuits, error.probabilities, strict=True):
         ptm: FloatArray = np.eye(len(total))
@@ -207,9 +207,9 @@ def noise_from_qiskit(
 
 
 def _gates_of(model: AerNoiseModel) -> set[str]:
-    """Return a model's own gates: those it was given or has errors on, and all of ours if it was given none.
+    """Return a model's own gates: its basis gates and those with errors, or the whole gate table if it has no basis.
 
-    A model that was given none, and has errors on gates of ours alone, is meant by name: other gates are noiseless.
+    A model without basis gates whose errors are all on gates of the table is read by name: other gates are noiseless.
     """
     noisy, basis = set(model.noise_instructions), set(model.basis_gates)
     default = set(AerNoiseModel().basis_gates)
@@ -227,7 +227,7 @@ def _is_known(name: str) -> bool:
 def _add_noise(
     result: NoiseModel, device: _Device, qubits: Place, pairs: Iterable[Place], stand_ins: StandIns | None
 ) -> None:
-    """Add the noise of every gate of ours on every qubit and on these pairs, or refuse the gate there."""
+    """Add the noise of every gate on every qubit and on these pairs, or refuse the gate there."""
     takes = _checked_stand_ins(device, stand_ins)
     channels: dict[bytes, Channel] = {}
     for place in [*((k,) for k in range(len(qubits))), *pairs]:
@@ -246,7 +246,7 @@ def _add_noise(
 
 
 def _add_noise_everywhere(result: NoiseModel, device: _Device, stand_ins: StandIns | None) -> None:
-    """Add the noise of every gate of ours where it is the same on all qubits."""
+    """Add the noise of every gate, which is the same on all qubits."""
     sample = NoiseModel()
     _add_noise(sample, device, (0, 1), [(0, 1)], stand_ins)
     for channel, names, where, _ in sample._rules:
@@ -263,7 +263,8 @@ def _checked_stand_ins(device: _Device, stand_ins: StandIns | None) -> dict[str,
         takes[name] = (choice,) if isinstance(choice, str) else tuple(choice)
         known = {other for other, errors in device.errors.items() if name in GATE_INDEX and _fits(name, errors)}
         if name not in GATE_INDEX or not set(takes[name]) <= known:
-            raise ValueError(must("stand_ins", f"name gates of ours and of the model {sorted(device.errors)}", choice))
+            requirement = f"map gates of the gate table to gates of the model {sorted(device.errors)}"
+            raise ValueError(must("stand_ins", requirement, choice))
     return takes
 
 
@@ -327,12 +328,12 @@ def _target_of(backend: Any) -> Target:
 
 
 def _is_same(operation: Any, name: str) -> bool:
-    """Tell whether a device's gate is what Qiskit means by its name."""
+    """Return whether a device's gate is the standard gate of that name in Qiskit."""
     return _is_known(name) and getattr(operation, "base_class", None) is _STANDARD[name].base_class
 
 
 def _part(target: Target, qubits: Place) -> tuple[Target, list[tuple[str, Place]]]:
-    """Return the target of some qubits, numbered from 0 on, and the gates that it lacks for an error of 1."""
+    """Return the target of some qubits, numbered from 0 on, and the gates left out because their error is 1."""
     places = {qubit: k for k, qubit in enumerate(qubits)}
     properties = target.qubit_properties or [QubitProperties()] * target.num_qubits
     part = Target(num_qubits=len(qubits), dt=target.dt, qubit_properties=[properties[qubit] for qubit in qubits])

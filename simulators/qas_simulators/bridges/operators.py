@@ -1,4 +1,4 @@
-"""Observables of other libraries as Pauli sums; a library is recognised by its classes' names, never imported for it.
+"""Observables of other libraries as Pauli sums; libraries are recognised by the names of their classes, not imported.
 
 Which end is qubit 0:
 
@@ -29,8 +29,8 @@ READABLE: Final = (
     "be a PauliSum, a mapping or a list of labels and coefficients, a matrix (Hermitian; NumPy, SciPy sparse), an "
     "operator of Qiskit, PennyLane, OpenFermion or Cirq"
 )
-_ROUNDING: Final = 1e-12  # of the largest coefficient: what a library's arithmetic may leave as an imaginary part
-_DENSE_BYTES: Final = 96  # for each entry of a matrix: complex copies and indices
+_ROUNDING: Final = 1e-12  # of the largest coefficient: imaginary parts that a library's rounding may leave
+_DENSE_BYTES: Final = 96  # bytes for each entry of a matrix: complex copies and indices
 
 
 def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
@@ -42,10 +42,10 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
             ``SparsePauliOp``, ``Pauli``, ``PauliList``, ``SparseObservable`` or ``Operator``; PennyLane's operators,
             also as the pair with the number of qubits that ``qml.qchem`` returns; OpenFermion's ``QubitOperator``;
             Cirq's ``PauliSum`` or ``PauliString`` on ``LineQubit`` objects.
-        num_qubits: Size of the register, for formats that do not know it; by default what they touch.
+        num_qubits: Size of the register, for formats without it; by default the highest qubit used plus one.
 
     Raises:
-        ValueError: Another format, not Hermitian, or a qubit that is no number of the register.
+        ValueError: Another format, not Hermitian, or a qubit outside the register.
 
     Examples:
         >>> read_operator([("ZI", -1.0), ("IX", 0.5)]).terms()
@@ -62,7 +62,7 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
 
 
 def package_of(value: Any) -> str:
-    """Return which library a value's class comes from, or the class that it is derived from; empty if none is known."""
+    """Return the library of a value's class, or of one of its base classes; empty if no library is known."""
     packages = (kind.__module__.partition(".")[0] for kind in type(value).__mro__)
     return next((package for package in packages if package in _READERS), "")
 
@@ -94,11 +94,11 @@ def sum_of_factors(
 
     Args:
         terms: The factors and the coefficient of each.
-        num_qubits: Size of the register; ``None`` for what is touched.
-        rounding: Part of the largest coefficient up to which imaginary parts are arithmetic's.
+        num_qubits: Size of the register; ``None`` for the highest qubit used plus one.
+        rounding: Largest imaginary part that counts as rounding, relative to the largest coefficient.
 
     Raises:
-        ValueError: Not Hermitian, a coefficient that is no number, or a qubit that is no number of the register.
+        ValueError: Not Hermitian, a coefficient that is not a number, or a qubit outside the register.
     """
     rows = [([(_qubit(place), letter) for place, letter in factors], _number(weight)) for factors, weight in terms]
     touched = max((qubit for factors, _ in rows for qubit, _ in factors), default=0) + 1
@@ -118,7 +118,7 @@ def sum_of_factors(
 def _from_complex(
     num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], weights: NDArray[np.complex128], rounding: float
 ) -> PauliSum:
-    """Build from masks and coefficients; what an imaginary part amounts to is judged after equal strings are added."""
+    """Build from masks and coefficients; imaginary parts are checked after equal strings are added."""
     if len(weights) == 0:
         raise ValueError(must("hamiltonian", "have at least one term", "empty"))
     imaginary = PauliSum.from_masks(num_qubits, x, z, weights.imag)
@@ -176,7 +176,7 @@ def _from_rows(rows: Iterable[tuple[Any, ...]], num_qubits: int | None) -> Pauli
 def _from_dense(operator: Any, num_qubits: int | None) -> PauliSum:
     try:
         matrix = np.asarray(operator)
-    except Exception:  # whatever a foreign object's conversion raises
+    except Exception:  # the conversion of a foreign object may raise anything
         matrix = np.empty(0)
     if matrix.ndim != 2 or not (np.issubdtype(matrix.dtype, np.number) or matrix.dtype == bool):
         shown = operator if isinstance(operator, str | int | float | None) else type(operator)
@@ -232,7 +232,7 @@ def read_qiskit(operator: Any) -> PauliSum:
 
 
 def _from_pennylane(operator: Any, num_qubits: int | None) -> PauliSum:
-    """Read what has a Pauli representation; of other operators (``Hermitian``, ``Projector``) the matrix."""
+    """Read an operator by its Pauli representation; others (``Hermitian``, ``Projector``) by their matrix."""
     sentence = operator if hasattr(operator, "items") else getattr(operator, "pauli_rep", None)
     if sentence is None:
         return _from_matrix_of_pennylane(operator, num_qubits)

@@ -39,7 +39,7 @@ _NAMES: Final = {operation: name for name, operation in _OPERATIONS.items()}
 
 
 def to_pennylane(circuit: Circuit) -> QuantumScript:
-    """Return a tape of the same gates, wire numbers being qubit numbers; it measures nothing."""
+    """Return a tape of the same gates without measurements; wires are qubit numbers."""
     operations = []
     for name, qubits, angle in circuit:
         if name in _ADJOINTS:
@@ -50,12 +50,12 @@ def to_pennylane(circuit: Circuit) -> QuantumScript:
 
 
 def from_pennylane(tape: QuantumScript, num_qubits: int | None) -> Circuit:
-    """Read a tape of gates in our table, up to a global phase; its measurements and barriers are skipped.
+    """Read a tape of gates in the gate table, up to a global phase; measurements and barriers are skipped.
 
-    An operation is known by its class, never by its name.
+    Operations are recognised by their class, not by their name.
 
     Raises:
-        ValueError: Another operation, a wire that is no qubit number, or an angle that is no number.
+        ValueError: Another operation, a wire that is not a qubit number, or an angle that is not a number.
     """
     wires = list(tape.wires)
     if any(isinstance(wire, bool) or not isinstance(wire, int) or wire < 0 for wire in wires):
@@ -68,7 +68,7 @@ def from_pennylane(tape: QuantumScript, num_qubits: int | None) -> Circuit:
 
 
 def _read(operation: Any) -> Operation:
-    """Return one operation of a tape as a gate of our table."""
+    """Return one operation of a tape as a gate of the gate table."""
     if isinstance(operation, Adjoint):
         name, qubits, angle = _read(operation.base)
         return Operation(GATES[gate_index(name)].inverse, qubits, None if angle is None else -angle)

@@ -32,8 +32,8 @@ STANDARD_NAMES: Final = {
 def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: float) -> NoiseModel:
     """Read a model's matrices; see :meth:`NoiseModel.from_pygsti`.
 
-    pyGSTi writes every operation on all its qubits, the first of them most significant: here each is cut down to the
-    gate's own qubits, and these are put in our order.
+    pyGSTi writes every operation on all qubits, the first of them most significant. Here each is restricted to the
+    gate's own qubits, the first of them least significant.
     """
     names = STANDARD_NAMES if gates is None else gates
     if any(factor != "pp" for factor in str(model.basis.name).split("*")):
@@ -49,9 +49,9 @@ def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: fl
         if len(qubits) != GATES[GATE_INDEX[names[label.name]]].num_qubits:
             raise ValueError(must("gates", "map to gates on as many qubits", f"{label} to {names[label.name]}"))
         dense = operation.to_dense().reshape((4,) * (2 * len(register)))
-        axes = [register.index(qubit) for qubit in reversed(qubits)]  # our last qubit is the most significant digit
+        axes = [register.index(qubit) for qubit in reversed(qubits)]  # the last qubit is the most significant digit
         for axis in reversed(range(len(register))):
-            if axis not in axes:  # a spectator: from I to I
+            if axis not in axes:  # a qubit that the gate does not act on: from I to I
                 dense = np.take(np.take(dense, 0, axis=dense.ndim // 2 + axis), 0, axis=axis)
                 axes = [own - (own > axis) for own in axes]
         order = axes + [len(axes) + axis for axis in axes]

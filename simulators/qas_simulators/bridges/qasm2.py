@@ -47,7 +47,7 @@ def from_qasm2(text: str) -> Circuit:
 def _parsed(text: str, words: Sequence[Token]) -> QuantumCircuit:
     """Return Qiskit's circuit.
 
-    The gates that Qiskit's own library has beyond that of the paper are known too, unless the program defines them:
+    Gates of Qiskit's ``qelib1.inc`` that the OpenQASM paper's lacks are known too, unless the program defines them:
     Qiskit would ignore such a definition.
     """
     defined = {second.text for first, second in pairwise(words) if first.text in ("gate", "opaque")}
@@ -65,12 +65,12 @@ def _parsed(text: str, words: Sequence[Token]) -> QuantumCircuit:
         if match is None:
             raise refusal(words[-1].line, words[-1].column, error.message) from None
         raise refusal(int(match[1]), int(match[2]) + 1, match[3]) from None
-    except Exception as error:  # the parser accepts some programs of which no circuit can be made
+    except Exception as error:  # the parser accepts some programs that cannot become circuits
         raise refusal(words[-1].line, words[-1].column, f"the program cannot be read: {error}") from None
 
 
 def _check_registers(words: Sequence[Token]) -> None:
-    """Refuse registers that no memory holds, before there is a circuit of them."""
+    """Refuse registers that do not fit into memory, before a circuit is built."""
     total = {"qreg": 0, "creg": 0}
     for number, word in enumerate(words[:-3]):
         size = words[number + 3].text
@@ -82,7 +82,7 @@ def _check_registers(words: Sequence[Token]) -> None:
 
 
 def _check_parameters(words: Sequence[Token]) -> None:
-    """Refuse a gate with angles that is called without parentheses, which Qiskit's parser overlooks."""
+    """Refuse a gate with angles that is called without parentheses, which Qiskit's parser accepts."""
     counts = {one.name: one.num_params for one in qasm2.LEGACY_CUSTOM_INSTRUCTIONS} | {"U": 3}
     for before, word, after in zip(words, words[1:], words[2:], strict=False):
         if before.text in ("gate", "opaque"):
@@ -92,7 +92,7 @@ def _check_parameters(words: Sequence[Token]) -> None:
 
 
 def _place(words: Sequence[Token], sizes: Mapping[str, int], index: int) -> Token:
-    """Return where the statement begins that makes an instruction of the circuit."""
+    """Return the beginning of the statement that an instruction of the circuit comes from."""
     reached = 0
     for statement in _statements(words):
         reached += _num_instructions([word.text for word in statement], sizes)
@@ -112,7 +112,7 @@ def _statements(words: Sequence[Token]) -> Iterator[list[Token]]:
 
 
 def _num_instructions(statement: Sequence[str], sizes: Mapping[str, int]) -> int:
-    """Return how many instructions a valid statement makes: gates on whole registers are one for every qubit."""
+    """Return the number of instructions of a valid statement: a gate on a whole register is one for every qubit."""
     if statement[0] in _NO_INSTRUCTIONS or len(statement) == 1:
         return 0
     if statement[0] == "barrier":

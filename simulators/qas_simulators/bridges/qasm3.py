@@ -1,4 +1,4 @@
-"""OpenQASM 3 text of the gates in our table; other programs go to the reference parser."""
+"""OpenQASM 3 text of the gates in the gate table; the reference parser reads other programs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def from_qasm3(text: str) -> Circuit:
 
 
 def _as_written(text: str) -> Circuit | None:
-    """Read exactly what :func:`to_qasm3` writes, in linear time; ``None`` for anything else."""
+    """Read a program that :func:`to_qasm3` wrote, in linear time; return ``None`` for any other."""
     head, _, body = text.partition("\nqubit[")
     lines = ("qubit[" + body).split("\n")
     register = _REGISTER.fullmatch(lines[0])
@@ -61,5 +61,5 @@ def _as_written(text: str) -> Circuit | None:
         try:
             circuit.append(name, [int(q) for q in qubits if q is not None], None if angle is None else float(angle))
         except ValueError:
-            return None  # the parser says where
+            return None  # the parser's message has the position
     return circuit if head.split("\n") == [*_HEAD, *_definitions(circuit)] else None

@@ -36,18 +36,18 @@ _MOST_BITS: Final = 64  # of an integer
 
 
 class UnreadableError(Exception):
-    """Something that a program says, but that is not allowed or not supported; the message is the reason."""
+    """A part of a program that is not allowed or not supported; the message is the reason."""
 
 
 def number(node: Any, names: Mapping[str, Number]) -> Number:
     """Return the value of an expression.
 
     Args:
-        node: Of the reference parser.
-        names: Values of the constants and parameters that are known here.
+        node: Expression of the reference parser.
+        names: Values of the constants and parameters in scope.
 
     Raises:
-        UnreadableError: An unknown name, something that is no number, or arithmetic without a finite real result.
+        UnreadableError: An unknown name, something that is not a number, or arithmetic without a finite real result.
     """
     try:
         value = _value(node, names)
@@ -61,7 +61,7 @@ def number(node: Any, names: Mapping[str, Number]) -> Number:
 
 
 def integer(node: Any, names: Mapping[str, Number]) -> int:
-    """Return the value of an integer expression, in the same way."""
+    """Return the value of an integer expression; arguments and errors are those of :func:`number`."""
     value = number(node, names)
     if not isinstance(value, int):
         raise UnreadableError(f"{value!r} is not an integer")

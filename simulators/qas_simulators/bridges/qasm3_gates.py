@@ -1,4 +1,4 @@
-"""Gates of an OpenQASM 3 program: the standard library, definitions, modifiers; each becomes one of Qiskit's."""
+"""Gates of an OpenQASM 3 program as Qiskit's gates: the standard library, definitions, modifiers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _STANDARD: Final = (
 _OTHER_NAMES: Final = {"CX": "cx", "phase": "p", "cphase": "cp"}
 _MAX_REPETITIONS: Final = 10_000
 _MAX_POWER_QUBITS: Final = 6
-_PROBE: Final = 0.7  # the angle with which a definition is tried
+_PROBE: Final = 0.7  # the angle with which a definition is checked
 
 
 class Definition(NamedTuple):
     """A gate that the program defines.
 
     Attributes:
-        node: Of the parser.
-        constants: Those that were known there.
+        node: Definition of the reference parser.
+        constants: Constants in scope there.
     """
 
     node: Any
@@ -41,10 +41,10 @@ class Definition(NamedTuple):
 
 
 class Gates:
-    """The gates that a program knows so far.
+    """The gates that a program has included or defined so far.
 
     Attributes:
-        names: All of them.
+        names: Their names.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Gates:
         self._budget = MAX_GATES
 
     def include_standard(self, is_taken: Callable[[str], bool]) -> None:
-        """Know the gates of ``stdgates.inc``."""
+        """Add the gates of ``stdgates.inc``."""
         known = get_standard_gate_name_mapping()
         for name in _STANDARD:
             if is_taken(name):
@@ -62,7 +62,7 @@ class Gates:
             self.names[name] = len(gate.params), gate.base_class
 
     def define(self, definition: Definition) -> None:
-        """Know one gate more, and try it once."""
+        """Add a definition, and build the gate once to check it."""
         node = definition.node
         formal = [argument.name for argument in (*node.arguments, *node.qubits)]
         if len({*formal}) != len(formal):
@@ -71,7 +71,7 @@ class Gates:
         self.names[node.name.name] = len(node.arguments), lambda *angles: self._instance(definition, angles)
 
     def called(self, call: Any, names: Mapping[str, Number]) -> Any:
-        """Return Qiskit's gate of a call with its angles and modifiers."""
+        """Return Qiskit's gate for a call with its angles and modifiers."""
         name = call.name.name
         if name not in self.names:
             hint = "" if "h" in self.names else ' Is include "stdgates.inc"; missing?'
@@ -83,7 +83,7 @@ class Gates:
         return self._modified(make(*angles), call.modifiers, names)
 
     def phase(self, call: Any, names: Mapping[str, Number]) -> Any:
-        """Return Qiskit's gate of a global phase, which with a control is no global one."""
+        """Return Qiskit's gate for a global phase; with controls it is a relative phase."""
         return self._modified(GlobalPhaseGate(float(number(call.argument, names))), call.modifiers, names)
 
     def _instance(self, definition: Definition, angles: Sequence[float]) -> Any:
@@ -98,7 +98,7 @@ class Gates:
                 if self._budget < 0:
                     raise UnreadableError(f"there are more than {MAX_GATES} gates")
                 self._append(body, statement, names, places)
-            # Qiskit's ``control`` believes names, so this one must be none that it knows
+            # Qiskit's ``control`` recognises gates by name, so this name must be none of its own
             gate = Gate(PREFIX + node.name.name, len(places), [*angles])
             gate.definition = body
             self._made[key] = gate
@@ -161,7 +161,7 @@ def _controlled_phase(angle: float, num_controls: int, is_open: bool) -> Any:
 
 
 def _power(gate: Any, exponent: Number) -> Any:
-    """Return a power: for integers by repetition, else the principal one of the matrix."""
+    """Return a power of a gate: by repetition for integers, else the principal power of its matrix."""
     if float(exponent).is_integer():
         if abs(exponent) > _MAX_REPETITIONS:
             raise UnreadableError(f"powers beyond {_MAX_REPETITIONS} are not supported")

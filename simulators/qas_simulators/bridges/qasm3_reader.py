@@ -1,4 +1,4 @@
-"""OpenQASM 3 programs: the reference parser's tree becomes Qiskit's gates, which become ours (``qiskit`` extra)."""
+"""OpenQASM 3 programs: the reference parser's tree becomes Qiskit's gates, then a circuit (``qiskit`` extra)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read(text: str) -> Circuit:
 
 def _parsed(text: str) -> Any:
     try:
-        with redirect_stderr(StringIO()):  # the lexer prints what it raises
+        with redirect_stderr(StringIO()):  # the lexer prints its errors
             return parse(text)
     except QASM3ParsingError as error:
         token = _offending(error)
@@ -85,7 +85,7 @@ def _parsed(text: str) -> Any:
 
 
 def _offending(error: BaseException) -> Any:
-    """Return the token at which the parser stopped, if it says so."""
+    """Return the token at which the parser stopped, if its error holds one."""
     cause = error.__cause__
     while cause is not None and getattr(cause, "offendingToken", None) is None:
         cause = cause.args[0] if cause.args and isinstance(cause.args[0], BaseException) else None
@@ -103,7 +103,7 @@ def _end(text: str) -> tuple[int, int]:
 
 
 class _Reader:
-    """What a program has declared so far, and its instructions.
+    """The declarations of a program so far, and its instructions.
 
     Attributes:
         positions: Line and column of every instruction.
@@ -141,7 +141,7 @@ class _Reader:
         return circuit
 
     def visit(self, statement: Any, position: tuple[int, int]) -> None:
-        """Take up a statement that begins at a line and column."""
+        """Process a statement that begins at a line and column."""
         if getattr(statement, "annotations", None):
             raise UnreadableError("annotations are not supported")
         before = len(self._instructions)

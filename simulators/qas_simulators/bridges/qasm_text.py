@@ -1,4 +1,4 @@
-"""OpenQASM text without its meaning: tokens, positions, the version line."""
+"""Tokens of OpenQASM text, their positions, and the version line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _TOKEN: Final = re.compile(r'\s+|//[^\n]*|/\*(?:.*?\*/|.*)|"[^"\n]*"|[^\W\d]\w*|
 
 
 class Token(NamedTuple):
-    """A word, number, string or sign of a program, and where it begins.
+    """A word, number, string or sign of a program, and its position.
 
     Attributes:
-        text: As it is written.
-        line: From 1.
-        column: From 1.
+        text: The token's characters.
+        line: Line, from 1.
+        column: Column, from 1.
     """
 
     text: str
@@ -37,7 +37,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def version_of(text: str) -> str | None:
-    """Return what the version line at a program's beginning says, ``None`` if there is none."""
+    """Return the version in a program's first line, ``None`` if there is none."""
     begin = tokens(text)
     first = next(begin, None)
     second = next(begin, None)
@@ -48,9 +48,9 @@ def refusal(line: int, column: int, reason: object) -> ValueError:
     """Return the error of a program that cannot be read.
 
     Args:
-        line: From 1.
-        column: From 1.
-        reason: What is wrong there.
+        line: Line, from 1.
+        column: Column, from 1.
+        reason: The fault at this position.
     """
     words = " ".join(str(reason).split()).rstrip(".")
     return ValueError(f"OpenQASM, line {line}, column {column}: {words}.")

@@ -16,7 +16,7 @@ from qas_simulators.bridges.qiskit_expansion import RefusedInstructionError, app
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
-    """Return the same gates on the same qubit numbers; our gate names are Qiskit's method names."""
+    """Return the same gates on the same qubit numbers; names in the gate table are Qiskit's method names."""
     result = QuantumCircuit(circuit.num_qubits)
     for name, qubits, angle in circuit:
         getattr(result, name)(*(() if angle is None else (angle,)), *qubits)
@@ -26,9 +26,9 @@ def to_qiskit(circuit: Circuit) -> QuantumCircuit:
 def from_qiskit(circuit: QuantumCircuit) -> Circuit:
     """Read a circuit with bound angles, up to a global phase.
 
-    A gate is known by its class, never by its name. Gates outside our table are expanded by their definitions, or by
-    their matrices where they have no definition. Barriers are skipped. Measurements at the end of the circuit are left
-    out with a warning.
+    Gates are recognised by their class, not by their name. Gates outside the gate table are expanded by
+    their definitions, or by their matrices where they have no definition. Barriers are skipped. Measurements at the end
+    of the circuit are left out with a warning.
 
     Raises:
         ValueError: An angle that is still a symbol, control flow, a condition, a reset, a gate after a measurement of

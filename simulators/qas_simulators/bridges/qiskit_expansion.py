@@ -1,4 +1,4 @@
-"""Qiskit's instructions in gates of our table: by class, else by definition, else by matrix; never by name alone."""
+"""Qiskit's instructions as gates of the gate table: by class, definition or matrix, never by name alone."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _CLASSES: Final[dict[type, str]] = {
 
 
 class RefusedInstructionError(Exception):
-    """An instruction that is not unitary, or of which nobody says what it does.
+    """An instruction that is not unitary, or has neither definition nor matrix.
 
     Attributes:
-        index: Its number in the circuit.
+        index: The instruction's index in the circuit.
     """
 
     def __init__(self, reason: str, index: int = 0) -> None:
@@ -43,7 +43,7 @@ class RefusedInstructionError(Exception):
 
 
 def append_all(source: QuantumCircuit, target: Circuit) -> None:
-    """Append the gates of Qiskit's circuit, whose angles are bound, to ours.
+    """Append the gates of a Qiskit circuit, whose angles are bound, to a :class:`Circuit`.
 
     Measurements after the last gate on their qubits are left out with a warning.
 
@@ -75,12 +75,12 @@ def append_all(source: QuantumCircuit, target: Circuit) -> None:
 
 
 def expanded(operation: Any, qubits: tuple[int, ...], budget: list[int]) -> Iterator[Operation]:
-    """Yield the gates of our table that an instruction on these qubits is, up to a global phase.
+    """Yield the gates of the gate table that make an instruction on these qubits, up to a global phase.
 
     Args:
-        operation: Qiskit's.
-        qubits: Our numbers of its qubits.
-        budget: How many instructions may still be looked at, a list of one number, which is reduced.
+        operation: Qiskit's instruction.
+        qubits: Numbers of its qubits in the circuit.
+        budget: A list of one number, which is reduced: how many instructions may still be expanded.
 
     Raises:
         RefusedInstructionError: See :func:`append_all`.
@@ -103,7 +103,7 @@ def expanded(operation: Any, qubits: tuple[int, ...], budget: list[int]) -> Iter
 
 
 def class_of(operation: Any) -> type:
-    """Return the class of an instruction, that of an ordinary one for Qiskit's shared instances."""
+    """Return the class of an instruction; for Qiskit's shared instances, that of an ordinary one."""
     kind = getattr(operation, "base_class", type(operation))
     assert isinstance(kind, type)
     return kind
@@ -114,7 +114,7 @@ def _is_conditional(operation: Any) -> bool:
 
 
 def _known(operation: Any, qubits: tuple[int, ...]) -> list[Operation] | None:
-    """Return what is read by its class, ``None`` for anything else."""
+    """Return the gate of an instruction that is recognised by its class, ``None`` for any other."""
     kind = class_of(operation)
     if _is_conditional(operation):
         raise RefusedInstructionError(f"{operation.name!r} depends on a measurement")
@@ -133,13 +133,13 @@ def _known(operation: Any, qubits: tuple[int, ...]) -> list[Operation] | None:
 
 
 def _is_open(operation: Any) -> bool:
-    """Tell whether a controlled gate acts where some control is 0."""
+    """Return whether a controlled gate acts where some control is 0."""
     state = getattr(operation, "ctrl_state", None)
     return state is not None and state != (1 << operation.num_ctrl_qubits) - 1
 
 
 def _definition(operation: Any) -> QuantumCircuit:
-    """Return what an instruction consists of: its definition, or that of its matrix if it has none."""
+    """Return an instruction's definition, or that of its matrix if it has none."""
     definition = getattr(operation, "definition", None)
     is_foreign = hasattr(operation, "__array__") and not class_of(operation).__module__.startswith("qiskit.")
     if definition is not None and not is_foreign:
@@ -160,7 +160,7 @@ def _definition(operation: Any) -> QuantumCircuit:
 def _named(
     operation: Any, definition: QuantumCircuit, qubits: tuple[int, ...], budget: list[int]
 ) -> list[Operation] | None:
-    """Return the one gate of our table that has the name of an instruction, if its definition is that gate's."""
+    """Return the gate of the gate table with an instruction's name, if its definition is that gate's."""
     name = operation.name.removeprefix(PREFIX)
     row = GATE_INDEX.get(name)
     if row is None or len(qubits) != GATES[row].num_qubits or len(operation.params) != GATES[row].num_params:

@@ -1,7 +1,8 @@
 """Statevector kernels: apply a program, <H>, and its gradient by the adjoint method.
 
-A program is the integer table of a ``Circuit``: rows (gate, qubit0, qubit1, parameter). ``kinds[gate]`` says how a gate
-is applied. An observable is grouped by the bits it flips: ``(H psi)[i ^ flips[k]] += diagonals[k, i] * psi[i]``.
+A program is the integer table of a ``Circuit``: rows (gate, qubit0, qubit1, parameter). ``kinds[gate]`` selects the
+function that applies a gate. An observable is grouped by the bits it flips:
+``(H psi)[i ^ flips[k]] += diagonals[k, i] * psi[i]``.
 
 References:
     Jones and Gacon, "Efficient calculation of gradients in classical simulations of variational quantum algorithms",
@@ -24,7 +25,7 @@ RX, RY, RZ, PHASE, RXX, RYY, RZZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(12)
 
 
 class StatevectorProgram(NamedTuple):
-    """Everything the kernels need to know of a circuit and an observable."""
+    """A circuit and an observable, as the kernels read them."""
 
     table: NDArray[np.int32]  # (num_gates, 4)
     kinds: NDArray[np.int64]  # (gate table,)
@@ -129,7 +130,7 @@ def _pauli_pair(psi, kind, bit0, bit1, low, high, c, s):
 
 @inner
 def _pair_overlap(pair, kind, bit0, bit1, low, high):
-    """Do for a two-qubit rotation what ``_generator_overlap`` does."""
+    """Return the same as ``_generator_overlap``, for a two-qubit rotation."""
     half = pair.size >> 1
     outer, total = -1.0 if kind == RYY else 1.0, 0.0
     inner_sign = -1.0 if kind == RZZ else 1.0

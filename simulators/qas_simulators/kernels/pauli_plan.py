@@ -15,7 +15,7 @@ FORWARD, BACK, PULL, TUNE = range(4)  # ways through the steps
 CHUNK = 8  # qubits of a chunk
 CHUNK_LOW = 4  # of these, the lowest of the register: contiguous runs of 2 KiB
 MAX_GROWTH = math.log(1e4)  # of rounding errors by inverses
-SMALL_TAPE = 1 << 17  # entries: up to so many, keeping states takes less time than inverses
+SMALL_TAPE = 1 << 17  # entries; up to this number, keeping states takes less time than inverses
 
 
 class PauliTransferProgram(NamedTuple):
@@ -25,9 +25,9 @@ class PauliTransferProgram(NamedTuple):
     kinds: NDArray[np.int64]  # (gate table,)
     channels: NDArray[np.int64]  # (gate table, n, n + 1): row in one of the arrays below, by gate, qubit0, qubit1 + 1
     after: NDArray[np.int64]  # (gate table, n, n + 1, 2): rows of blocks1 that follow a two-qubit gate, or -1
-    turns: NDArray[np.int64]  # (gate table, 4): how a two-qubit rotation is done; see ``program.NoiseTables``
+    turns: NDArray[np.int64]  # (gate table, 4): how a two-qubit rotation is done; see ``noise_tables.NoiseTables``
     blocks1: NDArray[np.float64]  # (rows, 2, 4, 4): one-qubit gate and noise (rotations: noise); inverse, transposed
-    swap_places: NDArray[np.int64]  # (rows, 17, 2): two-qubit gates that exchange entries; see ``program.Swaps``
+    swap_places: NDArray[np.int64]  # (rows, 17, 2): two-qubit gates that exchange entries; see ``noise_tables.Swaps``
     swap_factors: NDArray[np.float64]  # (rows, 4, 16, 2)
     pair_places: NDArray[np.int64]  # (rows, 2, 7)
     pair_factors: NDArray[np.float64]  # (rows, 2, 4, 2, 16)
@@ -43,7 +43,7 @@ class PauliTransferProgram(NamedTuple):
 class PauliTransferWorkspace(NamedTuple):
     """The plan of a program, and scratch memory that all its evaluations reuse.
 
-    Items are one-qubit gates and channels in the order of the circuit, steps runs of them and two-qubit gates. The
+    Items are one-qubit gates and channels in the order of the circuit, steps are runs of items and two-qubit gates. The
     steps ``order[starts[g]:starts[g + 1]]`` make group ``g``, done chunk by chunk: qubit ``q`` is number
     ``places[g, q]`` of the chunk, or -1 if it is not there.
     """
@@ -70,7 +70,7 @@ class PauliTransferWorkspace(NamedTuple):
 
 @inner
 def _plan(program, items, steps, open_runs):
-    """Fill ``items`` and ``steps``; return how many runs and steps there are and how much inverses amplify errors."""
+    """Fill ``items`` and ``steps``; return their numbers, that of runs, and how much inverses amplify errors."""
     table, kinds, channels, after = program.table, program.kinds, program.channels, program.after
     num_qubits = channels.shape[1]
     for qubit in range(num_qubits):
@@ -121,7 +121,7 @@ def _plan(program, items, steps, open_runs):
 
 @inner
 def _group(steps, num_qubits, is_chunked, order, starts, places, is_done, is_blocked):
-    """Order the steps in groups on ``CHUNK`` qubits each, always the lowest ones; return how many groups."""
+    """Order the steps in groups on ``CHUNK`` qubits each, always the lowest ones; return the number of groups."""
     largest = CHUNK if is_chunked else num_qubits
     num_steps = steps.shape[0]
     num_groups, done = 0, 0

@@ -2,8 +2,8 @@
 
 The vector has one base-4 digit per qubit in the order I, X, Y, Z, qubit 0 least significant. All one-qubit gates and
 channels between two two-qubit gates on a qubit are one run: a single 4 x 4 block, one pass over the vector. Two-qubit
-gates are signed and damped exchanges of 16 entries, or 16 x 16 blocks. Large vectors are worked on in chunks that stay
-in the cache for several steps.
+gates are signed and damped exchanges of 16 entries, or 16 x 16 blocks. Large vectors are processed in chunks that
+stay in the cache for several steps.
 
 Backwards, the observable is pulled back by transposes while the state returns by inverses. Small states, and those
 that noise has left without stable inverses, are kept before every run instead. Both meet in one 4 x 4 correlation per
@@ -202,7 +202,7 @@ def _copy_chunk(vector, chunk, group, number, back):
 
 @inlined
 def _prepare(program, work, with_observable):
-    """Make the state |0...0>, 1 on every product of I and Z, and the observable."""
+    """Fill the state |0...0>, which is 1 on every product of I and Z, and the observable."""
     ket, bra = work.ket, work.bra
     for i in range(ket.size):
         ket[i] = 1.0 if (i ^ (i >> 1)) & 0x5555555555555555 == 0 else 0.0
@@ -240,7 +240,7 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
             continue
         passes.copy4(pulled, 16 * run, partial, 0)
         cosine, sine = 0.0, 0.0
-        for k in range(items.shape[0] - tuned):  # the later angles still have their old values
+        for k in range(items.shape[0] - tuned):  # later angles keep their old values until their turn
             item = items.shape[0] - 1 - k
             if items[item, 3] == run:
                 cosine, sine = _pull_item(blocks1, items, before, rotations, item, partial, 0)
@@ -248,7 +248,7 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
             params[param] = math.atan2(-sine, -cosine)
             rotations[param, 0], rotations[param, 1] = math.cos(params[param]), math.sin(params[param])
         passes.copy4(before, 16 * tuned, blocks, 32 * run)
-        for item in range(tuned, items.shape[0]):  # what comes before each later item changes
+        for item in range(tuned, items.shape[0]):  # the product before each later item changes
             if items[item, 3] != run:
                 continue
             passes.copy4(blocks, 32 * run, before, 16 * item)
@@ -268,7 +268,7 @@ def _walk(program, work, way, params, first, begin, end):
     - ``TUNE``: the observable forwards again and the state; where they meet, angles from index ``first`` on are tuned.
 
     The last two need all of the vector at every step. Without stable inverses, ``FORWARD`` keeps what ``BACK`` needs
-    and ``PULL`` what ``TUNE`` does. All ways in one loop, because every call of ``_apply`` is compiled anew.
+    and ``PULL`` what ``TUNE`` does. All ways share one loop, because every call of ``_apply`` is compiled again.
     """
     back = way == BACK or way == PULL
     meets = way == BACK or way == TUNE
@@ -288,7 +288,7 @@ def _walk(program, work, way, params, first, begin, end):
             for position in range(begin, end):
                 step = work.order[begin + end - 1 - position if back else position]
                 is_run, run = work.steps[step, 0] == RUN, work.steps[step, 3]
-                for part in range(2):  # what comes to meet the other, by an inverse; then the other
+                for part in range(2):  # first the vector that moves by inverses, then the other
                     is_bra = back == (part == 1)
                     vector = bra if is_bra else ket
                     if part == 0 and not (meets and work.has_inverses):
@@ -297,7 +297,7 @@ def _walk(program, work, way, params, first, begin, end):
                         if meets:
                             other = work.tape[run] if not work.has_inverses else ket if is_bra else bra
                             left, right = (vector, other) if is_bra else (other, vector)
-                            pulls = run if back else work.blocks.shape[0] - 1  # a block that is never anything but 1
+                            pulls = run if back else work.blocks.shape[0] - 1  # the last block is the identity
                             _correlate(left, right, places[work.steps[step, 1]], run, pulls, work)
                             if way == BACK:
                                 continue
@@ -339,7 +339,7 @@ def _fill_gradient(program, work, gradient):
 
 @inner
 def _is_tuned(items, steps, step, first):
-    """Tell whether a step has an angle from index ``first`` on."""
+    """Return whether a step has an angle from index ``first`` on."""
     for k in range(items.shape[0]):
         if items[k, 0] <= RZ and items[k, 2] >= first and items[k, 3] == steps[step, 3]:
             return steps[step, 0] == RUN
@@ -348,7 +348,7 @@ def _is_tuned(items, steps, step, first):
 
 @inner
 def _expectation(indices, coefficients, vector):
-    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0  # four chains of additions, because each waits for the one before
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0  # four chains of additions, because an addition waits for the one before
     whole = indices.size & ~3
     for k in range(0, whole, 4):
         s0 += coefficients[k] * vector[indices[k]]

@@ -20,7 +20,7 @@ class AdamSPSA:
     Iteration k moves by ``a / (k + 1)**alpha`` along Adam's direction for the estimate
     ``[f(x + c_k d) - f(x - c_k d)] / (2 c_k d)`` with ``c_k = c / (k + 1)**gamma``, ``d`` uniform in {-1, +1}, and
     ``beta1_k = beta1 / (k + 1)**decay``; the very first step is plain. After each step the energy is measured once more
-    and the lowest measured point is returned, so an iteration costs three evaluations. Counters and moments run on over
+    and the lowest measured point is returned, so an iteration costs three evaluations. Counters and moments continue over
     the stages.
 
     Attributes:
@@ -36,7 +36,7 @@ class AdamSPSA:
 
     References:
         Patel et al., arXiv:2402.03500, section on Adam-SPSA; defaults are its released 2-qubit setting. Deviations from
-        the release: directions are drawn anew in every call, and every energy carries the shot noise.
+        the release: directions are drawn again in every call, and every energy carries the shot noise.
     """
 
     a: float = 1.4934

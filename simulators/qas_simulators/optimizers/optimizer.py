@@ -1,4 +1,4 @@
-"""What every angle optimiser answers."""
+"""The interface of angle optimisers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from qas_simulators.simulator import Simulator
 
 
 class OptimizationResult(NamedTuple):
-    """Where an optimiser ended and what it cost.
+    """The minimum that an optimiser found, and its cost.
 
     ``evaluations`` counts runs of the simulator: an energy is one, an energy with its gradient is one too (the adjoint
-    method makes it about two to three times as expensive). ``gradients`` says how many of them were gradients; on
-    hardware each of those would be two energies per angle.
+    method makes it about two to three times as expensive). ``gradients`` is the number of gradients among them; on
+    hardware, each of those would be two energies per angle.
     """
 
     energy: float
@@ -30,7 +30,7 @@ class OptimizationResult(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """What :class:`OptimizationResult` says, for circuits side by side; the angles are in the batch."""
+    """The same as :class:`OptimizationResult` for several circuits; their angles are in the batch."""
 
     energies: FloatArray  # (rows,)
     evaluations: NDArray[np.int64]  # (rows,)
@@ -49,14 +49,14 @@ class Optimizer(Protocol):
             simulator: Evaluates energies.
             circuit: Its angles are the warm start.
             observable: What is minimised.
-            num_new: How many of the last angles belong to gates just added.
+            num_new: Number of angles, the last ones, of gates that were just added.
         """
         ...
 
 
 @runtime_checkable
 class BatchOptimizer(Optimizer, Protocol):
-    """An optimiser whose work one call of a kernel does for many circuits."""
+    """An optimiser that minimises many circuits by one call of a kernel."""
 
     def minimize_each(
         self,
@@ -67,9 +67,9 @@ class BatchOptimizer(Optimizer, Protocol):
         num_new: Sequence[int],
         num_threads: int = 1,
     ) -> BatchResult | None:
-        """Do what :meth:`minimize` does, with the same numbers, for circuits ``rows`` of a batch, changing its angles.
+        """Minimise circuits ``rows`` of a batch, changing its angles; the numbers are those of :meth:`minimize`.
 
-        Returns ``None``, and changes nothing, where circuits must be served one by one.
+        Returns ``None``, and changes nothing, where circuits must be simulated one by one.
         """
         ...
 

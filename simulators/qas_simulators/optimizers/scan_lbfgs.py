@@ -19,7 +19,7 @@ from qas_simulators.simulator import Simulator
 class ScanLBFGS:
     """Move each new angle to the exact minimum of its sinusoid, then minimise over all angles.
 
-    The scan matters because a new gate at angle 0 often sits on a stationary point, where a gradient sees nothing.
+    The scan matters because a new gate at angle 0 often sits on a stationary point, where the gradient is zero.
 
     Attributes:
         max_iterations: L-BFGS iterations.
