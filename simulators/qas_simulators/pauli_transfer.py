@@ -18,7 +18,7 @@ class PauliTransferSimulator(Simulator):
     """Simulation of mixed states, ``4**n`` real numbers ``Tr(P rho)``.
 
     Args:
-        noise: Channels that follow the gates, and readout errors; ``None`` for none. Later changes of it may have no effect.
+        noise: Channels that follow the gates, and readout errors; ``None`` for none. Do not change it later.
         shots: As in :class:`Simulator`.
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.

@@ -61,7 +61,7 @@ def _is_whole_turn(angle: float, tolerance: float) -> bool:
 
 
 def _merged(first: _Gate, second: _Gate, tolerance: float) -> list[_Gate] | None:
-    """Return the one gate that two neighbours on the same qubits make, none if they cancel, ``None`` if they stay two."""
+    """Return the gates that two neighbours on the same qubits merge to, one or none; ``None`` if they do not merge."""
     if set(first.qubits) != set(second.qubits):
         return None
     if first.angle is not None and second.angle is not None:

@@ -78,7 +78,7 @@ def test_aer_with_our_optimizers() -> None:
     simulator = aer().AerSimulator(NoiseModel.depolarizing(1e-3, 1e-2))  # type: ignore[attr-defined]
     best = make_optimizer("rotosolve").minimize(simulator, circuit, observable, 0)
     assert best.energy == pytest.approx(simulator.expectation(circuit, observable, best.params), abs=1e-9)
-    with pytest.raises(ValueError, match="run our kernels"):
+    with pytest.raises(ValueError, match="run compiled kernels"):
         make_optimizer("scan_lbfgs").minimize(simulator, circuit, observable, 0)
 
 

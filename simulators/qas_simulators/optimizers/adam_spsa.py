@@ -20,8 +20,8 @@ class AdamSPSA:
     Iteration k moves by ``a / (k + 1)**alpha`` along Adam's direction for the estimate
     ``[f(x + c_k d) - f(x - c_k d)] / (2 c_k d)`` with ``c_k = c / (k + 1)**gamma``, ``d`` uniform in {-1, +1}, and
     ``beta1_k = beta1 / (k + 1)**decay``; the very first step is plain. After each step the energy is measured once more
-    and the lowest measured point is returned, so an iteration costs three evaluations. Counters and moments continue over
-    the stages.
+    and the lowest measured point is returned, so an iteration costs three evaluations. Counters and moments continue
+    over the stages.
 
     Attributes:
         a: Step size.
