@@ -1,11 +1,11 @@
-"""Our simulators against Qiskit Aer, Qulacs and PennyLane, one thread each, results checked equal before timing.
+"""The simulators against Qiskit Aer, Qulacs and PennyLane, one thread each, results checked equal before timing.
 
     python simulators/benchmarks/simulators.py [--json results.json] [--sections noisy thermal ...]
 
 Circuits of 40 random gates {RX, RY, RZ, CX} and 100 random Pauli terms. Medians of several repetitions; every ratio is
 between medians of one run. Sections:
 
-- ``depolarizing`` and ``thermal``: a noisy energy. Ours in a batch; Aer's density matrix at its best (one call, many
+- ``depolarizing`` and ``thermal``: a noisy energy. This library in a batch; Aer's density matrix at its best (one call, many
   parameter bindings) and once per energy, as VQE loops do; Qulacs' density matrix, circuit prebuilt; PennyLane's
   ``default.mixed``.
 - ``gradient``: energy and full gradient over energy, 30 and 120 angles, all in one batch.
@@ -212,7 +212,7 @@ def lightning_gradient(circuit: Circuit, observable: PauliSum) -> Callable[[], t
 
 
 def seconds(function: Callable[[], object], least: float = 0.05, repetitions: int = REPETITIONS) -> float:
-    """Return the median time of a call, each repetition of calls for at least so many seconds."""
+    """Return the median time of a call, measured by repetitions that each last at least a given time."""
     function()
     times = []
     for _ in range(repetitions):

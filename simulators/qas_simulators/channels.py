@@ -59,7 +59,7 @@ class Channel:
 
     Examples:
         >>> flips = Channel.from_kraus([np.sqrt(0.9) * np.eye(2), np.sqrt(0.1) * np.array([[0, 1], [1, 0]])])
-        >>> np.diag(flips.ptm).round(6).tolist()  # Z is read wrongly in a tenth of all cases, and so is Y
+        >>> np.diag(flips.ptm).round(6).tolist()  # a tenth of all Z and Y outcomes is inverted
         [1.0, 1.0, 0.8, 0.8]
     """
 
@@ -85,7 +85,7 @@ class Channel:
 
         Raises:
             ValueError: Wrong shape, first row not ``(1, 0, ..., 0)``, or a negative eigenvalue of the Choi matrix, by
-                more than ``tolerance``; smaller ones are set right.
+                more than ``tolerance``; smaller ones are corrected.
         """
         matrix = real_array("ptm", ptm)
         if matrix.shape not in ((4, 4), (16, 16)) or not np.isfinite(matrix).all():
@@ -124,7 +124,7 @@ def probability(name: str, value: float, largest: float = 1.0) -> float:
     """Return ``value`` if it is a number in ``[0, largest]``.
 
     Raises:
-        ValueError: It is not; the message holds the argument's name and the value.
+        ValueError: Another value.
     """
     number = real_number(name, value)
     if not 0.0 <= number <= largest:  # also refuses NaN
@@ -142,7 +142,7 @@ def depolarizing(p: float, num_qubits: int = 1) -> Channel:
 
 
 def pauli_channel(px: float, py: float, pz: float) -> Channel:
-    """Return X, Y, Z with these probabilities, else nothing; their sum is at most 1."""
+    """Return the channel that applies X, Y or Z with these probabilities, whose sum is at most 1."""
     px, py, pz = probability("px", px), probability("py", py), probability("pz", pz)
     probability("px + py + pz", px + py + pz, 1 + 1e-12)
     weights = (max(0.0, 1 - px - py - pz), px, py, pz)

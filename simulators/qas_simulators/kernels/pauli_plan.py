@@ -19,7 +19,7 @@ SMALL_TAPE = 1 << 17  # entries; up to this number, keeping states takes less ti
 
 
 class PauliTransferProgram(NamedTuple):
-    """Everything the kernels need to know of a circuit, its noise and an observable."""
+    """A circuit, its noise and an observable, as the kernels read them."""
 
     table: NDArray[np.int32]  # (num_gates, 4)
     kinds: NDArray[np.int64]  # (gate table,)
