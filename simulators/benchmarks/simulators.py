@@ -5,9 +5,9 @@
 Circuits of 40 random gates {RX, RY, RZ, CX} and 100 random Pauli terms. Medians of several repetitions; every ratio is
 between medians of one run. Sections:
 
-- ``depolarizing`` and ``thermal``: a noisy energy. This library in a batch; Aer's density matrix at its best (one call, many
-  parameter bindings) and once per energy, as VQE loops do; Qulacs' density matrix, circuit prebuilt; PennyLane's
-  ``default.mixed``.
+- ``depolarizing`` and ``thermal``: a noisy energy. This library in a batch; Aer's density matrix at its best (one call
+  with many parameter bindings) and once per energy, as VQE loops do; Qulacs' density matrix, circuit prebuilt;
+  PennyLane's ``default.mixed``.
 - ``gradient``: energy and full gradient over energy, 30 and 120 angles, all in one batch.
 - ``noiseless``: energy and gradient against ``lightning.qubit`` (adjoint, without a QNode's overhead) and Qulacs'
   ``backprop``; energy alone against Aer's statevector.
