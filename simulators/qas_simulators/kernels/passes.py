@@ -26,7 +26,7 @@ def private_api_works() -> bool:
     try:
         from qas_simulators.kernels import lanes, sharing
 
-        @numba.njit(**PRIVATE_OPTIONS)  # type: ignore[untyped-decorator]
+        @numba.njit(**PRIVATE_OPTIONS)
         def trial(vector, other, sums, block, columns, offsets, cursor):
             sharing.claim(cursor)
             lanes.mix_runs(vector, block, 0, True, 16)
