@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, Final, cast
@@ -19,8 +18,8 @@ from qas_envs.halting import HALTINGS
 from qas_envs.masks import mask_of
 from qas_envs.presets import PRESETS, preset_for
 from qas_envs.problems import PROBLEMS, Problem
-from qas_envs.problems.states import fidelity_ceiling
 from qas_envs.rewards import REWARDS
+from qas_envs.rule_warnings import warn_of
 from qas_envs.rules import Rules, check_simulator
 from qas_simulators import (
     Circuit,
@@ -33,7 +32,6 @@ from qas_simulators.errors import must
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
 
-_MOST_QUBITS = 14  # beyond, looking at all basis states takes seconds
 _WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
 RULES: Final = (*PRESETS["default"].rules, *_WITHOUT_DEFAULT)
 """Names of the rules that can be overridden."""
@@ -87,10 +85,7 @@ def make_env(
         couplings = noise.couplings if couplings is None else couplings & noise.couplings
         require_connected(couplings, problem.num_qubits)
     curriculum = _curriculum(rules["curriculum"], family)
-    _warn_if_unreachable(problem, noise, curriculum)
     initial = _initial(rules.get("initial"), problem)
-    if initial is None:  # of another first circuit the environment says whether it is a solution
-        _warn_if_x_gates_suffice(problem, curriculum)
     catalogue = ActionCatalogue(problem.num_qubits, rules["gates"], couplings, stop, gadgets_of(rules.get("gadgets")))
     if noise is not None:
         noise.check(catalogue.table, problem.num_qubits)
@@ -112,8 +107,7 @@ def make_env(
         ),
         render_mode,
     )
-    if initial is None:
-        _warn_if_rounding_decides(env)
+    warn_of(env)
     return env
 
 
@@ -165,45 +159,6 @@ def _initial(choice: Any, problem: Problem) -> Circuit | None:
     if choice is None or isinstance(choice, Circuit):
         return choice
     return choices[chosen("initial circuit", choice, choices)]()
-
-
-def _warn_if_unreachable(problem: Problem, noise: NoiseModel | None, curriculum: Curriculum) -> None:
-    ceiling = fidelity_ceiling(problem, noise)
-    threshold = problem.accuracy if curriculum.threshold is None else curriculum.threshold
-    if ceiling is not None and 1 - ceiling >= threshold:
-        warnings.warn(
-            f"Success is out of reach: under this noise no circuit prepares {problem.name} with a fidelity above "
-            f"{ceiling:g}, and the threshold asks for more than {1 - threshold:g}.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_if_x_gates_suffice(problem: Problem, curriculum: Curriculum) -> None:
-    """Of the empty circuit the environment warns itself, against the curriculum's own reference."""
-    threshold = problem.accuracy if curriculum.threshold is None else curriculum.threshold
-    if threshold > problem.accuracy or problem.num_qubits > _MOST_QUBITS:
-        return
-    energies = problem.hamiltonian.basis_energies() - problem.ground_energy
-    if energies.min() < threshold <= energies[0]:
-        warnings.warn(
-            f"{problem.name} is solved by X gates alone: the error of the best basis state is {energies.min():.3g}, "
-            f"the threshold {threshold:.3g}.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_if_rounding_decides(env: CircuitBuildingEnv) -> None:
-    """The released settings of some chains begin with a threshold that is the empty circuit's error."""
-    error = abs(env.problem.empty_energy - env.curriculum.reference_energy)
-    if abs(error - env.curriculum.threshold) <= 1e-9 * error:
-        warnings.warn(
-            f"The first threshold of success, {env.curriculum.threshold:.9g}, is the error of the empty circuit of "
-            f"{env.problem.name}: rounding decides whether a gate that does nothing succeeds.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _auto(noise: NoiseModel | None = None, **settings: Any) -> Simulator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -15,29 +16,33 @@ from qas_simulators.simplification import commute, merged_name
 
 
 class Mask(Protocol):
-    """Follows one circuit gate by gate. Stopping is always legal, and some gate too."""
+    """Follows one circuit gate by gate. Stopping is always legal, and so is at least one gate.
+
+    A method ``copy``, which returns an independent mask of the same circuit, is optional; without it, clones of an
+    episode hold a deep copy.
+    """
 
     array: NDArray[np.int8]
     """1 = allowed, ``(num_actions,)``; kept up to date in place."""
 
     def move_to(self, array: NDArray[np.int8]) -> None:
-        """Live in other memory, such as a row of all environments' masks."""
+        """Use other memory from now on, such as a row of an array that holds all environments' masks."""
         ...
 
     def reset(self) -> None:
-        """Forget all gates."""
+        """Start again with an empty circuit."""
         ...
 
     def update(self, action: int) -> None:
-        """Account for an appended gate."""
+        """Update the mask for an appended action."""
         ...
 
 
 class FrontierMask:
-    """Legal actions: all but repeats of a gate that nothing has followed on any of its qubits.
+    """A gate may not be repeated until another gate has acted on one of its qubits.
 
-    Repeating such a gate merges with it or undoes it. A gadget must not repeat itself so, nor begin with such a gate.
-    At most one gate per qubit is on the frontier, so a legal action always exists.
+    The repetition would merge with the gate or undo it. The same holds for gadgets, and a gadget may not begin with
+    such a gate. At most one gate per qubit is forbidden, so a legal action always exists.
 
     References:
         Patel et al., arXiv:2402.03500, section on illegal actions.
@@ -48,7 +53,16 @@ class FrontierMask:
         self._last = [-1] * catalogue.num_qubits
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
         self._gadgets = _GadgetRepeats(catalogue) if catalogue.has_gadgets else None
+        # which single gates are allowed: without gadgets the mask itself
         self._allowed = self.array if self._gadgets is None else np.ones(len(self._qubits), dtype=np.int8)
+
+    def copy(self) -> FrontierMask:
+        """See :class:`Mask`."""
+        twin = copy.copy(self)
+        twin._last, twin.array = self._last.copy(), self.array.copy()
+        twin._allowed = twin.array if self._gadgets is None else self._allowed.copy()
+        twin._gadgets = None if self._gadgets is None else copy.copy(self._gadgets)
+        return twin
 
     def move_to(self, array: NDArray[np.int8]) -> None:
         """See :class:`Mask`."""
@@ -63,7 +77,7 @@ class FrontierMask:
         self.array[:] = 1
         if self._gadgets is not None:
             self._allowed[:] = 1
-            self._gadgets.standing.clear()
+            self._gadgets.standing = set()
 
     def update(self, action: int) -> None:
         """See :class:`Mask`."""
@@ -84,11 +98,11 @@ class FrontierMask:
 
 
 class _GadgetRepeats:
-    """Which actions repeat the frontier, where some append several gates."""
+    """Finds the forbidden actions where some actions append several gates."""
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
         self.parts = catalogue.parts
-        self.standing: set[int] = set()  # gadgets that nothing has followed
+        self.standing: set[int] = set()  # gadgets no gate acts behind; replaced, never changed, so that copies share it
         self._qubits = [{*action.qubits} for action in catalogue.actions]
         self._begins = np.zeros((len(self.parts), len(catalogue.operations)), dtype=np.int8)
         for action, parts in enumerate(self.parts):
@@ -100,19 +114,18 @@ class _GadgetRepeats:
 
     def mark(self, action: int, allowed: NDArray[np.int8], array: NDArray[np.int8]) -> None:
         """Write the mask after an action, given which single gates are allowed."""
-        self.standing = {other for other in self.standing if self._qubits[other].isdisjoint(self._qubits[action])}
-        if len(self.parts[action]) > 1:
-            self.standing.add(action)
+        standing = {other for other in self.standing if self._qubits[other].isdisjoint(self._qubits[action])}
+        self.standing = standing | {action} if len(self.parts[action]) > 1 else standing
         array[: len(self.parts)] = (self._begins @ (1 - allowed)) == 0
         array[list(self.standing)] = 0
 
 
 class CommutingMask:
-    """Legal actions: all that do not make a gate of the catalogue, or nothing, with an earlier gate.
+    """A gate may not be appended if it merges with an earlier gate to one gate of the catalogue, or cancels it.
 
-    A gate is moved back past those it commutes with, whatever their angles, as ``Circuit.simplified`` does: CX(0, 1),
-    RZ(0), CX(0, 1) is as illegal as CX(0, 1) twice. T may follow T where S is no action; the frontier mask forbids
-    that. Where nothing would be legal, because all gates commute, everything is.
+    The gate is moved back past gates it commutes with, whatever their angles, as ``Circuit.simplified`` does: CX(0, 1),
+    RZ(0), CX(0, 1) is as illegal as CX(0, 1) twice. T may follow T if S is not in the catalogue; the frontier mask
+    forbids that. If no action were legal because all gates commute, all actions are legal.
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
@@ -122,6 +135,12 @@ class CommutingMask:
         self._names = {(action.gate, frozenset(action.qubits)) for action in catalogue.actions}
         self._rows: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = {}
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def copy(self) -> CommutingMask:
+        """See :class:`Mask`."""
+        twin = copy.copy(self)
+        twin.array = self.array.copy()
+        return twin
 
     def move_to(self, array: NDArray[np.int8]) -> None:
         """See :class:`Mask`."""
@@ -145,7 +164,7 @@ class CommutingMask:
             gates[:] = 1
 
     def _relations(self, action: int) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-        """Return which actions do not commute with this one, and which do not merge with it."""
+        """Return the actions that do not commute with this one, and those that do not merge with it."""
         own = self._catalogue.actions[action]
         is_free, is_new = np.zeros((2, len(self._catalogue)), dtype=np.int8)
         is_new[:] = 1
@@ -157,10 +176,16 @@ class CommutingMask:
 
 
 class NoMask:
-    """Every action is legal, always: what the others are compared with."""
+    """Every action is always legal; the baseline for the other masks."""
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def copy(self) -> NoMask:
+        """See :class:`Mask`."""
+        twin = copy.copy(self)
+        twin.array = self.array.copy()
+        return twin
 
     def move_to(self, array: NDArray[np.int8]) -> None:
         """See :class:`Mask`."""
@@ -182,7 +207,7 @@ MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
 
 
 def mask_of(choice: Any) -> Callable[[ActionCatalogue], Mask]:
-    """Return what makes masks: by name, or a function or class that is handed in.
+    """Return the class or function that makes the mask of a catalogue: by name, or given as such.
 
     Raises:
         ValueError: An unknown name, or something that cannot be called.
@@ -196,7 +221,7 @@ def new_mask(make: Callable[[ActionCatalogue], Mask], catalogue: ActionCatalogue
     """Return the mask of a catalogue.
 
     Raises:
-        ValueError: What ``make`` returned is no mask of this catalogue.
+        ValueError: ``make`` did not return a mask of this catalogue.
     """
     mask = make(catalogue)
     array = getattr(mask, "array", None)

@@ -11,7 +11,7 @@ from qas_envs.components import METHODS, check_component, chosen, is_whole
 from qas_envs.curricula import Curriculum
 from qas_envs.encodings import Encoding
 from qas_envs.families import Family
-from qas_envs.halting import Halting
+from qas_envs.halting import Halting, NoHalting
 from qas_envs.masks import FrontierMask, Mask
 from qas_envs.rewards import Reward
 from qas_simulators import Circuit, Simulator
@@ -97,6 +97,16 @@ class Rules:
                 raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
             if self.initial is not None and self.initial.is_linked:
                 raise ValueError(must("optimizer", "be another one where the initial circuit shares angles", optimizer))
+
+    @property
+    def capacity(self) -> int:
+        """The most gates that an episode can append: the last gadget may exceed the budget."""
+        return self.max_gates + self.catalogue.overhang
+
+    @property
+    def halts_at_random(self) -> bool:
+        """Whether episodes may be cut at a random length."""
+        return not isinstance(self.halting, NoHalting)
 
     @property
     def is_exact(self) -> bool:

@@ -1,34 +1,40 @@
-"""Undo: environments go back to where they stood if something in a block of code fails."""
+"""Undo: if something in a block of code fails, environments return to their state before it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from qas_simulators import Simulator
+from qas_envs.episode import Snapshot
+from qas_simulators import Circuit, Simulator
 
 if TYPE_CHECKING:
     from qas_envs.circuit_env import CircuitBuildingEnv
 
-_NAMES = (
-    *("_energy", "_first_energy", "_wasted", "_halt_at", "_over", "_threshold", "adds_nothing"),
-    *("problem", "context", "finished", "_ended", "_np_random", "_np_random_seed"),
-)
-_values = attrgetter(*_NAMES)
 CONTAINERS = (list, dict, set, np.ndarray)
-"""What a curriculum may keep and change in place."""
+"""Types that a curriculum's attributes may have and change in place."""
+
+
+class _Before(NamedTuple):
+    """State of an environment at the beginning of the block, apart from random generators."""
+
+    episode: Snapshot
+    finished: Circuit
+    curriculum: dict[str, Any]
+    shown: tuple[tuple[float, ...], tuple[Any, ...]]
+    rng: np.random.Generator | None
+    seed: int | None
 
 
 class Undo:
-    """Either a whole block succeeds, or its environments are as they were before.
+    """Context manager: either the whole block succeeds, or its environments are as they were before.
 
-    Everything is covered that can interrupt a step: errors of simulators, optimisers, rewards and encodings, and
-    ``KeyboardInterrupt``. Entering notes numbers and angles, which costs about a microsecond per environment. After a
-    failure circuits, masks and encodings are built again from the actions.
+    This covers everything that can interrupt a step: errors of simulators, optimisers, rewards and encodings, and
+    ``KeyboardInterrupt``. Entering copies numbers and angles, which takes about a microsecond per environment. After a
+    failure, circuits, masks and encodings are rebuilt from the actions.
 
     Args:
         envs: The environments.
@@ -55,16 +61,23 @@ class Undo:
 
     def __enter__(self) -> Undo:
         self._before = [
-            (_values(env), env._actions.copy(), env.circuit.params, _attributes(env), env._renderer.shown)
+            _Before(
+                env.episode.snapshot(),
+                env.finished,
+                _attributes(env),
+                env._renderer.shown,
+                env._np_random,
+                env._np_random_seed,
+            )
             for env in self._envs
         ]
         for env in self._envs:
-            if env.draws:
+            if env._draws:
                 self._generators.append(_place(env.simulator.rng))
         return self
 
     def keep_randomness(self, env: CircuitBuildingEnv) -> None:
-        """Note where the random generators of an environment stand that is going to be reset."""
+        """Keep the state of the random generators of an environment that is about to be reset."""
         if env._np_random is not None:
             self._generators.append(_place(env._np_random))
         self._generators.append(_place(env.simulator.rng))
@@ -75,14 +88,14 @@ class Undo:
     ) -> None:
         if kind is None:
             return
-        for env, (values, actions, params, curriculum, shown) in zip(self._envs, self._before, strict=True):
-            for name, value in zip(_NAMES, values, strict=True):
-                setattr(env, name, value)
+        for env, before in zip(self._envs, self._before, strict=True):
+            env.episode.restore(before.episode)
+            env.finished = before.finished
             vars(env.curriculum).clear()
-            vars(env.curriculum).update(curriculum)
-            env.build(actions, params)
-            env._renderer.shown = shown
-        for rng, state in reversed(self._generators):  # of two notes about a generator the first counts
+            vars(env.curriculum).update(before.curriculum)
+            env._renderer.shown = before.shown
+            env._np_random, env._np_random_seed = before.rng, before.seed
+        for rng, state in reversed(self._generators):  # of two states of one generator the first counts
             rng.bit_generator.state = state
         for simulator, rng in reversed(self._streams):
             simulator.rng = rng
@@ -98,6 +111,6 @@ def _place(rng: np.random.Generator) -> _Place:
 def _attributes(env: CircuitBuildingEnv) -> dict[str, Any]:
     """Return the attributes of the curriculum; containers, which it may change in place, are copied."""
     attributes = vars(env.curriculum).copy()
-    for name in env.containers:
+    for name in env._containers:
         attributes[name] = attributes[name].copy()
     return attributes

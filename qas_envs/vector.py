@@ -1,4 +1,4 @@
-"""CircuitBuildingVectorEnv: many circuits side by side, their angles optimised by one call on threads."""
+"""CircuitBuildingVectorEnv: many environments stepped together, all angles optimised by one call on threads."""
 
 from __future__ import annotations
 
@@ -14,37 +14,38 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 from numpy.typing import NDArray
 
-from qas_envs.circuit_env import FIGURES, CircuitBuildingEnv
+from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import is_whole
 from qas_envs.encodings import VectorEncoder
+from qas_envs.episode import FIGURES, Episode
 from qas_envs.undo import Undo
 from qas_simulators import CircuitBatch
 from qas_simulators.errors import must
-from qas_simulators.optimizers import BatchOptimizer, BatchResult
+from qas_simulators.optimizers import BatchOptimizer
 from qas_simulators.program import thread_pool
 
 WORTH_THREADS = 3e-4
-"""Seconds of optimisation from which on threads are used; waking one takes some 50 us."""
+"""Threads are used where an optimisation takes more seconds than this; starting a thread takes some 50 us."""
 
-_COMMON = ("optimizer", "problem", "simulator")  # what circuits that are optimised by one call have in common
+_COMMON = ("optimizer", "simulator")  # must be the same object in all environments for one call to optimise all
 
+_Numbers = tuple[float, int, int]  # energy, evaluations, gradients
 Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]
 
 
 class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     """N environments stepped together: equal bit for bit to N single ones with the seeds ``seed``, ``seed + 1``, ...
 
-    Circuits, masks and observations of all are rows of common arrays, and one call of a kernel, on several threads,
-    optimises all circuits. Where that cannot be (shot noise, noise of idle qubits, linked angles, families of
-    instances, optimisers that only know single circuits), circuits are optimised one by one, on threads if there is
-    noise.
+    Circuits, masks and observations are rows of common arrays, and one call of a kernel, on several threads, optimises
+    all circuits. Where this is not possible (shot noise, noise of idle qubits, linked angles, families of instances,
+    optimisers for single circuits only), circuits are optimised one by one, on threads if there is noise.
 
     Args:
-        envs: The environments, all alike: same problem, same rules. They belong to us from now on.
+        envs: The environments, with the same problem and the same rules. They must not be used otherwise afterwards.
         autoreset_mode: ``"NextStep"`` (the step after an episode's last one resets), ``"SameStep"`` (the last step
             returns the next episode's first observation, the last one in ``infos["final_obs"]``) or ``"Disabled"``.
-        num_threads: Most threads for the optimisations; ``None`` for one per processor.
-        shared_curriculum: All environments hear and follow one curriculum.
+        num_threads: Largest number of threads for the optimisations; ``None`` for one per processor.
+        shared_curriculum: Whether all environments share one curriculum.
 
     Raises:
         ValueError: No environments, environments with different Hamiltonians, or ``num_threads`` below 1.
@@ -78,28 +79,32 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         if shared_curriculum:
             for env in self.envs:
                 env.curriculum = first.curriculum
-        self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for its reset, in the mode NextStep
-        self._pays = False  # whether threads do
-        self._different: set[str] = set()  # what of _COMMON is not the same everywhere
+        self._waits = np.zeros(self.num_envs, dtype=np.bool_)  # for a reset by the next step, in mode NextStep
+        self._pays = False  # whether threads pay: the last call took long enough
+        self._different: set[str] = set()  # attributes among _COMMON that differ between environments
         self._move_together()
 
     def _move_together(self) -> None:
-        """Let what all environments keep be rows of common arrays."""
-        first = self.envs[0]
-        capacity = first.initial.num_gates + first.capacity
-        self._batch = CircuitBatch([env.circuit for env in self.envs], capacity)
+        """Let circuits, masks and observation vectors of all environments be rows of common arrays."""
+        first, episodes = self.envs[0], self._episodes
+        capacity = first.initial.num_gates + first.rules.capacity
+        self._batch = CircuitBatch([episode.circuit for episode in episodes], capacity)
         self._masks = np.empty((self.num_envs, len(first.catalogue)), dtype=np.int8)
-        for env, mask in zip(self.envs, self._masks, strict=True):
-            env.mask.move_to(mask)
-        self._vectors: NDArray[np.float32] | None = None
-        if isinstance(first.encoder, VectorEncoder):
-            self._vectors = np.empty((self.num_envs, len(first.encoder.vector)), dtype=np.float32)
-            for env, vector in zip(self.envs, self._vectors, strict=True):
-                env.encoder.move_to(vector)  # type: ignore[attr-defined]
+        for episode, mask in zip(episodes, self._masks, strict=True):
+            episode.mask.move_to(mask)
+        self._encoders = [episode.encoder for episode in episodes if isinstance(episode.encoder, VectorEncoder)]
+        size = len(self._encoders[0].vector) if self._encoders else 0
+        self._vectors = np.empty((len(self._encoders), size), dtype=np.float32)
+        for encoder, vector in zip(self._encoders, self._vectors, strict=True):
+            encoder.move_to(vector)
+
+    @property
+    def _episodes(self) -> list[Episode]:
+        return [env.episode for env in self.envs]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._move_together()  # copies of rows are no rows
+        self._move_together()  # unpickled arrays are independent of each other
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Return the legal actions of all environments, ``(num_envs, num_actions)``."""
@@ -108,7 +113,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset every environment, or those of ``options["reset_mask"]``; seeds are ``seed + k`` if given as one."""
+        """Reset every environment, or those of ``options["reset_mask"]``; one seed stands for ``seed + k``."""
         options = dict(options or {})
         chosen = np.asarray(options.pop("reset_mask", np.ones(self.num_envs, dtype=np.bool_)), dtype=np.bool_)
         seeds = (
@@ -123,7 +128,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
                 if is_chosen:
                     undo.keep_randomness(env)
                     env.reset(seed=own, options=options or None)
-            result = self._observations(), self._infos([env.figures(False, 0, 0) for env in self.envs])
+            result = self._observations(), self._infos([episode.figures(False, 0, 0) for episode in self._episodes])
         self._waits[chosen] = False
         return result
 
@@ -136,7 +141,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: An action is out of range or masked, or there are not as many actions as environments.
             TypeError: ``actions`` is a single number.
         """
-        envs = self.envs
+        envs, episodes = self.envs, self._episodes
         actions = np.asarray(actions).tolist()
         if not isinstance(actions, list):
             raise TypeError(must("actions", f"be {self.num_envs} numbers, one for each environment", actions))
@@ -144,63 +149,64 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(must("actions", f"be {self.num_envs} numbers, one for each environment", actions))
         waiting = np.flatnonzero(self._waits).tolist()
         moving = np.flatnonzero(~self._waits).tolist()
-        indices = {k: envs[k].check_action(actions[k]) for k in moving}
+        indices = {k: episodes[k].check(actions[k]) for k in moving}
         rewards = np.zeros(self.num_envs)
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
         with Undo(envs) as undo:
             for k in waiting:
                 undo.keep_randomness(envs[k])
                 envs[k].reset()
-            num_new = [envs[k].append_gate(index) for k, index in indices.items()]
-            figures = {k: envs[k].figures(False, 0, 0) for k in waiting}
-            for k, (energy, evaluations, gradients) in zip(moving, self._optimize(moving, num_new), strict=True):
-                env = envs[k]
-                rewards[k], success, terminated[k], truncated[k] = env.conclude_step(indices[k], energy)
-                figures[k] = env.figures(success, evaluations, gradients)
-                env.follow()
+            figures = {k: episodes[k].figures(False, 0, 0) for k in waiting}
+            for k, (energy, evaluations, gradients) in self._optimized(indices).items():
+                rewards[k], success, terminated[k], truncated[k] = envs[k].conclude(indices[k], energy)
+                figures[k] = episodes[k].figures(success, evaluations, gradients)
+                envs[k].show()
             result = self._returned(rewards, terminated, truncated, [figures[k] for k in range(self.num_envs)], undo)
         self._waits = (terminated | truncated) & (self.autoreset_mode == AutoresetMode.NEXT_STEP)
         return result
 
-    def _optimize(self, moving: list[int], num_new: list[int]) -> list[tuple[float, int, int]]:
-        """Optimise the circuits ``moving``; return energies, evaluations and gradients."""
-        envs = self.envs
-        found = {k: (envs[k].energy, 0, 0) for k in moving if envs[k].adds_nothing}
-        changed = [(k, new) for k, new in zip(moving, num_new, strict=True) if not envs[k].adds_nothing]
-        together = self._optimize_together([k for k, _ in changed], [new for _, new in changed])
-        if together is not None:
-            numbers = zip(*(column.tolist() for column in together), strict=True)
-            found.update((k, own) for (k, _), own in zip(changed, numbers, strict=True))
-        else:
-            found.update(self._optimize_one_by_one(changed))
-        return [found[k] for k in moving]
+    def _optimized(self, indices: dict[int, int]) -> dict[int, _Numbers]:
+        """Append checked actions and optimise the angles; return energies, evaluations and gradients."""
+        episodes = self._episodes
+        changed = {k: index for k, index in indices.items() if episodes[k].adds_gates(index)}
+        num_new = {k: episodes[k].append(index) for k, index in changed.items()}
+        found: dict[int, _Numbers] = {k: (episodes[k].energy, 0, 0) for k in indices if k not in changed}
+        together = self._optimize_together(num_new)
+        found.update(self._optimize_one_by_one(num_new) if together is None else together)
+        return {k: found[k] for k in indices}
 
-    def _optimize_together(self, rows: list[int], num_new: list[int]) -> BatchResult | None:
+    def _optimize_together(self, num_new: dict[int, int]) -> dict[int, _Numbers] | None:
+        """Optimise circuits by one call; return ``None``, with nothing changed, where that is not possible."""
         env = self.envs[0]
         if self._different or env.family is not None or not isinstance(env.optimizer, BatchOptimizer):
             return None
         threads = self.num_threads if self._pays else 1
         started = perf_counter()
+        rows, counts = list(num_new), list(num_new.values())
         hamiltonian = env.problem.hamiltonian
-        result = env.optimizer.minimize_each(env.simulator, self._batch, hamiltonian, rows, num_new, threads)
+        result = env.optimizer.minimize_each(env.simulator, self._batch, hamiltonian, rows, counts, threads)
         self._pays = (perf_counter() - started) * threads > WORTH_THREADS
-        return result
+        if result is None:
+            return None
+        return dict(zip(rows, zip(*(column.tolist() for column in result), strict=True), strict=True))
 
-    def _optimize_one_by_one(self, changed: list[tuple[int, int]]) -> dict[int, tuple[float, int, int]]:
-        def part(own: list[tuple[int, int]]) -> dict[int, tuple[float, int, int]]:
+    def _optimize_one_by_one(self, num_new: dict[int, int]) -> dict[int, _Numbers]:
+        def part(own: list[tuple[int, int]]) -> dict[int, _Numbers]:
             found = {}
-            for k, num_new in own:
-                result = self.envs[k].optimize_angles(num_new)
+            for k, new in own:
+                result = self.envs[k].optimize_angles(new)
                 self.envs[k].circuit.params = result.params
                 found[k] = result.energy, result.evaluations, result.gradients
             return found
 
-        threads = self.num_threads if self.envs[0].simulator.is_noisy else 1  # else Python's lock bounds them
+        changed = list(num_new.items())
+        # without noise Python's lock makes threads useless
+        threads = self.num_threads if self.envs[0].simulator.is_noisy else 1
         others = [thread_pool(threads).submit(part, changed[k::threads]) for k in range(1, threads)]
         try:
             found = part(changed[::threads])
         finally:
-            wait(others)  # also after a failure: until then they change circuits
+            wait(others)  # also after a failure, since running threads change circuits
         for other in others:
             found.update(other.result())
         return found
@@ -218,17 +224,17 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for k in np.flatnonzero(over).tolist():
                 env = self.envs[k]
-                final = {"final_obs": env.encoder.observe(env.view()), "final_info": env.info(*figures[k])}
+                final = {"final_obs": env.encoder.observe(env.view()), "final_info": env.episode.info(figures[k])}
                 last = self._add_info(last, final, k)
                 undo.keep_randomness(env)
                 env.reset()
-                figures[k] = env.figures(False, 0, 0)
+                figures[k] = env.episode.figures(False, 0, 0)
         return self._observations(), rewards, terminated, truncated, {**self._infos(figures), **last}
 
     def _observations(self) -> Any:
-        if self._vectors is not None:
-            for env in self.envs:
-                env.encoder.refresh(env.view())  # type: ignore[attr-defined]
+        if self._encoders:
+            for env, encoder in zip(self.envs, self._encoders, strict=True):
+                encoder.refresh(env.view())
             return self._vectors.copy()
         observations = [env.encoder.observe(env.view()) for env in self.envs]
         if isinstance(self.single_observation_space, spaces.Box):
@@ -244,13 +250,13 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         )
         family = self.envs[0].family
         if family is not None:
-            contexts = zip(*(env.context for env in self.envs), strict=True)
+            contexts = zip(*(episode.context for episode in self._episodes), strict=True)
             columns.update((name, np.array(column)) for name, column in zip(family.names, contexts, strict=True))
         everywhere = np.ones(self.num_envs, dtype=np.bool_)
         return {**columns, **{f"_{name}": everywhere.copy() for name in columns}}
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """Call a method of every environment and return the results; of an attribute that is no method, the values.
+        """Call a method of every environment and return the results; of other attributes, return the values.
 
         Raises:
             AttributeError: Environments have no such attribute.
@@ -263,7 +269,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Set an attribute of every environment: a list or tuple holds one value for each, others go to all.
+        """Set an attribute of every environment: a list or tuple holds one value for each, other values are set in all.
 
         Raises:
             ValueError: A list or tuple of another length.

@@ -266,4 +266,4 @@ def is_one_sample(settings: TrainSettings) -> bool:
     env = make_environment(settings, is_silent=True)
     has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
     is_exact = env.simulator.shots is None and isinstance(env.optimizer, _EXACT_OPTIMIZERS)
-    return has_one_member and is_exact and not env.halts_at_random
+    return has_one_member and is_exact and not env.rules.halts_at_random

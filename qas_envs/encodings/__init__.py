@@ -1,4 +1,4 @@
-"""Encodings: what an agent sees of the circuit, chosen by name or handed in."""
+"""Encodings: what an agent observes of the circuit, by name or as an object."""
 
 from typing import Final
 

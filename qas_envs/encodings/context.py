@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from gymnasium import spaces
 
+from qas_envs.copies import copy_of
 from qas_envs.encodings.encoding import Encoder, Observation, View
 from qas_envs.families import Family
 from qas_envs.problems import Problem
@@ -17,7 +20,7 @@ class ContextEncoder:
     def __init__(self, encoder: Encoder, family: Family) -> None:
         inner = encoder.space
         if not isinstance(inner, spaces.Box):
-            raise ValueError(must("encoding", "give vectors, to which the context of a family is appended", inner))
+            raise ValueError(must("encoding", "give vectors where instances vary, to append the context", inner))
         self._encoder = encoder
         bounds = np.concatenate([inner.low, family.low]), np.concatenate([inner.high, family.high])
         self.space: spaces.Space[Observation] = spaces.Box(*bounds, dtype=np.float32)
@@ -25,6 +28,12 @@ class ContextEncoder:
     def reset(self, problem: Problem) -> None:
         """See :class:`Encoder`."""
         self._encoder.reset(problem)
+
+    def copy(self) -> ContextEncoder:
+        """See :class:`Encoder`."""
+        twin = copy.copy(self)
+        twin._encoder = copy_of(self._encoder)
+        return twin
 
     def begin(self, action: int) -> None:
         """See :class:`Encoder`."""

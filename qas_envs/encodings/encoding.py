@@ -1,12 +1,13 @@
-"""What every encoding answers, and the base of those that are vectors.
+"""The protocols of encodings and encoders, and the base class of encoders whose observations are vectors.
 
 An encoding is a small description; ``bind`` turns it into the encoder of one environment.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
 from gymnasium import spaces
@@ -19,18 +20,18 @@ from qas_simulators.errors import must
 
 Range = tuple[float, float]
 Observation = Any
-"""``float32`` vectors, but for the graph encoding: ``gymnasium.spaces.GraphInstance``."""
+"""A ``float32`` vector; for the graph encoding a ``gymnasium.spaces.GraphInstance``."""
 
 
 class View(NamedTuple):
-    """What an encoder may look at, besides the actions it was told.
+    """What an encoder may use, besides the actions that it follows.
 
     Attributes:
         energy: Energy of the circuit, in the problem's unit.
-        threshold: The curriculum's.
-        circuit: The circuit with its angles; not to be changed.
-        simulator: The environment's.
-        context: Which member of a family of instances is being solved; empty without a family.
+        threshold: The curriculum's threshold.
+        circuit: The circuit with its angles; must not be changed.
+        simulator: The environment's simulator.
+        context: The values that identify the member of a family of instances; empty without a family.
     """
 
     energy: float
@@ -41,27 +42,31 @@ class View(NamedTuple):
 
 
 class Encoder(Protocol):
-    """Follows one circuit gate by gate."""
+    """Follows one circuit gate by gate.
+
+    A method ``copy``, which returns an independent encoder of the same circuit, is optional; without it, clones of an
+    episode hold a deep copy.
+    """
 
     @property
     def space(self) -> spaces.Space[Observation]:
-        """What :meth:`observe` returns."""
+        """The space of what :meth:`observe` returns."""
         ...
 
     def reset(self, problem: Problem) -> None:
-        """Forget all gates; the problem is the one bound to, or another member of its family."""
+        """Start again with an empty circuit; the problem is the bound one, or another member of its family."""
         ...
 
     def begin(self, action: int) -> None:
-        """Hear which action the next gates belong to."""
+        """Note the action that the next gates belong to."""
         ...
 
     def append(self, operation: int) -> None:
-        """Account for an appended gate."""
+        """Note an appended gate."""
         ...
 
     def observe(self, view: View) -> Observation:
-        """Return a new observation of the space."""
+        """Return a new observation, an element of the space."""
         ...
 
 
@@ -69,12 +74,12 @@ class Encoding(Protocol):
     """Describes an encoder."""
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
-        """Return the encoder for one environment, in which ``energies`` lie."""
+        """Return the encoder of one environment, whose energies lie in the range ``energies``."""
         ...
 
 
 class ShowsTail(Protocol):
-    """The settings that all encodings with vectors have."""
+    """The settings that all encodings as vectors have."""
 
     @property
     def energy(self) -> bool:
@@ -91,22 +96,22 @@ _MOST_ENTRIES: Final = 2**24  # 64 MiB, and as much for each bound
 
 
 def check_size(size: int) -> None:
-    """Raise ``ValueError`` if observations of so many numbers would fill the memory; before any is allocated."""
+    """Raise ``ValueError`` if observations of this size are too large, before memory is allocated."""
     if size > _MOST_ENTRIES:
         raise ValueError(must("max_gates", f"give observations of at most {_MOST_ENTRIES} numbers", f"giving {size}"))
 
 
 class VectorEncoder(ABC):
-    """An encoder that keeps its observation in one vector, ``float32``, and brings it up to date in place.
+    """An encoder that keeps its observation in one ``float32`` vector, which it updates in place.
 
     Args:
-        low: Smallest values of what the encoding itself shows, ``(size,)``.
-        high: Largest values.
-        energies: What energies lie in.
+        low: Smallest values of the encoding without energy and threshold, ``(size,)``.
+        high: Largest values, ``(size,)``.
+        energies: Range of the energies.
         encoding: Whether energy and threshold are appended.
 
     Attributes:
-        vector: Right after :meth:`refresh`.
+        vector: The observation; up to date after :meth:`refresh`.
     """
 
     def __init__(self, low: ArrayLike, high: ArrayLike, energies: Range, encoding: ShowsTail) -> None:
@@ -125,13 +130,19 @@ class VectorEncoder(ABC):
         )
         self.vector = np.zeros(self._size + self._tail, dtype=np.float32)
 
+    def copy(self) -> Self:
+        """See :class:`Encoder`. Subclasses copy the containers that they change in place."""
+        twin = copy.copy(self)
+        twin.vector = self.vector.copy()
+        return twin
+
     def move_to(self, vector: NDArray[np.float32]) -> None:
-        """Live in other memory, such as a row of all environments' observations."""
+        """Use other memory from now on, such as a row of an array that holds all environments' observations."""
         vector[:] = self.vector
         self.vector = vector
 
     def refresh(self, view: View) -> None:
-        """Bring the vector up to date."""
+        """Update the vector."""
         self._show(view)
         if self._shows_energy:
             self.vector[-self._tail] = view.energy
@@ -144,7 +155,7 @@ class VectorEncoder(ABC):
         return self.vector.copy()
 
     def _show(self, view: View) -> None:  # noqa: B027  # nothing to do for encodings without angles
-        """Write what appended actions alone do not tell."""
+        """Write the entries that do not follow from the appended actions."""
 
     def begin(self, action: int) -> None:  # noqa: B027  # gadgets are shown as their gates
         """See :class:`Encoder`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from qas_envs.problems import Problem
 
 @dataclass(frozen=True)
 class GateListEncoding:
-    """The gates in order, four numbers each: gate and qubits, counted from 1, 0 for none; the angle in units of pi.
+    """The gates in order, four numbers each: gate, two qubits, angle in units of pi.
 
-    Gates are numbered as in the catalogue's alphabet, two-qubit gates first. Shape ``4 * max_gates``, with gadgets more
-    by what the last one may go beyond the budget, plus one each for energy and threshold.
+    Gates and qubits are counted from 1, and 0 stands for none; gates are numbered as in the catalogue's alphabet,
+    two-qubit gates first. Shape ``4 * max_gates``, plus one each for energy and threshold. With gadgets there is
+    additional room, because the last gadget may exceed the budget.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.
@@ -43,8 +45,13 @@ class _GateListEncoder(VectorEncoder):
             for action in catalogue.operations
         ]
         self._rotates = catalogue.rotates
-        self._start = 0  # where the next gate's numbers begin
-        self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
+        self._start = 0  # place of the next gate's numbers
+        self._rotations: list[int] = []  # places of the angles of the agent's rotations, in order
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin._rotations = self._rotations.copy()
+        return twin
 
     def reset(self, problem: Problem) -> None:
         self.vector[:] = 0.0

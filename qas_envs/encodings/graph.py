@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,11 @@ from qas_envs.problems import Problem
 
 @dataclass(frozen=True)
 class GraphEncoding:
-    """The circuit as a graph: a node per qubit's input and per gate, an edge per piece of wire, labelled by its qubit.
+    """The circuit as a graph: nodes are the qubits' inputs and the gates, edges are labelled by their qubit.
 
-    A node's features are one-hot: input, then the gate set's gates, two-qubit gates first; then the angle in units of
-    pi. Edges run from an input or a gate to the next gate on that qubit; for two-qubit gates the order of edges into a
-    node is that of its qubits.
+    The features of a node are one-hot (input, then the gates of the gate set, two-qubit gates first), followed by the
+    angle in units of pi. Edges run from an input or a gate to the next gate on that qubit; the edges into a two-qubit
+    gate are in the order of its qubits.
     """
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
@@ -46,6 +47,12 @@ class _GraphEncoder:
         self._edges: list[int] = []
         self._links: list[tuple[int, int]] = []
         self._rotations: list[int] = []
+
+    def copy(self) -> _GraphEncoder:
+        twin = copy.copy(self)
+        twin._nodes, twin._last, twin._edges = self._nodes.copy(), self._last.copy(), self._edges.copy()
+        twin._links, twin._rotations = self._links.copy(), self._rotations.copy()
+        return twin
 
     def begin(self, action: int) -> None:
         pass  # gadgets are shown as their gates

@@ -1,4 +1,4 @@
-"""What the Hamiltonian's terms average to."""
+"""The expectation values of the Hamiltonian's terms."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qas_envs.problems import Problem
 
 @dataclass(frozen=True)
 class PauliEncoding:
-    """The state instead of the circuit: what every term of the Hamiltonian averages to, noise and readout included.
+    """The expectation value of every term of the Hamiltonian, noise and readout errors included.
 
-    Shape ``(num_terms,)``, plus the fraction of the gate budget that is used, and one each for energy and threshold.
-    An agent that sees this needs a device or a simulator to act; one that sees gates does not.
+    Shape ``(num_terms,)``, plus the used fraction of the gate budget, and one each for energy and threshold. It shows
+    the state instead of the circuit: an agent needs a device or a simulator to act, which encodings of gates do not.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,15 +18,17 @@ class TensorEncoding:
 
     Each moment holds a block ``[target, control]`` per two-qubit gate of the catalogue's alphabet (symmetric gates:
     larger qubit, smaller qubit) and a row ``[qubit]`` per one-qubit gate. A gate goes into the first moment in which
-    its qubits are free. Shape ``max_gates * (n * two_qubit + one_qubit) * n``, with gadgets more moments by what the
-    last one may go beyond the budget, twice that with the angles, plus one each for energy and threshold. Gadgets are
-    shown as their gates; with tokens each has a row ``[qubit]`` of its own too, set in the moment of its first gate.
+    its qubits are free. Gadgets are shown as their gates; with tokens each gadget also has a row ``[qubit]``, set in
+    the moment of its first gate.
+
+    Shape ``max_gates * (n * two_qubit + one_qubit) * n``, twice that with the angles, plus one each for energy and
+    threshold. With gadgets there are additional moments, because the last gadget may exceed the budget.
 
     Attributes:
         energy: Append the energy of the last step, in the problem's unit.
         threshold: Append the curriculum's threshold.
         angles: Append the same tensor with the angle of every rotation, in units of pi, in place of the ones.
-        tokens: Show gadgets by rows of their own too: ``max_gates * gadgets * n`` more entries.
+        tokens: Also show gadgets by rows of their own: ``max_gates * gadgets * n`` additional entries.
 
     References:
         Patel et al., "Curriculum reinforcement learning for quantum architecture search under hardware errors",
@@ -70,10 +72,16 @@ class TensorEncoder(VectorEncoder):
         ]
         self._token: tuple[int, ...] = ()  # of the gadget whose first gate comes next
         self._rotates = [encoding.angles and rotates for rotates in catalogue.rotates]
-        self._rotations: list[int] = []  # where the angles of the agent's rotations belong, in order
+        self._rotations: list[int] = []  # places of the angles of the agent's rotations, in order
+
+    def copy(self) -> Self:
+        """See :class:`~qas_envs.encodings.encoding.Encoder`."""
+        twin = super().copy()
+        twin._moments, twin._rotations = self._moments.copy(), self._rotations.copy()
+        return twin
 
     def labels(self) -> list[tuple[int, str, tuple[int, ...]]]:
-        """Return moment, gate or gadget, and qubits of every one-hot entry; ``""`` for those that no action sets."""
+        """Return moment, gate or gadget, and qubits of every one-hot entry; ``""`` for entries that no action sets."""
         found: dict[int, tuple[str, tuple[int, ...]]] = {
             place: (action.gate, action.qubits)
             for action, (_, place) in zip(self._catalogue.operations, self._places, strict=True)
@@ -84,9 +92,9 @@ class TensorEncoder(VectorEncoder):
         return [(moment, *found.get(place, ("", ()))) for moment in moments for place in range(self._slice)]
 
     def names(self) -> list[tuple[Any, ...]]:
-        """Return what every entry of an observation is, in words that environments of other sizes share.
+        """Return a name of every entry of an observation, the same in environments of other sizes.
 
-        Entries that no action uses are named by their place.
+        Entries that no action sets are named by their position.
         """
         ones = [
             (moment, gate, qubits) if gate else (moment, "", self._size, place)
@@ -127,5 +135,5 @@ class TensorEncoder(VectorEncoder):
 
     def _show(self, view: View) -> None:
         if self._rotations:
-            own = view.circuit.angles[-len(self._rotations) :]  # an initial circuit's come first
+            own = view.circuit.angles[-len(self._rotations) :]  # the angles of an initial circuit come first
             self.vector[self._rotations] = in_pi(own)

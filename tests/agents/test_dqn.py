@@ -328,10 +328,10 @@ def test_led_by_its_own_successes() -> None:
         infos = [env.step(action)[4] for action in actions]
         assert infos[-1]["success"] and not any(info["success"] for info in infos[:-1])
     observation, info = env.reset()
-    while not info.get("success") and len(env.actions) < 10:
+    while not info.get("success") and len(env.episode.actions) < 10:
         action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
         observation, _, _, _, info = env.step(int(action))
-    assert info["success"] and len(env.actions) == 3
+    assert info["success"] and len(env.episode.actions) == 3
 
 
 def test_a_callback_ends_the_search_too() -> None:
@@ -349,7 +349,7 @@ def test_the_search_takes_its_settings() -> None:
         lengths: list[int] = []
         config = dataclasses.replace(CONFIG, demonstrations=4, search_steps=5, search=search)
         MaskedDQN(env, config, seed=0).learn(
-            5, callback=lambda now, _, seen=lengths: seen.append(len(env.actions)) or True
+            5, callback=lambda now, _, seen=lengths: seen.append(len(env.episode.actions)) or True
         )  # type: ignore[misc]
         longest.append(max(lengths))
     assert longest[0] > 20 and longest[1] < 8

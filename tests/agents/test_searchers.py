@@ -157,15 +157,15 @@ def test_pruned_circuits_cannot_lose_a_gate() -> None:
     rng, heard = np.random.default_rng(0), []
     searcher = SimulatedAnnealing(env, seed=0)
     searcher.learn(10**6, callback=lambda seen, _: not seen["infos"][0]["success"])
-    actions, angles = env.actions, env.angles
-    kept = prune(env, actions, angles, rng, heard.append, env.catalogue.num_two_qubit_gates.__getitem__)
+    actions, angles = env.player.actions, env.player.angles
+    kept = prune(env.player, actions, angles, rng, heard.append, env.catalogue.num_two_qubit_gates.__getitem__)
     assert 0 < len(kept) < len(actions)
-    _, whole = env.play(kept)
-    angles = env.angles
+    _, whole = env.player.play(kept)
+    angles = env.player.angles
     for k in range(len(kept)):
         shorter = kept[:k] + kept[k + 1 :]
-        if env.is_legal(shorter):
-            _, info = env.play(shorter, angles[:k] + angles[k + 1 :])
+        if env.player.checked(shorter):
+            _, info = env.player.play(shorter, angles[:k] + angles[k + 1 :])
             assert not (info["success"] and whole["success"]), f"gate {k} of {kept} can go"
     rest = iter(actions)
     assert all(action in rest for action in kept), "in the same order"
@@ -187,7 +187,7 @@ def test_bad_settings_of_annealing(settings: dict[str, Any], message: str) -> No
 
 
 def test_environments_that_serve_no_whole_circuits() -> None:
-    with pytest.raises(TypeError, match="Corridor has no 'actions'"):
+    with pytest.raises(TypeError, match="Corridor has no 'player'"):
         workbench(Corridor())
 
 

@@ -329,7 +329,7 @@ def test_gates_and_actions_by_name() -> None:
         with pytest.raises(ValueError, match=r"be an integer in 0\.\.5, .*catalogue.index"):
             env.step(action)
     with pytest.raises(ValueError, match="hold a tuple for every action"):
-        env.play([env.catalogue.index("ry", 1)], [0.3])
+        env.player.play([env.catalogue.index("ry", 1)], [0.3])
 
 
 def test_instances_that_x_gates_solve_say_so() -> None:

@@ -13,6 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.masks import FrontierMask
+from qas_envs.snapshots import restore, state_of
 from qas_simulators import Circuit, Gadget, save_gadgets
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
@@ -44,18 +45,20 @@ def test_everything_is_unrolled(gadgets: str, encoding: str) -> None:
         seen.add(catalogue.actions[action].gate)
         assert env.observation_space.contains(observation)
         circuit = Circuit(4)
-        for used in env.actions:
+        for used in env.episode.actions:
             catalogue.append(circuit, used)
-        names = [catalogue.operations[part] for used in env.actions for part in catalogue.parts[used]]
+        names = [catalogue.operations[part] for used in env.episode.actions for part in catalogue.parts[used]]
         assert [(o.gate, o.qubits) for o in names] == [
             (name, tuple(sorted(qubits)) if name == "cz" else qubits) for name, qubits, _ in env.circuit
         ]
         assert circuit.table.tolist() == env.circuit.table.tolist()
-        assert info["num_gates"] == sum(catalogue.num_gates[used] for used in env.actions) == len(names)
+        assert info["num_gates"] == sum(catalogue.num_gates[used] for used in env.episode.actions) == len(names)
         assert info["num_two_qubit_gates"] == sum(len(o.qubits) == 2 for o in names)
         assert info["depth"] == env.circuit.depth()
-        assert [len(some) for some in env.angles] == [catalogue.num_angles[used] for used in env.actions]
-        assert env.is_legal(env.actions)
+        assert [len(some) for some in env.episode.angles] == [
+            catalogue.num_angles[used] for used in env.episode.actions
+        ]
+        assert env.player.checked(env.episode.actions) is not None
     assert {action.gate for action in catalogue.actions} <= seen, "every gate and gadget was among them"
 
 
@@ -70,7 +73,7 @@ def test_tokens_mark_the_qubits_and_first_moment_of_gadgets() -> None:
             if step[0] == "sx":
                 one.reset()
             observation, *_ = one.step(names.index(step))
-    shape = plain.capacity, 6 * 3
+    shape = plain.rules.capacity, 6 * 3
     size = shape[0] * shape[1]
     wide = observation[:-1].reshape(shape[0], -1)
     assert wide.shape[1] == shape[1] + 2 * 3
@@ -115,7 +118,7 @@ def test_mask_by_its_definition(gadgets: str) -> None:
     for _, _, info in walk(env, 1, 100):
         last: dict[int, Any] = {}
         owner: dict[int, int] = {}
-        for place, used in enumerate(env.actions):
+        for place, used in enumerate(env.episode.actions):
             for part in catalogue.parts[used]:
                 last |= dict.fromkeys(catalogue.operations[part].qubits, catalogue.operations[part])
             owner |= dict.fromkeys(catalogue.actions[used].qubits, place)
@@ -130,7 +133,7 @@ def test_mask_by_its_definition(gadgets: str) -> None:
             places = {owner.get(qubit) for qubit in catalogue.actions[action].qubits}
             if len(places) == 1 and len(parts) > 1:
                 place = places.pop()
-                legal &= place is None or env.actions[place] != action
+                legal &= place is None or env.episode.actions[place] != action
             assert info["action_mask"][action] == legal, catalogue.actions[action]
 
 
@@ -141,7 +144,7 @@ def test_budget_is_in_gates() -> None:
     env.reset()
     *_, terminated, _, info = env.step(double)
     assert terminated and info["num_gates"] == 28
-    assert env.capacity == 37
+    assert env.rules.capacity == 37
 
 
 def test_couplings_confine_gadgets() -> None:
@@ -156,7 +159,7 @@ def test_state_vectors_and_pickles() -> None:
     settings: dict[str, Any] = {"gadgets": "excitations", "max_gates": 70, "reward": "priced"}
     env, twin = build("QAS-H2-v0", **settings), build("QAS-H2-v0", **settings)
     list(walk(env, 3, 4))
-    twin.restore(env.state())
+    restore(twin, state_of(env))
     copy = pickle.loads(pickle.dumps(env))
     for other in (twin, copy):
         assert other.circuit == env.circuit

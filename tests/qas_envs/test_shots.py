@@ -15,6 +15,7 @@ from gymnasium.vector import SyncVectorEnv
 
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.encodings import ENCODINGS
+from qas_envs.snapshots import restore, state_of
 from qas_simulators import (
     Circuit,
     Gadget,
@@ -111,7 +112,7 @@ def test_copies_go_on_alike() -> None:
     env.step(0)
     twin = pickle.loads(pickle.dumps(env))
     restored = build(max_gates=6)
-    restored.restore(env.state())
+    restore(restored, state_of(env))
     for action in (1, 2, 5):
         assert env.step(action)[4]["energy"] == twin.step(action)[4]["energy"] == restored.step(action)[4]["energy"]
     assert env.reset()[1]["energy"] == twin.reset()[1]["energy"] == restored.reset()[1]["energy"]

@@ -11,9 +11,11 @@ import pytest
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import MovingThreshold
+from qas_envs.episode import Episode
 from qas_envs.masks import FrontierMask
 from qas_envs.rendering import Renderer
 from qas_envs.rewards import FixedEnds
+from qas_envs.snapshots import restore, state_of
 from qas_simulators import StatevectorSimulator
 from qas_simulators.optimizers import Cobyla, OptimizationResult, Optimizer, Rotosolve, ScanLBFGS
 from tests.conftest import steady
@@ -46,12 +48,12 @@ def standing(env: CircuitBuildingEnv) -> bytes:
     observation = env.encoder.observe(env.view()._replace(simulator=StatevectorSimulator()))
     circuits = [[*map(tuple, circuit)] for circuit in (env.circuit, env.finished)]
     sizes = env.circuit.num_gates, env.circuit.num_params, env.circuit.depth(), env.circuit.num_two_qubit_gates
-    seen = env.state(), observation, env.mask.array.tolist(), env.problem.name, env._renderer.shown
-    return repr((seen, circuits, sizes, env.angles, env.adds_nothing)).encode()
+    seen = state_of(env), observation, env.episode.mask.array.tolist(), env.problem.name, env._renderer.shown
+    return repr((seen, circuits, sizes, env.player.angles)).encode()
 
 
 def random_legal(env: CircuitBuildingEnv, rng: np.random.Generator) -> int:
-    return int(rng.choice(np.flatnonzero(env.mask.array)))
+    return int(rng.choice(np.flatnonzero(env.episode.mask.array)))
 
 
 SETTINGS: list[dict[str, Any]] = [
@@ -119,7 +121,7 @@ def once(method: Callable[..., Any], result: Any = ArithmeticError) -> Callable[
         (ScanLBFGS, "minimize", OptimizationResult(0.0, np.array([0.1]), 1, 0)),
         (ScanLBFGS, "minimize", OptimizationResult(0.0, np.array([np.nan, 0.1, 0.1]), 1, 0)),
         (StatevectorSimulator, "term_means", ArithmeticError),  # in the encoding
-        (CircuitBuildingEnv, "info", ArithmeticError),
+        (Episode, "info", ArithmeticError),
         (MovingThreshold, "end_episode", ArithmeticError),
         (FixedEnds, "__call__", ArithmeticError),
         (FrontierMask, "update", ArithmeticError),
@@ -147,15 +149,15 @@ def test_a_simulator_that_fails_at_the_kth_energy(k: int, monkeypatch: pytest.Mo
     env = build(**settings)
     env.reset(seed=0)
     env.step(6)
-    attempts: list[tuple[str, tuple[Any, ...], dict[str, Any], int]] = [
-        ("step", (9,), {}, 3),
-        ("play", ([6, 9, 12],), {}, 3),
-        ("reset", (), {"seed": 4}, 1),
-        ("reset", (), {}, 1),
+    attempts: list[tuple[Callable[[CircuitBuildingEnv], Any], tuple[Any, ...], dict[str, Any], int]] = [
+        (lambda env: env.step, (9,), {}, 3),
+        (lambda env: env.player.play, ([6, 9, 12],), {}, 3),
+        (lambda env: env.reset, (), {"seed": 4}, 1),
+        (lambda env: env.reset, (), {}, 1),
     ]
-    for name, arguments, named, most in attempts:
+    for method, arguments, named, most in attempts:
         before, twin = standing(env), build(**settings)
-        twin.restore(env.state())
+        restore(twin, state_of(env))
         measure, calls = StatevectorSimulator._term_means, iter(range(1, 1000))
 
         def failing(*own: Any, measure: Any = measure, calls: Any = calls, at: int = min(k, most)) -> Any:
@@ -166,9 +168,9 @@ def test_a_simulator_that_fails_at_the_kth_energy(k: int, monkeypatch: pytest.Mo
         with monkeypatch.context() as broken:
             broken.setattr(StatevectorSimulator, "_term_means", failing)
             with pytest.raises(KeyboardInterrupt):
-                getattr(env, name)(*arguments, **named)
+                method(env)(*arguments, **named)
         assert standing(env) == before
-        one, other = (getattr(some, name)(*arguments, **named)[-1] for some in (env, twin))
+        one, other = (method(some)(*arguments, **named)[-1] for some in (env, twin))
         assert one["energy"] == other["energy"]
 
 

@@ -15,7 +15,7 @@ def random_episode(env: Any, seed: int, most: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     _, info = env.reset(seed=seed)
     over = False
-    while not over and len(env.actions) < most:
+    while not over and len(env.episode.actions) < most:
         _, _, terminated, truncated, info = env.step(rng.choice(np.flatnonzero(info["action_mask"])))
         over = terminated or truncated
     return dict(info)
@@ -27,11 +27,11 @@ def test_what_was_built_can_be_played(settings: dict[str, Any], seed: int) -> No
     """The same circuit from its own angles has the same energy, observation and mask; from 0 a legal circuit too."""
     env = build("QAS-LiH-v0", **settings)
     stepped = random_episode(env, seed, 15)
-    actions, angles, circuit = env.actions, env.angles, env.circuit.copy()
+    actions, angles, circuit = env.player.actions, env.player.angles, env.circuit.copy()
     assert [len(some) for some in angles] == [env.catalogue.num_angles[action] for action in actions]
-    assert env.is_legal(actions)
+    assert env.player.checked(actions) == tuple(actions)
     env.reset()
-    observation, info = env.play(actions, angles)
+    observation, info = env.player.play(actions, angles)
     assert env.observation_space.contains(observation)
     assert info["energy"] <= stepped["energy"] + 1e-9 and info["energy"] == pytest.approx(stepped["energy"], abs=1e-3)
     np.testing.assert_array_equal(info["action_mask"], stepped["action_mask"])
@@ -39,15 +39,15 @@ def test_what_was_built_can_be_played(settings: dict[str, Any], seed: int) -> No
     for name in ("num_gates", "num_two_qubit_gates", "num_params", "depth"):
         assert info[name] == stepped[name]
     assert env.simulator.expectation(env.circuit, env.problem.hamiltonian) == pytest.approx(info["energy"], abs=1e-10)
-    env.play(actions)
+    env.player.play(actions)
     env.step(int(np.flatnonzero(env.action_masks())[0]))
-    assert len(env.actions) == len(actions) + 1
+    assert len(env.episode.actions) == len(actions) + 1
 
 
 def test_an_episode_that_is_over_at_once() -> None:
     env = build("QAS-TFIM-v0", num_qubits=2, max_gates=3)
     names = {(action.gate, action.qubits): k for k, action in enumerate(env.catalogue.actions)}
-    _, info = env.play([names["ry", (0,)], names["ry", (1,)], names["cx", (0, 1)]])
+    _, info = env.player.play([names["ry", (0,)], names["ry", (1,)], names["cx", (0, 1)]])
     assert info["success"] and info["energy_error"] < 1e-9
     with pytest.raises(ResetNeeded):
         env.step(0)
@@ -56,7 +56,7 @@ def test_an_episode_that_is_over_at_once() -> None:
 def test_bad_circuits_change_nothing() -> None:
     env = build("QAS-LiH-v0", max_gates=5)
     random_episode(env, 0, 3)
-    before = env.actions, env.angles, env.energy
+    before = env.player.actions, env.player.angles, env.energy
     for actions, angles, message in [
         ([0, 0], None, "legal one after the other"),
         ([0, len(env.catalogue)], None, "legal"),
@@ -66,7 +66,7 @@ def test_bad_circuits_change_nothing() -> None:
         ([0], [(0.3,)], "tuple for every action"),
         ([12], [(float("nan"),)], "be finite"),
     ]:
-        assert angles is not None or not env.is_legal(actions)
+        assert angles is not None or env.player.checked(actions) is None
         with pytest.raises(ValueError, match=message):
-            env.play(actions, angles)
-    assert (env.actions, env.angles, env.energy) == before
+            env.player.play(actions, angles)
+    assert (env.player.actions, env.player.angles, env.energy) == before

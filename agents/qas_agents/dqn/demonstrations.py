@@ -25,7 +25,7 @@ class Demonstrations:
     probability ``share``, and goes on freely.
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         capacity: How many are kept: those with the fewest two-qubit gates, then gates.
         share: See above.
 

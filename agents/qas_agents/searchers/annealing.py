@@ -15,7 +15,7 @@ class SimulatedAnnealing(WholeCircuitSearcher):
     A circuit costs what :class:`Prices` says. The temperature falls geometrically; then all starts anew.
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         seed: Seeds starts and changes.
         two_qubit: Price of a two-qubit gate.
         one_qubit: Price of another gate.
@@ -60,9 +60,10 @@ class SimulatedAnnealing(WholeCircuitSearcher):
                 new = self._mutations.mutated(current)
             age += 1
             temperature *= self._cooling
-            if not trials.is_legal(new):
+            legal = trials.checked(new)
+            if legal is None:
                 continue
-            new, info = trials.play(new, is_last=age // self._cycle > told)
+            new, info = trials.play(legal, is_last=age // self._cycle > told)
             told = age // self._cycle
             new_cost = self._prices.cost(info)
             if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):

@@ -19,7 +19,7 @@ class BeamSearch(WholeCircuitSearcher):
     it begins again, twice as wide.
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         seed: Breaks ties.
         width: Circuits kept of every length at first.
         two_qubit: Price of a two-qubit gate.
@@ -67,9 +67,9 @@ class BeamSearch(WholeCircuitSearcher):
         """Return all legal ansätze with one action more."""
         catalogue, children = self._bench.catalogue, []
         for action in range(len(catalogue.actions)):
-            if self._bench.is_legal([*parent.actions, action]):
-                angles = (*parent.angles, (0.0,) * catalogue.num_angles[action])
-                children.append(Ansatz((*parent.actions, action), angles))
+            actions = self._bench.checked((*parent.actions, action))
+            if actions is not None:
+                children.append(Ansatz(actions, (*parent.angles, (0.0,) * catalogue.num_angles[action])))
         return children
 
     def _state(self) -> bytes:

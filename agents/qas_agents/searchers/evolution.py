@@ -15,7 +15,7 @@ class Evolution(WholeCircuitSearcher):
     starts anew.
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         seed: Seeds everything.
         population: Circuits that survive a generation.
         children: Circuits that a generation adds.
@@ -85,8 +85,9 @@ class Evolution(WholeCircuitSearcher):
             best = min(alive)
 
     def _try(self, ansatz: Ansatz, alive: dict[float, Ansatz], trials: Trials, is_last: bool = False) -> None:
-        if trials.is_legal(ansatz):
-            played, info = trials.play(ansatz, is_last)
+        legal = trials.checked(ansatz)
+        if legal is not None:
+            played, info = trials.play(legal, is_last)
             alive.setdefault(round(self._prices.cost(info), 9), played)
 
     def _child(self, parents: list[tuple[float, Ansatz]]) -> Ansatz:

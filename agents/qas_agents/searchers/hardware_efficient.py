@@ -20,7 +20,7 @@ class HardwareEfficient(WholeCircuitSearcher):
     all over again. A last row of rotations follows the last layer. Neighbours are the pairs (0, 1), (1, 2), ...
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         seed: Seeds the angles.
         rotations: Gates on every qubit, in turn; by default RY and RZ, or what of RX, RZ and SX does the same.
         entangler: The two-qubit gate; by default the first of CX, CZ, ECR that there is.
@@ -53,20 +53,20 @@ class HardwareEfficient(WholeCircuitSearcher):
         if not self._rotations or not {*self._rotations, self._entangler} <= gates:
             wanted = (*self._rotations, self._entangler) if self._rotations else ("ry", "rz", self._entangler)
             raise ValueError(must("gates", f"offer {wanted} to a hardware-efficient ansatz", sorted(gates)))
-        if not self._bench.is_legal(self._layers(1)):
+        if self._bench.checked(self._layers(1)) is None:
             raise ValueError(must("max_gates", f"hold a layer of {len(self._layers(1))} legal gates", "smaller"))
 
     def _search(self, trials: Trials) -> None:
         num_layers, start = 1, 0
         while trials.go_on:
-            actions = self._layers(num_layers)
-            if not self._bench.is_legal(actions):
+            actions = self._bench.checked(self._layers(num_layers))
+            if actions is None:
                 num_layers, start = 1, 0
                 continue
             counts = [self._bench.catalogue.num_angles[action] for action in actions]
             angles = tuple(tuple(self._rng.uniform(-np.pi, np.pi, count).tolist()) for count in counts)
             start += 1
-            trials.play(Ansatz(tuple(actions), angles), is_last=start == self._starts)
+            trials.play(Ansatz(actions, angles), is_last=start == self._starts)
             if start == self._starts:
                 num_layers, start = num_layers + 1, 0
 

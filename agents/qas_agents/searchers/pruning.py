@@ -13,7 +13,7 @@ Angles = tuple[float, ...]
 
 
 class Workbench(Protocol):
-    """What of an environment serves whole circuits: ``CircuitBuildingEnv`` does."""
+    """Plays whole circuits: the attribute ``player`` of an environment, such as ``CircuitBuildingEnv``."""
 
     catalogue: Any
     """Its ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
@@ -28,8 +28,8 @@ class Workbench(Protocol):
         """Angles of each action of the episode so far."""
         ...
 
-    def is_legal(self, actions: Sequence[int]) -> bool:
-        """Tell whether an episode may begin with these actions."""
+    def checked(self, actions: Sequence[int]) -> tuple[int, ...] | None:
+        """Return the actions, which :meth:`play` need not check again, or ``None`` if they are not legal."""
         ...
 
     @property
@@ -48,15 +48,15 @@ class Workbench(Protocol):
 
 
 def workbench(env: Any) -> Workbench:
-    """Return what serves whole circuits in an environment, or under its wrappers.
+    """Return what plays whole circuits in an environment, or under its wrappers.
 
     Raises:
-        TypeError: Nothing does.
+        TypeError: The environment has no ``player``.
     """
-    bench: Workbench = getattr(env, "unwrapped", env)
-    for name in ("actions", "angles", "is_legal", "play"):
-        if not hasattr(bench, name):
-            raise TypeError(f"{type(bench).__name__} has no {name!r}, which whole circuits need.")
+    bare = getattr(env, "unwrapped", env)
+    if not hasattr(bare, "player"):
+        raise TypeError(f"{type(bare).__name__} has no 'player', which whole circuits need.")
+    bench: Workbench = bare.player
     return bench
 
 
@@ -90,9 +90,10 @@ def prune(
         for place in order:
             k = place - sum(other < place for other in gone)
             shorter, warm = kept[:k] + kept[k + 1 :], kept_angles[:k] + kept_angles[k + 1 :]
-            if not shorter or not bench.is_legal(shorter):
+            legal = bench.checked(shorter)
+            if not legal:
                 continue
-            _, info = bench.play(shorter, warm)
+            _, info = bench.play(legal, warm)
             angles_now = bench.angles  # read before whoever hears, and may play too
             hear(info)
             if info["success"]:

@@ -79,7 +79,7 @@ class Mutations:
         actions: list[int] = []
         for _ in range(self._start_gates):
             actions.append(self._action())
-            if not self._bench.is_legal(actions):
+            if self._bench.checked(actions) is None:
                 actions.pop()
         return Ansatz(tuple(actions), tuple(self._angles(action) for action in actions))
 
@@ -135,19 +135,20 @@ class Trials:
         """Whether another ansatz may be played."""
         return self._goes_on and self._searcher.num_timesteps < self._end
 
-    def is_legal(self, ansatz: Ansatz) -> bool:
-        """Tell whether an ansatz can be played.
+    def checked(self, ansatz: Ansatz) -> Ansatz | None:
+        """Return an ansatz, ready to be played, or ``None`` if it is empty or illegal.
 
         Raises:
-            RuntimeError: None could for very long.
+            RuntimeError: A large number of ansätze in a row were illegal.
         """
-        if ansatz.actions and self._bench.is_legal(ansatz.actions):
+        actions = self._bench.checked(ansatz.actions)
+        if actions:
             self._refused = 0
-            return True
+            return Ansatz(actions, ansatz.angles)
         self._refused += 1
         if self._refused > _MOST_REFUSALS:
             raise RuntimeError("No legal circuit was found: the gate budget or the mask leaves none.")
-        return False
+        return None
 
     def play(self, ansatz: Ansatz, is_last: bool = False, num_scanned: int = 0) -> tuple[Ansatz, dict[str, Any]]:
         """Play a legal ansatz; return it with optimised angles, and the environment's info.
@@ -170,7 +171,7 @@ class WholeCircuitSearcher(ABC):
     """A searcher in the shape of an agent, which tries whole circuits.
 
     Args:
-        env: With ``play``, ``is_legal`` and ``angles``, under its wrappers.
+        env: With a ``player`` of whole circuits, under its wrappers.
         seed: Seeds everything.
 
     Attributes:

@@ -83,7 +83,7 @@ def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
 
 
 def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, told: dict[str, Any]) -> list[str]:
-    most = min(env.capacity + env.initial.num_gates, MOST_GATES)
+    most = min(env.rules.capacity + env.initial.num_gates, MOST_GATES)
     if len(told["qasm"]) > _TEXT_OF_GATE * (most + 10):
         return [f"OpenQASM: {len(told['qasm'])} characters are too many for {most} gates"]
     try:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.problems import Problem
+from qas_envs.simulation import without_shots
 from qas_experiments.building import load_policy, make_environment, policy_path, reseed
 from qas_experiments.commands.cli import fail
 from qas_experiments.plots import rollout_histograms, save
@@ -136,7 +137,7 @@ def evaluate(
 def _played(agent: Any, env: CircuitBuildingEnv, deterministic: bool) -> Rollout:
     """Play one episode; keep its instance, which the next reset may change."""
     found, _ = rollout(agent, env, deterministic)
-    member = {} if env.family is None else dict(zip(env.family.names, env.context, strict=True))
+    member = {} if env.family is None else dict(zip(env.family.names, env.episode.context, strict=True))
     return Rollout(found, env.problem, member)
 
 
@@ -178,7 +179,7 @@ def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if abs(theirs - ours) > TOLERANCE * scale:
         raise ValueError(f"Qiskit finds the energy {theirs!r}, we {ours!r}, of\n{found.circuit.to_qasm3()}")
-    again = env.exact_simulator().expectation(found.circuit, hamiltonian)  # with the environment's noise
+    again = without_shots(env.simulator).expectation(found.circuit, hamiltonian)  # with the environment's noise
     if abs(found.energy - again) > 10 * TOLERANCE * scale:
         told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
         raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.problems import Problem
+from qas_envs.simulation import without_shots
 from qas_experiments.training.clock import Clock
 from qas_simulators import Circuit, StatevectorSimulator
 
@@ -125,7 +126,9 @@ class Recorder:
         self._kept: dict[Any, Found] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
         self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
-        self._exact = env.exact_simulator() if has_shot_noise(env) else None  # what it finds is not judged by luck
+        self._exact = (
+            without_shots(env.simulator) if has_shot_noise(env) else None
+        )  # what it finds is not judged by luck
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
         self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
         self._ideal_error = np.inf

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.simulation import without_shots
+from qas_envs.snapshots import restore, state_of
 from qas_experiments.training.recorder import Found, has_shot_noise
 from qas_simulators import Circuit
 
@@ -26,7 +28,7 @@ def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> 
     seconds = time.perf_counter() - started
     energy, error = info["energy"], info["energy_error"]
     if has_shot_noise(env):  # a policy is judged by what its circuit is worth
-        energy = env.exact_simulator().expectation(env.circuit, env.problem.hamiltonian)
+        energy = without_shots(env.simulator).expectation(env.circuit, env.problem.hamiltonian)
         error = energy - env.problem.ground_energy
     return Found(env.circuit.copy(), energy, error, evaluations, seconds), gradients
 
@@ -49,7 +51,7 @@ def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
     }.items():
         started = time.perf_counter()
         circuit = build()
-        energy = env.exact_simulator().expectation(circuit, problem.hamiltonian)
+        energy = without_shots(env.simulator).expectation(circuit, problem.hamiltonian)
         rows[name] = Found(circuit, energy, energy - problem.ground_energy, 1, time.perf_counter() - started)
     return rows
 
@@ -64,12 +66,12 @@ class PolicyWatcher:
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, for JSON."""
-        return {"best": None if self.best is None else self.best.state(), "env": self._env.state()}
+        return {"best": None if self.best is None else self.best.state(), "env": state_of(self._env)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
         self.best = None if state["best"] is None else Found.of_state(state["best"])
-        self._env.restore(state["env"])
+        restore(self._env, state["env"])
 
     def look(self, agent: Any) -> tuple[Found, int]:
         """Play once; save the agent if its circuit beats all before. Return what :func:`rollout` returns."""

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.snapshots import restore, state_of
 from qas_experiments.building import Agent
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import Checkpoints, told_as_damage
@@ -74,7 +75,7 @@ class Session:
         numbers = None if self._checkpoints is None else self._checkpoints.restore(self._agent, self._check)
         if numbers is not None:
             with told_as_damage(self._folder.path):
-                self._env.restore(numbers["env"])
+                restore(self._env, numbers["env"])
                 self._watcher.restore(numbers["watcher"])
                 self.recorder.restore(numbers["recorder"])
         self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
@@ -160,7 +161,7 @@ class Session:
         """Write all that the run needs to go on."""
         assert self._checkpoints is not None
         numbers = {
-            "env": self._env.state(),
+            "env": state_of(self._env),
             "watcher": self._watcher.state(),
             "recorder": self.recorder.state(),
             "metrics_size": self._folder.metrics_size(),

@@ -9,6 +9,7 @@ from typing import Final
 
 from qas_agents.gadgets.library import tidied
 from qas_envs import CircuitBuildingEnv
+from qas_envs.simulation import without_shots
 from qas_experiments.training.recorder import Found
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.circuit import Operation
@@ -96,7 +97,7 @@ def reported(found: Found, env: CircuitBuildingEnv) -> Found:
     circuit = shortened(found.circuit, hamiltonian, adjust=not is_noisy)  # angles are those that suit the noise
     if not is_noisy:
         return replace(found, circuit=circuit)
-    exact = env.exact_simulator()
+    exact = without_shots(env.simulator)
     energy = exact.expectation(circuit, hamiltonian)
     if energy > exact.expectation(found.circuit, hamiltonian) + SAME_ENERGY:
         return found

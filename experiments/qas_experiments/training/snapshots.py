@@ -12,6 +12,7 @@ from typing import Any
 from qas_agents.dqn.snapshots import check_generator, check_number
 from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import CURRICULA
+from qas_envs.snapshots import state_of
 from qas_experiments.settings import TrainSettings
 from qas_experiments.training.recorder import Found, Recorder
 from qas_simulators.errors import must
@@ -32,7 +33,7 @@ def identity_of(settings: TrainSettings) -> str:
 
 def check_env(state: Any, env: CircuitBuildingEnv) -> None:
     """Raise ``ValueError`` unless ``state`` is one that ``env`` can go on from."""
-    own = env.state()
+    own = state_of(env)
     _check_keys("env", state, own)
     for name in ("rng", "simulator_rng"):
         check_generator(state[name])
@@ -42,7 +43,9 @@ def check_env(state: Any, env: CircuitBuildingEnv) -> None:
     elif state["context"]:
         raise ValueError(must("context", "be empty where instances do not vary", state["context"]))
     actions = state["actions"]
-    if not isinstance(actions, list) or any(type(action) is not int for action in actions) or not env.is_legal(actions):
+    if not isinstance(actions, list) or any(type(action) is not int for action in actions):
+        raise ValueError(must("actions", "be a list of integers", actions))
+    if env.player.checked(actions) is None:
         raise ValueError(must("actions", "be legal one after the other", actions))
     num_params = env.initial.num_params + sum(env.catalogue.num_angles[action] for action in actions)
     if len(_finite("params", state["params"])) != num_params:

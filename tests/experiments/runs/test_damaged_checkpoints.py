@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from safetensors.numpy import load, save
 
+from qas_envs.snapshots import state_of
 from qas_experiments.building import make_agent, make_environment
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import Checkpoints, DamagedCheckpointError
@@ -76,7 +77,7 @@ def resumed(run: Path, steps: int = 0) -> str:
     try:
         assert session.resume()
         arrays, numbers = session._agent.state()
-        state = [numbers, session._env.state(), session._watcher.state(), session.recorder.state()]
+        state = [numbers, state_of(session._env), session._watcher.state(), session.recorder.state()]
         digest = hashlib.sha256(json.dumps(state).encode())
         for name in sorted(arrays):
             digest.update(arrays[name].tobytes())

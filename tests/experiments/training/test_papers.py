@@ -139,12 +139,12 @@ def test_lines_have_the_settings_of_the_release(line: str) -> None:
         assert type(rule).__name__ == "FixedThreshold" and rule.threshold == threshold
     assert optimizer is None or settings.optimizer == optimizer
     is_kanqas = "kanqas" in line
-    assert isinstance(env._reward, Fidelity if is_kanqas else FixedEnds)
-    assert env._reward.bonus == (50 if is_kanqas else 5)  # type: ignore[attr-defined]
+    assert isinstance(env.rules.reward, Fidelity if is_kanqas else FixedEnds)
+    assert env.rules.reward.bonus == (50 if is_kanqas else 5)  # type: ignore[attr-defined]
     if not is_kanqas and "tensorrl" not in line:  # whose first gates need moments too
         assert env.observation_space.shape == (budget * qubits * (qubits + 3) + 1,)
     assert (settings.noise["name"] == "kanqas") == ("noisy" in line)
-    assert isinstance(env._halting, NegativeBinomialHalting) == line.startswith("experiment=crlqas_lih")
+    assert isinstance(env.rules.halting, NegativeBinomialHalting) == line.startswith("experiment=crlqas_lih")
     if agent is not None:
         given = settings.agent
         names = "learning_rate", "gamma", "n_step", "batch_size", "buffer_size", "target_update_interval"

@@ -171,7 +171,7 @@ def test_recorder_keeps_the_best_circuits_that_differ() -> None:
     recorder = Recorder(env, lambda row: None, lambda: False, num_kept=2)
 
     def hear(error: float, *gates: tuple[str, list[int], float | None]) -> None:
-        env.circuit = Circuit(2)
+        env.episode.circuit = Circuit(2)
         for gate in gates:
             env.circuit.append(*gate)
         figures = {"energy": error, "energy_error": error, "evaluations": 1, "gradients": 0, "success": error < 1e-3}

@@ -1,0 +1,75 @@
+"""Judging a step: reward, success and the end of the episode."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qas_envs.curricula import Curriculum
+from qas_envs.episode import Episode
+from qas_envs.rewards import Transition
+
+
+class Outcome(NamedTuple):
+    """What a step was worth, and whether it ended the episode.
+
+    Attributes:
+        reward: The reward.
+        success: Whether the energy error is below the curriculum's threshold.
+        terminated: Whether the episode ended by success, an exhausted budget, or the agent's stop.
+        truncated: Whether random halting ended it.
+    """
+
+    reward: float
+    success: bool
+    terminated: bool
+    truncated: bool
+
+
+def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) -> Outcome:
+    """Record an action in its episode and judge it.
+
+    Args:
+        episode: Its circuit has the action's gates and their angles already.
+        curriculum: Observes the energy and the end of the episode.
+        action: The checked action.
+        energy: Energy of the circuit.
+    """
+    rules, catalogue, circuit = episode.rules, episode.rules.catalogue, episode.circuit
+    new_gates = two_qubit_gates = 0
+    stops = action == catalogue.stop
+    if episode.adds_gates(action):
+        episode.record(action)
+        new_gates, two_qubit_gates = catalogue.num_gates[action], catalogue.num_two_qubit_gates[action]
+    else:
+        episode.wasted += not stops
+    previous, episode.energy = episode.energy, energy
+    curriculum.observe(energy)
+    reference, episode.threshold = curriculum.reference_energy, curriculum.threshold
+    success = abs(energy - reference) < episode.threshold
+    used = episode.used_gates
+    exhausted = stops or used >= rules.max_gates
+    total_two_qubit_gates = circuit.num_two_qubit_gates
+    reward = rules.reward(
+        Transition(
+            previous,
+            energy,
+            reference,
+            success,
+            exhausted,
+            two_qubit_gates,
+            new_gates - two_qubit_gates,
+            episode.first_energy,
+            total_two_qubit_gates,
+            circuit.num_gates - total_two_qubit_gates,
+            circuit.depth(),
+            rules.max_gates,
+        )
+    )
+    terminated = success or exhausted
+    halted = not terminated and episode.halt_at is not None and episode.halt_at < used
+    if halted and getattr(rules.halting, "terminates", False):
+        terminated, halted = True, False
+    if terminated or halted:
+        episode.over = True
+        curriculum.end_episode(success)
+    return Outcome(reward, success, terminated, halted)
