@@ -17,10 +17,12 @@ from typing import Any
 import yaml
 
 from qas_agents import DQNConfig
+from qas_envs.catalogue import GateSet
 from qas_envs.command import fewest
 from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS
+from qas_envs.rules import RULES
 from qas_simulators import Circuit, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.noise_presets import NOISE_MODELS
 
@@ -201,12 +203,27 @@ def agents(*names: str) -> str:
     return table(("setting", *(f"`{name}`" for name in names)), rows)
 
 
+def rules() -> str:
+    """Return the rules: default, choices by name, and what they are."""
+    rows = []
+    for name, rule in RULES.items():
+        names = ", ".join(f"`{key}`{_gates(choice)}" for key, choice in rule.choices.items())
+        rows.append((f"`{name}`", _rule(rule.default), names, rule.sentence))
+    return table(("rule", "default", "choices by name", ""), rows)
+
+
+def _gates(choice: object) -> str:
+    """Return the gates of a gate set, in parentheses; nothing for other choices."""
+    return f" ({' '.join([*choice.one_qubit, *choice.two_qubit]).upper()})" if isinstance(choice, GateSet) else ""
+
+
 def choices(module: str, name: str) -> str:
     """Return the choices of a component with their settings and what they say of themselves."""
     registry: dict[str, Any] = getattr(__import__(module, fromlist=[name]), name)
+    context = next((rule.context for rule in RULES.values() if rule.choices is registry), ())
     rows = []
     for key, value in registry.items():
-        parameters = inspect.signature(value).parameters.values()
+        parameters = [p for p in inspect.signature(value).parameters.values() if p.name not in context]
         told = ", ".join(f"`{p.name}`" if p.default is p.empty else f"`{p.name}={p.default!r}`" for p in parameters)
         rows.append((f"`{key}`", told, " ".join((value.__doc__ or "").split("\n\n")[0].split())))
     return table(("name", "settings", ""), rows)
@@ -232,6 +249,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "agent": agent,
     "agents": agents,
     "choices": choices,
+    "rules": rules,
 }
 
 

@@ -104,8 +104,7 @@ class ActionCatalogue:
     ) -> None:
         if isinstance(gates, str):
             gates = GATE_SETS[chosen("gate set", gates, GATE_SETS)]
-        elif not isinstance(gates, GateSet):
-            gates = gate_set_of(gates)
+        gates = gate_set_of(gates)
         if len({gadget.name for gadget in gadgets}) < len(gadgets):
             raise ValueError(must("gadgets", "have different names", [gadget.name for gadget in gadgets]))
         self.num_qubits = num_qubits
@@ -202,12 +201,14 @@ class ActionCatalogue:
         return self._gadgets[action - len(self._rows)].append_to(circuit, self.actions[action].qubits)
 
 
-def gate_set_of(names: Sequence[str]) -> GateSet:
-    """Return the gate set of gates by name, such as ``["ry", "cz"]``.
+def gate_set_of(names: GateSet | Sequence[str]) -> GateSet:
+    """Return the gate set of gates by name, such as ``["ry", "cz"]``; a gate set is returned as it is.
 
     Raises:
-        ValueError: Something that is no list of names, or an unknown gate.
+        ValueError: Something else, or an unknown gate.
     """
+    if isinstance(names, GateSet):
+        return names
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise ValueError(must("gates", "be the name of a set, a list of gates or a GateSet", names))
     of_two = [GATES[gate_index(name)].num_qubits == 2 for name in names]

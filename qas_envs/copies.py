@@ -11,4 +11,4 @@ Part = TypeVar("Part")
 def copy_of(part: Part) -> Part:
     """Return an independent copy: that of the method ``copy``, if there is one, else a deep copy."""
     own = getattr(part, "copy", None)
-    return own() if callable(own) else copy.deepcopy(part)  # type: ignore[no-any-return]
+    return own() if callable(own) else copy.deepcopy(part)

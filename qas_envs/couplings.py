@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from operator import index
 from typing import Any, Final
 
-from qas_envs.components import chosen
 from qas_simulators.errors import must
 
 Pairs = frozenset[tuple[int, int]]
+
+
+def all_pairs(num_qubits: int) -> None:
+    """All pairs of qubits."""
 
 
 def line(num_qubits: int) -> Pairs:
@@ -23,7 +26,7 @@ def ring(num_qubits: int) -> Pairs:
 
 
 def grid(num_qubits: int) -> Pairs:
-    """Neighbours on the squarest lattice that holds exactly so many qubits, row by row."""
+    """Neighbours on a rectangular lattice, numbered row by row, as close to a square as the number of qubits allows."""
     rows = max(k for k in range(1, int(num_qubits**0.5) + 1) if num_qubits % k == 0)
     columns = num_qubits // rows
     across = [(q, q + 1) for q in range(num_qubits) if (q + 1) % columns]
@@ -43,25 +46,29 @@ _FALCON: Final = (
     *((22, 25), (23, 24), (24, 25), (25, 26)),
 )
 
-COUPLINGS: Final = {"line": line, "ring": ring, "grid": grid, "heavy_hex": heavy_hex}
+COUPLINGS: Final[dict[str, Callable[[int], Pairs | None]]] = {
+    "all": all_pairs,
+    "line": line,
+    "ring": ring,
+    "grid": grid,
+    "heavy_hex": heavy_hex,
+}
+"""Coupling maps by name; ``None`` for all pairs."""
 
 
-def couplings_of(choice: Any, num_qubits: int) -> Pairs | None:
-    """Return the allowed ordered pairs of a named map, of pairs, of a Qiskit coupling map or backend; ``None`` for all.
+def couplings_of(choice: Pairs | Callable[[int], Pairs | None] | None, num_qubits: int) -> Pairs | None:
+    """Return the allowed ordered pairs of qubits; ``None`` for all.
+
+    Args:
+        choice: The pairs, or a function of the number of qubits, such as those of :data:`COUPLINGS`.
+        num_qubits: Size of the register.
 
     Raises:
-        ValueError: Unknown name, something without pairs, qubits outside the register, or a register that is not
-            connected.
+        ValueError: Qubits outside the register, or a register that is not connected.
     """
-    if isinstance(choice, str):
-        if chosen("couplings", choice, ["all", *COUPLINGS]) == "all":
-            return None
-        pairs = COUPLINGS[choice](num_qubits)
-    else:
-        edges = getattr(choice, "coupling_map", choice)  # a backend has one, and its edges are listed
-        if edges is None:  # also of a backend that couples all qubits
-            return None
-        pairs = _pairs_of(edges.get_edges() if hasattr(edges, "get_edges") else edges)
+    pairs = choice(num_qubits) if callable(choice) else choice
+    if pairs is None:
+        return None
     outside = sorted(pair for pair in pairs if pair[0] == pair[1] or not {*pair} <= set(range(num_qubits)))
     if outside:
         raise ValueError(must("couplings", f"be pairs of different qubits in 0..{num_qubits - 1}", outside[:3]))
@@ -76,12 +83,20 @@ def require_connected(pairs: Collection[tuple[int, int]], num_qubits: int) -> No
         raise ValueError(must("couplings", f"connect all {num_qubits} qubits", f"reaching {sorted(reached)} from 0"))
 
 
-def _pairs_of(edges: Any) -> Pairs:
+def edges_of(name: str, choice: Any) -> Pairs | None:
+    """Return the pairs of a list of pairs, or of a Qiskit coupling map or backend; ``None`` for all.
+
+    Raises:
+        ValueError: Something else; ``name`` is the argument's name for the message.
+    """
+    edges = getattr(choice, "coupling_map", choice)  # backends have this attribute
+    if edges is None:  # also of a backend that couples all qubits
+        return None
     try:
-        return frozenset((index(a), index(b)) for a, b in edges)
+        return frozenset((index(a), index(b)) for a, b in (edges.get_edges() if hasattr(edges, "get_edges") else edges))
     except (TypeError, ValueError):
-        requirement = f"be one of {['all', *COUPLINGS]}, pairs of qubits, a coupling map or a backend"
-        raise ValueError(must("couplings", requirement, edges)) from None
+        requirement = f"be one of {[*COUPLINGS]}, pairs of qubits, a coupling map or a backend"
+        raise ValueError(must(name, requirement, edges)) from None
 
 
 def _both_ways(pairs: Iterable[tuple[int, int]]) -> Pairs:
@@ -90,7 +105,7 @@ def _both_ways(pairs: Iterable[tuple[int, int]]) -> Pairs:
 
 
 def _reached(pairs: Collection[tuple[int, int]]) -> set[int]:
-    """Return the qubits that are connected to qubit 0, whatever the direction of the pairs."""
+    """Return the qubits that are connected to qubit 0, regardless of the direction of the pairs."""
     reached, new = {0}, {0}
     while new:
         new = {q for a, b in pairs for q in (a, b) if (a in new or b in new)} - reached

@@ -1,40 +1,24 @@
-"""From keyword arguments to an environment: names become components here, once."""
+"""make_env: an environment from keyword arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from inspect import signature
-from typing import Any, Final, cast
+from typing import Any, Unpack
 
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
-from qas_envs.components import check_settings, chosen, resolve
-from qas_envs.couplings import couplings_of, require_connected
-from qas_envs.curricula import CURRICULA, Curriculum, InstanceCurriculum
-from qas_envs.encodings import ENCODINGS
+from qas_envs.components import check_settings, chosen
+from qas_envs.couplings import Pairs, couplings_of, require_connected
+from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.families import Family, check_member
-from qas_envs.gadget_sets import gadgets_of
-from qas_envs.halting import HALTINGS
-from qas_envs.masks import mask_of
-from qas_envs.presets import PRESETS, preset_for
+from qas_envs.presets import preset_for
 from qas_envs.problems import PROBLEMS, Problem
-from qas_envs.rewards import REWARDS
 from qas_envs.rule_warnings import warn_of
-from qas_envs.rules import Rules, check_simulator
-from qas_simulators import (
-    Circuit,
-    NoiseModel,
-    PauliTransferSimulator,
-    Simulator,
-    StatevectorSimulator,
-)
+from qas_envs.rules import RULES, RuleArguments, Rules
+from qas_envs.simulation import simulator_of
+from qas_simulators import NoiseModel
 from qas_simulators.errors import must
-from qas_simulators.noise_presets import NOISE_MODELS
-from qas_simulators.optimizers import OPTIMIZERS
-
-_WITHOUT_DEFAULT = ("noise", "simulator", "couplings", "initial", "illegal", "stop", "mask", "gadgets")
-RULES: Final = (*PRESETS["default"].rules, *_WITHOUT_DEFAULT)
-"""Names of the rules that can be overridden."""
 
 
 def make_env(
@@ -44,7 +28,7 @@ def make_env(
     render_mode: str | None = None,
     problem_settings: Mapping[str, Any] | None = None,
     vary: Mapping[str, Any] | None = None,
-    **overrides: Any,
+    **rules: Unpack[RuleArguments],
 ) -> CircuitBuildingEnv:
     """Build an environment.
 
@@ -52,61 +36,39 @@ def make_env(
         problem: A problem or the name of one.
         preset: A set of rules, or a paper that has one for this instance; see :mod:`qas_envs.presets`.
         render_mode: As for :class:`CircuitBuildingEnv`.
-        problem_settings: Arguments of a problem given by name.
-        vary: Arguments of a problem given by name that differ from episode to episode; see
-            :class:`~qas_envs.families.Family`.
-        overrides: Any rule by name, mapping or object: ``gates``, ``encoding``, ``reward``, ``curriculum``,
-            ``halting``, ``optimizer``, ``max_gates``, ``noise``, ``simulator``, ``couplings``, ``initial``,
-            ``illegal``, ``stop``, ``mask``, ``gadgets`` (a shipped set, a file, or gadgets).
+        problem_settings: Arguments of a problem that is given by name.
+        vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
+        rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
+            ``gates``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``, ``initial``,
+            ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``, ``simulator``; see
+            :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
-        ValueError: An unknown name, an impossible number, something of another kind, or rules that do not fit each
-            other; one line, which names the choices.
+        ValueError: An unknown name, a number out of range, an object of another kind, or rules that do not fit each
+            other; the message is one line that names the choices.
 
     Examples:
         >>> env = make_env("h2", problem_settings={"num_qubits": 2}, reward="priced", couplings="line")
         >>> env.problem.name, len(env.catalogue)
         ('H2 (0.7414 Å)', 8)
     """
-    of_problem = problem if isinstance(problem, str) else ""
-    rules = {**preset_for(preset, of_problem, problem_settings).rules, **overrides}
     for name in rules:
         chosen("environment argument", name, RULES)
+    of_problem = problem if isinstance(problem, str) else ""
+    values = {**preset_for(preset, of_problem, problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)
-    stop = rules.get("stop", False)
-    if not isinstance(stop, bool):
-        raise ValueError(must("stop", "be True or False", stop))
-    simulator = _simulator(rules.get("simulator"), rules.get("noise"))
-    noise = getattr(simulator, "noise", None)
-    couplings = couplings_of(rules.get("couplings"), problem.num_qubits)
-    if noise is not None and noise.num_qubits is not None and noise.num_qubits < problem.num_qubits:
-        raise ValueError(must("noise", f"have the problem's {problem.num_qubits} qubits", noise.num_qubits))
-    if noise is not None and noise.couplings is not None:
-        couplings = noise.couplings if couplings is None else couplings & noise.couplings
-        require_connected(couplings, problem.num_qubits)
-    curriculum = _curriculum(rules["curriculum"], family)
-    initial = _initial(rules.get("initial"), problem)
-    catalogue = ActionCatalogue(problem.num_qubits, rules["gates"], couplings, stop, gadgets_of(rules.get("gadgets")))
+    parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
+    simulator = simulator_of(parts["simulator"], parts["noise"])
+    noise: NoiseModel | None = getattr(simulator, "noise", None)
+    couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
+    catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"])
     if noise is not None:
         noise.check(catalogue.table, problem.num_qubits)
-    env = CircuitBuildingEnv(
-        problem,
-        Rules(
-            catalogue=catalogue,
-            encoding=resolve("encoding", rules["encoding"], ENCODINGS),
-            reward=resolve("reward", rules["reward"], REWARDS),
-            curriculum=curriculum,
-            halting=resolve("halting", rules["halting"], HALTINGS),
-            simulator=simulator,
-            optimizer=resolve("optimizer", rules["optimizer"], OPTIMIZERS),
-            max_gates=rules["max_gates"],
-            initial=initial,
-            illegal=rules.get("illegal", "raise"),
-            family=family,
-            mask=mask_of(rules.get("mask", "frontier")),
-        ),
-        render_mode,
-    )
+    _check_family(parts["curriculum"], family)
+    initial = parts["initial"]
+    parts |= {"simulator": simulator, "initial": initial(problem) if callable(initial) else initial}
+    own = {name: part for name, part in parts.items() if name in Rules.__dataclass_fields__}
+    env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
     warn_of(env)
     return env
 
@@ -135,9 +97,19 @@ def _problem(
     return first, family
 
 
-def _curriculum(choice: Any, family: Family | None) -> Curriculum:
-    """Return the curriculum, which must go together with the family of instances or the lack of one."""
-    curriculum: Curriculum = resolve("curriculum", choice, CURRICULA)
+def _joint_couplings(couplings: Pairs | None, noise: NoiseModel | None, problem: Problem) -> Pairs | None:
+    """Return the pairs of qubits that both the rule and the noise model allow."""
+    if noise is not None and noise.num_qubits is not None and noise.num_qubits < problem.num_qubits:
+        raise ValueError(must("noise", f"have the problem's {problem.num_qubits} qubits", noise.num_qubits))
+    if noise is None or noise.couplings is None:
+        return couplings
+    joint = noise.couplings if couplings is None else couplings & noise.couplings
+    require_connected(joint, problem.num_qubits)
+    return joint
+
+
+def _check_family(curriculum: Curriculum, family: Family | None) -> None:
+    """Raise ``ValueError`` unless the curriculum fits the family of instances, or the lack of one."""
     if isinstance(curriculum, InstanceCurriculum):
         for context in curriculum.contexts():
             if family is None:
@@ -147,52 +119,3 @@ def _curriculum(choice: Any, family: Family | None) -> Curriculum:
         raise ValueError(
             must("curriculum", "be 'fixed' or 'scheduled' where instances vary", type(curriculum).__name__)
         )
-    return curriculum
-
-
-def _initial(choice: Any, problem: Problem) -> Circuit | None:
-    choices = {
-        "empty": lambda: None,
-        "basis_state": problem.best_basis_state,
-        "product_state": problem.best_product_state,
-    }
-    if choice is None or isinstance(choice, Circuit):
-        return choice
-    return choices[chosen("initial circuit", choice, choices)]()
-
-
-def _auto(noise: NoiseModel | None = None, **settings: Any) -> Simulator:
-    """Return the noiseless simulator where nothing is noisy, the noisy one elsewhere."""
-    if noise is None or (noise.is_noiseless and not noise.is_restricted):
-        return StatevectorSimulator(**settings)
-    return PauliTransferSimulator(noise, **settings)
-
-
-def _noiseless(noise: NoiseModel | None = None, **settings: Any) -> Simulator:
-    if noise is not None and not noise.is_noiseless:
-        raise ValueError(must("simulator", "be 'auto' or 'pauli_transfer' where there is noise", "statevector"))
-    return StatevectorSimulator(**settings)
-
-
-SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
-    "auto": _auto,
-    "statevector": _noiseless,
-    "pauli_transfer": PauliTransferSimulator,
-}
-"""Simulators by name: functions of the noise and of the settings of every :class:`Simulator`."""
-
-
-def _simulator(simulator: Any, noise: Any) -> Simulator:
-    noise = resolve("noise", noise, NOISE_MODELS)
-    if noise is not None and not isinstance(noise, NoiseModel):
-        raise ValueError(must("noise", "be a name, a NoiseModel or None", noise))
-    simulator = "auto" if simulator is None else simulator
-    if isinstance(simulator, str | Mapping):
-        settings = {"name": simulator} if isinstance(simulator, str) else dict(simulator)
-        name = chosen("simulator", settings.pop("name", "auto"), SIMULATORS)
-        check_settings(f"simulator {name!r}", Simulator, settings)
-        return SIMULATORS[name](noise=noise, **settings)
-    check_simulator(simulator)
-    if noise is not None:
-        raise ValueError(must("noise", "be given to the simulator when `simulator` is given", noise))
-    return cast(Simulator, simulator)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.components import chosen
 from qas_simulators.errors import must
 from qas_simulators.simplification import commute, merged_name
 
@@ -206,15 +205,16 @@ MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
 }
 
 
-def mask_of(choice: Any) -> Callable[[ActionCatalogue], Mask]:
-    """Return the class or function that makes the mask of a catalogue: by name, or given as such.
+def is_mask_function(name: str, value: Any) -> Callable[[ActionCatalogue], Mask]:
+    """Return a function or class that makes the mask of a catalogue.
 
     Raises:
-        ValueError: An unknown name, or something that cannot be called.
+        ValueError: It cannot be called; ``name`` is the argument's name for the message.
     """
-    if callable(choice):
-        return choice  # type: ignore[no-any-return]
-    return MASKS[chosen("mask", choice, MASKS)]
+    if not callable(value):
+        needed = "a function that makes the mask of a catalogue"
+        raise ValueError(must(name, f'be a name, {{"name": ..., settings}}, or {needed}', value))
+    return value  # type: ignore[no-any-return]
 
 
 def new_mask(make: Callable[[ActionCatalogue], Mask], catalogue: ActionCatalogue) -> Mask:

@@ -1,7 +1,7 @@
-"""Sets of rules as data: our defaults, and one per published setting. Keyword arguments override a preset's rules.
+"""Presets: sets of rules by name, the defaults and one per published setting. Arguments override a preset's rules.
 
-The name of a paper, such as ``"crlqas"``, stands for the setting that its release has for the instance at hand. Where
-it has none, a warning says so, and the constants are those of the paper's first instance.
+The name of a paper, such as ``"crlqas"``, stands for the setting that its released code has for the instance. If it has
+none, a warning is given, and the constants are those of the paper's first instance.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from qas_envs.components import chosen
 from qas_envs.problems import PROBLEMS
+from qas_envs.rules import RULES
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Preset:
     """A set of rules.
 
     Attributes:
-        rules: Every rule that has a default, by name.
-        paper: Short name of the paper it is from; empty for our own.
+        rules: A value for every rule, by name.
+        paper: Short name of the paper that published it; empty for other presets.
         problem: Name of the problem that it was published for.
         settings: Arguments of that problem.
     """
@@ -33,22 +34,14 @@ class Preset:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, problem: str, settings: Mapping[str, Any]) -> bool:
-        """Tell whether this is the instance that the preset was published for."""
+        """Return whether this is the instance that the preset was published for."""
         if problem != self.problem:
             return False
         defaults = {name: parameter.default for name, parameter in signature(PROBLEMS[problem]).parameters.items()}
         return all({**defaults, **settings}[name] == value for name, value in self.settings.items())
 
 
-_DEFAULT: Final[dict[str, Any]] = {
-    "gates": "crlqas",
-    "encoding": "tensor",
-    "reward": "crlqas",
-    "curriculum": "fixed",
-    "halting": "none",
-    "optimizer": "scan_lbfgs",
-    "max_gates": 40,
-}
+_DEFAULT: Final[dict[str, Any]] = {name: rule.default for name, rule in RULES.items()}
 
 
 def _moving(initial: float, switch: float | None = None, large: bool = False, **more: Any) -> dict[str, Any]:
@@ -123,7 +116,7 @@ def _grl_name(gates: str, spins: int, strength: float) -> str:
 
 PRESETS: Final[dict[str, Preset]] = {
     "default": Preset(_DEFAULT),
-    "priced": Preset({**_DEFAULT, "reward": "priced"}),  # pays for short circuits; what qas-train begins with
+    "priced": Preset({**_DEFAULT, "reward": "priced"}),  # rewards short circuits; the default of qas-train
     "crlqas": Preset(_cobyla(_CRLQAS["crlqas_lih4"][0])),
     "kanqas": Preset(_KANQAS_RULES),
     "grl": Preset(_cobyla({"gates": "ibm", "curriculum": _moving(2.0), "max_gates": 20})),
@@ -157,16 +150,16 @@ PRESETS: Final[dict[str, Preset]] = {
 }
 
 PAPERS: Final = tuple(dict.fromkeys(preset.paper for preset in PRESETS.values() if preset.paper))
-"""Names that stand for a paper's setting of the instance at hand."""
+"""Names that stand for a paper's setting of the instance."""
 
 
 def preset_for(name: str, problem: str, settings: Mapping[str, Any] | None) -> Preset:
-    """Return a preset by name, or by the name of its paper the one for an instance.
+    """Return the preset with a name, or the preset of a paper for an instance.
 
     Args:
-        name: Of a preset or of a paper.
-        problem: Name of the problem; empty for one that was given as an object.
-        settings: Its arguments.
+        name: Name of the preset or of the paper.
+        problem: Name of the problem; empty if it was given as an object.
+        settings: Arguments of the problem.
 
     Raises:
         ValueError: Unknown name; the message names the choices.
@@ -186,8 +179,8 @@ def preset_for(name: str, problem: str, settings: Mapping[str, Any] | None) -> P
             if each.fits(problem, settings):
                 return each
         warnings.warn(
-            f"Preset {name!r} has no published setting for this instance: gate budget and thresholds are another's. "
-            f"Published are {', '.join(of_paper)}.",
+            f"Preset {name!r} has no published setting for this instance: gate budget and thresholds are those of "
+            f"another one. Published are {', '.join(of_paper)}.",
             UserWarning,
             stacklevel=4,
         )

@@ -11,8 +11,9 @@ import gymnasium as gym
 
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import chosen, is_whole
-from qas_envs.factory import RULES, make_env
+from qas_envs.factory import make_env
 from qas_envs.problems import PROBLEMS
+from qas_envs.rules import RULES
 from qas_envs.vector import CircuitBuildingVectorEnv
 from qas_simulators.errors import must
 

@@ -1,52 +1,201 @@
-"""The rules of one environment."""
+"""The table of rules, and the rules of one environment.
+
+A new rule is a line of :class:`RuleArguments`, an attribute of :class:`Rules`, and the place where it is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
-from qas_envs.catalogue import ActionCatalogue
-from qas_envs.components import METHODS, check_component, chosen, is_whole
-from qas_envs.curricula import Curriculum
-from qas_envs.encodings import Encoding
+from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet, gate_set_of
+from qas_envs.components import Rule, chosen, has_methods, is_instance, is_whole
+from qas_envs.couplings import COUPLINGS, edges_of
+from qas_envs.curricula import CURRICULA, Curriculum
+from qas_envs.encodings import ENCODINGS, Encoding
 from qas_envs.families import Family
-from qas_envs.halting import Halting, NoHalting
-from qas_envs.masks import FrontierMask, Mask
-from qas_envs.rewards import Reward
-from qas_simulators import Circuit, Simulator
+from qas_envs.gadget_sets import gadget_sets, gadgets_of
+from qas_envs.halting import HALTINGS, Halting, NoHalting
+from qas_envs.initial_circuits import INITIAL_CIRCUITS
+from qas_envs.masks import MASKS, FrontierMask, Mask, is_mask_function
+from qas_envs.rewards import REWARDS, Reward
+from qas_envs.simulation import SIMULATORS
+from qas_simulators import Circuit, Gadget, NoiseModel, Simulator
 from qas_simulators.errors import must
-from qas_simulators.optimizers import Optimizer
+from qas_simulators.noise_presets import NOISE_MODELS
+from qas_simulators.optimizers import OPTIMIZERS, Optimizer
 
-ILLEGAL = ("raise", "skip")
+ILLEGAL: Final = {"raise": "raise", "skip": "skip"}
 MOST_GATES: Final = 100_000
-"""Largest budget: circuits beyond are no longer something to optimise after every gate."""
+"""Largest budget: larger circuits are too large to be optimised after every gate."""
+Named = str | Mapping[str, Any]
+"""A name, or a mapping ``{"name": ..., **settings}``."""
+
+
+def _is_budget(name: str, value: Any) -> int:
+    if not is_whole(value, 1, MOST_GATES):
+        raise ValueError(must(name, f"be an integer, at most {MOST_GATES} and at least 1", value))
+    return value  # type: ignore[no-any-return]
+
+
+def _is_bool(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(must(name, "be True or False", value))
+    return value
+
+
+def _is_treatment(name: str, value: Any) -> str:
+    return chosen("treatment of illegal actions", value, ILLEGAL)
+
+
+class RuleArguments(TypedDict, total=False):
+    """The rules as keyword arguments of :func:`qas_envs.make_env` and ``gymnasium.make``: types, and the table's rows.
+
+    :data:`RULES` is this table by name; the table of the documentation is made from it.
+    """
+
+    gates: Annotated[
+        Named | GateSet | Sequence[str],
+        Rule(
+            "Gate set, a list of gates, or a `GateSet`",
+            "crlqas",
+            lambda _, gates: gate_set_of(gates),
+            GATE_SETS,
+            kind="gate set",
+        ),
+    ]
+    gadgets: Annotated[
+        Named | Path | Iterable[Gadget] | None,
+        Rule(
+            "Gadgets: additional actions that append several gates; a set, a file, or a list of `Gadget`s",
+            None,
+            lambda _, gadgets: gadgets_of(gadgets),
+            gadget_sets(),
+            kind="gadget set or file",
+            takes_texts=True,
+        ),
+    ]
+    couplings: Annotated[
+        Named | Iterable[tuple[int, int]] | Any,
+        Rule(
+            "Pairs of qubits that two-qubit gates may act on; also a list of pairs, a Qiskit coupling map or backend",
+            "all",
+            edges_of,
+            COUPLINGS,
+            context=("num_qubits",),
+        ),
+    ]
+    stop: Annotated[
+        bool,
+        Rule(
+            "Whether there is an additional action, always legal, that appends nothing and ends the episode",
+            False,
+            _is_bool,
+        ),
+    ]
+    max_gates: Annotated[int, Rule("The gate budget of an episode, at most 100,000", 40, _is_budget)]
+    mask: Annotated[
+        Named | Callable[[ActionCatalogue], Mask],
+        Rule(
+            "Which actions are legal; also a function that makes the mask of a catalogue",
+            "frontier",
+            is_mask_function,
+            MASKS,
+            context=("catalogue",),
+        ),
+    ]
+    illegal: Annotated[
+        Named,
+        Rule(
+            "What an illegal action does: raise an error, or use up a gate of the budget without appending one",
+            "raise",
+            _is_treatment,
+            ILLEGAL,
+            kind="treatment of illegal actions",
+        ),
+    ]
+    initial: Annotated[
+        Named | Circuit | None,
+        Rule(
+            "The circuit that episodes start with; it counts in the resources, not in the budget",
+            "empty",
+            is_instance(Circuit, or_none=True),
+            INITIAL_CIRCUITS,
+            context=("problem",),
+            kind="initial circuit",
+        ),
+    ]
+    encoding: Annotated[
+        Named | Encoding, Rule("What is observed of the circuit", "tensor", has_methods("bind"), ENCODINGS)
+    ]
+    reward: Annotated[Named | Reward, Rule("The reward of a step", "crlqas", has_methods("__call__"), REWARDS)]
+    curriculum: Annotated[
+        Named | Curriculum,
+        Rule(
+            "The error below which an episode is a success, and how it changes over episodes",
+            "fixed",
+            has_methods("start", "observe", "end_episode"),
+            CURRICULA,
+        ),
+    ]
+    halting: Annotated[
+        Named | Halting, Rule("Random lengths at which episodes are cut", "none", has_methods("sample"), HALTINGS)
+    ]
+    optimizer: Annotated[
+        Named | Optimizer,
+        Rule("The optimiser of all angles after every gate", "scan_lbfgs", has_methods("minimize"), OPTIMIZERS),
+    ]
+    noise: Annotated[
+        Named | NoiseModel | None,
+        Rule("The noise model", None, is_instance(NoiseModel, or_none=True), NOISE_MODELS),
+    ]
+    simulator: Annotated[
+        Named | Simulator,
+        Rule(
+            "The simulator of energies; settings such as `shots` go with any name, or with none",
+            "auto",
+            is_instance(Simulator),
+            SIMULATORS,
+            context=("noise",),
+            unnamed="auto",
+            settings_of=Simulator,
+        ),
+    ]
+
+
+RULES: Final[dict[str, Rule]] = {
+    name: replace(hint.__metadata__[0], name=name)
+    for name, hint in get_type_hints(RuleArguments, include_extras=True).items()
+}
+"""The table of rules, by name."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of the game: one small object per concept. The environment copies those that keep state.
+    """The rules of one environment as objects. The environment copies those that have a state.
 
     Attributes:
-        catalogue: Which gate each action appends.
+        catalogue: The actions.
         encoding: What is observed.
-        reward: Of a transition.
-        curriculum: Below which error an episode succeeds, and against which reference.
-        halting: After how many gates an episode is cut.
-        simulator: Of energies.
-        optimizer: Of angles, after every gate.
-        max_gates: The budget.
-        initial: Circuit at the beginning; ``None`` for the empty one.
-        illegal: ``"raise"``, or ``"skip"``: an illegal action wastes a gate of the budget.
+        reward: The reward of a transition.
+        curriculum: The error below which an episode is a success, and the reference that it is measured from.
+        halting: Random lengths at which episodes are cut.
+        simulator: Evaluates energies.
+        optimizer: Optimises all angles after every gate.
+        max_gates: The gate budget.
+        initial: The circuit that episodes start with; ``None`` for the empty circuit.
+        illegal: ``"raise"``, or ``"skip"``: an illegal action uses up a gate of the budget.
         family: Instances that differ from episode to episode; ``None`` for one instance.
         mask: Makes the mask of a catalogue.
 
     Raises:
-        ValueError: Something that is of another kind than it should be, or parts that do not fit each other: an
-            optimiser that needs exact energies and a simulator with shots, say.
+        ValueError: An object of another kind, or rules that do not fit each other, such as an optimiser that needs
+            exact energies and a simulator with shots.
 
     Examples:
-        :func:`make_env` makes them from names:
+        :func:`make_env` builds them from names:
 
         >>> from qas_envs import make_env
         >>> env = make_env("tfim", problem_settings={"num_qubits": 2}, max_gates=7)
@@ -70,20 +219,13 @@ class Rules:
     def __post_init__(self) -> None:
         if not isinstance(self.catalogue, ActionCatalogue):
             raise ValueError(must("catalogue", "be an object of class ActionCatalogue", self.catalogue))
-        check_simulator(self.simulator)
-        for name in METHODS:
-            check_component(name, getattr(self, name))
-        if not is_whole(self.max_gates, 1, MOST_GATES):
-            raise ValueError(must("max_gates", f"be an integer, at most {MOST_GATES} and at least 1", self.max_gates))
-        if self.initial is not None and not isinstance(self.initial, Circuit):
-            raise ValueError(must("initial", "be an object of class Circuit or None", self.initial))
-        chosen("treatment of illegal actions", self.illegal, ILLEGAL)
-        if not callable(self.mask):
-            raise ValueError(must("mask", "be a function that makes the mask of a catalogue", self.mask))
+        for name, rule in RULES.items():
+            if name in self.__dataclass_fields__:
+                rule.check(name, getattr(self, name))
         self._check_fit()
 
     def _check_fit(self) -> None:
-        """Refuse what would fail at the first step."""
+        """Refuse rules that would fail at the first step."""
         optimizer, simulator = self.optimizer, self.simulator
         if getattr(optimizer, "needs_kernels", False):
             others = "'adam_spsa', 'cobyla', 'none' or 'rotosolve'"
@@ -112,10 +254,3 @@ class Rules:
     def is_exact(self) -> bool:
         """Whether energies are free of shot noise, so that they lie between the bounds of the spectrum."""
         return self.simulator.shots is None and getattr(self.optimizer, "stage_shots", None) is None
-
-
-def check_simulator(simulator: object) -> None:
-    """Raise ``ValueError`` unless this is a simulator."""
-    if not isinstance(simulator, Simulator):
-        wanted = 'be a name, {"name": ..., settings}, an object of a class derived from Simulator, or None'
-        raise ValueError(must("simulator", wanted, simulator))

@@ -1,4 +1,4 @@
-"""Gadgets by the name of a shipped set, from a file, or handed in."""
+"""Gadgets from a shipped set, from a file, or as objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qas_simulators.errors import must, unknown_name
 
 
 def gadget_sets() -> dict[str, Path]:
-    """Return the shipped sets: their files by name."""
+    """Return the files of the shipped sets, by name."""
     found = [Path(str(entry)) for entry in files("qas_envs.gadget_sets").iterdir()]
     return {path.stem: path for path in sorted(found) if path.suffix == ".json"}
 

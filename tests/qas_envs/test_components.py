@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from qas_envs import CircuitBuildingEnv
-from qas_envs.couplings import COUPLINGS, couplings_of
+from qas_envs.couplings import COUPLINGS, couplings_of, edges_of
 from qas_envs.curricula import StagedThreshold
 from qas_envs.encodings import ENCODINGS
 from qas_envs.rewards import LogError, Qaser, Sparse, Transition
@@ -116,7 +116,7 @@ def test_rewards() -> None:
     [("line", 4, 3), ("ring", 4, 4), ("ring", 2, 1), ("grid", 6, 7), ("grid", 5, 4), ("heavy_hex", 27, 28)],
 )
 def test_coupling_maps(name: str, num_qubits: int, edges: int) -> None:
-    pairs = couplings_of(name, num_qubits)
+    pairs = couplings_of(COUPLINGS[name], num_qubits)
     assert pairs is not None and len(pairs) == 2 * edges
     assert all((b, a) in pairs for a, b in pairs)
 
@@ -129,7 +129,7 @@ def test_couplings_confine_the_actions() -> None:
     assert len(build(num_qubits=3, couplings="all").catalogue) == len(build(num_qubits=3).catalogue)
     fake_provider = pytest.importorskip("qiskit_ibm_runtime.fake_provider")
     backend = fake_provider.FakeManilaV2()
-    assert couplings_of(backend, 5) == couplings_of("line", 5) == couplings_of(backend.coupling_map, 5)
+    assert edges_of("couplings", backend) == COUPLINGS["line"](5) == edges_of("couplings", backend.coupling_map)
     for bad, message in [
         ("star", "Unknown couplings 'star'"),
         ([(0, 1)], "connect all 3"),
