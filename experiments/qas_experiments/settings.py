@@ -29,10 +29,10 @@ class EnvSettings:
     halting: Any = None
     couplings: Any = None
     simulator: Any = None  # e.g. {name: auto, shots: 10000, shot_noise: exact}
-    initial: str | None = None
+    initial: Any = None
     illegal: str | None = None
     stop: bool | None = None
-    mask: str | None = None
+    mask: Any = None
     gadgets: str | None = None
     vary: Any = None  # a family of instances, drawn anew for every episode
 

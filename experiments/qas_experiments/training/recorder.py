@@ -126,9 +126,8 @@ class Recorder:
         self._kept: dict[Any, Found] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
         self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
-        self._exact = (
-            without_shots(env.simulator) if has_shot_noise(env) else None
-        )  # what it finds is not judged by luck
+        # judges circuits without the luck of measurements
+        self._exact = without_shots(env.simulator) if has_shot_noise(env) else None
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
         self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
         self._ideal_error = np.inf
