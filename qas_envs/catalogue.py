@@ -1,4 +1,4 @@
-"""ActionCatalogue: which gate each action appends."""
+"""ActionCatalogue: the gates that each action appends."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from qas_simulators.gates import GATES, gate_index
 
 @dataclass(frozen=True)
 class GateSet:
-    """Gates an agent may use.
+    """The gates that an agent may use.
 
     Attributes:
-        two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP, RXX, RYY, RZZ) are offered once per unordered pair.
-        one_qubit: One-qubit gates, offered on every qubit.
+        two_qubit: Two-qubit gates; symmetric ones (CZ, SWAP, RXX, RYY, RZZ) have one action per unordered pair.
+        one_qubit: One-qubit gates; each has one action per qubit.
 
     Raises:
-        ValueError: An unknown gate, one at the wrong place, or one that is named twice.
+        ValueError: An unknown gate, a gate in the wrong list, or a gate that is named twice.
     """
 
     two_qubit: tuple[str, ...]
@@ -63,35 +63,35 @@ class Action:
 
 
 class ActionCatalogue:
-    """The discrete actions of one gate set, and perhaps gadgets, on one register.
+    """The discrete actions of a gate set, and of gadgets if there are any, on one register.
 
     Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``;
     pairs in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the
     numbering of CRLQAS and KANQAS. Gadgets follow, on every choice of qubits that the couplings allow; of choices that
-    append the same gates only the first is offered.
+    append the same gates, only the first is an action.
 
     Args:
         num_qubits: Size of the register.
         gates: A gate set, the name of one, or gates by name.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
-        stop: Offer one action more, the last, that appends nothing and ends the episode.
-        gadgets: More actions, each of which appends several gates.
+        stop: Whether there is an additional last action that appends nothing and ends the episode.
+        gadgets: Gadgets, whose actions append several gates each.
 
     Attributes:
         actions: Every action that appends something.
-        gadget_names: Of the gadgets among them.
+        gadget_names: Names of the gadgets.
         stop: The number of the action that ends the episode, or ``None``.
         operations: Every gate that some action appends; the first are the actions of the gate set.
         alphabet: The gates of all operations.
         rotates: Whether each operation is a rotation.
         parts: The operations that each action appends, by number.
-        num_angles: How many parameters each action brings.
-        num_gates: How many gates each action appends.
-        num_two_qubit_gates: How many of them act on two qubits.
+        num_angles: Number of parameters of each action.
+        num_gates: Number of gates that each action appends.
+        num_two_qubit_gates: Number of two-qubit gates that each action appends.
 
     Raises:
-        ValueError: Unknown gate set or gate, so few actions that all could be illegal at once, two gadgets of one name,
-            a gadget that fits nowhere.
+        ValueError: An unknown gate set or gate, so few actions that all could be illegal at once, two gadgets of one
+            name, or a gadget that fits nowhere.
     """
 
     def __init__(
@@ -148,10 +148,10 @@ class ActionCatalogue:
         return len(self.actions) + (self.stop is not None)
 
     def index(self, gate: str, *qubits: int) -> int:
-        """Return the number of the action that appends a gate, or gadget, on qubits: control first.
+        """Return the number of the action that appends a gate or gadget on qubits, control first.
 
         Raises:
-            ValueError: There is none.
+            ValueError: There is no such action.
 
         Examples:
             >>> ActionCatalogue(2).index("cx", 1, 0), ActionCatalogue(2, "ry_cz").index("cz", 1, 0)
@@ -179,7 +179,7 @@ class ActionCatalogue:
 
     @property
     def has_gadgets(self) -> bool:
-        """Whether actions are more than gates."""
+        """Whether some actions are gadgets."""
         return len(self._gadgets) > 0
 
     @property
@@ -189,11 +189,11 @@ class ActionCatalogue:
 
     @property
     def overhang(self) -> int:
-        """How many gates more than one an action may append."""
+        """The most gates that an action appends, minus one: a gadget can exceed the budget by this number."""
         return max(self.num_gates) - 1
 
     def append(self, circuit: Circuit, action: int) -> int:
-        """Append the action's gates with all parameters 0 and return how many parameters it brought."""
+        """Append the action's gates with all parameters 0 and return their number."""
         if action < len(self._rows):
             gate, qubit0, qubit1 = self._rows[action]
             circuit.append_row(gate, qubit0, qubit1)
@@ -254,7 +254,7 @@ def _one_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:
 
 
 def check_angles(angles: Sequence[Sequence[float]], counts: Sequence[int]) -> None:
-    """Raise ``ValueError`` unless there are as many finite angles for each action as it has."""
+    """Raise ``ValueError`` unless every action has the right number of angles, all finite."""
     try:
         fit = [len(some) for some in angles] == list(counts)
     except TypeError:

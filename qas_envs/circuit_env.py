@@ -1,4 +1,4 @@
-"""CircuitBuildingEnv: the one environment. Everything that varies is handed in."""
+"""CircuitBuildingEnv: the environment, given a problem and rules."""
 
 from __future__ import annotations
 
@@ -30,42 +30,41 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     """Build a quantum circuit gate by gate; after every gate all angles are re-optimised.
 
     ## Description
-    The register starts in ``|0...0>``. Each action appends one gate of the catalogue, or those of a gadget, with
-    angle 0, the optimiser then minimises the problem's energy over all angles, warm-started from the last ones, and the
-    energy of the new circuit is read.
+    The register starts in ``|0...0>``. Each action appends a gate of the catalogue, or the gates of a gadget, with
+    angle 0. The optimiser then minimises the problem's energy over all angles, starting from the previous ones.
 
     ## Action Space
-    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` forbid repeating
-    a gate that nothing has followed yet on any of its qubits. A forbidden action raises ``ValueError`` and changes
-    nothing. With ``illegal="skip"``, for agents that know no masks, it wastes a gate of the budget instead: the circuit
-    stays as it is, and the reward is that of a step without a gate and without gain. With ``stop``, one action more,
-    always legal, appends nothing and ends the episode.
+    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` show the legal
+    actions; by default a gate may not be repeated until another gate has acted on one of its qubits. An illegal action
+    raises ``ValueError`` and changes nothing. With ``illegal="skip"``, for agents without masks, it uses up a gate of
+    the budget instead: the circuit stays the same, and the reward is that of a step without a gate and without gain.
+    With ``stop`` there is an additional action, always legal, which appends nothing and ends the episode.
 
     ## Observation Space
-    The encoding's; by default the flattened one-hot tensor of moments, and the energy.
+    That of the encoding; by default the flattened one-hot tensor of moments, and the energy.
 
     ## Rewards
-    The reward component's; it never sees anything but the transition.
+    The reward rule computes them from the transition only.
 
     ## Starting State
-    The empty circuit, or the initial one given. Its gates count in all resources but not in the gate budget, and its
-    angles are optimised with the others; encodings of gates show only what the agent added.
+    The empty circuit, or the initial circuit of the rules. Its gates count in all resources but not in the gate budget,
+    and its angles are optimised with the others; encodings of gates show only what the agent added.
 
     ## Episode End
-    Termination: success (``|energy - reference| < threshold`` of the curriculum), or the gate budget is exhausted
-    (the last gadget may go beyond it), which is part of the game, or the agent stops, which rewards treat like an
-    exhausted budget. Truncation: random halting (with ``terminates``, termination).
+    Termination: success (``|energy - reference| < threshold`` of the curriculum), an exhausted gate budget (which the
+    last gadget may exceed), or the agent's stop, which rewards treat like an exhausted budget. Truncation: random
+    halting (with its setting ``terminates``, termination).
 
     ## Information
-    ``action_mask``; ``energy``; ``energy_error`` (against the exact ground energy, always; with shots both are
-    estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``, ``num_two_qubit_gates``,
-    ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's optimisation, as counted
-    by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family the numbers that vary, by name.
+    ``action_mask``; ``energy``; ``energy_error`` (from the exact ground energy; with shots both are estimates, and the
+    error may be negative); ``success``; ``threshold``; ``num_gates``, ``num_two_qubit_gates``, ``num_params``,
+    ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's optimisation, as counted by
+    :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that vary, by name.
 
     ## Arguments
     Args:
         problem: The instance.
-        rules: The components.
+        rules: The rules.
         render_mode: ``"ansi"`` (text), ``"rgb_array"`` (a picture), ``"human"`` (a window; both need matplotlib),
             ``"ansi_list"`` and ``"rgb_array_list"`` (all frames since the last call of ``render``) or ``None``.
 
@@ -73,7 +72,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     * v0: first version
 
     Raises:
-        ValueError: Parts that do not fit: an initial circuit of another size, an unknown render mode.
+        ValueError: Rules that do not fit the problem, or an unknown render mode.
 
     Examples:
         >>> env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped

@@ -1,4 +1,4 @@
-"""``qas-envs``: what there is to play, one environment in detail, and whether this installation works."""
+"""``qas-envs``: list the environments, show one in detail, and check the installation."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def main() -> None:
     shown = commands.add_parser("show", help="one environment: problem, energies, actions, floors")
     shown.add_argument("id", help="such as QAS-LiH-v0")
     shown.add_argument("arguments", nargs="*", metavar="name=value", help="such as bond_length=2.2 num_qubits=6")
-    commands.add_parser("check", help="compile, play a step, compare energies; name what is not installed")
+    commands.add_parser("check", help="compile, run a step, compare energies; list what is not installed")
     given = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
     try:
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def arguments_of(texts: list[str]) -> dict[str, Any]:
-    """Return ``name=value`` texts as arguments; a value that is no Python literal stays a text.
+    """Return ``name=value`` texts as arguments; a value that is not a Python literal stays a text.
 
     Raises:
         ValueError: A text without ``=``.
@@ -114,11 +114,11 @@ def list_all(console: Console) -> None:
         figures = (energy, f"{problem.accuracy:g}", fewest(problem))
         table.add_row(name, *([problem.name] if is_wide else []), *sizes, *figures)
     console.print(table, highlight=False)
-    console.print("fewest CNOT: below that error, by exhaustive search; qas-envs show <id> tells more", highlight=False)
+    console.print("fewest CNOT: below that error, by exhaustive search; details: qas-envs show <id>", highlight=False)
 
 
 def fewest(problem: Problem) -> str:
-    """Return how few two-qubit gates solve a problem, as far as it is known."""
+    """Return the smallest number of two-qubit gates that solves a problem, as far as it is known."""
     floors = known_floors(problem)
     solved = [floor.two_qubit_gates for floor in floors if floor.error < problem.accuracy]
     if solved:
@@ -151,7 +151,7 @@ def show(name: str, arguments: dict[str, Any], console: Console) -> None:
 
 
 def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what there is to say of an environment: title and text."""
+    """Return the rows of an environment's description: title and text."""
     problem, unit = env.problem, env.problem.unit or "(infidelity)"
     simulator = StatevectorSimulator()
     rows = [("qubits, actions", f"{problem.num_qubits}, {len(env.catalogue)}, at most {env.max_gates} gates")]
@@ -172,8 +172,8 @@ def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -
         rows.append((f"floor, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
     parameters = inspect.signature(PROBLEMS[problem_name]).parameters.values()
     values = {p.name: given.get(p.name, p.default) for p in parameters}
-    told = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]
-    rows.append(("arguments", ", ".join(told) or "none"))
+    shown = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]
+    rows.append(("arguments", ", ".join(shown) or "none"))
     if others := {name: value for name, value in given.items() if name not in values}:
         rows.append(
             ("rules", ", ".join(f"{key}={value!r}" for key, value in others.items()) + "; figures are noiseless")
@@ -191,14 +191,14 @@ def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -
 
 
 def check(console: Console) -> bool:
-    """Print what works and what is missing; tell whether the base does."""
+    """Print what works and what is missing; return whether the energies are right."""
     console.print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}", highlight=False)
     console.print(", ".join(f"{name} {_version(name)}" for name in _BASE), highlight=False)
     started = time.perf_counter()
     env = make_registered("QAS-LiH-v0")
     env.reset(seed=0)
     *_, info = env.step(0)
-    console.print(f"kernels compiled or read, a step played: {time.perf_counter() - started:.1f} s", highlight=False)
+    console.print(f"kernels compiled or loaded, one step: {time.perf_counter() - started:.1f} s", highlight=False)
     problem = env.problem
     lowest = float(np.linalg.eigvalsh(problem.hamiltonian.to_matrix())[0])
     difference = abs(lowest - problem.ground_energy)
@@ -215,8 +215,8 @@ def check(console: Console) -> bool:
     )
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if find_spec(module) is None]
-        told = "installed" if not missing else f'{", ".join(missing)} missing: pip install "qas-envs[{extra}]"'
-        console.print(f"  [{extra}] {told}", highlight=False, markup=False)
+        state = "installed" if not missing else f'{", ".join(missing)} missing: pip install "qas-envs[{extra}]"'
+        console.print(f"  [{extra}] {state}", highlight=False, markup=False)
     return bool(works)
 
 

@@ -1,6 +1,6 @@
-"""Curricula: which error counts as success, and how that changes over episodes.
+"""Curricula: the error below which an episode is a success, and how it changes over episodes.
 
-A curriculum is a small state machine owned by one environment: it hears every energy and every episode's end.
+A curriculum is a small state machine of one environment: it observes every energy and the end of every episode.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Curriculum(Protocol):
     threshold: float
 
     def start(self, problem: Problem) -> None:
-        """Take up a problem; called once, by the environment's constructor."""
+        """Set the reference energy for a problem; called at construction, and for every new member of a family."""
         ...
 
     def observe(self, energy: float) -> None:
-        """Hear the energy of one training step."""
+        """Observe the energy of a step."""
         ...
 
     def end_episode(self, success: bool) -> None:
-        """Hear that an episode ended."""
+        """Observe the end of an episode."""
         ...
 
 
@@ -43,17 +43,17 @@ class InstanceCurriculum(Curriculum, Protocol):
     """A curriculum that also chooses among a family's instances."""
 
     def contexts(self) -> Sequence[Mapping[str, float]]:
-        """Return all that :meth:`context` may ever return, so that mistakes are found before training."""
+        """Return every value that :meth:`context` can return, so that mistakes are found before training."""
         ...
 
     def context(self) -> Mapping[str, float]:
-        """Return numbers of the family that the next episode shall have; the others are drawn."""
+        """Return the scheduled values of the next episode, by name; the other values are drawn."""
         ...
 
 
 @dataclass
 class FixedThreshold:
-    """Success below one error for ever, measured from the exact ground energy.
+    """Success below a fixed error, measured from the exact ground energy.
 
     Attributes:
         threshold: Largest error (excluded); ``None`` takes the problem's accuracy.
@@ -154,7 +154,7 @@ class MovingThreshold:
 class StagedThreshold:
     """Success below a list of errors, one after the other, measured from the exact ground energy.
 
-    The next stage begins after so many successes; a stage on which agents fail lasts for ever.
+    The next stage begins after a number of successes; a stage without that many successes never ends.
 
     Attributes:
         thresholds: Errors (excluded) of the stages, falling; ``None`` at the end stands for the problem's accuracy.
@@ -203,17 +203,17 @@ class StagedThreshold:
 
 @dataclass
 class ScheduledInstances:
-    """Easy instances first: one of a family's numbers, such as a bond length or a field, follows a list.
+    """Easy instances first: one of the values that vary, such as a bond length or a field, follows a list.
 
-    Success is an error below one threshold, measured from the instance's exact ground energy. The next value comes
-    after so many successes, or after so many episodes whatever their end; the last one stays. Test instances, and
-    numbers given to ``reset``, are not touched.
+    Success is an error below a fixed threshold, measured from the instance's exact ground energy. The next value begins
+    after a number of successes, or of episodes; the last value stays. Test instances and values given to ``reset`` are
+    not scheduled.
 
     Attributes:
         parameter: What is scheduled; one of the names that the environment's ``vary`` holds.
         values: Its values, in this order.
         successes: Successes per value.
-        patience: Episodes per value at most; ``None`` for no limit.
+        patience: Largest number of episodes per value; ``None`` for no limit.
         threshold: Largest error (excluded); ``None`` takes the problem's accuracy.
     """
 

@@ -1,6 +1,6 @@
-"""Families of instances: an environment draws a member at every reset and shows the agent which one it is.
+"""Families of instances: an environment draws a member at every reset, and the observation identifies it.
 
-A learned policy can do here what a search cannot: build a circuit for an unseen instance in one rollout.
+Unlike a search, a learned policy can build a circuit for an unseen instance in one rollout.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from qas_simulators.errors import must, unknown_name
 
 SPLITS: Final = ("train", "test")
 Choice = tuple[float, float] | Sequence[float]
-_KEPT: Final = 256  # members that are kept once built
+_KEPT: Final = 256  # members that are cached
 
 
 class Family:
-    """Instances of one problem function that differ in some of its numbers.
+    """Instances of one problem function that differ in some of its arguments.
 
     Args:
         build: Returns the member with the given arguments.
-        vary: What varies: argument names with ``{"train": ..., "test": ...}``, each a range ``(low, high)`` or a list
+        vary: Arguments that vary: names with ``{"train": ..., "test": ...}``, each a range ``(low, high)`` or a list
             of three or more values. Without splits, ``train`` and ``test`` are the same. Ranges of whole numbers, such
             as seeds, hold both ends.
         fixed: The other arguments.
@@ -94,7 +94,7 @@ class Family:
         ]
 
     def check(self, values: Mapping[str, float]) -> None:
-        """Raise ``ValueError`` if a name is none of ours, or a value lies outside what observations can show."""
+        """Raise ``ValueError`` if a name does not vary, or a value lies outside the range of the observations."""
         for name, value in values.items():
             if name not in self.names:
                 raise ValueError(unknown_name("number that varies", name, self.names))
@@ -108,7 +108,7 @@ class Family:
 
         Args:
             rng: Source of randomness.
-            options: ``split`` ("train" by default) and values of arguments that are not to be drawn.
+            options: ``split`` ("train" by default) and values of arguments that are not drawn.
 
         Raises:
             ValueError: Something else in ``options``, or a value outside all ranges.

@@ -1,4 +1,4 @@
-"""Random halting: episodes cut short at random, so that agents learn to be quick."""
+"""Random halting: episodes are cut at random lengths, so that agents learn short circuits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from qas_envs.components import is_number, is_whole
 from qas_simulators.errors import must
 
-_MOST: Final = 1_000_000  # steps, successes waited for, draws, and one over the probability of a success
+_MOST: Final = 1_000_000  # of steps, successes, draws, and of one over the probability of a success
 
 
 class Halting(Protocol):
@@ -35,13 +35,14 @@ class NegativeBinomialHalting:
     """CRLQAS: failures before ``n`` successes of probability ``p``, clipped to ``[low, high]``.
 
     Attributes:
-        n: Successes waited for.
-        p: Probability of one.
+        n: Number of successes.
+        p: Probability of a success.
         low: Earliest step.
         high: Latest step.
-        draws: Take the most frequent of so many draws (the released noisy code uses 100), the first drawn of equals.
+        draws: The most frequent result of this number of draws is used (100 in the released noisy code); of equally
+            frequent results, the first one drawn.
         terminates: Halted episodes are terminated, so that agents do not bootstrap there, as in the released code. By
-            default they are truncated: halting is no property of the state, and the target of the last step keeps its
+            default they are truncated: halting does not depend on the state, so the target of the last step keeps its
             bootstrapped value.
 
     References:

@@ -20,10 +20,13 @@ from qas_simulators.errors import must
 
 @dataclass(frozen=True)
 class EnvironmentId:
-    """One row: the problem, the preset it starts from, rules of its own, and arguments it cannot do without.
+    """One row of the table.
 
-    A preset that is named in ``gym.make`` takes the place of both the row's preset and the row's rules.
-    ``example`` holds values for the latter, for tests and listings; ``gym.make`` does not use them.
+    Attributes:
+        problem: Name of the problem.
+        preset: Preset of the rules; a preset given to ``gym.make`` replaces it and ``rules``.
+        rules: Rules that differ from the preset.
+        example: Values of arguments that have no default, for tests and listings; ``gym.make`` does not use them.
     """
 
     problem: str
@@ -82,7 +85,7 @@ def make_registered_vector(
     shared_curriculum: bool = False,
     **arguments: Any,
 ) -> CircuitBuildingVectorEnv:
-    """Build ``num_envs`` environments of an id that step together; the other arguments as for a single one."""
+    """Build ``num_envs`` environments of an id that step together; other arguments as for a single environment."""
     if not is_whole(num_envs, 1):
         raise ValueError(must("num_envs", "be an integer of at least 1", num_envs))
     envs = [make_registered(environment, **arguments) for _ in range(num_envs)]

@@ -1,4 +1,4 @@
-"""Pictures of an environment: the circuit and the error after every gate (needs matplotlib)."""
+"""Rendering: the circuit as text, or a picture of the circuit and the errors so far (needs matplotlib)."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ class Renderer:
     """Shows one environment in its render mode.
 
     Args:
-        mode: One of :data:`RENDER_MODES`, or ``None`` to show nothing. The modes that end in ``_list`` keep a frame of
+        mode: One of :data:`RENDER_MODES`, or ``None`` to show nothing. Modes that end in ``_list`` keep a frame of
             every reset and step, as ``gymnasium.wrappers.RenderCollection`` does.
 
     Attributes:
-        is_live: Whether every reset and step is shown or kept without being asked.
+        is_live: Whether every reset and step is shown or kept.
         shown: Errors of the episode, and frames since the last reset or the last call of :meth:`render`.
 
     Raises:
-        ValueError: Another mode.
+        ValueError: An unknown mode.
     """
 
     def __init__(self, mode: str | None) -> None:
@@ -121,7 +121,7 @@ class Renderer:
             self.shown = errors, (*frames, frame)
 
     def render(self, title: str, circuit: Circuit, threshold: float) -> Any:
-        """Return text, a picture or the frames kept, or show the picture, according to the mode."""
+        """Return text, a picture or the kept frames, or show the picture, depending on the mode."""
         if not self._collects:
             return self._frame(title, circuit, threshold)
         errors, frames = self.shown

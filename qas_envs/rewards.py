@@ -11,14 +11,14 @@ from qas_simulators.errors import must
 
 
 class Transition(NamedTuple):
-    """What a reward may know of a step.
+    """The data that a reward may use.
 
     Attributes:
         previous_energy: Energy before the gate.
         energy: Energy after the gate, angles re-optimised.
         reference_energy: The curriculum's reference minimum.
-        success: Whether the curriculum's threshold was met.
-        exhausted: Whether the gate budget ended with this gate, or the agent stopped.
+        success: Whether the error is below the curriculum's threshold.
+        exhausted: Whether this gate used up the budget, or the agent stopped.
         two_qubit_gates: Two-qubit gates this action added.
         one_qubit_gates: One-qubit gates this action added.
         empty_energy: Energy at the beginning of the episode.
@@ -118,19 +118,19 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class PricedGates:
-    """Progress in orders of magnitude minus a price for every gate, so that the cheapest solution is worth most.
+    """Progress in orders of magnitude minus a price for every gate, so that cheap solutions have the highest return.
 
-    ``progress * log10(error_before / error_after) - price of the gate``, plus ``bonus`` on success, minus ``bonus``
-    when the budget ends. The logarithms of an episode add up to the same sum however slowly the error falls; the
-    relative gains of :class:`FixedEnds` add up to more for circuits that waste gates. Errors are against the
-    curriculum's reference and count as at least ``floor``.
+    The reward is ``progress * log10(error_before / error_after) - price of the gate``, plus ``bonus`` on success, minus
+    ``bonus`` when the budget ends. The sum of the logarithms over an episode depends only on the first and the last
+    error; the sum of the relative gains of :class:`FixedEnds` is larger for circuits that waste gates. Errors are
+    measured from the curriculum's reference and are at least ``floor``.
 
     Attributes:
         bonus: As in :class:`FixedEnds`.
         two_qubit: Price of a two-qubit gate.
         one_qubit: Price of a one-qubit gate.
-        progress: Worth of one order of magnitude.
-        floor: Smallest error that counts, in the problem's unit.
+        progress: Reward of one order of magnitude.
+        floor: Smallest error that is distinguished, in the problem's unit.
     """
 
     bonus: float = 5.0
@@ -153,7 +153,7 @@ class PricedGates:
 
 @dataclass(frozen=True)
 class Sparse:
-    """``bonus`` on success, else nothing."""
+    """``bonus`` on success, else 0."""
 
     bonus: float = 1.0
 
@@ -167,7 +167,7 @@ class Sparse:
 
 @dataclass(frozen=True)
 class LogError:
-    """``-log10`` of the error after every step, which counts as at least ``floor``; ``bonus`` more on success."""
+    """``-log10`` of the error after every step, which is at least ``floor``; plus ``bonus`` on success."""
 
     bonus: float = 0.0
     floor: float = 1e-8
@@ -183,17 +183,17 @@ class LogError:
 
 @dataclass(frozen=True)
 class Qaser:
-    """QASER with its energy term repaired: ``(D_max / (D + 1) + C_max / C) ** progress``, ``bonus`` on success.
+    """QASER with a corrected energy term: ``(D_max / (D + 1) + C_max / C) ** progress``, ``bonus`` on success.
 
     ``D`` is the depth and ``C`` the cost of the circuit's gates; ``D_max`` and ``C_max`` are those of an exhausted
-    budget, not the largest seen so far, so that the same circuit always earns the same. ``progress`` is the part of
-    the way from the first energy to the reference, between 0 and 1. The released exponent ``E / E_min`` depends on the
-    unit and on the constant in the Hamiltonian.
+    budget, not the largest seen so far, so that the reward of a circuit never changes. ``progress`` is the fraction of
+    the distance from the first energy to the reference, between 0 and 1. The released exponent ``E / E_min`` depends on
+    the unit and on the constant in the Hamiltonian.
 
     Attributes:
         two_qubit: Cost of a two-qubit gate.
         one_qubit: Cost of a one-qubit gate.
-        bonus: Paid on success instead, 400 in the "tweaked" variant; ``None`` for the "untweaked" one.
+        bonus: The reward on success instead, 400 in the "tweaked" variant; ``None`` for the "untweaked" one.
 
     References:
         The published rule and its weights: QASER, released code (see docs/environments.md).

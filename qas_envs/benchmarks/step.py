@@ -1,11 +1,11 @@
-"""Speed of an environment step with all angles re-optimised, one core, beside the field's usual way of doing it.
+"""Speed of an environment step with all angles re-optimised on one core, compared with the usual method of the field.
 
     OMP_NUM_THREADS=1 python qas_envs/benchmarks/step.py
 
-Uniformly random legal episodes of up to 40 gates on LiH (4 qubits, 3.4 Å). The first column of numbers is
-``CircuitBuildingEnv.step``, everything included. The others replay the same actions and time only the optimisation: our
-optimisers, and SciPy's COBYLA (at most 1000 evaluations) on Qulacs, warm-started alike. The answers are compared: the
-mean energy after the step.
+Uniformly random legal episodes of up to 40 gates on LiH (4 qubits, 3.4 Å). The first figure is the whole
+``CircuitBuildingEnv.step``. The others replay the same actions and time only the optimisation: optimisers of this
+library, and SciPy's COBYLA (at most 1000 evaluations) on Qulacs, with the same warm start. The results are compared by
+the mean energy after the step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The instances, by name."""
+"""Problems by name."""
 
 from collections.abc import Callable
 

@@ -27,7 +27,7 @@ _NEAREST = 0.05  # no two nuclei of a molecule are nearer
 
 @dataclass(frozen=True)
 class Molecule:
-    """What defines a molecular instance.
+    """The definition of a molecular instance.
 
     Attributes:
         name: What tables call it.
@@ -71,10 +71,10 @@ class Molecule:
 
 
 def with_active_space(molecule: Molecule, active_space: Sequence[int] | None) -> Molecule:
-    """Return the molecule with so many electrons in so many orbitals around the Fermi level.
+    """Return the molecule with an active space ``(electrons, orbitals)`` around the Fermi level.
 
     Raises:
-        ValueError: The electrons do not leave an even number of others, or are more than there are.
+        ValueError: The number of other electrons is odd or negative.
     """
     if active_space is None:
         return molecule
@@ -117,7 +117,7 @@ def _built(molecule: Molecule) -> Any:
 
 @dataclass(frozen=True)
 class QubitHamiltonian:
-    """A molecule's Hamiltonian on qubits, in Hartree, with what was computed on the way.
+    """A molecule's Hamiltonian on qubits, in Hartree, with intermediate results.
 
     Attributes:
         hamiltonian: On all numbers of electrons that the mapping leaves.
@@ -141,7 +141,7 @@ class QubitHamiltonian:
 
     @property
     def num_electrons(self) -> int:
-        """How many electrons the active space has."""
+        """Number of electrons in the active space."""
         return self.sector.electrons
 
 
@@ -195,7 +195,7 @@ def _active_orbitals(molecule: Molecule, count: int) -> list[int]:
 
 
 def _integrals(mean_field: Any, frozen: Sequence[int], active: list[int], sector: Sector) -> Integrals:
-    """Return the active space's integrals in the mean field's orbitals, frozen ones folded in."""
+    """Return the active space's integrals in the mean field's orbitals, frozen orbitals folded in."""
     from pyscf import ao2mo
 
     orbitals = _fix_signs(np.asarray(mean_field.mo_coeff))

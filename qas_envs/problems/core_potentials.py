@@ -1,4 +1,4 @@
-"""Effective core potentials: which of them belongs to a basis set, and bases that cannot do without."""
+"""Effective core potentials: the potential of a basis set, and basis sets that need one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from qas_simulators.errors import must, needs_extra
 
 _FAMILIES: Final = (re.compile(r"(ccecp(?:he|reg|28|36|46|60|78)?)(?:aug)?ccpv"), re.compile(r"(bfd)v"))
-"""Of bases whose potential has another name than they have."""
+"""Potentials of basis sets whose potential has another name."""
 _CORE: Final = 0.8  # of the energy of one electron around the bare nucleus
 
 
@@ -60,7 +60,7 @@ def basis_of(basis: str | Mapping[str, str], symbol: str) -> str:
 
 
 def check_cores(mol: Any, basis: str | Mapping[str, str]) -> None:
-    """Refuse valence-only basis sets without their potential.
+    """Raise an error for valence-only basis sets without their potential.
 
     One electron around the bare nucleus has the energy -Z**2 / 2. Every basis for all electrons comes near it, a basis
     for valence electrons reaches no more than about three quarters.

@@ -1,4 +1,4 @@
-"""FCIDUMP files: integrals of electrons in orbitals as most quantum chemistry programs write them."""
+"""FCIDUMP files: integrals of electrons in orbitals, as most quantum chemistry programs write them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _fill(
     rows: list[tuple[float | int, ...]],
     pairs: list[tuple[int, int]],
 ) -> None:
-    """Set the integrals and all that are equal to them: both orders in every pair, and of the pairs."""
+    """Set an integral and all integrals that are equal to it by symmetry."""
     values = np.array([row[0] for row in rows])
     indices = np.array([row[1:] for row in rows], dtype=np.int64).reshape(len(rows), tensor.ndim).T - 1
     for order in _orders(pairs):

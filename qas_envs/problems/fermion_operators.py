@@ -23,7 +23,7 @@ _FERMIONIC: Final = (
 
 
 def is_fermionic(operator: Any) -> bool:
-    """Tell whether an operator of OpenFermion or PennyLane acts on fermions, or on Majorana modes."""
+    """Return whether an operator of OpenFermion or PennyLane acts on fermions or Majorana modes."""
     name = type(operator).__name__
     return (package_of(operator) == "openfermion" and name in _FERMIONIC) or (
         package_of(operator) == "pennylane" and name in ("FermiSentence", "FermiWord")
@@ -33,7 +33,7 @@ def is_fermionic(operator: Any) -> bool:
 def operator_on_qubits(
     operator: Any, num_qubits: int | None, mapping: str, asked: Sector | None
 ) -> tuple[PauliSum, float | None]:
-    """Map a fermionic operator; return it with the energy of the sector that is asked for, if one is.
+    """Map a fermionic operator to qubits; return it, and the energy of the sector if one is given.
 
     Args:
         operator: Modes interleaved, as OpenFermion has them: even ones up, odd ones down.
@@ -87,7 +87,7 @@ def _fermion_operator(operator: Any) -> Any:
 
 
 def _balance(term: tuple[tuple[int, int], ...]) -> tuple[int, int]:
-    """Return by how many a product changes the electrons that are up, and those that are down."""
+    """Return the change of the numbers of electrons up and down by a product of operators."""
     changes = [0, 0]
     for mode, raises in term:
         changes[mode % 2] += 1 if raises else -1

@@ -1,4 +1,4 @@
-"""Electrons in orbitals: on qubits, and their exact energy in a sector."""
+"""Electrons in orbitals: mapped to qubits, and their exact energy in a sector."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.memory import check_memory
 
 _DENSE: Final = 500  # determinants; above, Lanczos
-_MARGIN: Final = 1.0  # Hartree between the state asked for and every state of another sector
-FEW_QUBITS: Final = 12  # up to here the whole register is diagonalised; above, one sector after the other
-_SYMMETRY: Final = 8  # operations of the largest Abelian point group: so many times fewer excitations there may be
+_MARGIN: Final = 1.0  # Hartree between the lowest state of the sector and every state of another sector
+FEW_QUBITS: Final = 12  # larger registers are diagonalised sector by sector
+_SYMMETRY: Final = 8  # operations of the largest Abelian point group, the most that symmetry divides excitations by
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Integrals:
 
     @property
     def orbitals(self) -> int:
-        """How many spatial orbitals there are."""
+        """Number of spatial orbitals."""
         return len(self.one_body)
 
 
@@ -92,7 +92,7 @@ def to_qubits(integrals: Integrals, mapping: str, is_penalised: bool) -> OnQubit
 
 
 def full_configuration_interaction(integrals: Integrals, up: int, down: int) -> float:
-    """Return the lowest energy with so many electrons up and down.
+    """Return the lowest energy with numbers of electrons up and down.
 
     The matrix of all determinants is applied by PySCF; its eigenvalue is found densely or by Lanczos from a random
     vector, since Davidson's method, started from one determinant, may stay in a subspace of higher symmetry.
@@ -132,10 +132,10 @@ def _lowest(integrals: Integrals, shares: list[tuple[int, int]]) -> float:
 
 
 def _shares(sector: Sector, orbitals: int, mapping: str) -> list[tuple[int, int]]:
-    """Return how many electrons are up and down where the lowest state with all of them may be.
+    """Return the numbers of electrons up and down among which the lowest state must be.
 
-    A state of every total spin has as many up as down, or one more. But a mapping that removes two qubits fixes whether
-    the number of those that are up is even.
+    Every total spin has a state with as many electrons up as down, or one more. But a mapping that removes two qubits
+    fixes the parity of the number of electrons up.
     """
     if REMOVED.get(mapping) != 2:
         return [((sector.electrons + 1) // 2, sector.electrons // 2)]
@@ -153,7 +153,7 @@ def _all_shares(sector: Sector, orbitals: int, mapping: str) -> list[tuple[int, 
 
 
 def check_register(orbitals: int, mapping: str) -> None:
-    """Refuse more spin orbitals than any simulator here could hold, before anything is computed.
+    """Check the number of spin orbitals before anything is computed.
 
     Every distinct set of bits that a term flips is a diagonal of ``2**num_qubits`` complex numbers: one for each single
     and double excitation, up to eight times fewer with symmetry.

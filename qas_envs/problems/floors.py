@@ -1,4 +1,4 @@
-"""How few two-qubit gates there can be: what exhaustive skeleton search found, as data."""
+"""Floors: the lowest error for each number of two-qubit gates, found by exhaustive search over skeletons."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from qas_envs.problems.problem import Problem
 
 @dataclass(frozen=True)
 class KnownFloor:
-    """The lowest error that so many two-qubit gates reach, angles between them free.
+    """The lowest error that circuits with a number of two-qubit gates reach, with any one-qubit gates between them.
 
     Attributes:
-        two_qubit_gates: How many.
-        error: Against the exact ground energy; an upper bound, since angles are searched from random starts.
-        qasm: A circuit that has it, as OpenQASM 3.
+        two_qubit_gates: Number of two-qubit gates.
+        error: Error from the exact ground energy; an upper bound, since angles are searched from random starts.
+        qasm: A circuit with this error, as OpenQASM 3.
     """
 
     two_qubit_gates: int
@@ -33,7 +33,7 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def known_floors(problem: Problem) -> list[KnownFloor]:
-    """Return what is known of an instance, fewest gates first; made by ``experiments/benchmarks/floors.py``.
+    """Return the known floors of an instance, fewest gates first; written by ``experiments/benchmarks/floors.py``.
 
     Examples:
         >>> from qas_envs.problems import lih

@@ -1,4 +1,4 @@
-"""Where a molecule's atoms are: text, lists as PySCF takes them, XYZ files."""
+"""Geometries of molecules: text, lists in PySCF's form, XYZ files."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _atoms_of_xyz(lines: list[str]) -> tuple[Atom, ...]:
 
 
 def _is_path(geometry: Any) -> bool:
-    """Tell whether this names a file; text of atoms has spaces or several lines."""
+    """Return whether this names a file; text of atoms has spaces or several lines."""
     if isinstance(geometry, os.PathLike):
         return True
     return isinstance(geometry, str) and (geometry.endswith(".xyz") or (";" not in geometry and _exists(geometry)))

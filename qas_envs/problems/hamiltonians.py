@@ -1,4 +1,4 @@
-"""Ground states of any Hamiltonian a user brings."""
+"""Ground states of Hamiltonians given by the user."""
 
 from __future__ import annotations
 

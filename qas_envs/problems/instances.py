@@ -20,7 +20,7 @@ LIH_BOND_LENGTHS: Final[dict[int, tuple[float, ...]]] = {
 H2_MAPPINGS: Final = {2: "parity", 3: "parity_total", 4: "jordan_wigner"}
 LIH_MAPPINGS: Final = {4: "parity", 6: "jordan_wigner", 12: "jordan_wigner"}
 RELEASED_MAPPINGS: Final = {"h2": {2: "checksum", 3: "checksum_total"}, "lih": {6: "jordan_wigner_blocked"}}
-"""In which basis CRLQAS released these instances; the other ones have the same basis here, qubits in reverse order."""
+"""Mappings in which CRLQAS released these instances; the others have the same mapping, qubits in reverse order."""
 _H2O: Final[tuple[Atom, ...]] = (
     ("H", (-0.021, -0.002, 0.0)),
     ("O", (0.835, 0.452, 0.0)),
@@ -72,8 +72,8 @@ def h2o(num_qubits: int, geometry: str) -> Molecule:
 def ch2(geometry: str) -> Molecule:
     """CH2, STO-3G, (6e, 4o) of closed-shell orbitals, Jordan-Wigner, 8 qubits.
 
-    The ground state is a triplet. With its own orbitals one determinant would be exact; those of the released file
-    (-37.08629756 Ha, coordinates in bohr) are not known, ours give -37.08490006 Ha.
+    The ground state is a triplet. With the orbitals of the triplet one determinant would be exact. The orbitals of the
+    released file (-37.08629756 Ha, coordinates in bohr) are unknown; those used here give -37.08490006 Ha.
     """
     name, unit = f"CH2 ({geometry})", GEOMETRIES[geometry]
     return Molecule(name, _CH2, unit, "sto-3g", "jordan_wigner", frozen=(0,), active=(1, 2, 3, 4))

@@ -12,10 +12,10 @@ from qas_simulators.bridges.operators import sum_of_factors
 from qas_simulators.errors import must, unknown_name
 
 REMOVED: Final = {"parity": 2, "parity_total": 1, "checksum": 2, "checksum_total": 1}
-"""How many qubits a mapping spares because the sector fixes parities: those of up and down, or that of all."""
+"""Number of qubits that a mapping removes because the sector fixes parities: of up and down, or of all."""
 MAPPINGS: Final = ("jordan_wigner", "jordan_wigner_blocked", "bravyi_kitaev", *REMOVED)
 SMALLEST: Final = 1e-12
-"""Hartree; below, a term of a molecule is rounding."""
+"""Hartree; smaller terms of a molecule are rounding errors."""
 
 
 def penalty(modes: int, mapping: str, sector: Sector) -> PauliSum:

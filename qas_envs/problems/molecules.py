@@ -77,7 +77,7 @@ def instance_record(molecule: Molecule) -> dict[str, Any]:
 
 
 def _energies(hamiltonian: PauliSum, result: QubitHamiltonian) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return what is stated of energies, and of the distance between the lowest ones."""
+    """Return the energies that an instance file states, with the gap between the lowest ones."""
     basis = hamiltonian.basis_energies()
     known = {
         "hartree_fock": result.hartree_fock_energy,
@@ -180,7 +180,7 @@ def lih(
 
 
 def _mapping(molecule: str, num_qubits: int, own: str, asked: str | None) -> str:
-    """Return the mapping of a diatomic molecule: ours, or that of CRLQAS's release."""
+    """Return the mapping of a diatomic molecule: the default, or that of CRLQAS's released files."""
     choices = (own, *filter(None, [instances.RELEASED_MAPPINGS[molecule].get(num_qubits)]))
     if asked is None:
         return own
@@ -279,7 +279,7 @@ def _cache_folder() -> Path:
 
 
 def _read_intact(path: Path) -> dict[str, Any] | None:
-    """Return a record, or ``None`` if there is none or its hash shows that it was not written to the end."""
+    """Return a record, or ``None`` if there is none or its hash shows that it is incomplete."""
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return record if hash_of_terms(record["terms"]) == record["sha256"] else None

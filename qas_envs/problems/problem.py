@@ -1,4 +1,4 @@
-"""Problem: what is minimised, and the exact values it is judged by."""
+"""Problem: the observable that is minimised, and its exact ground energy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Problem:
         ground_energy: Its exact lowest eigenvalue.
         accuracy: Error below which a circuit counts as a solution unless a curriculum says otherwise.
         unit: Unit of energies, e.g. ``"Ha"``; empty for infidelities.
-        provenance: Where the instance comes from: geometry, mapping, tool versions, hash.
+        provenance: Origin of the instance: geometry, mapping, tool versions, hash.
 
     Raises:
         ValueError: The accuracy is not positive.
@@ -63,10 +63,10 @@ class Problem:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the Hamiltonian's terms: what tells instances apart.
+        """SHA-256 of the Hamiltonian's terms, which identifies the instance.
 
-        Coefficients are rounded to ten digits after the point. Where the largest one, the constant shift left aside, is
-        below 1e-3, digits are counted from there on, so that an operator in small units keeps as many of them.
+        Coefficients are rounded to ten decimals. If the largest one, without the constant shift, is below 1e-3, more
+        decimals are used, so that an operator in small units keeps as many digits.
         """
         terms = self.hamiltonian.terms()
         sizes = [abs(value) for label, value in terms.items() if set(label) != {"I"}]

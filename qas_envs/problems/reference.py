@@ -1,4 +1,4 @@
-"""The exact energy that a problem is judged by: computed, or given and checked as far as that is cheap."""
+"""The exact ground energy of a problem: computed, or given and checked where that is cheap."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from qas_simulators import PauliSum
 from qas_simulators.errors import must
 
 DENSE_QUBITS = 10
-"""Up to here diagonalising the matrix is cheap."""
+"""Largest number of qubits for which the matrix is diagonalised."""
 _TOLERANCE = 1e-6  # of the sum of all coefficients
 
 
 def exact_energy(hamiltonian: PauliSum, given: float | None, known: float | None = None) -> float:
-    """Return the lowest eigenvalue, or the one that is given.
+    """Return the lowest eigenvalue, computed or as given.
 
     Args:
         hamiltonian: Dense to 10 qubits, by Lanczos above.

@@ -1,4 +1,4 @@
-"""Sectors: states with a given number of electrons and a given Sz, as what an instance asks for."""
+"""Sectors: states with a given number of electrons and a given Sz."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ AIMS: Final = ("penalty", "reference")
 
 @dataclass(frozen=True)
 class Sector:
-    """All states with so many electrons and this Sz.
+    """All states with a given number of electrons and a given Sz.
 
     Attributes:
-        electrons: In the active space.
+        electrons: Number of electrons in the active space.
         sz: Half the difference of up and down, in units of hbar: 1 for a triplet of highest weight.
         aim: ``"penalty"`` adds a multiple of ``(N - electrons)**2 + (Sz - sz)**2`` to the Hamiltonian, so that the
             sector's lowest state is the lowest of all; ``"reference"`` leaves the Hamiltonian and makes the sector's
-            lowest energy the ground energy of the problem, which states of other sectors may lie below.
+            lowest energy the ground energy of the problem, although states of other sectors may have lower energies.
     """
 
     electrons: int
@@ -30,16 +30,16 @@ class Sector:
 
     @property
     def up(self) -> int:
-        """How many electrons are up."""
+        """Number of electrons with spin up."""
         return round(self.electrons / 2 + self.sz)
 
     @property
     def down(self) -> int:
-        """How many electrons are down."""
+        """Number of electrons with spin down."""
         return self.electrons - self.up
 
     def check(self, orbitals: int) -> None:
-        """Refuse what so many orbitals cannot hold.
+        """Check that the electrons fit into the orbitals.
 
         Raises:
             ValueError: More electrons of one spin than orbitals.
@@ -52,11 +52,11 @@ def sector_of(value: Sequence[Any] | None) -> Sector | None:
     """Read ``(electrons, sz)`` or ``(electrons, sz, "reference")``.
 
     Raises:
-        ValueError: Something else, or an Sz that so many electrons cannot have.
+        ValueError: Something else, or an Sz that is impossible for the number of electrons.
     """
     if value is None:
         return None
-    wanted = f"be (electrons, Sz), an Sz that so many electrons can have, with one of {list(AIMS)} as a third if needed"
+    wanted = f"be (electrons, Sz) with a possible Sz, and optionally one of {list(AIMS)} as a third entry"
     try:
         electrons, sz, *rest = value
         sector = Sector(int(electrons), float(sz), *rest)
@@ -70,14 +70,14 @@ def sector_of(value: Sequence[Any] | None) -> Sector | None:
 
 
 def warn_of_sector(name: str, sector: Sector, ground: float, with_electrons: float | None, own: float) -> None:
-    """Say that the lowest state of a register is in another sector than the molecule.
+    """Warn that the lowest state of a register is in another sector than the molecule.
 
     Args:
-        name: Of the instance.
-        sector: Of the molecule.
+        name: Name of the instance.
+        sector: Sector of the molecule.
         ground: The lowest energy of the register, in Hartree.
-        with_electrons: The lowest with the molecule's number of electrons, if that is another one.
-        own: The lowest of the molecule's sector.
+        with_electrons: The lowest energy with the molecule's number of electrons, if the lowest state has another one.
+        own: The lowest energy of the molecule's sector.
     """
     if with_electrons is not None:
         other = f"another number of electrons: with its own the lowest is {with_electrons:.6f} Ha"

@@ -95,7 +95,7 @@ def heisenberg(
 
 
 def _is_long_chain(num_qubits: int, rows: int) -> bool:
-    """Tell whether a closed form is asked for; shorter chains are diagonalised, as recorded energies were."""
+    """Return whether a closed form is used; shorter chains are diagonalised, as recorded energies were."""
     return num_qubits > DENSE_QUBITS and rows in (1, num_qubits)
 
 

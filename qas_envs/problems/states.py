@@ -22,7 +22,7 @@ def state_preparation(name: str, statevector: ArrayLike) -> Problem:
 
 
 def state(statevector: ArrayLike, name: str = "state") -> Problem:
-    """Any pure state; complex amplitudes are fine, a global phase does not matter.
+    """Any pure state; amplitudes may be complex, the global phase does not matter.
 
     Args:
         statevector: ``2**n`` amplitudes of norm 1, 1 to 10 qubits, qubit 0 the least significant bit of the index.
@@ -69,7 +69,7 @@ def bell() -> Problem:
 
 
 def fidelity_ceiling(problem: Problem, noise: NoiseModel | None) -> float | None:
-    """Return the highest fidelity that any circuit of KANQAS' gates reaches under a noise, where it is known.
+    """Return the highest fidelity that any circuit of KANQAS' gates can reach under a noise model, where it is known.
 
     The Bell state under KANQAS' noise: H and CX leave ``1 - 0.2 + 0.2 / 4 = 0.85``, and no circuit does better (all
     circuits up to six gates were enumerated).
