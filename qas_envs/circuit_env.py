@@ -11,10 +11,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from qas_envs.curricula import InstanceCurriculum
 from qas_envs.encodings import Encoder, Observation, View
 from qas_envs.episode import Episode
-from qas_envs.judging import Outcome, judge
+from qas_envs.judging import Outcome, draw_instance, judge
 from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rules import Rules
@@ -22,7 +21,6 @@ from qas_envs.simulation import without_shots
 from qas_envs.undo import CONTAINERS, Undo
 from qas_envs.whole_circuits import CircuitPlayer
 from qas_simulators import Circuit
-from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer, OptimizationResult
 
 
@@ -103,11 +101,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.curriculum.start(problem)
         self._containers = [name for name, value in vars(self.curriculum).items() if isinstance(value, CONTAINERS)]
         self.episode.threshold = self.curriculum.threshold
-        self.episode.first_energy = without_shots(self.simulator).expectation(self.initial, problem.hamiltonian)
-        self.episode.energy = self.episode.first_energy
+        energy = without_shots(self.simulator).expectation(self.initial, problem.hamiltonian)
+        self.episode.energy = self.episode.first_energy = energy
         self.finished = self.initial.copy()  # the last circuit of the episode before
-
-    # -- the current episode -------------------------------------------------------------------------------------------
 
     @property
     def problem(self) -> Problem:
@@ -142,8 +138,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Return what the encoder may use."""
         return self.episode.view(self.simulator, self.curriculum.threshold)
 
-    # -- Gymnasium's methods -------------------------------------------------------------------------------------------
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -163,7 +157,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             super().reset(seed=seed)
             if seed is not None:
                 self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
-            self._draw_instance(dict(options or {}))
+            draw_instance(episode, self.curriculum, self.np_random, dict(options or {}))
             if self.family is not None or self.simulator.shots is not None:
                 episode.first_energy = self.simulator.expectation(self.initial, self.problem.hamiltonian)
             finished = self.circuit.copy()
@@ -173,17 +167,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             result = self.encoder.observe(self.view()), episode.info(episode.figures(False, 0, 0))
             self.finished = finished
         return result
-
-    def _draw_instance(self, options: dict[str, Any]) -> None:
-        """Switch to the family's member of the next episode."""
-        if self.family is None:
-            if options:
-                raise ValueError(must("options", "be empty where instances do not vary", options))
-            return
-        if isinstance(self.curriculum, InstanceCurriculum) and options.get("split", "train") == "train":
-            options = {**self.curriculum.context(), **options}
-        self.episode.switch(self.family.draw(self.np_random, options))
-        self.curriculum.start(self.problem)
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Append a gate, re-optimise all angles, evaluate the energy.
@@ -197,12 +180,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         episode = self.episode
         index = episode.check(action)
         with Undo([self]):
+            energy, evaluations, gradients = episode.energy, 0, 0
             if episode.adds_gates(index):
                 result = self.optimize_angles(episode.append(index))
                 episode.circuit.params = result.params
                 energy, evaluations, gradients = result.energy, result.evaluations, result.gradients
-            else:
-                energy, evaluations, gradients = episode.energy, 0, 0
             reward, success, terminated, truncated = self.conclude(index, energy)
             info = episode.info(episode.figures(success, evaluations, gradients))
             self.show()
@@ -210,18 +192,16 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:
-        """Return the circuit with its energy: text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``.
+        """Return the circuit with its energy, depending on the mode.
 
-        The modes ``"ansi_list"`` and ``"rgb_array_list"`` return the frames of all resets and steps since the last
-        reset or the last call. The mode ``"human"`` shows the picture in a window by itself.
+        Text in mode ``"ansi"``, a picture ``(500, 800, 3)`` in ``"rgb_array"``, in modes ``"ansi_list"`` and
+        ``"rgb_array_list"`` the frames since the last reset or call; mode ``"human"`` shows a window by itself.
         """
-        return self._renderer.render(self._title(), self.circuit, self.curriculum.threshold)
+        return self._renderer.render(self.episode, self.curriculum.threshold)
 
     def close(self) -> None:
         """Close the window, if there is one."""
         self._renderer.close()
-
-    # -- parts of a reset and of a step, for whatever drives several environments or whole circuits --------------------
 
     def begin(self) -> None:
         """Start an episode of the same instance with the initial circuit."""
@@ -241,8 +221,4 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def show(self) -> None:
         """Show what a reset or a step changed, in render modes that show every change."""
         if self._renderer.is_live:
-            self._renderer.follow(self._title(), self.circuit, self.curriculum.threshold)
-
-    def _title(self) -> str:
-        problem, episode = self.problem, self.episode
-        return f"{problem.name}: energy {episode.energy:.9f} {problem.unit}, error {episode.error:.3e}"
+            self._renderer.follow(self.episode, self.curriculum.threshold)

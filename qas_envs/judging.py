@@ -1,12 +1,16 @@
-"""Judging a step: reward, success and the end of the episode."""
+"""Rules applied to an episode: drawing its instance, and judging its steps."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from qas_envs.curricula import Curriculum
+import numpy as np
+
+from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.episode import Episode
 from qas_envs.rewards import Transition
+from qas_simulators.errors import must
 
 
 class Outcome(NamedTuple):
@@ -23,6 +27,31 @@ class Outcome(NamedTuple):
     success: bool
     terminated: bool
     truncated: bool
+
+
+def draw_instance(
+    episode: Episode, curriculum: Curriculum, rng: np.random.Generator, options: Mapping[str, Any]
+) -> None:
+    """Switch to the instance of the next episode, which differs with a family only.
+
+    Args:
+        episode: Switched to the member of the family; it must be reset afterwards.
+        curriculum: Schedules members, if it is an ``InstanceCurriculum``, and is started for the member.
+        rng: Draws the values that are neither scheduled nor given.
+        options: ``split``, and values of the arguments that vary.
+
+    Raises:
+        ValueError: Options that do not apply.
+    """
+    family = episode.rules.family
+    if family is None:
+        if options:
+            raise ValueError(must("options", "be empty where instances do not vary", options))
+        return
+    if isinstance(curriculum, InstanceCurriculum) and options.get("split", "train") == "train":
+        options = {**curriculum.context(), **options}
+    episode.switch(family.draw(rng, options))
+    curriculum.start(episode.problem)
 
 
 def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) -> Outcome:

@@ -15,6 +15,8 @@ from qas_simulators.pictures import draw_circuit, extent, new_figure, theme_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from qas_envs.episode import Episode
+
 _LIST = "_list"
 RENDER_MODES: Final = ("ansi", "ansi_list", "rgb_array", "rgb_array_list", "human")
 _SMALLEST = 1e-12  # errors below are drawn here
@@ -113,24 +115,26 @@ class Renderer:
             errors, frames = self.shown
             self.shown = (*errors, error), frames
 
-    def follow(self, title: str, circuit: Circuit, threshold: float) -> None:
+    def follow(self, episode: Episode, threshold: float) -> None:
         """Show the circuit in the window, or keep a frame of it, after a reset or a step."""
-        frame = self._frame(title, circuit, threshold)
+        frame = self._frame(episode, threshold)
         if self._collects:
             errors, frames = self.shown
             self.shown = errors, (*frames, frame)
 
-    def render(self, title: str, circuit: Circuit, threshold: float) -> Any:
+    def render(self, episode: Episode, threshold: float) -> Any:
         """Return text, a picture or the kept frames, or show the picture, depending on the mode."""
         if not self._collects:
-            return self._frame(title, circuit, threshold)
+            return self._frame(episode, threshold)
         errors, frames = self.shown
         self.shown = errors, ()
         return list(frames)
 
-    def _frame(self, title: str, circuit: Circuit, threshold: float) -> Any:
+    def _frame(self, episode: Episode, threshold: float) -> Any:
         if self._kind is None:
             return None
+        problem, circuit = episode.problem, episode.circuit
+        title = f"{problem.name}: energy {episode.energy:.9f} {problem.unit}, error {episode.error:.3e}"
         if self._kind == "ansi":
             return f"{title}\n{circuit.draw()}"
         picture = pixels_of(figure_of(title, circuit, self.shown[0], threshold))
