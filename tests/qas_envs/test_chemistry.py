@@ -203,8 +203,8 @@ def test_an_ion_is_asked_for_by_its_electrons() -> None:
 @pytest.mark.parametrize(
     ("sector", "message"),
     [
-        ((4, 0.5), "so many electrons can have"),
-        ((4, 3), "so many electrons can have"),
+        ((4, 0.5), "with a possible Sz"),
+        ((4, 3), "with a possible Sz"),
         ((9, 0.5), "fit into 4 orbitals"),
         ((4,), "electrons, Sz"),
         ((4, 1, "no"), "penalty"),
