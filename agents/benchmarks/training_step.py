@@ -121,7 +121,7 @@ def whole_loops() -> None:
         profile = cProfile.Profile()
         profile.runcall(ours.learn, steps)
         found: Any = pstats.Stats(profile)
-        parts = {"environment": ("environments.py", "step"), "gradient steps": ("agent.py", "_gradient_step")}
+        parts = {"environment": ("environments.py", "step"), "gradient steps": ("learner.py", "gradient_step")}
         shares = []
         for label, (file, function) in parts.items():
             spent = sum(row[3] for key, row in found.stats.items() if key[0].endswith(file) and key[2] == function)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 
@@ -64,3 +65,13 @@ def as_callback(callback: Callback) -> CallbackObject:
     if callback is None or not isinstance(callback, CallbackObject):
         return FunctionCallback(callback)
     return callback
+
+
+@contextmanager
+def progress_of(total: int, shown: bool) -> Iterator[Callable[[], None]]:
+    """Show a progress bar of ``total`` steps if ``shown``; yield a function that advances it by one step."""
+    from rich.progress import Progress
+
+    with Progress(disable=not shown) as progress:
+        task = progress.add_task("steps", total=total)
+        yield (lambda: progress.advance(task)) if shown else (lambda: None)

@@ -109,9 +109,9 @@ class SB3Agent:
         Raises:
             ValueError: Not such a file, or an environment with other spaces.
         """
-        from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage
+        from qas_agents.tensor_files import check_sizes, check_tensors, damage_reported, read_file
 
-        with told_as_damage(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
+        with damage_reported(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
             about, tensors = read_file(Path(path), _KEY, device)
             check_sizes(about["settings"].get("policy_kwargs"), tensors)
             agent = cls(env, about["algorithm"], about["settings"], device=device)

@@ -35,7 +35,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, about: Ma
 
 
 def read_file(path: Path, key: str, device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return what a file of :func:`write_tensors` tells of its tensors, and these; see :func:`told_as_damage`.
+    """Return what a file of :func:`write_tensors` tells of its tensors, and these; see :func:`damage_reported`.
 
     Raises:
         ValueError: A number that is not finite, or another content than was written; files of earlier versions have no
@@ -94,7 +94,7 @@ def check_sizes(settings: Any, tensors: Mapping[str, Tensor]) -> None:
 
 
 @contextmanager
-def told_as_damage(path: Path, wanted: str) -> Iterator[None]:
+def damage_reported(path: Path, wanted: str) -> Iterator[None]:
     """Turn whatever a damaged file makes its readers raise into one line that names the file.
 
     Raises:

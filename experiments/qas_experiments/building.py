@@ -16,7 +16,6 @@ from omegaconf import OmegaConf
 
 from qas_agents import (
     BeamSearch,
-    DQNConfig,
     Evolution,
     FrozenPolicy,
     GreedySearch,
@@ -26,6 +25,7 @@ from qas_agents import (
     SB3Agent,
     SimulatedAnnealing,
 )
+from qas_agents.registry import AGENTS as AGENTS_OF_QAS
 from qas_agents.sb3 import MASKED
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.components import check_settings
@@ -123,8 +123,7 @@ def _ignores_masks(agent: dict[str, Any]) -> bool:
 
 
 def _dqn(env: CircuitBuildingEnv, seed: int, device: str, **settings: Any) -> Agent:
-    check_settings("agent 'dqn'", DQNConfig, settings)
-    return MaskedDQN(env, DQNConfig(**settings), seed, device)
+    return AGENTS_OF_QAS["dqn"].make(env, seed, device, **settings)
 
 
 def _searcher(kind: Callable[..., Agent]) -> Callable[..., Agent]:

@@ -65,7 +65,7 @@ def prune(
     actions: Sequence[int],
     angles: Sequence[Angles],
     rng: np.random.Generator,
-    hear: Callable[[dict[str, Any]], Any],
+    report: Callable[[dict[str, Any]], Any],
     cost: Callable[[int], float] = lambda action: 1.0,
 ) -> list[int]:
     """Drop actions, one at a time, as long as the circuit stays successful with re-optimised angles.
@@ -75,7 +75,7 @@ def prune(
         actions: A successful circuit.
         angles: Its angles, by action.
         rng: Breaks ties.
-        hear: Told the info of every trial.
+        report: Called with the info of every trial.
         cost: Dearer actions are tried first.
 
     Returns:
@@ -93,8 +93,8 @@ def prune(
             if not shorter or not bench.is_legal(shorter):
                 continue
             _, info = bench.play(shorter, warm)
-            angles_now = bench.angles  # read before whoever hears, and may play too
-            hear(info)
+            angles_now = bench.angles  # before the report, whose receiver may use the environment
+            report(info)
             if info["success"]:
                 kept, kept_angles, dropped = shorter, angles_now, True
                 gone.append(place)
