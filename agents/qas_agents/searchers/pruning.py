@@ -1,4 +1,4 @@
-"""Pruning: drop the gates that a successful circuit can do without."""
+"""Pruning: remove the gates that a successful circuit does not need."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Angles = tuple[float, ...]
 
 
 class Workbench(Protocol):
-    """What of an environment serves whole circuits: ``CircuitBuildingEnv`` does."""
+    """The part of an environment that plays whole circuits."""
 
     catalogue: Any
-    """Its ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
+    """The actions; ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` have an entry for each."""
 
     @property
     def actions(self) -> list[int]:
@@ -29,7 +29,7 @@ class Workbench(Protocol):
         ...
 
     def is_legal(self, actions: Sequence[int]) -> bool:
-        """Tell whether an episode may begin with these actions."""
+        """Return whether an episode may begin with these actions."""
         ...
 
     @property
@@ -48,15 +48,15 @@ class Workbench(Protocol):
 
 
 def workbench(env: Any) -> Workbench:
-    """Return what serves whole circuits in an environment, or under its wrappers.
+    """Return the environment under the wrappers, which plays whole circuits.
 
     Raises:
-        TypeError: Nothing does.
+        TypeError: It does not.
     """
     bench: Workbench = getattr(env, "unwrapped", env)
     for name in ("actions", "angles", "is_legal", "play"):
         if not hasattr(bench, name):
-            raise TypeError(f"{type(bench).__name__} has no {name!r}, which whole circuits need.")
+            raise TypeError(f"{type(bench).__name__} has no {name!r}, which is needed to play whole circuits.")
     return bench
 
 
@@ -68,18 +68,18 @@ def prune(
     report: Callable[[dict[str, Any]], Any],
     cost: Callable[[int], float] = lambda action: 1.0,
 ) -> list[int]:
-    """Drop actions, one at a time, as long as the circuit stays successful with re-optimised angles.
+    """Remove actions one at a time while the circuit stays successful with re-optimised angles.
 
     Args:
-        bench: Where circuits are tried.
+        bench: Plays the circuits.
         actions: A successful circuit.
-        angles: Its angles, by action.
+        angles: Its angles by action.
         rng: Breaks ties.
         report: Called with the info of every trial.
-        cost: Dearer actions are tried first.
+        cost: Cost of an action; the most expensive are removed first.
 
     Returns:
-        Actions of which none can be dropped alone.
+        Actions of which no single one can be removed.
     """
     kept, kept_angles = list(actions), list(angles)
     dropped = True

@@ -242,7 +242,7 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: P
     for arguments, message in (
         (["show", "gr1"], "Did you mean 'grl'?"),
         (["extract", str(loop), "--out", out], "must name a run that is finished"),
-        (["extract", str(empty), "--out", out], "`circuits` must hold at least one circuit"),
+        (["extract", str(empty), "--out", out], "`circuits` must contain at least one circuit"),
         (["extract", str(loop / "round-0"), "--out", out, "--rank", "best"], "Unknown rank 'best'"),
     ):
         ended = gadgets_command(*arguments)
