@@ -213,7 +213,7 @@ def test_random_gadgets_are_as_large_as_their_models() -> None:
 
 def test_wrong_input_is_named() -> None:
     for circuits in ([], [Circuit(2)], [circuit(2, ("h", [0])), Circuit(2)]):
-        with pytest.raises(ValueError, match="`circuits` must (contain at least one circuit|all contain gates)"):
+        with pytest.raises(ValueError, match=r"`circuits` must (contain at least one circuit|all contain gates)"):
             extract(circuits)
     for setting, text in (({"count": 0}, "`count`"), ({"max_calls": 1}, "`max_calls` must be at least 2, but is 1")):
         with pytest.raises(ValueError, match=text):
