@@ -32,18 +32,24 @@ class AgentEntry:
         settings: Returns the functions and classes of whose parameters the settings are. A function, because the
             classes of agents that learn import PyTorch.
         load: Called with ``(path, env)``; returns a saved policy. ``None`` for an agent that has no policy.
-        obeys_masks: Whether the agent never chooses an action that is masked.
+        obeys_masks: Returns whether the agent never chooses an action that is masked.
         is_random: Whether the agent draws random numbers; otherwise all seeds play the same.
         inherit: Called with ``(agent, parent, growth)``; initialises the agent with the policy of another one, trained
             on an environment with fewer actions. ``None`` for an agent that cannot do this.
+        run: Folder of the run whose policy the agent plays, if it does not learn one.
+        imported: Returns the class of an agent from another package.
+        label: Name of the agent in tables, if its settings determine it.
     """
 
     make: Callable[..., Agent]
     settings: Callable[[], tuple[Callable[..., Any], ...]] = tuple
     load: Callable[[Path, Any], Policy] | None = None
-    obeys_masks: bool = True
+    obeys_masks: Callable[[], bool] = lambda: True
     is_random: bool = True
     inherit: Callable[[Any, Any, Growth], None] | None = None
+    run: Path | None = None
+    imported: Callable[[], type[Agent]] | None = None
+    label: str | None = None
 
 
 Row = AgentEntry | Callable[[Mapping[str, Any]], AgentEntry]
@@ -93,7 +99,7 @@ def _make_sb3(env: Any, seed: int, device: str, algorithm: str, **settings: Any)
 
 def _sb3(settings: Mapping[str, Any]) -> AgentEntry:
     """Return the entry of an algorithm of Stable-Baselines3, whose own constructor checks the settings."""
-    return AgentEntry(_make_sb3, load=SB3Agent.load, obeys_masks=settings.get("algorithm") in MASKED)
+    return AgentEntry(_make_sb3, load=SB3Agent.load, obeys_masks=lambda: settings["algorithm"] in MASKED)
 
 
 AGENTS: Final[dict[str, Row]] = {
