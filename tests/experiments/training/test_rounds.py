@@ -123,7 +123,10 @@ def test_wrong_rounds_leave_no_folder(rounds: str, message: str, tmp_path: Path)
         ("extraction.circuits=0", r"`extraction\.circuits` must not be negative"),
         ("extraction.max_calls=1", "`max_calls` must be at least 2"),
         ("extraction.pseudo_counts=0", "`pseudo_counts` must be positive"),
-        ("extraction.carry_policy=true", r"`extraction\.carry_policy` must be false unless all rounds have the same agent"),
+        (
+            "extraction.carry_policy=true",
+            r"`extraction\.carry_policy` must be false unless all rounds have the same agent",
+        ),
     ],
 )
 def test_wrong_extraction_is_told_before_anything_is_played(setting: str, message: str, tmp_path: Path) -> None:
