@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from qas_agents import DQNConfig
+from qas_agents import DemonstrationsConfig, DQNConfig
 from qas_envs.catalogue import GateSet
 from qas_envs.command import fewest
 from qas_envs.presets import PRESETS
@@ -184,7 +184,7 @@ def _rule(value: object) -> str:
 def agent(name: str) -> str:
     """Return the settings of ``agent=<name>``, and for ours what they mean."""
     given = yaml.safe_load((_CONF / "agent" / f"{name}.yaml").read_text(encoding="utf-8"))
-    meanings = _attributes(DQNConfig) if given["name"] == "dqn" else {}
+    meanings = _attributes(DQNConfig) | _attributes(DemonstrationsConfig) if given["name"] == "dqn" else {}
     kept = {key: value for key, value in given.items() if key != "name"}
     if not kept:
         return "No settings."

@@ -137,9 +137,9 @@ PUBLIC = {
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (
-        "BeamSearch DQNConfig Evolution FrozenPolicy GreedySearch Growth HardwareEfficient MaskedDQN RandomPolicy "
-        "SB3Agent SimulatedAnnealing best_of distinct_skeletons extract grow pauli_pool qubit_adapt skeleton_floors "
-        "usual_pool"
+        "BeamSearch DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy GreedySearch Growth "
+        "HardwareEfficient MaskedDQN RandomPolicy SB3Agent SimulatedAnnealing best_of distinct_skeletons extract grow "
+        "pauli_pool qubit_adapt skeleton_floors usual_pool"
     ),
     "qas_experiments": "plots",
 }

@@ -1,11 +1,11 @@
-"""Extraction of gadgets: does it find what was planted, and how long does it take? Beside it the Stitch library.
+"""Extraction of gadgets: planted motifs found and time taken, compared with the Stitch library.
 
     pip install stitch-core
     python agents/benchmarks/extraction.py
 
 One thread. Stitch (Bowers et al., arXiv:2211.16605) compresses the same circuits, in the same normal form, as terms:
-gates nest, the last one outermost, qubits are symbols. It knows no commutation and no connected sub-circuits, only what
-is adjacent in the term; the figure shown is whether one of its abstractions holds exactly a motif's gates.
+gates nest, the last one outermost, qubits are symbols. It does not consider commutation or connected sub-circuits, only
+adjacent parts of the term. A motif counts as found if one of its abstractions has exactly the gates of the motif.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from qas_agents.gadgets import equivalent, extract
 from qas_agents.gadgets.planting import planted_circuits, random_gate
-from qas_agents.gadgets.programs import Program, Vocabulary
+from qas_agents.gadgets.programs import CallSequence, Vocabulary
 from qas_simulators import Circuit, Gadget
 
 COUNT = 3
@@ -28,11 +28,11 @@ GATES = ("cx", "rx", "ry", "rz")
 
 
 def terms(circuits: Sequence[Circuit]) -> list[str]:
-    """Return circuits as Stitch reads them."""
+    """Return circuits in the syntax of Stitch."""
     vocabulary, found = Vocabulary(), []
     for circuit in circuits:
         term = "e"
-        for name, qubits in Program.of(circuit).normal(vocabulary).calls:
+        for name, qubits in CallSequence.of(circuit).normal(vocabulary).calls:
             term = f"({name} {term} {' '.join(f'q{qubit}' for qubit in qubits)})"
         found.append(term)
     return found
@@ -73,7 +73,7 @@ def main() -> None:
         has_stitch = True
     except ImportError:
         has_stitch = False
-        print("stitch-core is not installed: without it")
+        print("stitch-core is not installed; its column is left out")
     whole, theirs, seconds = [], [], []
     for seed in range(20):
         motifs, circuits = planted_circuits(np.random.default_rng(seed))
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def gates_of(gadget: Gadget) -> Counter[str]:
-    """Return how many gates of each kind a gadget holds."""
+    """Return the number of gates of each kind in a gadget."""
     return Counter(name for name, _, _ in gadget.unrolled())
 
 

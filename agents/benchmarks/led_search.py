@@ -1,8 +1,9 @@
-"""Does pruning pay? The search of led agents beside plain annealing with the same random numbers.
+"""Effect of pruning: the search of guided agents beside plain annealing with the same random numbers.
 
     OMP_NUM_THREADS=1 python agents/benchmarks/led_search.py
 
-Evaluations to the first solution with so many CNOT or fewer: medians (means) over the same 16 seeds; LiH, four qubits.
+Evaluations to the first solution with at most the given number of CNOTs: medians (means) over 16 seeds; LiH, four
+qubits.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 import qas_envs  # noqa: F401
 from qas_agents import SimulatedAnnealing
-from qas_agents.dqn.demonstrations import Demonstrations
+from qas_agents.dqn import Demonstrations, DemonstrationsConfig
 
 SEEDS = range(16)
 GATES = (8, 6, 5, 4, 3)
@@ -25,7 +26,7 @@ class Listener:
     """Counts evaluations, notes the first solution of each length, ends the search at the shortest.
 
     Attributes:
-        firsts: Evaluations by CNOT.
+        firsts: Evaluations by number of CNOTs.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,7 @@ class Listener:
         self.firsts: dict[int, int] = {}
 
     def __call__(self, info: dict[str, Any]) -> bool:
-        """Hear of one circuit; tell whether to go on."""
+        """Record one circuit; return whether the search continues."""
         self._spent += info["evaluations"]
         if info["success"]:
             for gates in GATES:
@@ -43,7 +44,7 @@ class Listener:
 
 
 class SameSeed(np.random.Generator):
-    """Gives the annealing the seed wanted, and pruning random numbers of its own."""
+    """A generator whose first integer is the seed of the annealing."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(np.random.PCG64(seed))
@@ -54,11 +55,11 @@ class SameSeed(np.random.Generator):
         return self._next.pop() if self._next else super().integers(*arguments, **settings)
 
 
-def firsts_of(env: Any, seed: int, is_led: bool) -> dict[int, int]:
+def firsts_of(env: Any, seed: int, is_pruned: bool) -> dict[int, int]:
     """Search once."""
     listener = Listener()
-    if is_led:
-        Demonstrations(env, capacity=16, share=0.25).search(STEPS, SameSeed(seed), listener)
+    if is_pruned:
+        Demonstrations(env, DemonstrationsConfig(search_steps=STEPS)).before_training(SameSeed(seed), listener)
     else:
         SimulatedAnnealing(env, seed).learn(STEPS, lambda seen, _: listener(seen["infos"][0]))
     return listener.firsts
@@ -66,12 +67,12 @@ def firsts_of(env: Any, seed: int, is_led: bool) -> dict[int, int]:
 
 def main() -> None:
     """Print the table."""
-    print("| bond length | search | " + " | ".join(f"{gates} CNOT" for gates in GATES) + " |")
+    print("| bond length | search | " + " | ".join(f"{gates} CNOTs" for gates in GATES) + " |")
     print("| --- " * (len(GATES) + 2) + "|")
     for bond_length in (1.2, 2.2, 3.4):
         env = gym.make("QAS-LiH-v0", bond_length=bond_length)
-        for name, is_led in (("annealing", False), ("annealing, pruned", True)):
-            found = [firsts_of(env, seed, is_led) for seed in SEEDS]
+        for name, is_pruned in (("annealing", False), ("annealing, pruned", True)):
+            found = [firsts_of(env, seed, is_pruned) for seed in SEEDS]
             cells = []
             for gates in GATES:
                 reached = [firsts[gates] for firsts in found if gates in firsts]

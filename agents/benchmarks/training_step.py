@@ -1,9 +1,9 @@
-"""Where a training step's time goes: networks side by side, and the whole loop beside Stable-Baselines3's DQN.
+"""Time of a training step: by network, and of the whole loop compared with Stable-Baselines3's DQN.
 
     OMP_NUM_THREADS=1 python agents/benchmarks/training_step.py
 
-One thread; medians. A step is what the double DQN does with a batch: two forward passes of the next observations, one
-of the observations, backward pass, Adam. pykan runs as its constructor leaves it, and without its inactive branch.
+One thread; medians. A step is the gradient step of a double DQN: two forward passes of the next observations, one of
+the observations, backward pass, Adam. pykan is measured with its defaults, and without its inactive branch.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def loop(learn: Callable[[int], Any], steps: int) -> float:
 
 
 def whole_loops() -> None:
-    """Steps per second of ours and of Stable-Baselines3's DQN, same network, batch and updates per step."""
+    """Compare the steps per second of MaskedDQN and Stable-Baselines3's DQN with the same settings."""
     from stable_baselines3 import DQN
 
     for name, hidden, batch, every, steps in (
@@ -121,7 +121,7 @@ def whole_loops() -> None:
         profile = cProfile.Profile()
         profile.runcall(ours.learn, steps)
         found: Any = pstats.Stats(profile)
-        parts = {"environment": ("environments.py", "step"), "gradient steps": ("agent.py", "_gradient_step")}
+        parts = {"environment": ("environments.py", "step"), "gradient steps": ("learner.py", "gradient_step")}
         shares = []
         for label, (file, function) in parts.items():
             spent = sum(row[3] for key, row in found.stats.items() if key[0].endswith(file) and key[2] == function)

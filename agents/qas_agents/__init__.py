@@ -1,4 +1,4 @@
-"""Agents for circuit-building environments; they see spaces, observations and action masks only."""
+"""Agents for circuit-building environments, of which they use spaces, observations and action masks only."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,13 @@ from qas_agents.searchers import (
 from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
-    from qas_agents.dqn import DQNConfig, Growth, MaskedDQN, grow
+    from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
 
 __all__ = [
     "BeamSearch",
     "DQNConfig",
+    "Demonstrations",
+    "DemonstrationsConfig",
     "Evolution",
     "FrozenPolicy",
     "GreedySearch",
@@ -47,11 +49,11 @@ __all__ = [
     "usual_pool",
 ]
 
-_OF_PYTORCH = ("DQNConfig", "Growth", "MaskedDQN", "grow")
+_OF_PYTORCH = ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow")
 
 
 def __getattr__(name: str) -> Any:
-    """Import PyTorch with the first agent that learns; searchers do without."""
+    """Import PyTorch with the first agent that needs it; searchers do not."""
     if name not in _OF_PYTORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needs_extra("agents"):

@@ -1,4 +1,4 @@
-"""Algorithms of Stable-Baselines3 and sb3-contrib in the shape of our agents."""
+"""Algorithms of Stable-Baselines3 and sb3-contrib with the interface of this package's agents."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ ALGORITHMS: Final = {
 }
 _KEY: Final = "qas_agents_sb3"
 MASKED: Final = ("MaskablePPO",)
-"""Algorithms that know action masks; the others need environments built with ``illegal="skip"``."""
+"""Algorithms that obey action masks; the others need environments made with ``illegal="skip"``."""
 
 
 class SB3Agent:
-    """One of their algorithms with an MLP policy; saved as weights and settings only, which run no code when read.
+    """An algorithm of these libraries with an MLP policy, saved as weights and settings; reading runs no code.
 
     Args:
         env: The environment.
         algorithm: A name of :data:`ALGORITHMS`.
         settings: Arguments of the algorithm besides ``policy``, ``env``, ``seed`` and ``device``.
-        seed: Its seed.
+        seed: Seeds the algorithm.
         device: A torch device.
 
     Raises:
@@ -60,7 +60,7 @@ class SB3Agent:
             module = __import__(ALGORITHMS[algorithm])
         self.algorithm = algorithm
         self.settings = dict(settings or {})
-        own = copy.deepcopy(self.settings)  # some algorithms add to what they are given
+        own = copy.deepcopy(self.settings)  # some algorithms modify their arguments
         try:
             self.model = getattr(module, algorithm)("MlpPolicy", env, seed=seed, device=device, **own)
         except TypeError as error:
@@ -72,7 +72,7 @@ class SB3Agent:
         return int(self.model.num_timesteps)
 
     def learn(self, total_timesteps: int, callback: Any = None) -> SB3Agent:
-        """Train; on-policy algorithms finish the rollout that is under way."""
+        """Train for at least ``total_timesteps`` steps: on-policy algorithms finish the last rollout."""
         self.model.learn(total_timesteps, callback=callback)
         return self
 
@@ -84,13 +84,13 @@ class SB3Agent:
         deterministic: bool = False,
         action_masks: NDArray[Any] | None = None,
     ) -> tuple[Any, tuple[NDArray[Any], ...] | None]:
-        """Return an action; masks are ignored by algorithms that know none."""
+        """Return an action; algorithms without masks ignore ``action_masks``."""
         masks = {"action_masks": action_masks} if self.algorithm in MASKED else {}
         action, state = self.model.predict(observation, state, episode_start, deterministic=deterministic, **masks)
         return action, state
 
     def reseed(self, seed: int, epsilon: float | None = None) -> None:
-        """Draw from another seed from now on; ``epsilon`` means nothing to algorithms that sample."""
+        """Set the random seed, and the exploration rate of algorithms that have one."""
         self.model.set_random_seed(seed)
         if epsilon is not None and hasattr(self.model, "exploration_rate"):
             self.model.exploration_rate = epsilon
@@ -109,9 +109,9 @@ class SB3Agent:
         Raises:
             ValueError: Not such a file, or an environment with other spaces.
         """
-        from qas_agents.tensor_files import check_sizes, check_tensors, read_file, told_as_damage
+        from qas_agents.tensor_files import check_sizes, check_tensors, damage_reported, read_file
 
-        with told_as_damage(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
+        with damage_reported(Path(path), "a file written by SB3Agent.save on an environment of the same spaces"):
             about, tensors = read_file(Path(path), _KEY, device)
             check_sizes(about["settings"].get("policy_kwargs"), tensors)
             agent = cls(env, about["algorithm"], about["settings"], device=device)

@@ -1,4 +1,4 @@
-"""Files of tensors with a line of JSON about them: written whole, checked when read, no code ever run."""
+"""Files of tensors with JSON metadata: written atomically, checked when read; reading runs no code."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _SUM = "sha256"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], key: str, about: Mapping[str, Any]) -> None:
-    """Write tensors, and what JSON tells of them under a key of the file's metadata, with the SHA-256 of it all.
+    """Write tensors, and metadata as JSON under a key of the file's header, with the SHA-256 of both.
 
     Raises:
-        ValueError: A number that is not finite; the file, if there is one, stays as it is.
+        ValueError: A number that is not finite; an existing file is not changed.
         OSError: The file cannot be written.
     """
     _check_finite(tensors)
     own = {name: value.contiguous() for name, value in tensors.items()}
-    told = json.dumps({**about, _SUM: _sum(own, about)})
-    write_whole(path, save(own, metadata={key: told}))
+    header = json.dumps({**about, _SUM: _sum(own, about)})
+    write_whole(path, save(own, metadata={key: header}))
 
 
 def read_file(path: Path, key: str, device: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return what a file of :func:`write_tensors` tells of its tensors, and these; see :func:`told_as_damage`.
+    """Return metadata and tensors of a file of :func:`write_tensors`, usually inside :func:`damage_reported`.
 
     Raises:
-        ValueError: A number that is not finite, or another content than was written; files of earlier versions have no
-            sum that would tell. Other exceptions where the file is of another kind.
+        ValueError: A number that is not finite, or content without the recorded SHA-256 (early versions recorded none).
+            Other exceptions if it is another kind of file.
     """
     with safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {})[key])
@@ -61,7 +61,7 @@ def _sum(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> str:
 
 
 def check_tensors(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> None:
-    """Raise ``ValueError`` unless both have the same names, shapes and kinds; ``like`` may be on the meta device."""
+    """Raise ``ValueError`` unless both have the same names, shapes and types; ``like`` may be on the meta device."""
     if tensors.keys() != like.keys():
         raise ValueError(must("tensors", "be those of the network", sorted(tensors.keys() ^ like.keys())[:4]))
     for name, own in like.items():
@@ -72,41 +72,41 @@ def check_tensors(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> 
 
 
 def check_sizes(settings: Any, tensors: Mapping[str, Tensor]) -> None:
-    """Raise ``ValueError`` if settings want a network of more numbers than the file holds, before it is built.
+    """Raise ``ValueError``, before a network is built, if its settings ask for more numbers than the file has.
 
     Args:
-        settings: Mappings and lists, of which each list of whole numbers may be the widths of layers.
-        tensors: What the file holds.
+        settings: Nested mappings and lists; every list of integers may be the widths of layers.
+        tensors: The tensors of the file.
     """
     total = sum(value.numel() for value in tensors.values())
-    waiting = [settings]
-    while waiting:
-        one = waiting.pop()
+    pending = [settings]
+    while pending:
+        one = pending.pop()
         if isinstance(one, Mapping):
-            waiting += one.values()
+            pending += one.values()
         elif isinstance(one, list | tuple):
             widths = [width for width in one if isinstance(width, int)]
             if len(one) > len(tensors) or sum(map(operator.mul, widths, widths[1:])) > total:
                 raise ValueError(must("settings", f"fit a file of {total} numbers", str(one)[:80]))
-            waiting += one
+            pending += one
         elif isinstance(one, int) and one > max(total, 2**31):
             raise ValueError(must("settings", f"fit a file of {total} numbers", one))
 
 
 @contextmanager
-def told_as_damage(path: Path, wanted: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes its readers raise into one line that names the file.
+def damage_reported(path: Path, wanted: str) -> Iterator[None]:
+    """Replace any exception of reading a damaged file by a one-line error that names the file.
 
     Raises:
-        ValueError: Any exception in the block; an error about an argument other than the file stays as it is.
+        ValueError: Any exception was raised in the block.
     """
     if not path.is_file():
         raise ValueError(must("path", f"name {wanted}", str(path)))
     try:
         yield
-    except Exception as error:  # safetensors', JSON's, PyTorch's, memory: every reader has its own
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(must("path", f"name {wanted} ({told[:300]})", str(path))) from None
+    except Exception as error:  # safetensors, JSON, PyTorch and memory errors have no common base class
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(must("path", f"name {wanted} ({reason[:300]})", str(path))) from None
 
 
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:

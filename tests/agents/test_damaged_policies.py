@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import qas_envs  # noqa: F401
 from qas_agents import DQNConfig, MaskedDQN, SB3Agent
-from qas_agents.dqn.replay import ReplayBuffer, Transition
+from qas_agents.dqn.replay_buffer import ReplayBuffer, Transition
 from tests.agents.test_dqn import CONFIG, Corridor
 
 MASK = np.ones(2, dtype=np.int8)

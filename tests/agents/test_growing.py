@@ -104,8 +104,8 @@ def test_wrong_growth_is_named() -> None:
     agent = trained(NETWORKS[0], 30)
     for growth, text in (
         (Growth((0, 1, 2), GROWTH.inputs), "`actions` must have an entry for each of 5, but is 3"),
-        (Growth((0, 0, 1, 2, None), GROWTH.inputs), "continue different ones of 0..2"),
-        (Growth(GROWTH.actions, (0, 1, 2, 3, 4, None)), r"`inputs` must continue different ones of 0\.\.3"),
+        (Growth((0, 0, 1, 2, None), GROWTH.inputs), "name different ones of 0..2"),
+        (Growth(GROWTH.actions, (0, 1, 2, 3, 4, None)), r"`inputs` must name different ones of 0\.\.3"),
     ):
         with pytest.raises(ValueError, match=text):
             grow(agent, Line(6, 5), growth)

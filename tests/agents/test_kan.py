@@ -21,7 +21,7 @@ from qas_agents.dqn.networks.kan import KANLayer
 
 def layer_of(knots: torch.Tensor, order: int, outputs: int = 3) -> KANLayer:
     layer = KANLayer(len(knots), outputs, knots.shape[1] - 2 * order - 1, order)
-    layer.take_up_knots(knots)
+    layer.set_knots(knots)
     return layer
 
 

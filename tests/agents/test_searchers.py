@@ -121,11 +121,11 @@ def test_hardware_efficient_layers_and_their_refusals() -> None:
     assert [info["num_gates"] for info in infos][:3] == [19, 19, 30]
     assert min(info["energy_error"] for info in infos) < 1e-2
     for env in (make("QAS-Bell-v0"), make("QAS-LiH-v0", gates=["rz", "cx"])):  # RZ alone would turn nothing
-        with pytest.raises(ValueError, match=r"`gates` must offer \('ry', 'rz', 'cx'\)"):
+        with pytest.raises(ValueError, match=r"`gates` must include \('ry', 'rz', 'cx'\)"):
             HardwareEfficient(env)
-    with pytest.raises(ValueError, match="`max_gates` must hold a layer of 19 legal gates"):
+    with pytest.raises(ValueError, match="`max_gates` must allow a layer of 19 legal gates"):
         HardwareEfficient(make("QAS-LiH-v0", max_gates=10))
-    with pytest.raises(ValueError, match="`couplings` must join each qubit with the next one"):
+    with pytest.raises(ValueError, match="`couplings` must connect each qubit with the next one"):
         HardwareEfficient(make("QAS-LiH-v0", couplings=[(0, 2), (2, 0), (1, 3), (3, 1), (1, 2), (2, 1)]))
 
 

@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_simulators.errors import must, unknown_name
 
 CLOCKS = ("gradient", "environment")
+_AT_LEAST_ONE = (
+    "batch_size",
+    "buffer_size",
+    "n_step",
+    "train_frequency",
+    "target_update_interval",
+    "importance_steps",
+)
+_SHARES = ("gamma", "epsilon_start", "epsilon_end", "epsilon_decay", "importance_start", "tau")
+_NOT_NEGATIVE = ("learning_starts", "max_grad_norm", "prioritization", "refit_interval")
 
 
 @dataclass(frozen=True)
 class DQNConfig:
-    """Everything that varies in the agent.
+    """Settings of :class:`MaskedDQN`.
 
     Attributes:
         network: The value network: ``name`` ("mlp", "kan" or "pykan") and its sizes.
-        dueling: Split values into the state's value and advantages.
-        learning_rate: Adam's.
+        dueling: Split action values into the value of the state and the advantages of the actions.
+        learning_rate: Learning rate of Adam.
         gamma: Discount of one environment step.
         n_step: Rewards summed before bootstrapping with ``gamma**n``.
         batch_size: Transitions per gradient step.
-        buffer_size: Transitions kept.
-        prioritization: Exponent of the priorities in proportional replay; 0 samples uniformly.
-        importance_start: First exponent of the importance weights.
-        importance_steps: Gradient steps until that exponent is 1.
-        learning_starts: Steps in episodes before the first gradient step, all random.
+        buffer_size: Capacity of the replay buffer in transitions.
+        prioritization: Exponent of the priorities in proportional prioritised replay; 0 for uniform sampling.
+        importance_start: Initial exponent of the importance weights.
+        importance_steps: Gradient steps until the exponent of the importance weights is 1.
+        learning_starts: Steps in episodes, with random actions, before the first gradient step.
         train_frequency: Steps in episodes per gradient step.
         target_update_interval: Gradient steps between two updates of the target network.
-        tau: Share of the online network in such an update; 1 copies it.
-        refit_interval: Gradient steps between two refits of a KAN's grids to a batch; 0 for none.
-        epsilon_start: Probability of a random legal action at first.
-        epsilon_end: Its floor.
-        epsilon_decay: Factor per step of ``epsilon_clock``.
-        epsilon_clock: "gradient" or "environment" steps; the latter from ``learning_starts`` on.
-        max_grad_norm: Gradients are scaled down to this norm; 0 switches that off.
-        demonstrations: How many successes, pruned, are kept to lead the agent; 0 for none.
-        demonstration_share: Part of the episodes that are led, for a random number of gates.
-        search_steps: Circuits of simulated annealing before the first step, whose successes are the first to lead.
-        search: Settings of that annealing that differ from its own.
-        bf16: Networks compute in bfloat16 where that is safe.
-        compile: Networks are compiled by ``torch.compile``, which needs a C++ compiler.
+        tau: Share of the online network in an update of the target network; 1 copies it.
+        refit_interval: Gradient steps between two refits of a KAN's grids to a batch; 0 for no refits.
+        epsilon_start: Initial probability ε of a random legal action.
+        epsilon_end: Lower bound of ε.
+        epsilon_decay: Factor of ε per step of ``epsilon_clock``.
+        epsilon_clock: Steps that ε decays with: "gradient", or "environment" after ``learning_starts``.
+        max_grad_norm: Largest norm of the gradient, which is scaled down to it; 0 for no limit.
+        bf16: Let the networks compute in bfloat16 where PyTorch's autocast considers it safe.
+        compile: Compile the networks with ``torch.compile``, which needs a C++ compiler.
     """
 
     network: Mapping[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": (256, 256)})
@@ -66,53 +70,21 @@ class DQNConfig:
     epsilon_decay: float = 0.9998
     epsilon_clock: str = "gradient"
     max_grad_norm: float = 10.0
-    demonstrations: int = 0
-    demonstration_share: float = 0.25
-    search_steps: int = 0
-    search: Mapping[str, Any] = field(default_factory=dict)
     bf16: bool = False
     compile: bool = False
 
     def __post_init__(self) -> None:
-        for name in (
-            "batch_size",
-            "buffer_size",
-            "n_step",
-            "train_frequency",
-            "target_update_interval",
-            "importance_steps",
-        ):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(must(name, "be at least 1", getattr(self, name)))
-        for name in (
-            "gamma",
-            "epsilon_start",
-            "epsilon_end",
-            "epsilon_decay",
-            "importance_start",
-            "tau",
-            "demonstration_share",
-        ):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(must(name, "lie in [0, 1]", getattr(self, name)))
-        for name in (
-            "learning_starts",
-            "max_grad_norm",
-            "prioritization",
-            "refit_interval",
-            "demonstrations",
-            "search_steps",
-        ):
+        for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         if not self.learning_rate > 0:
             raise ValueError(must("learning_rate", "be positive", self.learning_rate))
-        if self.search_steps > 0 and self.demonstrations == 0:
-            raise ValueError(must("demonstrations", "be positive where search_steps are", self.demonstrations))
-        known = [name for name in inspect.signature(SimulatedAnnealing).parameters if name not in ("env", "seed")]
-        for name in self.search:
-            if name not in known:
-                raise ValueError(unknown_name("setting of the search", name, known))
         if self.epsilon_clock not in CLOCKS:
             raise ValueError(unknown_name("epsilon_clock", self.epsilon_clock, CLOCKS))
         if self.buffer_size < self.batch_size:

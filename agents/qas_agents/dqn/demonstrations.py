@@ -1,72 +1,93 @@
-"""Demonstrations: successes of a search and of the agent itself, pruned, shown to it."""
+"""Demonstrations: a guide that leads episodes along pruned successful circuits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_agents.dqn.guides import Report
 from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.pruning import Angles, prune, workbench
+from qas_agents.settings import check_names
 from qas_simulators.errors import must
 
-Hear = Callable[[dict[str, Any]], bool]
+_PAUSE = 100  # circuits between two successes that are kept for pruning; improvements are pruned at once
 
-_PAUSE = 100  # circuits of the search between two that are pruned after it; what is better than all before is at once
+
+@dataclass(frozen=True)
+class DemonstrationsConfig:
+    """Settings of :class:`Demonstrations`.
+
+    Attributes:
+        demonstrations: Number of pruned successful circuits that are kept to lead the agent; 0 for none.
+        demonstration_share: Share of the episodes that follow a demonstration for a random number of gates.
+        search_steps: Circuits of simulated annealing before the first episode, whose successes lead first.
+        search: Arguments of :class:`SimulatedAnnealing` that differ from its defaults.
+    """
+
+    demonstrations: int = 16
+    demonstration_share: float = 0.25
+    search_steps: int = 0
+    search: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("demonstrations", "search_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(must(name, "not be negative", getattr(self, name)))
+        if not 0 <= self.demonstration_share <= 1:
+            raise ValueError(must("demonstration_share", "lie in [0, 1]", self.demonstration_share))
+        if self.search_steps > 0 and self.demonstrations == 0:
+            raise ValueError(must("demonstrations", "be positive where search_steps are", self.demonstrations))
+        check_names("the search", SimulatedAnnealing, self.search, without=("env", "seed"))
 
 
 class Demonstrations:
-    """Prunes successful circuits, keeps the shortest, and leads new episodes along them.
+    """A :class:`Guide` that prunes successful circuits, keeps the shortest, and leads episodes along them.
 
-    A pruned circuit leads one whole episode: gate by gate its angles are optimised on another way, so it need not be a
-    success there; if it is, it is kept. Of those kept, each episode follows one for a random number of its gates, with
-    probability ``share``, and goes on freely.
+    A pruned circuit leads one whole episode. Built gate by gate, with the angles optimised after every gate, it may end
+    in another minimum and fail; if it succeeds, it is kept. Every later episode follows one of the kept circuits with
+    probability ``demonstration_share``, for a random number of its gates, and is free after that.
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
-        capacity: How many are kept: those with the fewest two-qubit gates, then gates.
-        share: See above.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
+        config: Settings.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
+        TypeError: The environment does not play whole circuits.
     """
 
-    def __init__(self, env: Any, capacity: int, share: float) -> None:
+    def __init__(self, env: Any, config: DemonstrationsConfig | None = None) -> None:
         self._env, self._bench = env, workbench(env)
-        self._capacity, self._share = capacity, share
+        self._config = config if config is not None else DemonstrationsConfig()
         self.kept: list[list[int]] = []
         self._waiting: list[list[int]] = []  # pruned, to be played gate by gate, the best last
-        self._lead: list[int] = []  # what is left for this episode to follow
-        self._ended: tuple[list[int], list[Angles]] = [], []  # the last episode
+        self._lead: list[int] = []  # actions that this episode has yet to follow
+        self._ended: tuple[list[int], list[Angles]] = [], []  # actions and angles of the last episode
 
-    def search(
-        self, steps: int, rng: np.random.Generator, hear: Hear, settings: Mapping[str, Any] | None = None
-    ) -> None:
-        """Collect successes of simulated annealing.
-
-        Args:
-            steps: Circuits to try, those of the pruning not counted.
-            rng: Of the agent.
-            hear: Told the info of every circuit tried; on False the search ends.
-            settings: Of the annealing.
-        """
-        best, tried, last, goes_on = (np.inf, np.inf), 0, -_PAUSE, True
+    def before_training(self, rng: np.random.Generator, report: Report) -> None:
+        """Collect and prune successes of simulated annealing, if the settings ask for a search."""
+        if self._config.search_steps == 0:
+            return
+        best, tried, last, running = (np.inf, np.inf), 0, -_PAUSE, True
         seen: list[tuple[list[int], list[Angles]]] = []
         found: dict[tuple[int, ...], None] = {}
 
         def note(info: dict[str, Any]) -> bool:
-            nonlocal goes_on
-            goes_on = hear(info) and goes_on
-            return goes_on
+            nonlocal running
+            running = report(info) and running
+            return running
 
         def consider(locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
             nonlocal best, tried, last
             info, circuit = locals_["infos"][0], (self._bench.actions, self._bench.angles)
             tried += 1
             if not note(info) or not info["success"]:
-                return goes_on
+                return running
             if self._cost(circuit[0]) < best:
                 pruned = self._pruned(*circuit, rng, note)
                 found[tuple(pruned)] = None
@@ -74,18 +95,20 @@ class Demonstrations:
             elif tried - last >= _PAUSE:
                 seen.append(circuit)
                 last = tried
-            return goes_on
+            return running
 
-        SimulatedAnnealing(self._env, int(rng.integers(2**31)), **(settings or {})).learn(steps, consider)
+        search = SimulatedAnnealing(self._env, int(rng.integers(2**31)), **self._config.search)
+        search.learn(self._config.search_steps, consider)
+        # Pruning costs many trials, so that most successes wait for it until the search has ended.
         for circuit in seen:
-            if not goes_on:
+            if not running:
                 break
             found[tuple(self._pruned(*circuit, rng, note))] = None
         self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
         self._choose(rng)
 
     def next_action(self, mask: NDArray[Any]) -> int | None:
-        """Return the action to follow, if there is a legal one."""
+        """Return the next action of the demonstration that the episode follows, if it is legal."""
         if not self._lead:
             return None
         action = self._lead.pop(0)
@@ -94,62 +117,67 @@ class Demonstrations:
             return None
         return action
 
-    def take_episode(self) -> None:
-        """Look at the episode that has just ended, while the environment still shows it."""
+    def record_episode(self) -> None:
+        """Record the episode that has just ended, while the environment still holds its circuit."""
         self._ended = self._bench.actions, self._bench.angles
 
-    def end_episode(self, success: bool, rng: np.random.Generator, hear: Hear) -> None:
-        """Keep or prune the episode that was taken, choose what the next one follows.
+    def end_episode(self, success: bool, rng: np.random.Generator, report: Report) -> None:
+        """Keep or prune the recorded circuit; choose what the next episode follows.
 
         Args:
-            success: Whether it was one.
-            rng: Of the agent.
-            hear: Told the info of every circuit tried.
+            success: Whether the recorded circuit solves the problem.
+            rng: The agent's random generator.
+            report: Called with the info of every circuit tried.
         """
         actions, angles = self._ended
         is_shown = bool(self._waiting) and actions == self._waiting[-1][: len(actions)]
         if self._waiting:
             self._waiting.pop()
         if is_shown or actions in self.kept:
-            self._judge(actions, success)
+            self._keep_if(success, actions)
         elif success:
-            pruned = self._pruned(actions, angles, rng, hear)
+            pruned = self._pruned(actions, angles, rng, report)
             if pruned not in self.kept:
                 self._waiting.append(pruned)
         self._choose(rng)
 
     def _choose(self, rng: np.random.Generator) -> None:
         """Choose what the next episode follows."""
-        if self._waiting:
+        if self._waiting:  # not known yet to succeed gate by gate: followed to its end
             self._lead = list(self._waiting[-1])
-        elif self.kept and rng.random() < self._share:
+        elif self.kept and rng.random() < self._config.demonstration_share:
             chosen = self.kept[rng.integers(len(self.kept))]
             self._lead = chosen[: rng.integers(len(chosen) + 1)]
         else:
             self._lead = []
 
-    def _pruned(self, actions: list[int], angles: list[Angles], rng: np.random.Generator, hear: Hear) -> list[int]:
-        return prune(self._bench, actions, angles, rng, hear, self._bench.catalogue.num_two_qubit_gates.__getitem__)
+    def _pruned(self, actions: list[int], angles: list[Angles], rng: np.random.Generator, report: Report) -> list[int]:
+        return prune(self._bench, actions, angles, rng, report, self._bench.catalogue.num_two_qubit_gates.__getitem__)
 
-    def _judge(self, actions: list[int], success: bool) -> None:
+    def _keep_if(self, success: bool, actions: list[int]) -> None:
+        """Keep a demonstration that succeeded gate by gate, among the shortest; drop one that failed."""
         if actions in self.kept:
             self.kept.remove(actions)
         if success:
             self.kept.append(actions)
             self.kept.sort(key=self._cost)
-            del self.kept[self._capacity :]
+            del self.kept[self._config.demonstrations :]
 
     def _cost(self, actions: list[int]) -> tuple[int, int]:
         catalogue = self._bench.catalogue
         pairs = sum(catalogue.num_two_qubit_gates[action] for action in actions)
         return pairs, sum(catalogue.num_gates[action] for action in actions)
 
+    def settings(self) -> dict[str, Any]:
+        """Return the settings by name."""
+        return dataclasses.asdict(self._config)
+
     def state(self) -> dict[str, Any]:
-        """Return everything, for JSON."""
+        """Return all circuits, for JSON."""
         return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead}
 
     def check(self, state: Mapping[str, Any], num_actions: int) -> None:
-        """Raise ``ValueError`` unless ``state`` is one that :meth:`state` returns for this number of actions."""
+        """Raise ``ValueError`` unless ``state`` was returned by :meth:`state` for this number of actions."""
         if set(state) != {"kept", "waiting", "lead"}:
             raise ValueError(must("demonstrations", "hold kept, waiting and lead", sorted(state)))
         for actions in (*state["kept"], *state["waiting"], state["lead"]):
@@ -157,6 +185,6 @@ class Demonstrations:
                 raise ValueError(must("demonstrations", f"be lists of actions in 0..{num_actions - 1}", actions))
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where :meth:`state` was taken."""
+        """Restore what :meth:`state` returned, after :meth:`check`."""
         self.kept, self._waiting = ([list(actions) for actions in state[name]] for name in ("kept", "waiting"))
         self._lead = list(state["lead"])

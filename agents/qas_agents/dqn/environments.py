@@ -1,4 +1,4 @@
-"""One environment, or a vector of them, seen alike by the training loop."""
+"""One environment or a vector of them behind one interface, for the training loop."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from qas_simulators.errors import must
 
 
-class Moves(NamedTuple):
-    """What a step of all environments brought; first axis ``num_envs``."""
+class StepBatch(NamedTuple):
+    """What one step of all environments returned; first axis ``num_envs``."""
 
     observations: NDArray[np.float32]
     masks: NDArray[np.int8]
@@ -23,12 +23,18 @@ class Moves(NamedTuple):
     truncated: NDArray[np.bool_]
     infos: list[dict[str, Any]]
 
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Whether the episode ended, ``(num_envs,)``."""
+        return self.terminated | self.truncated
+
 
 class Environments:
-    """Environments with flat observations and discrete actions, all masks 1 where there are none.
+    """Environments with flat observations and discrete actions; without masks all actions are legal.
 
     Args:
-        env: A ``gymnasium.Env``, or a ``VectorEnv`` whose autoreset is disabled, so that finished circuits can be read.
+        env: A ``gymnasium.Env``, or a ``VectorEnv`` whose autoreset is disabled, because the circuit of a finished
+            episode is read before the reset.
 
     Raises:
         ValueError: Spaces or autoreset of another kind.
@@ -49,7 +55,7 @@ class Environments:
         self.num_envs = 1 if self.vector is None else self.vector.num_envs
 
     def reset(self, seed: int | None) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """Begin all episodes; return observations and masks."""
+        """Reset all environments; return observations and masks."""
         if self.vector is not None:
             observations, info = self.vector.reset(seed=seed)
             return np.asarray(observations, dtype=np.float32), self._masks(self._split(info))
@@ -57,27 +63,30 @@ class Environments:
         observation, info = self.single.reset(seed=seed)
         return np.asarray(observation, dtype=np.float32)[None], self._masks([info])
 
-    def step(self, actions: NDArray[np.int64]) -> Moves:
-        """Make one step in every environment."""
+    def step(self, actions: NDArray[np.int64]) -> StepBatch:
+        """Take one step in every environment."""
         if self.vector is not None:
             observations, rewards, terminated, truncated, columns = self.vector.step(actions)
             infos = self._split(columns)
-            seen = np.asarray(observations, dtype=np.float32)
-            return Moves(seen, self._masks(infos), rewards, terminated, truncated, infos)
+            flat = np.asarray(observations, dtype=np.float32)
+            return StepBatch(flat, self._masks(infos), rewards, terminated, truncated, infos)
         assert self.single is not None
         observation, reward, over, cut, info = self.single.step(actions[0])
-        seen = np.asarray(observation, dtype=np.float32)[None]
-        return Moves(seen, self._masks([info]), np.array([float(reward)]), np.array([over]), np.array([cut]), [info])
+        flat = np.asarray(observation, dtype=np.float32)[None]
+        return StepBatch(
+            flat, self._masks([info]), np.array([float(reward)]), np.array([over]), np.array([cut]), [info]
+        )
 
-    def renew(self, moves: Moves, over: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """Begin new episodes where the old ones are over; return all observations and masks to act on."""
+    def reset_finished(self, batch: StepBatch) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Reset the environments whose episodes ended; return the observations and masks of all environments."""
+        over = batch.over
         if not over.any():
-            return moves.observations, moves.masks
+            return batch.observations, batch.masks
         if self.vector is not None:
             observations, info = self.vector.reset(options={"reset_mask": over})
             new, is_new = np.asarray(observations, dtype=np.float32), over[:, None]
             masks = self._masks(self._split(info))
-            return np.where(is_new, new, moves.observations), np.where(is_new, masks, moves.masks)
+            return np.where(is_new, new, batch.observations), np.where(is_new, masks, batch.masks)
         return self.reset(None)
 
     def _split(self, columns: dict[str, Any]) -> list[dict[str, Any]]:

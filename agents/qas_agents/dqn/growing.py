@@ -1,4 +1,4 @@
-"""An agent that goes on with more actions, or with more to see."""
+"""A trained agent that continues with more actions or longer observations."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents.dqn.agent import MaskedDQN
+from qas_agents.dqn.guides import Guide
 from qas_agents.dqn.networks.growing import transplant
 from qas_simulators.errors import must
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How an environment continues another.
+    """Correspondence between the spaces of two environments.
 
     Attributes:
-        actions: For every action the old one's number, or ``None`` if it is new.
+        actions: For every new action the number of the old one, or ``None`` if there was none.
         inputs: The same for every entry of an observation.
     """
 
@@ -27,23 +28,23 @@ class Growth:
     inputs: tuple[int | None, ...]
 
 
-def grow(agent: MaskedDQN, env: Any, growth: Growth, keep_replay: bool = True) -> MaskedDQN:
-    """Return an agent for another environment that begins with what one has learned.
+def grow(agent: MaskedDQN, env: Any, growth: Growth, keep_replay: bool = True, guide: Guide | None = None) -> MaskedDQN:
+    """Return an agent for another environment that begins with the action values of a trained one.
 
-    Its action values are those of the old agent; new actions are worth the mean of the old ones. Steps, exploration
-    and the optimiser begin anew.
+    The value of a new action is the mean of the old ones. Steps, exploration and the optimiser are reset.
 
     Args:
-        agent: The old one.
+        agent: The trained agent.
         env: The new environment, as for :class:`MaskedDQN`.
-        growth: What became of actions and observations.
-        keep_replay: Keep the old transitions. Bootstraps from them do not look at new actions; those of actions that
-            are gone are forgotten. Only right where rewards are what they were.
+        growth: How actions and observations of the two environments correspond.
+        keep_replay: Keep the old transitions, except those of removed actions. Their bootstraps leave out new actions.
+            Only valid if the rewards have not changed.
+        guide: Guide of the new agent.
 
     Raises:
-        ValueError: A growth that does not fit the two environments, or a network that cannot grow.
+        ValueError: The growth does not fit the two environments, or a network that cannot grow.
     """
-    grown = MaskedDQN(env, agent.config, agent.seed, str(agent.device))
+    grown = MaskedDQN(env, agent.config, agent.seed, str(agent.device), guide)
     _check("actions", growth.actions, agent.num_actions, grown.num_actions)
     _check("inputs", growth.inputs, agent.num_inputs, grown.num_inputs)
     inherit(grown, agent, growth)
@@ -53,7 +54,7 @@ def grow(agent: MaskedDQN, env: Any, growth: Growth, keep_replay: bool = True) -
 
 
 def inherit(agent: MaskedDQN, parent: MaskedDQN, growth: Growth) -> None:
-    """Let both networks of an agent answer as those of another do; see :func:`grow`."""
+    """Initialise both networks of an agent with those of another; see :func:`grow`."""
     for old, new in (
         (parent.online_network, agent.online_network),
         (parent.target_network, agent.target_network),
@@ -66,7 +67,7 @@ def _check(name: str, sources: Sequence[int | None], old: int, new: int) -> None
         raise ValueError(must(name, f"have an entry for each of {new}", len(sources)))
     known = [source for source in sources if source is not None]
     if len({*known}) < len(known) or any(not 0 <= source < old for source in known):
-        raise ValueError(must(name, f"continue different ones of 0..{old - 1}", known))
+        raise ValueError(must(name, f"name different ones of 0..{old - 1}", known))
 
 
 def _move_replay(old: MaskedDQN, new: MaskedDQN, growth: Growth) -> None:

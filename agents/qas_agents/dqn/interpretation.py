@@ -1,4 +1,4 @@
-"""What a trained KAN looks at: edge functions and the importance of inputs."""
+"""Interpretation of a trained KAN: edge functions and the importance of inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qas_simulators.errors import must
 
 
 def holds_kan(network: Any) -> bool:
-    """Tell whether an agent's network is a KAN, with dueling heads or without."""
+    """Return whether an agent's network is a KAN, with or without dueling heads."""
     return isinstance(_body(network), KAN)
 
 
@@ -37,14 +37,14 @@ def kan_of(network: Any) -> KAN:
 
 @torch.no_grad()
 def edge_spreads(network: Any, observations: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Return how much every edge's function varies over observations: its standard deviation.
+    """Return the standard deviation of every edge's function over observations.
 
     Args:
         network: A KAN, or an agent's network that holds one.
         observations: ``(batch, num_inputs)``.
 
     Returns:
-        For every layer ``(inputs, outputs)``.
+        An array ``(inputs, outputs)`` for every layer.
     """
     x, spreads = torch.as_tensor(observations), []
     for layer in kan_of(network).layers:
@@ -55,10 +55,10 @@ def edge_spreads(network: Any, observations: NDArray[np.float32]) -> list[NDArra
 
 
 def input_importance(network: Any, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return each input's share in how the values vary over observations, ``(num_inputs,)``, adding up to 1.
+    """Return the importance of every input, ``(num_inputs,)``, with sum 1.
 
-    Importance flows back from the outputs, equal at first: an edge takes from its node the share that the edge's spread
-    has among the node's edges. Inputs that never change have none.
+    All outputs are equally important. The importance of a node is distributed over its incoming edges in proportion to
+    their standard deviations. Inputs that are constant have importance 0.
     """
     spreads = edge_spreads(network, observations)
     scores = np.full(spreads[-1].shape[1], 1.0 / spreads[-1].shape[1], dtype=np.float32)
@@ -78,16 +78,16 @@ def grouped_importance(scores: NDArray[np.float32], groups: Mapping[str, Sequenc
 
 @dataclass(frozen=True)
 class EdgeFunction:
-    """One edge of a KAN over the values that observations bring to it, and a tenth beyond.
+    """The function of one edge of a KAN, over the range of its input and a tenth of it beyond both ends.
 
     Attributes:
-        layer: Its layer.
-        source: Its input.
-        target: Its output.
+        layer: Number of the layer.
+        source: Input of the layer.
+        target: Output of the layer.
         spread: Standard deviation of its values over the observations.
         x: ``(200,)``, values of the input.
-        y: ``(200,)``, of the function there.
-        seen: ``(batch,)``, values that the observations bring.
+        y: ``(200,)``, values of the function.
+        seen: ``(batch,)``, values of the input for the observations.
     """
 
     layer: int
@@ -101,12 +101,12 @@ class EdgeFunction:
 
 @torch.no_grad()
 def edge_functions(network: Any, observations: NDArray[np.float32], count: int = 12) -> list[EdgeFunction]:
-    """Return the edges whose functions vary most over observations, that one first.
+    """Return the edges whose functions vary most over observations, in decreasing order.
 
     Args:
         network: A KAN, or an agent's network that holds one.
         observations: ``(batch, num_inputs)``.
-        count: So many at most.
+        count: Largest number of edges.
 
     Raises:
         ValueError: Another network.

@@ -1,4 +1,4 @@
-"""The training state of an agent: read from it, checked, and restored."""
+"""The training state of an agent: returned, checked and restored."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ _COUNTERS = ("num_timesteps", "num_moves", "num_gradient_steps")
 _SCALARS = (*_COUNTERS, "epsilon", "loss")
 _PENDING = ("observations", "actions", "rewards")
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_GUIDE = "demonstrations"  # the guide's state; checkpoints have this name for it
 
 
 def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return arrays, and numbers that JSON keeps exactly; see :meth:`MaskedDQN.state`."""
+    """Return arrays, and numbers that JSON represents exactly; see :meth:`MaskedDQN.state`."""
     arrays = _weights(agent)
-    for k, moments in agent.optimizer.state_dict()["state"].items():
+    for k, moments in agent.learner.optimizer.state_dict()["state"].items():
         arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
     if agent.next_observations is not None and agent.next_masks is not None:
         arrays |= {"next.observations": agent.next_observations, "next.masks": agent.next_masks}
@@ -42,12 +43,12 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     if agent.replay.tree is not None:
         arrays["priorities"] = agent.replay.tree.nodes
     numbers = {name: getattr(agent, name) for name in _SCALARS}
-    if agent.demonstrations is not None:
-        numbers["demonstrations"] = agent.demonstrations.state()
+    if agent.guide is not None:
+        numbers[_GUIDE] = agent.guide.state()
     return arrays, numbers | {"rng": agent.rng.bit_generator.state, "largest_priority": agent.replay.largest}
 
 
-def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> None:
+def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> None:
     """Restore what :func:`state_of` returned, after :func:`check_state`."""
     tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
     agent.online_network.load_state_dict(prefixed(tensors, "online"))
@@ -56,7 +57,7 @@ def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> No
     for name, value in prefixed(tensors, "adam").items():
         number, key = name.split(".")
         adam.setdefault(int(number), {})[key] = value
-    agent.optimizer.load_state_dict({**agent.optimizer.state_dict(), "state": adam})
+    agent.learner.optimizer.load_state_dict({**agent.learner.optimizer.state_dict(), "state": adam})
     if "next.observations" in arrays:
         agent.next_observations = np.array(arrays["next.observations"])
         agent.next_masks = np.array(arrays["next.masks"])
@@ -69,18 +70,18 @@ def put_back(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) -> No
     if agent.replay.tree is not None:
         agent.replay.tree.nodes[:] = arrays["priorities"]
     agent.replay.largest = numbers["largest_priority"]
-    if agent.demonstrations is not None:
-        agent.demonstrations.restore(numbers["demonstrations"])
+    if agent.guide is not None:
+        agent.guide.restore(numbers[_GUIDE])
     for name in _SCALARS:
         setattr(agent, name, numbers[name])
     agent.rng.bit_generator.state = numbers["rng"]
 
 
-# -- what fits ------------------------------------------------------------------------------------------------------
+# -- checks -------------------------------------------------------------------------------------------------------
 
 
 def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], count: int) -> None:
-    """Raise ``ValueError`` unless all of it can be restored into this agent and training can continue.
+    """Raise ``ValueError`` unless a state can be restored into this agent and training can continue.
 
     Args:
         agent: Built with the same settings, on an environment of the same spaces.
@@ -105,7 +106,7 @@ def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], co
         nodes = _check_array("priorities", left.pop("priorities", None), np.float64, tree.nodes.shape)
         tree.check(nodes, min(count, agent.replay.capacity))
     if left:
-        raise ValueError(must("arrays", "hold nothing else", sorted(left)))
+        raise ValueError(must("arrays", "have no other names", sorted(left)))
 
 
 def _weights(agent: MaskedDQN) -> dict[str, NDArray[Any]]:
@@ -119,7 +120,7 @@ def _weights(agent: MaskedDQN) -> dict[str, NDArray[Any]]:
 
 def _check_array(name: str, value: NDArray[Any] | None, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if value is None:
-        raise ValueError(must("arrays", f"hold {name!r}", "without it"))
+        raise ValueError(must("arrays", f"have the name {name!r}", "without it"))
     if value.dtype != kind or value.shape != shape:
         raise ValueError(must(name, f"be {np.dtype(kind)} of shape {shape}", f"{value.dtype} of shape {value.shape}"))
     if not np.isfinite(value).all():
@@ -128,13 +129,13 @@ def _check_array(name: str, value: NDArray[Any] | None, kind: Any, shape: tuple[
 
 
 def _check_adam(agent: MaskedDQN, left: dict[str, NDArray[Any]]) -> None:
-    """Check the optimiser's moments, which parameters have once they had a gradient."""
+    """Check the optimiser's moments, which parameters have after their first gradient."""
     for k, parameter in enumerate(agent.online_network.parameters()):
         if not any(f"adam.{k}.{key}" in left for key in _MOMENTS):
             continue
         for key in _MOMENTS:
             name, shape = f"adam.{k}.{key}", tuple(parameter.shape)
-            if key == "step":  # was written as an array of one number once
+            if key == "step":  # earlier versions wrote an array of one number
                 shape = (1,) if name in left and left[name].ndim else ()
             moment = _check_array(name, left.pop(name, None), np.float32, shape)
             if key != "exp_avg" and (moment < 0).any():
@@ -142,7 +143,7 @@ def _check_adam(agent: MaskedDQN, left: dict[str, NDArray[Any]]) -> None:
 
 
 def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> None:
-    """Check the steps of an environment that wait for later rewards."""
+    """Check the steps of one environment whose n-step returns are incomplete."""
     names = [f"pending.{k}.{name}" for name in _PENDING]
     if not any(name in left for name in names):
         return
@@ -157,14 +158,12 @@ def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> N
 
 
 def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
-    wanted = {*_SCALARS, "rng", "largest_priority"} | (
-        {"demonstrations"} if agent.demonstrations is not None else set()
-    )
+    wanted = {*_SCALARS, "rng", "largest_priority"} | ({_GUIDE} if agent.guide is not None else set())
     if set(numbers) != wanted:
         raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
     for name in _COUNTERS:
         if type(numbers[name]) is not int or not 0 <= numbers[name] < 2**63:
-            raise ValueError(must(name, "be a whole number from 0 on", numbers[name]))
+            raise ValueError(must(name, "be an integer of at least 0", numbers[name]))
     check_number("epsilon", numbers["epsilon"], 0.0, 1.0)
     if numbers["num_gradient_steps"]:
         check_number("loss", numbers["loss"], 0.0)
@@ -172,18 +171,18 @@ def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
         raise ValueError(must("loss", "be a number", numbers["loss"]))
     check_number("largest_priority", numbers["largest_priority"], 1.0)
     check_generator(numbers["rng"])
-    if agent.demonstrations is not None:
-        agent.demonstrations.check(numbers["demonstrations"], agent.num_actions)
+    if agent.guide is not None:
+        agent.guide.check(numbers[_GUIDE], agent.num_actions)
 
 
 def check_number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> None:
-    """Raise ``ValueError`` unless something is a finite number in a range, ends included."""
+    """Raise ``ValueError`` unless a value is a finite number in a closed interval."""
     if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
         raise ValueError(must(name, f"be a finite number in [{low:g}, {high:g}]", value))
 
 
 def check_generator(state: Any) -> None:
-    """Raise ``ValueError`` unless something is the state of a ``PCG64``, NumPy's default."""
+    """Raise ``ValueError`` unless a value is the state of a ``PCG64``, NumPy's default generator."""
     bounds = {"state": 2**128, "inc": 2**128, "has_uint32": 2, "uinteger": 2**32}
     is_whole = isinstance(state, dict) and set(state) == {"bit_generator", "state", "has_uint32", "uinteger"}
     if is_whole and state["bit_generator"] == "PCG64" and isinstance(inner := state["state"], dict):

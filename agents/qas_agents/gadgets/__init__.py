@@ -1,4 +1,4 @@
-"""Gadgets learned from circuits: candidates, their score, extraction, sets of them."""
+"""Gadgets extracted from circuits: candidates, their score, extraction, and sets of gadgets."""
 
 from qas_agents.gadgets.extraction import Extraction, check_limits, extract
 from qas_agents.gadgets.grammar import ScoreSettings

@@ -1,4 +1,4 @@
-"""Candidates for gadgets: connected sub-circuits that recur, whatever their qubits and angles."""
+"""Candidates for gadgets: connected sub-circuits that recur up to qubits and angles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import permutations
 from qas_agents.gadgets.programs import (
     SYMMETRIC,
     Call,
+    CallSequence,
     Dependencies,
-    Program,
     Vocabulary,
     made,
     members,
@@ -21,20 +21,20 @@ from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 Pattern = tuple[Call, ...]
 """Calls on formal qubits 0, 1, ... in normal form."""
 
-_GENERIC = 0.618  # k-th angle: (k + 1) times this; no two of them add up to a whole turn
+_GENERIC = 0.618  # k-th angle: (k + 1) times this; no two of them add up to a multiple of 2 pi
 
 
 class CandidateFinder:
-    """Finds the connected, convex sub-circuits of programs and gives the same ones the same pattern.
+    """Finds the connected, convex sub-circuits of call sequences and assigns equal ones the same pattern.
 
-    Two are the same if they differ by angles, by qubits, and by the order of what commutes. Convex: no other gate must
-    stand between theirs. Patterns that simplify to fewer gates, of those that there are, are left out.
+    Sub-circuits are equal if they differ only in angles, qubits and the order of commuting gates. They are convex if no
+    other gate has to come between their gates. Patterns that simplify to fewer of the given gates are left out.
 
     Args:
-        vocabulary: What the programs are made of.
-        max_calls: Most gates and gadgets in a candidate, 2 or more.
-        max_qubits: Most qubits.
-        gates: Those that there are; by default the whole table.
+        vocabulary: The gates and gadgets of the call sequences.
+        max_calls: Largest number of gates and gadgets in a candidate, at least 2.
+        max_qubits: Largest number of qubits of a candidate.
+        gates: Gates that simplified patterns may use; by default all.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class CandidateFinder:
         self._patterns: dict[tuple[Call, ...], tuple[Pattern, tuple[int, ...]]] = {}
         self._trivial: dict[Pattern, bool] = {}
 
-    def find(self, program: Program) -> tuple[Dependencies, dict[Pattern, list[int]]]:
-        """Return where each pattern occurs: sets of calls, as bits."""
+    def find(self, program: CallSequence) -> tuple[Dependencies, dict[Pattern, list[int]]]:
+        """Return the occurrences of each pattern: sets of calls, as bits."""
         dependencies = Dependencies(program, self._vocabulary)
         found: dict[Pattern, list[int]] = {}
         for bits in self._subsets(dependencies):
@@ -61,7 +61,7 @@ class CandidateFinder:
         return dependencies, found
 
     def pattern(self, calls: Sequence[Call]) -> tuple[Pattern, tuple[int, ...]]:
-        """Return the pattern of some calls, and which qubit stands for each formal one."""
+        """Return the pattern of some calls, and the qubit of each formal qubit."""
         qubits = tuple(dict.fromkeys(qubit for call in calls for qubit in call.qubits))
         numbers = {qubit: k for k, qubit in enumerate(qubits)}
         raw = tuple(made(call.name, (numbers[qubit] for qubit in call.qubits)) for call in calls)
@@ -75,14 +75,14 @@ class CandidateFinder:
 
     @staticmethod
     def is_connected(pattern: Pattern) -> bool:
-        """Tell whether a pattern's qubits hang together by its two-qubit calls."""
+        """Return whether two-qubit calls connect all qubits of a pattern."""
         reached = {*pattern[0].qubits}
         for _ in pattern:
             reached |= {q for call in pattern if not reached.isdisjoint(call.qubits) for q in call.qubits}
         return reached == {q for call in pattern for q in call.qubits}
 
     def matches(self, dependencies: Dependencies, pattern: Pattern) -> list[int]:
-        """Return where one pattern occurs, of whatever size."""
+        """Return the occurrences of one pattern of any size."""
         found: set[int] = set()
         needs = [
             [i for i in range(k) if not self._vocabulary.commute(pattern[i], pattern[k])] for k in range(len(pattern))
@@ -91,7 +91,7 @@ class CandidateFinder:
         def extend(k: int, chosen: list[int], places: dict[int, int]) -> None:
             bits = sum(1 << j for j in chosen)
             if len(members(dependencies.between(bits))) > len(pattern) - k:
-                return  # more must still come between than there is left
+                return  # more calls have to come between than are left in the pattern
             if k == len(pattern):
                 if self._is_at(dependencies, bits, pattern):
                     found.add(bits)
@@ -124,7 +124,7 @@ class CandidateFinder:
             for bits in grown:
                 near = 0
                 for k in members(bits):
-                    near |= dependencies.beside[k]
+                    near |= dependencies.neighbours[k]
                 larger |= {bits | 1 << k for k in members(near & ~bits)}
             grown = {bits for bits in larger if self._is_small(dependencies, bits) and not dependencies.between(bits)}
             found |= grown
@@ -134,7 +134,7 @@ class CandidateFinder:
         return len({q for k in members(bits) for q in dependencies.calls[k].qubits}) <= self._max_qubits
 
     def is_trivial(self, pattern: Pattern) -> bool:
-        """Tell whether a pattern simplifies to fewer gates."""
+        """Return whether a pattern simplifies to fewer gates."""
         if pattern not in self._trivial:
             gates = [gate for call in pattern for gate in self._vocabulary.unrolled(call)]
             circuit = Circuit(1 + max(qubit for gate in gates for qubit in gate.qubits))
@@ -146,5 +146,5 @@ class CandidateFinder:
 
 
 def _orders(call: Call) -> list[tuple[int, ...]]:
-    """Return the orders of a call's qubits that mean the same."""
+    """Return the equivalent orders of a call's qubits."""
     return [call.qubits, call.qubits[::-1]] if call.name in SYMMETRIC else [call.qubits]

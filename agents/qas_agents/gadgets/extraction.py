@@ -1,4 +1,4 @@
-"""Extraction: which gadgets describe a set of circuits best."""
+"""Extraction of the gadgets that compress a set of circuits best."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from qas_agents.gadgets.candidates import CandidateFinder, Pattern
 from qas_agents.gadgets.grammar import Candidate, Production, ScoreSettings, Text, score
 from qas_agents.gadgets.library import equivalent, gadget_of, name_of
-from qas_agents.gadgets.programs import Call, Dependencies, Program, Vocabulary, members
+from qas_agents.gadgets.programs import Call, CallSequence, Dependencies, Vocabulary, members
 from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import GATES, gate_index
@@ -20,19 +20,19 @@ RANKS: Final = ("score", "usage")
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was found.
+    """Result of an extraction.
 
     Attributes:
-        gadgets: New ones, best first.
-        uses: How often the circuits hold each of them, inside other gadgets too.
-        scores: Of the grammar at the start, and after each gadget was accepted.
-        programs: The circuits in terms of all gadgets accepted.
+        gadgets: New gadgets, best first.
+        uses: Occurrences of each gadget in the circuits, including those inside other gadgets.
+        scores: Score of the grammar initially, and after each accepted gadget.
+        programs: The circuits in terms of all accepted gadgets.
     """
 
     gadgets: tuple[Gadget, ...]
     uses: tuple[int, ...]
     scores: tuple[float, ...]
-    programs: tuple[Program, ...]
+    programs: tuple[CallSequence, ...]
 
 
 def extract(
@@ -46,35 +46,36 @@ def extract(
     min_circuits: int = 2,
     settings: ScoreSettings | None = None,
 ) -> Extraction:
-    """Compress circuits into recurring gadgets, one after the other, each the one that scores best.
+    """Compress circuits into recurring gadgets, each time the one with the best score.
 
-    Candidates are connected, convex sub-circuits, equal whatever their qubits, their angles and the order of commuting
-    gates; accepted ones may be parts of later ones. It ends when no candidate improves the description length.
+    Candidates are connected, convex sub-circuits, compared up to qubits, angles and the order of commuting gates.
+    Accepted gadgets may be parts of later ones. Extraction ends when no candidate improves the description length.
 
     Args:
-        circuits: At least one; angles count as free.
-        count: Most gadgets to return.
-        known: Gadgets there already; the circuits are first written with them, and they are not returned.
-        rank: ``"score"`` stops after ``count`` gadgets; ``"usage"`` goes on to the end and returns those used most.
-        max_calls: Most gates and earlier gadgets in a new gadget.
-        max_qubits: Most qubits of a gadget.
-        min_circuits: In how many circuits a gadget must occur.
-        settings: Of the score; GRL's by default.
+        circuits: At least one; all angles count as free parameters.
+        count: Largest number of gadgets to return.
+        known: Existing gadgets, in terms of which the circuits are rewritten first; they are not returned.
+        rank: ``"score"`` stops after ``count`` gadgets; ``"usage"`` continues until no candidate
+            improves the score and returns the most used gadgets.
+        max_calls: Largest number of gates and earlier gadgets in a new gadget.
+        max_qubits: Largest number of qubits of a gadget.
+        min_circuits: Smallest number of circuits that a gadget occurs in.
+        settings: Settings of the score; by default those of GRL.
 
     Returns:
-        The gadgets; none is a valid answer.
+        The gadgets, possibly none.
 
     Raises:
         ValueError: No circuits, an empty one among them, or settings out of range.
 
     References:
         Kundu et al., "From Easy to Hard", arXiv:2503.11638. Deviations: candidates are sub-circuits up to commutation,
-        not terms in the order of the gates; of overlapping occurrences a text counts only disjoint ones.
+        not terms in the order of the gates; of overlapping occurrences only disjoint ones are counted.
     """
     if not len(circuits):
-        raise ValueError(must("circuits", "hold at least one circuit to learn from", list(circuits)))
+        raise ValueError(must("circuits", "contain at least one circuit", list(circuits)))
     if any(not len(circuit) for circuit in circuits):
-        raise ValueError(must("circuits", "hold gates, all of them", [len(circuit) for circuit in circuits]))
+        raise ValueError(must("circuits", "all contain gates", [len(circuit) for circuit in circuits]))
     check_limits(rank, count=count, max_calls=max_calls, max_qubits=max_qubits, min_circuits=min_circuits)
     state = _Induction(
         circuits, list(known), CandidateLimits(max_calls, max_qubits, min_circuits), settings or ScoreSettings()
@@ -93,7 +94,7 @@ def extract(
 
 
 def check_limits(rank: str, **sizes: int) -> None:
-    """Raise ``ValueError`` for settings of :func:`extract` that are out of range."""
+    """Raise ``ValueError`` if settings of :func:`extract` are out of range."""
     if rank not in RANKS:
         raise ValueError(unknown_name("rank", rank, RANKS))
     for name, size in sizes.items():
@@ -104,7 +105,7 @@ def check_limits(rank: str, **sizes: int) -> None:
 
 @dataclass(frozen=True)
 class CandidateLimits:
-    """See :func:`extract`."""
+    """Limits of candidates; see :func:`extract`."""
 
     max_calls: int
     max_qubits: int
@@ -112,7 +113,7 @@ class CandidateLimits:
 
 
 class _Induction:
-    """A grammar that grows, and the circuits in its words."""
+    """A growing grammar, and the circuits in terms of it."""
 
     def __init__(
         self, circuits: Sequence[Circuit], known: list[Gadget], limits: CandidateLimits, settings: ScoreSettings
@@ -120,7 +121,7 @@ class _Induction:
         self.vocabulary = Vocabulary(known)
         self.new: list[str] = []
         self._limits, self._settings = limits, settings
-        self.programs = [Program.of(circuit).normal(self.vocabulary) for circuit in circuits]
+        self.programs = [CallSequence.of(circuit).normal(self.vocabulary) for circuit in circuits]
         gates = sorted({call.name for program in self.programs for call in program.calls})
         self._productions = {name: _of_gate(name) for name in gates}
         self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates)
@@ -130,7 +131,7 @@ class _Induction:
         self.scores = [score(self._texts(), self._productions, None, settings)]
 
     def accept_best(self) -> bool:
-        """Accept the candidate that scores best, if it improves the score; tell whether it did."""
+        """Accept the candidate with the best score if it improves the score; return whether it does."""
         texts = self._texts()
         sites = self._sites()
         best: tuple[float, Pattern] | None = None
@@ -152,7 +153,7 @@ class _Induction:
         return True
 
     def uses(self) -> Counter[str]:
-        """Return how often every gadget occurs, inside others too."""
+        """Return the number of occurrences of every gadget, including those inside others."""
         total: Counter[str] = Counter()
         for program in self.programs:
             for call in program.calls:
@@ -170,7 +171,7 @@ class _Induction:
         ]
 
     def _sites(self) -> dict[Pattern, dict[int, list[int]]]:
-        """Return the disjoint occurrences of every pattern by program, of patterns in enough programs."""
+        """Return the disjoint occurrences, by circuit, of every pattern that occurs in enough circuits."""
         places: dict[Pattern, dict[int, list[int]]] = {}
         for k, program in enumerate(self.programs):
             if self._found[k] is None:
@@ -203,11 +204,11 @@ class _Induction:
         for bits in occurrences:
             _, qubits = self._finder.pattern([dependencies.calls[j] for j in members(bits)])
             calls[bits] = Call(name, qubits)
-        program = Program(self.programs[k].num_qubits, tuple(dependencies.rewritten(calls)))
+        program = CallSequence(self.programs[k].num_qubits, tuple(dependencies.rewritten(calls)))
         self.programs[k], self._found[k] = program.normal(self.vocabulary), None
 
     def _write_with(self, gadget: Gadget) -> None:
-        """Write all programs with a gadget that is known."""
+        """Rewrite all circuits in terms of a known gadget."""
         gates = self.vocabulary.unrolled(Call(gadget.name, tuple(range(gadget.num_qubits))))
         pattern, order = self._finder.pattern(gates)
         self._productions[gadget.name] = Production.of_parts(
@@ -220,11 +221,11 @@ class _Induction:
                 _, qubits = self._finder.pattern([dependencies.calls[j] for j in members(bits)])
                 calls[bits] = Call(gadget.name, tuple(qubits[order.index(q)] for q in range(len(qubits))))
             if calls:
-                rewritten = Program(program.num_qubits, tuple(dependencies.rewritten(calls)))
+                rewritten = CallSequence(program.num_qubits, tuple(dependencies.rewritten(calls)))
                 self.programs[k] = rewritten.normal(self.vocabulary)
 
 
-def _names(program: Program) -> list[str]:
+def _names(program: CallSequence) -> list[str]:
     return [call.name for call in program.calls]
 
 

@@ -1,9 +1,9 @@
-"""Description length: how much shorter programs get when a gadget has a name.
+"""Description length: how much shorter circuits become in terms of a gadget.
 
-The score of a fragment grammar, as GRL's extraction computes it (arXiv:2503.11638; the grammars are those of
-O'Donnell, "Productivity and Reuse in Language", MIT Press 2015). A circuit is a chain of calls. Each is drawn from the
-productions, the end of the chain from the variables; every qubit is one of the register's, every angle one of the
-circuit's. A candidate may stand for its calls wherever it occurs, or not: both readings are summed.
+The score is that of a fragment grammar, as in GRL's extraction (arXiv:2503.11638; the grammars are those of
+O'Donnell, "Productivity and Reuse in Language", MIT Press 2015). A circuit is a chain of calls. Each call is
+drawn from the productions, the end of the chain from the variables; every qubit is drawn from the register, every angle
+from those of the circuit. Where a candidate occurs, both readings (one call, or its parts) are summed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from qas_simulators.errors import must
 
-_END = ""  # of a chain: the variable that every circuit ends in
+_END = ""  # the variable at the end of every circuit
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class ScoreSettings:
     """Settings of the score.
 
     Attributes:
-        structure_penalty: Price of a production's size.
-        pseudo_counts: Added to all counts of uses.
-        production_penalty: Price of a production.
+        structure_penalty: Penalty per unit of a production's size.
+        pseudo_counts: Added to the number of uses of every production.
+        production_penalty: Penalty per production.
 
     Raises:
-        ValueError: A number that is not positive, or for prices negative.
+        ValueError: Pseudo-counts that are not positive, or a negative penalty.
     """
 
     structure_penalty: float = 1.0
@@ -45,12 +45,12 @@ class ScoreSettings:
 
 
 class Production(NamedTuple):
-    """What a grammar can write.
+    """A gate or gadget of a grammar.
 
     Attributes:
         num_qubits: Qubits of a call.
         num_angles: Angles of a call.
-        size: Gates count 1, qubits and angles of a gadget 0.1 wherever they are used, those of a candidate 0.01.
+        size: 1 per part, and 0.1 per use of a qubit or angle (0.01 in a candidate).
     """
 
     num_qubits: int
@@ -59,20 +59,20 @@ class Production(NamedTuple):
 
     @classmethod
     def of_parts(cls, parts: Sequence[Production], num_qubits: int, is_accepted: bool) -> Production:
-        """Return the production of several calls on so many different qubits; all angles are different."""
+        """Return the production of several calls on ``num_qubits`` different qubits; all angles are different."""
         num_angles = sum(part.num_angles for part in parts)
         uses = sum(part.num_qubits for part in parts) + num_angles
         return cls(num_qubits, num_angles, len(parts) + (0.1 if is_accepted else 0.01) * uses)
 
 
 class Text(NamedTuple):
-    """What the score sees of one circuit.
+    """The part of a circuit that the score depends on.
 
     Attributes:
         num_qubits: Size of the register.
-        counts: Calls by name, those of candidates' occurrences among them.
-        num_angles: Of all calls.
-        log_likelihood: Of the circuit itself: a constant, such as GRL's minus energy.
+        counts: Number of calls by name, including those in occurrences of candidates.
+        num_angles: Number of angles of all calls.
+        log_likelihood: A constant of the circuit, such as minus its energy in GRL.
     """
 
     num_qubits: int
@@ -82,12 +82,12 @@ class Text(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A production that is not accepted yet.
+    """A production that has not been accepted.
 
     Attributes:
-        production: As if it were.
-        parts: Its calls by name.
-        sites: How often it occurs in every text, without overlaps.
+        production: Its production.
+        parts: Number of its calls by name.
+        sites: Number of disjoint occurrences in every text.
     """
 
     production: Production
@@ -104,14 +104,14 @@ class _Group(NamedTuple):
 
 
 class _Account:
-    """Sums over readings of all circuits."""
+    """Sums over the readings of all circuits."""
 
     def __init__(self) -> None:
         self.log_likelihood = 0.0
         self.uses: Counter[str] = Counter()
         self.variables = 0.0
-        self.nodes = 0.0  # where a call or the end was asked for
-        self.arguments = 0.0  # where a qubit or an angle was
+        self.nodes = 0.0  # places where a call or the end was drawn
+        self.arguments = 0.0  # places where a qubit or an angle was drawn
 
 
 def score(
@@ -120,9 +120,9 @@ def score(
     candidate: Candidate | None = None,
     settings: ScoreSettings = ScoreSettings(),
 ) -> float:
-    """Return the score of the productions, and perhaps one candidate more, on texts: larger is better.
+    """Return the score of the productions, and of a candidate if there is one; larger is better.
 
-    Weights are fitted in one pass from the expected uses under equal weights, as in the reference.
+    The weights follow from the expected uses under equal weights, in one pass, as in the reference.
     """
     known = dict(productions)
     name = "candidate"

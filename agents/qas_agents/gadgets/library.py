@@ -1,4 +1,4 @@
-"""Sets of gadgets: made of patterns, drawn at random, without those that are equal or unused."""
+"""Sets of gadgets: from patterns, without equivalent or unused ones, and at random."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents.gadgets.candidates import CandidateFinder, Pattern
-from qas_agents.gadgets.programs import Dependencies, Program, Vocabulary, made
+from qas_agents.gadgets.programs import CallSequence, Dependencies, Vocabulary, made
 from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import Link
@@ -17,13 +17,13 @@ from qas_simulators.gadgets import Part
 from qas_simulators.gates import GATES, gate_index
 
 _LONGEST_NAME = 6  # gates
-_PROBES = 2  # angles at which two gadgets are compared
-_MOST_PARAMS = 3  # of gadgets whose matrices are compared
-_DRAWS = 1000  # of random gadgets, most of them in vain
+_PROBES = 2  # sets of angles at which two gadgets are compared
+_MOST_PARAMS = 3  # largest number of parameters for which matrices are compared
+_DRAWS = 1000  # attempts to draw a random gadget, most of which fail
 
 
 def name_of(pattern: Pattern, vocabulary: Vocabulary) -> str:
-    """Return a free name: the gates', joined; numbered if it is taken, or too long."""
+    """Return an unused name: the joined names of the gates, or a number if they are many."""
     gates = [gate.name for call in pattern for gate in vocabulary.unrolled(call)]
     stem = "_".join(gates) if len(gates) <= _LONGEST_NAME else f"gadget_{len(gates)}"
     name, number = stem, 1
@@ -34,7 +34,7 @@ def name_of(pattern: Pattern, vocabulary: Vocabulary) -> str:
 
 
 def gadget_of(pattern: Pattern, vocabulary: Vocabulary, name: str) -> Gadget:
-    """Return the gadget of a pattern, every angle a parameter of its own."""
+    """Return the gadget of a pattern; every angle is a separate parameter."""
     parts, used = [], 0
     for call in pattern:
         number = vocabulary.num_angles(call.name)
@@ -45,7 +45,7 @@ def gadget_of(pattern: Pattern, vocabulary: Vocabulary, name: str) -> Gadget:
 
 
 def tidied(circuit: Circuit) -> Circuit:
-    """Return a circuit simplified, or as it is where that would take gates that it does not hold."""
+    """Return the simplified circuit, or the circuit itself if simplification introduces other gates."""
     shorter = circuit.simplified()
     return shorter if {*shorter.count_ops()} <= {*circuit.count_ops()} else circuit
 
@@ -54,15 +54,15 @@ def tidied(circuit: Circuit) -> Circuit:
 
 
 def equivalent(first: Gadget, second: Gadget, up_to_inverse: bool = True) -> bool:
-    """Tell whether one gadget is the other with qubits renumbered, parameters permuted, and signs of them changed.
+    """Return whether two gadgets are equal up to numbering of the qubits, and order and signs of the parameters.
 
-    Matrices are compared, up to a phase. With more than three parameters only the gates are, up to the order of what
-    commutes.
+    Matrices are compared up to a phase. With more than three parameters only the gates are compared, up to the order of
+    commuting ones.
 
     Args:
         first: A gadget.
         second: Another.
-        up_to_inverse: Whether one may also be the other's inverse, which makes other unitaries.
+        up_to_inverse: Whether inverse gadgets count as equivalent.
     """
     if first == second:
         return True
@@ -84,11 +84,11 @@ def equivalent(first: Gadget, second: Gadget, up_to_inverse: bool = True) -> boo
 
 
 def _pattern(gadget: Gadget) -> Pattern:
-    return CandidateFinder(Vocabulary()).pattern(Program.of(gadget.circuit()).calls)[0]
+    return CandidateFinder(Vocabulary()).pattern(CallSequence.of(gadget.circuit()).calls)[0]
 
 
 def _relabelled(matrix: NDArray[np.complex128], places: Sequence[int]) -> NDArray[np.complex128]:
-    """Return a unitary with qubit k at place ``places[k]``."""
+    """Return the unitary with qubit k renumbered to ``places[k]``."""
     rows = np.arange(len(matrix))
     moved = np.zeros_like(rows)
     for k, place in enumerate(places):
@@ -101,7 +101,7 @@ def _equal_up_to_phase(left: NDArray[np.complex128], right: NDArray[np.complex12
 
 
 def merged(gadgets: Iterable[Gadget]) -> list[Gadget]:
-    """Return gadgets without those that are equivalent to an earlier one."""
+    """Return the gadgets that are not equivalent to an earlier one."""
     kept: list[Gadget] = []
     for gadget in gadgets:
         if not any(equivalent(gadget, other) for other in kept):
@@ -110,7 +110,7 @@ def merged(gadgets: Iterable[Gadget]) -> list[Gadget]:
 
 
 def standalone(gadgets: Iterable[Gadget]) -> list[Gadget]:
-    """Return gadgets that are made of each other or of gates, but of no other gadgets: those are unrolled."""
+    """Return gadgets whose parts are gates or gadgets of the same set; gadgets with other parts are unrolled."""
     some = list(gadgets)
     names = {gadget.name for gadget in some}
     return [gadget if _inner_names(gadget) <= names else _flat(gadget) for gadget in some]
@@ -130,19 +130,19 @@ def _flat(gadget: Gadget) -> Gadget:
 
 
 def num_uses(gadget: Gadget, circuits: Iterable[Circuit]) -> int:
-    """Return how often circuits hold a gadget's gates, without overlaps, whatever the angles."""
+    """Return the number of disjoint occurrences of a gadget in circuits, with any angles."""
     vocabulary = Vocabulary()
     finder = CandidateFinder(vocabulary)
-    pattern, _ = finder.pattern(Program.of(gadget.circuit()).calls)
+    pattern, _ = finder.pattern(CallSequence.of(gadget.circuit()).calls)
     total = 0
     for circuit in circuits:
-        dependencies = Dependencies(Program.of(circuit), vocabulary)
+        dependencies = Dependencies(CallSequence.of(circuit), vocabulary)
         total += len(dependencies.disjoint(finder.matches(dependencies, pattern)))
     return total
 
 
 def used(gadgets: Iterable[Gadget], circuits: Sequence[Circuit]) -> list[Gadget]:
-    """Return the gadgets that some circuit holds."""
+    """Return the gadgets that occur in at least one circuit."""
     return [gadget for gadget in gadgets if num_uses(gadget, circuits)]
 
 
@@ -150,17 +150,17 @@ def used(gadgets: Iterable[Gadget], circuits: Sequence[Circuit]) -> list[Gadget]
 
 
 def random_gadgets(models: Sequence[Gadget], gates: Sequence[str], rng: np.random.Generator) -> list[Gadget]:
-    """Return random gadgets as large as given ones: as many gates on one and two qubits, drawn anew.
+    """Return random gadgets with as many one-qubit and two-qubit gates as given ones.
 
-    The opponent that tells whether learned gadgets are more than longer actions.
+    They are the baseline for learned gadgets, which should be more useful than random actions of the same length.
 
     Args:
-        models: Their sizes are taken.
-        gates: What to draw from: one-qubit and two-qubit gates of the table.
+        models: Gadgets whose sizes are used.
+        gates: One-qubit and two-qubit gates to draw from.
         rng: Source of randomness.
 
     Raises:
-        ValueError: No gate of the size that a model has.
+        ValueError: No gates on as many qubits as a gate of a model.
     """
     return [
         random_gadget([len(qubits) for _, qubits, _ in model.unrolled()], model.num_qubits, gates, rng, f"random_{k}")
@@ -171,21 +171,21 @@ def random_gadgets(models: Sequence[Gadget], gates: Sequence[str], rng: np.rando
 def random_gadget(
     sizes: Sequence[int], num_qubits: int, gates: Sequence[str], rng: np.random.Generator, name: str
 ) -> Gadget:
-    """Return a connected random gadget that no shorter one equals.
+    """Return a connected random gadget that does not simplify.
 
     Args:
-        sizes: On how many qubits each of its gates acts.
-        num_qubits: Its formal qubits.
-        gates: What to draw from.
+        sizes: Number of qubits of each of its gates.
+        num_qubits: Number of qubits of the gadget.
+        gates: Gates to draw from.
         rng: Source of randomness.
         name: Its name.
 
     Raises:
-        ValueError: No gate of some size, or a thousand draws without a gadget of that kind.
+        ValueError: No gate on some number of qubits, or a thousand draws without such a gadget.
     """
     by_size = {size: [gate for gate in gates if GATES[gate_index(gate)].num_qubits == size] for size in (1, 2)}
     if any(not by_size[size] for size in sizes):
-        raise ValueError(must("gates", f"hold some on {sorted({*sizes})} qubits", list(gates)))
+        raise ValueError(must("gates", f"include some on {sorted({*sizes})} qubits", list(gates)))
     vocabulary = Vocabulary()
     finder = CandidateFinder(vocabulary)
     for _ in range(_DRAWS):

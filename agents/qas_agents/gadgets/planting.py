@@ -1,4 +1,4 @@
-"""Circuits with planted motifs: the ground truth that extraction is measured against."""
+"""Random circuits with planted motifs, as ground truth for the extraction."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def planted_circuits(
     num_qubits: int = 4,
     gates: Sequence[str] = ("cx", "rx", "ry", "rz"),
 ) -> tuple[list[Gadget], list[Circuit]]:
-    """Return motifs and circuits that hold them.
+    """Return motifs, and random circuits that contain them.
 
     Args:
         rng: Source of randomness.
-        num_circuits: How many circuits.
-        num_motifs: Different motifs, of one two-qubit gate and two or three gates on one qubit, on two qubits.
-        plants: How often each circuit holds each motif.
-        noise: Random gates around them, per circuit.
-        num_qubits: Of the circuits.
-        gates: What gates and motifs are drawn from.
+        num_circuits: Number of circuits.
+        num_motifs: Number of motifs, each on two qubits with one two-qubit gate and two or three one-qubit gates.
+        plants: Occurrences of each motif in each circuit.
+        noise: Random gates per circuit in addition.
+        num_qubits: Number of qubits of the circuits.
+        gates: Gates to draw from.
     """
     motifs: list[Gadget] = []
     while len(motifs) < num_motifs:

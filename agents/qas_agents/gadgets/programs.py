@@ -1,4 +1,4 @@
-"""Circuits as programs: calls of gates and gadgets, in an order that commuting gates do not change."""
+"""Circuits as sequences of calls of gates and gadgets, in a normal order up to commutation."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Call(NamedTuple):
     """One gate or gadget.
 
     Attributes:
-        name: The gate's, or the gadget's in the vocabulary.
-        qubits: Where; of symmetric gates in rising order. Numbers are formal in a pattern.
+        name: Name of a gate, or of a gadget of the vocabulary.
+        qubits: Its qubits, in rising order for symmetric gates; formal qubits in a pattern.
     """
 
     name: str
@@ -28,13 +28,13 @@ class Call(NamedTuple):
 
 
 class Vocabulary:
-    """What programs are made of: the gates of the table and named gadgets.
+    """The gates and the named gadgets that call sequences consist of.
 
     Args:
-        gadgets: Known from the start.
+        gadgets: Initial gadgets.
 
     Raises:
-        ValueError: Two gadgets of one name.
+        ValueError: Two different gadgets of the same name.
     """
 
     def __init__(self, gadgets: Iterable[Gadget] = ()) -> None:
@@ -44,12 +44,12 @@ class Vocabulary:
             self.add(gadget)
 
     def add(self, gadget: Gadget) -> None:
-        """Take up a gadget."""
+        """Add a gadget."""
         if self.gadgets.setdefault(gadget.name, gadget) != gadget:
             raise ValueError(must("gadgets", "have different names", gadget.name))
 
     def num_angles(self, name: str) -> int:
-        """Return how many angles a call brings, each of its own."""
+        """Return the number of angles of a call."""
         return self.gadgets[name].num_params if name in self.gadgets else GATES[gate_index(name)].num_params
 
     def unrolled(self, call: Call) -> list[Call]:
@@ -60,7 +60,7 @@ class Vocabulary:
         return [made(name, [call.qubits[q] for q in formal]) for name, formal, _ in gates]
 
     def commute(self, first: Call, second: Call) -> bool:
-        """Tell whether two calls may change places: all gates of one commute with all of the other."""
+        """Return whether two calls commute: every gate of one with every gate of the other."""
         there = {qubit: k for k, qubit in enumerate(dict.fromkeys(first.qubits + second.qubits))}
         if len(there) == len(first.qubits) + len(second.qubits):
             return True
@@ -73,35 +73,35 @@ class Vocabulary:
 
 
 def made(name: str, qubits: Iterable[int]) -> Call:
-    """Return a call, its qubits in rising order where their order does not matter."""
+    """Return a call, with its qubits in rising order if the gate is symmetric."""
     places = tuple(qubits)
     return Call(name, tuple(sorted(places)) if name in SYMMETRIC else places)
 
 
 @dataclass(frozen=True)
-class Program:
-    """One circuit.
+class CallSequence:
+    """A circuit as a sequence of calls, without angles.
 
     Attributes:
         num_qubits: Size of the register.
-        calls: In order.
+        calls: The calls in order.
     """
 
     num_qubits: int
     calls: tuple[Call, ...]
 
     @classmethod
-    def of(cls, circuit: Circuit) -> Program:
-        """Return a circuit's gates in the order given; angles are left out, each counts as free."""
+    def of(cls, circuit: Circuit) -> CallSequence:
+        """Return the gates of a circuit in the same order, without their angles."""
         return cls(circuit.num_qubits, tuple(made(name, qubits) for name, qubits, _ in circuit))
 
-    def normal(self, vocabulary: Vocabulary) -> Program:
-        """Return the same circuit in the order that is first among all that commuting gates allow."""
-        return Program(self.num_qubits, normal_form(self.calls, vocabulary))
+    def normal(self, vocabulary: Vocabulary) -> CallSequence:
+        """Return the same circuit in the normal order of its calls."""
+        return CallSequence(self.num_qubits, normal_form(self.calls, vocabulary))
 
 
 def normal_form(calls: Sequence[Call], vocabulary: Vocabulary) -> tuple[Call, ...]:
-    """Return calls in the smallest order, by qubits and name, in which all that do not commute keep theirs."""
+    """Return calls in the smallest order, by qubits and name, that exchanges only commuting calls."""
     before = [{j for j in range(k) if not vocabulary.commute(calls[j], calls[k])} for k in range(len(calls))]
     left, order = list(range(len(calls))), []
     placed: set[int] = set()
@@ -114,27 +114,27 @@ def normal_form(calls: Sequence[Call], vocabulary: Vocabulary) -> tuple[Call, ..
 
 
 class Dependencies:
-    """Which calls of a program must come before which; sets of calls are the bits of integers.
+    """The order that non-commuting calls of a sequence impose; sets of calls are the bits of integers.
 
     Args:
-        program: Calls in some order.
-        vocabulary: Tells what commutes.
+        program: The calls.
+        vocabulary: Defines which calls commute.
 
     Attributes:
-        after: All calls that must come after each one.
-        before: All that must come before.
-        beside: All that share a qubit with each one.
+        after: For every call those that must come after it.
+        before: For every call those that must come before it.
+        neighbours: For every call those that share a qubit with it.
     """
 
-    def __init__(self, program: Program, vocabulary: Vocabulary) -> None:
+    def __init__(self, program: CallSequence, vocabulary: Vocabulary) -> None:
         calls = program.calls
         self.calls = calls
-        self.before, self.after, self.beside = [0] * len(calls), [0] * len(calls), [0] * len(calls)
+        self.before, self.after, self.neighbours = [0] * len(calls), [0] * len(calls), [0] * len(calls)
         for k, call in enumerate(calls):
             for j in range(k - 1, -1, -1):
                 if not set(call.qubits).isdisjoint(calls[j].qubits):
-                    self.beside[k] |= 1 << j
-                    self.beside[j] |= 1 << k
+                    self.neighbours[k] |= 1 << j
+                    self.neighbours[j] |= 1 << k
                     if not self.before[k] >> j & 1 and not vocabulary.commute(calls[j], call):
                         self.before[k] |= self.before[j] | 1 << j
         for k in range(len(calls)):
@@ -147,7 +147,7 @@ class Dependencies:
         return (1 << len(self.calls)) - 1
 
     def between(self, chosen: int) -> int:
-        """Return the other calls that must come between two chosen ones; sets without any are convex."""
+        """Return the other calls that must come between two chosen ones; a set is convex if there are none."""
         before = after = 0
         for k in members(chosen):
             before |= self.before[k]
@@ -155,7 +155,7 @@ class Dependencies:
         return before & after & ~chosen
 
     def disjoint(self, occurrences: Sequence[int]) -> list[int]:
-        """Choose occurrences that share no call and could all be single calls, those that end early first."""
+        """Choose disjoint occurrences that can all be replaced by single calls, those that end first."""
         chosen: list[int] = []
         used = 0
         for occurrence in sorted(occurrences, key=lambda bits: (bits.bit_length(), bits)):
@@ -165,13 +165,13 @@ class Dependencies:
         return chosen
 
     def rewritten(self, occurrences: Mapping[int, Call]) -> list[Call]:
-        """Return the calls with each occurrence, chosen by :meth:`disjoint`, as one."""
+        """Return the calls with each occurrence, chosen by :meth:`disjoint`, replaced by one call."""
         blocks = self._order(list(occurrences))
         assert blocks is not None
         return [occurrences[bits] if bits in occurrences else self.calls[bits.bit_length() - 1] for bits in blocks]
 
     def _order(self, occurrences: Sequence[int]) -> list[int] | None:
-        """Return all calls in blocks, each occurrence one, in a possible order; ``None`` if there is no such order."""
+        """Return the calls in blocks, one per occurrence, in a valid order, or ``None`` if there is none."""
         covered = 0
         for bits in occurrences:
             covered |= bits
@@ -194,7 +194,7 @@ class Dependencies:
 
 
 def members(bits: int) -> list[int]:
-    """Return the numbers of the bits that are set."""
+    """Return the positions of the bits that are set."""
     found = []
     while bits:
         low = bits & -bits

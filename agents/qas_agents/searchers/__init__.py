@@ -1,4 +1,4 @@
-"""Searchers that do not learn, in the shape of agents."""
+"""Searchers: algorithms that do not learn, with the interface of agents."""
 
 from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt, usual_pool
 from qas_agents.searchers.annealing import SimulatedAnnealing

@@ -1,4 +1,4 @@
-"""qubit-ADAPT: the greedy classical baseline, exponentials of Pauli strings one after the other."""
+"""qubit-ADAPT-VQE: a greedy classical baseline that appends exponentials of Pauli strings."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from qas_simulators.errors import must
 from qas_simulators.optimizers import ScanLBFGS
 
 _INTO_Z = {"X": (("h",), ("h",)), "Y": (("sdg", "h"), ("h", "s")), "Z": ((), ())}
-"""Gates that turn a Pauli matrix into Z, and back."""
+"""Gates that change a Pauli matrix into Z, and gates that undo it."""
 
 
 @dataclass(frozen=True)
 class AdaptStep:
-    """What so many exponentials reach.
+    """Result after some number of exponentials.
 
     Attributes:
         operators: Labels of the strings, in order.
         energy: After optimising all angles.
         circuit: Exponentials written out, ``2 (weight - 1)`` CX each; nothing is merged.
-        evaluations: Energy evaluations so far, two per string of the pool and operator among them.
+        evaluations: Energy evaluations so far, including two per operator and string of the pool for the slopes.
     """
 
     operators: tuple[str, ...]
@@ -37,18 +37,18 @@ class AdaptStep:
 def pauli_pool(
     num_qubits: int, weights: Sequence[int], letters: str = "XYZ", odd_y: bool = True, chains: bool = False
 ) -> list[str]:
-    """Return the labels of all strings of some weights.
+    """Return the labels of all Pauli strings of given weights.
 
     Args:
         num_qubits: Length of a label; its last letter belongs to qubit 0.
         weights: How many letters may differ from I.
-        letters: What these may be. Molecules: ``"XY"`` with weights 2 and 4; spins: ``"XYZ"`` with 1 and 2.
+        letters: Choices for these letters. Molecules: ``"XY"`` with weights 2 and 4; spins: ``"XYZ"`` with 1 and 2.
         odd_y: Only strings with an odd number of Y: the others do not change real states of real Hamiltonians.
-        chains: Z on what lies between the first and the second of these letters, the third and the fourth, ...: with
-            ``"XY"`` and weights 2 and 4 the strings of fermionic excitations after Jordan and Wigner.
+        chains: Put Z between the first and the second of these letters, the third and the fourth, and so on. With
+            ``"XY"`` and weights 2 and 4 this gives the Jordan-Wigner strings of fermionic excitations.
 
     Raises:
-        ValueError: A weight that no string of that length has.
+        ValueError: A weight below 1 or above the number of qubits.
 
     Examples:
         >>> pauli_pool(2, [2], "XY")
@@ -73,12 +73,13 @@ def pauli_pool(
 
 
 def usual_pool(hamiltonian: PauliSum) -> list[str]:
-    """Return the pool that is usual for a Hamiltonian: no string acts on more qubits than its terms do, 4 at most.
+    """Return the usual pool for a Hamiltonian: strings on at most as many qubits as its terms, and at most 4.
 
-    With terms of more than two letters on more than four qubits, as of molecules: even strings of X and Y only.
+    For terms of more than two letters on more than four qubits, as of molecules, only strings of X and Y with an even
+    weight.
 
     Args:
-        hamiltonian: Of which an instance's energy is.
+        hamiltonian: The Hamiltonian whose energy is minimised.
 
     Examples:
         >>> usual_pool(PauliSum({"ZZ": 1.0, "XI": 0.5}))
@@ -118,16 +119,16 @@ def qubit_adapt(
     reference: Circuit | None = None,
     tolerance: float = 1e-7,
 ) -> Iterator[AdaptStep]:
-    """Yield the reference, then the circuit after each operator more.
+    """Yield the reference circuit, then the circuit after each appended operator.
 
-    Each time the string with the steepest slope at angle 0 is appended there, and all angles are optimised by L-BFGS.
+    Each step appends the string with the steepest slope at angle 0, then optimises all angles by L-BFGS.
 
     Args:
-        hamiltonian: What is minimised.
-        pool: Labels; of equal slopes the first is taken.
-        max_operators: When to end.
-        reference: Where to start; by default X gates on the basis state of lowest energy.
-        tolerance: Slope below which it ends.
+        hamiltonian: The operator whose energy is minimised.
+        pool: Labels; of strings with equal slopes the first is chosen.
+        max_operators: Largest number of operators.
+        reference: Initial circuit; by default the basis state of lowest energy.
+        tolerance: The search ends when all slopes are below this.
 
     References:
         Tang et al., "qubit-ADAPT-VQE", PRX Quantum 2, 020310 (2021), arXiv:1911.10205.
@@ -142,13 +143,13 @@ def qubit_adapt(
     yield AdaptStep(operators, energy, circuit.copy(), evaluations)
     for _ in range(max_operators):
         slopes = _slopes(simulator.statevector(circuit), strings, hamiltonian)
-        evaluations += 2 * len(pool)  # what a device would need
+        evaluations += 2 * len(pool)  # the cost on a quantum computer
         steepest = int(np.argmax(slopes > slopes.max() - 1e-9))
         if slopes[steepest] < tolerance:
             return
         append_exponential(circuit, pool[steepest])
         operators = (*operators, pool[steepest])
-        result = optimizer.minimize(simulator, circuit, hamiltonian)  # no scan: at 0 it is steep
+        result = optimizer.minimize(simulator, circuit, hamiltonian)  # without a scan: the slope at 0 is steep
         circuit.params, energy = result.params, result.energy
         evaluations += result.evaluations
         yield AdaptStep(operators, energy, circuit.copy(), evaluations)
@@ -157,7 +158,7 @@ def qubit_adapt(
 def _slopes(
     statevector: NDArray[np.complex128], strings: Sequence[PauliSum], hamiltonian: PauliSum
 ) -> NDArray[np.float64]:
-    """Return the size of the energy's slope at angle 0 of each exponential, ``|Im <H psi| P psi>|``."""
+    """Return the absolute slope of the energy at angle 0 of each exponential, ``|Im <H psi| P psi>|``."""
     image = hamiltonian.apply(statevector).conj()
     return np.array([abs((image @ string.apply(statevector)).imag) for string in strings])
 

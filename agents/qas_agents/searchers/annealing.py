@@ -10,23 +10,24 @@ from qas_simulators.errors import must
 
 
 class SimulatedAnnealing(WholeCircuitSearcher):
-    """Mutates one gate at a time: inserts, deletes, replaces, exchanges neighbours; angles go on from where they were.
+    """Simulated annealing whose mutations insert, delete, replace or exchange one gate and keep the other angles.
 
-    A circuit costs what :class:`Prices` says. The temperature falls geometrically; then all starts anew.
+    :class:`Prices` defines the cost of a circuit. The temperature falls geometrically over a cycle; every cycle starts
+    from a random circuit.
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
-        seed: Seeds starts and changes.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
+        seed: Seeds starts and mutations.
         two_qubit: Price of a two-qubit gate.
-        one_qubit: Price of another gate.
-        unsolved: Price of not being a success.
-        hot: First temperature.
-        cold: Last temperature.
-        cycle: Mutations from the first to the last temperature.
-        start_gates: Random gates at the start of every cycle; illegal ones are left out.
+        one_qubit: Price of any other gate.
+        unsolved: Price of a circuit that does not solve the problem.
+        hot: Temperature at the start of a cycle.
+        cold: Temperature at the end of a cycle.
+        cycle: Mutations per cycle.
+        start_gates: Random gates of the circuit that a cycle starts from; illegal ones are left out.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
+        TypeError: The environment does not play whole circuits.
         ValueError: Prices or temperatures out of range.
     """
 
@@ -52,8 +53,8 @@ class SimulatedAnnealing(WholeCircuitSearcher):
         self._hot, self._cooling, self._cycle = hot, (cold / hot) ** (1.0 / cycle), cycle
 
     def _search(self, trials: Trials) -> None:
-        current, cost, temperature, age, told = Ansatz(), math.inf, self._hot, 0, 0
-        while trials.go_on:
+        current, cost, temperature, age, reported = Ansatz(), math.inf, self._hot, 0, 0
+        while trials.running:
             if age % self._cycle == 0:
                 new, cost, temperature = self._mutations.random(), math.inf, self._hot
             else:
@@ -63,8 +64,9 @@ class SimulatedAnnealing(WholeCircuitSearcher):
             legal = trials.checked(new)
             if legal is None:
                 continue
-            new, info = trials.play(legal, is_last=age // self._cycle > told)
-            told = age // self._cycle
+            new, info = trials.play(legal, is_last=age // self._cycle > reported)
+            reported = age // self._cycle
             new_cost = self._prices.cost(info)
+            # Metropolis: a dearer circuit is accepted less often the more it costs and the colder it is.
             if new_cost <= cost or self._rng.random() < math.exp((cost - new_cost) / temperature):
                 current, cost = new, new_cost

@@ -1,4 +1,4 @@
-"""Beam search: the most promising circuits of every length, each state once."""
+"""Beam search: the cheapest circuits of every length, one per state."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from qas_simulators.errors import must
 
 
 class BeamSearch(WholeCircuitSearcher):
-    """Extends circuits gate by gate and keeps the cheapest ``width`` of every length, one of each state.
+    """Extends circuits gate by gate and keeps the cheapest ``width`` circuits of every length.
 
-    Every legal action is tried on every circuit kept, its angles scanned and all optimised. Two circuits that prepare
-    the same state (without noise, up to a phase, to six digits) count as one: the cheaper. Where all lengths are done
-    it begins again, twice as wide.
+    Every legal action is tried on every circuit that was kept: the new angles are scanned, then all are optimised. Of
+    circuits that prepare the same state (without noise, up to a phase, to six digits) only the cheapest is kept. After
+    the last length the search starts again with twice the width.
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         seed: Breaks ties.
-        width: Circuits kept of every length at first.
+        width: Initial number of circuits kept per length.
         two_qubit: Price of a two-qubit gate.
-        one_qubit: Price of another gate.
+        one_qubit: Price of any other gate.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
-        ValueError: A width or prices out of range.
+        TypeError: The environment does not play whole circuits.
+        ValueError: Width or prices out of range.
     """
 
     def __init__(
@@ -42,29 +42,29 @@ class BeamSearch(WholeCircuitSearcher):
 
     def _search(self, trials: Trials) -> None:
         width = self._width
-        while trials.go_on:
+        while trials.running:
             self._search_once(width, trials)
             width *= 2
 
     def _search_once(self, width: int, trials: Trials) -> None:
-        """Go through all lengths once."""
+        """Extend the circuits from length 1 to the longest legal one."""
         beam = [Ansatz()]
-        while beam and trials.go_on:
+        while beam and trials.running:
             found: dict[bytes, tuple[float, float, Ansatz]] = {}
             for parent in beam:
                 for child in self._children(parent):
-                    if not trials.go_on:
+                    if not trials.running:
                         return
                     played, info = trials.play(child, num_scanned=1)
                     if info["success"]:
-                        continue  # told, and nothing to gain by going on
+                        continue  # a solution is not extended: a longer circuit costs more
                     key, entry = self._state(), (self._prices.cost(info), float(self._rng.random()), played)
                     if key not in found or entry[:2] < found[key][:2]:
                         found[key] = entry
             beam = [ansatz for *_, ansatz in sorted(found.values(), key=lambda entry: entry[:2])[:width]]
 
     def _children(self, parent: Ansatz) -> list[Ansatz]:
-        """Return all legal ansätze with one action more."""
+        """Return all legal ansätze with one more action."""
         catalogue, children = self._bench.catalogue, []
         for action in range(len(catalogue.actions)):
             actions = self._bench.checked((*parent.actions, action))
@@ -73,7 +73,7 @@ class BeamSearch(WholeCircuitSearcher):
         return children
 
     def _state(self) -> bytes:
-        """Return what all circuits that prepare the state of the one just played have in common."""
+        """Return a key of the last circuit's state: its rounded amplitudes up to the global phase."""
         state = self._simulator.statevector(self._bench.circuit)
         largest = state[int(np.argmax(np.abs(state) > np.abs(state).max() - 1e-6))]
         rounded = np.round(state * (abs(largest) / largest), 6) + 0.0  # no negative zeros

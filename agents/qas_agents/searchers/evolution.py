@@ -9,27 +9,27 @@ from qas_simulators.errors import must
 
 
 class Evolution(WholeCircuitSearcher):
-    """A population of circuits: parents win tournaments, children are crossed and mutated, the cheapest survive.
+    """A genetic algorithm with tournament selection, crossover and mutation, in which the cheapest circuits survive.
 
-    Circuits that cost the same to nine digits count as one. After ``patience`` generations without a cheaper one all
-    starts anew.
+    Of circuits with the same cost to nine digits only the first is kept. After ``patience`` generations without a
+    cheaper circuit the search starts again from a random population.
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         seed: Seeds everything.
         population: Circuits that survive a generation.
-        children: Circuits that a generation adds.
-        tournament: How many are drawn for each parent, of which the cheapest wins.
+        children: New circuits per generation.
+        tournament: Circuits drawn for each parent, of which the cheapest is chosen.
         crossover: Probability that a child has two parents.
-        mutations: Mean number of mutations of a child beyond the first.
-        patience: See above.
+        mutations: Mean number of mutations of a child in addition to the first.
+        patience: Generations without an improvement before a restart.
         two_qubit: Price of a two-qubit gate.
-        one_qubit: Price of another gate.
-        unsolved: Price of not being a success.
-        start_gates: Random gates of the first generation.
+        one_qubit: Price of any other gate.
+        unsolved: Price of a circuit that does not solve the problem.
+        start_gates: Random gates of a circuit of the first generation.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
+        TypeError: The environment does not play whole circuits.
         ValueError: Sizes or prices out of range.
     """
 
@@ -63,22 +63,22 @@ class Evolution(WholeCircuitSearcher):
         self._crossover, self._more_mutations, self._patience = crossover, mutations, patience
 
     def _search(self, trials: Trials) -> None:
-        while trials.go_on:
-            self._live(trials)
+        while trials.running:
+            self._evolve(trials)
 
-    def _live(self, trials: Trials) -> None:
-        """Begin with random circuits and go on until nothing gets better."""
+    def _evolve(self, trials: Trials) -> None:
+        """Evolve a random population until it stops improving."""
         alive: dict[float, Ansatz] = {}  # by cost
-        for _ in range(2 * self._population):  # costs may coincide
-            if trials.go_on and len(alive) < self._population:
+        for _ in range(2 * self._population):  # more draws than places, because circuits of equal cost take one
+            if trials.running and len(alive) < self._population:
                 self._try(self._mutations.random(), alive, trials)
         if not alive:
             return
         best, stale = min(alive), 0
-        while trials.go_on and stale < self._patience:
+        while trials.running and stale < self._patience:
             parents = list(alive.items())
             for k in range(self._children):
-                if trials.go_on:
+                if trials.running:
                     self._try(self._child(parents), alive, trials, is_last=k == self._children - 1)
             alive = {cost: alive[cost] for cost in sorted(alive)[: self._population]}
             stale = stale + 1 if min(alive) >= best else 0

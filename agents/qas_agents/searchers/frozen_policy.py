@@ -1,4 +1,4 @@
-"""A policy that was learned elsewhere, in the shape of an agent that does not learn."""
+"""A trained policy with the interface of an agent that does not learn."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from qas_simulators.errors import must
 
 
 class FrozenPolicy:
-    """Plays another agent's policy: greedily once, then as it explores.
+    """Plays a trained policy: the first episode greedily, further ones with exploration.
 
     Args:
-        env: Of the spaces that the policy knows.
-        policy: Has ``predict`` as our agents do; ``reseed(seed, epsilon)`` where ``rollouts`` is more than 1.
+        env: An environment with the spaces of the policy.
+        policy: Has ``predict``, and ``reseed(seed, epsilon)`` if ``rollouts`` is more than 1.
         seed: Seeds the episodes after the first.
-        rollouts: Episodes in all.
-        epsilon: Share of random legal actions after the first one.
+        rollouts: Number of episodes.
+        epsilon: Share of random legal actions after the first episode.
 
     Raises:
-        ValueError: No rollouts, or a share out of range.
+        ValueError: No rollouts, or a share outside [0, 1].
 
     Examples:
         >>> from qas_agents import RandomPolicy
@@ -51,21 +51,21 @@ class FrozenPolicy:
         listener = as_callback(callback)
         listener.init_callback(self)
         listener.on_training_start(locals(), globals())
-        goes_on = True
+        running = True
         for rollout in range(self._rollouts):
-            if not goes_on:
+            if not running:
                 break
             if rollout == 1:
                 self._policy.reseed(self._seed, self._epsilon)
             observation, info = self.env.reset(seed=self._seed + rollout)
             over = False
-            while goes_on and not over:
+            while running and not over:
                 masks = info["action_mask"]
                 action, _ = self._policy.predict(observation, deterministic=rollout == 0, action_masks=masks)
                 observation, reward, terminated, truncated, info = self.env.step(action)
                 over = terminated or truncated
                 self.num_timesteps += 1
                 listener.update_locals({"self": self, "infos": [info], "rewards": [reward], "dones": [over]})
-                goes_on = listener.on_step() and self.num_timesteps < total_timesteps
+                running = listener.on_step() and self.num_timesteps < total_timesteps
         listener.on_training_end()
         return self

@@ -1,4 +1,4 @@
-"""Greedy construction: always append the gate that lowers the energy most."""
+"""Greedy construction: each step appends the gate that lowers the energy most."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from qas_agents.callbacks import Callback, as_callback
 class GreedySearch:
     """One-step look-ahead on a deterministic environment; ties go to the lowest action number.
 
-    Every candidate is tried by replaying the episode up to it, so only the environment's public interface is used; the
-    replayed steps are reported to the callback like any other, and so are counted. The search ends with one episode.
+    Every candidate is tried by replaying the episode, so that only the environment's public interface is used. Replayed
+    steps are reported to the callback and counted like any other. The search ends after one circuit.
 
     Args:
-        env: Discrete actions, legal ones in ``info["action_mask"]``, the figure of merit in ``info["energy"]``.
+        env: Discrete actions, the legal ones in ``info["action_mask"]``, and ``info["energy"]``.
         seed: Ignored; the search is deterministic.
     """
 

@@ -1,4 +1,4 @@
-"""Hardware-efficient ansätze: fixed layers, many random starts."""
+"""Hardware-efficient ansätze with random initial angles."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from qas_agents.searchers.whole_circuits import Ansatz, Trials, WholeCircuitSear
 from qas_simulators.errors import must
 
 _TURNS = (("ry", "rz"), ("rx", "rz"), ("ry",), ("rx",), ("sx", "rz", "sx", "rz"))
-"""What turns a qubit anywhere or half-way there, the last one as RY and RZ do; the first that is offered is taken."""
+"""Rotations of a layer in order of preference: the first whose gates are all available is used."""
 
 
 class HardwareEfficient(WholeCircuitSearcher):
-    """Layers of rotations on every qubit and two-qubit gates between neighbours, from random angles.
+    """Layers of rotations on every qubit and two-qubit gates between neighbours, with random initial angles.
 
-    Starts with one layer; after ``starts`` random starts comes the next layer, and after the last that fits the budget
-    all over again. A last row of rotations follows the last layer. Neighbours are the pairs (0, 1), (1, 2), ...
+    Tries ``starts`` sets of angles with one layer, then with two layers, and so on up to the gate budget, then starts
+    again with one layer. The last layer is followed by rotations. Neighbours are the pairs (0, 1), (1, 2), ...
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         seed: Seeds the angles.
-        rotations: Gates on every qubit, in turn; by default RY and RZ, or what of RX, RZ and SX does the same.
-        entangler: The two-qubit gate; by default the first of CX, CZ, ECR that there is.
-        starts: Random starts per number of layers.
+        rotations: Gates on every qubit, in order; by default RY and RZ, or their substitutes from RX, RZ and SX.
+        entangler: The two-qubit gate; by default the first available one of CX, CZ and ECR.
+        starts: Sets of random angles per number of layers.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
-        ValueError: Gates that are no actions, or a number out of range.
+        TypeError: The environment does not play whole circuits.
+        ValueError: Gates that are not among the actions, or a number out of range.
 
     References:
         Kandala et al., "Hardware-efficient variational quantum eigensolver", arXiv:1704.05018.
@@ -52,13 +52,13 @@ class HardwareEfficient(WholeCircuitSearcher):
         self._entangler = entangler or next((name for name in ("cx", "cz", "ecr") if name in gates), "cx")
         if not self._rotations or not {*self._rotations, self._entangler} <= gates:
             wanted = (*self._rotations, self._entangler) if self._rotations else ("ry", "rz", self._entangler)
-            raise ValueError(must("gates", f"offer {wanted} to a hardware-efficient ansatz", sorted(gates)))
+            raise ValueError(must("gates", f"include {wanted} for a hardware-efficient ansatz", sorted(gates)))
         if self._bench.checked(self._layers(1)) is None:
-            raise ValueError(must("max_gates", f"hold a layer of {len(self._layers(1))} legal gates", "smaller"))
+            raise ValueError(must("max_gates", f"allow a layer of {len(self._layers(1))} legal gates", "smaller"))
 
     def _search(self, trials: Trials) -> None:
         num_layers, start = 1, 0
-        while trials.go_on:
+        while trials.running:
             actions = self._bench.checked(self._layers(num_layers))
             if actions is None:
                 num_layers, start = 1, 0
@@ -77,8 +77,8 @@ class HardwareEfficient(WholeCircuitSearcher):
         return [self._numbers[step] for step in [*turns, *pairs] * number + turns]
 
     def _pair(self, qubit: int) -> tuple[str, tuple[int, ...]]:
-        """Return the entangler on a qubit and the next, in the order of its qubits that there is."""
+        """Return the entangler on a qubit and the next one, in the direction that is available."""
         for pair in ((qubit, qubit + 1), (qubit + 1, qubit)):
             if (self._entangler, pair) in self._numbers:
                 return self._entangler, pair
-        raise ValueError(must("couplings", "join each qubit with the next one", (qubit, qubit + 1)))
+        raise ValueError(must("couplings", "connect each qubit with the next one", (qubit, qubit + 1)))

@@ -1,4 +1,4 @@
-"""Pruning: drop the gates that a successful circuit can do without."""
+"""Pruning: remove the gates that a successful circuit does not need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Workbench(Protocol):
     """Plays whole circuits: the attribute ``player`` of an environment, such as ``CircuitBuildingEnv``."""
 
     catalogue: Any
-    """Its ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` tell how many every action brings."""
+    """The actions; ``num_gates``, ``num_two_qubit_gates`` and ``num_angles`` have an entry for each."""
 
     @property
     def actions(self) -> list[int]:
@@ -65,21 +65,21 @@ def prune(
     actions: Sequence[int],
     angles: Sequence[Angles],
     rng: np.random.Generator,
-    hear: Callable[[dict[str, Any]], Any],
+    report: Callable[[dict[str, Any]], Any],
     cost: Callable[[int], float] = lambda action: 1.0,
 ) -> list[int]:
-    """Drop actions, one at a time, as long as the circuit stays successful with re-optimised angles.
+    """Remove actions one at a time while the circuit stays successful with re-optimised angles.
 
     Args:
-        bench: Where circuits are tried.
+        bench: Plays the circuits.
         actions: A successful circuit.
-        angles: Its angles, by action.
+        angles: Its angles by action.
         rng: Breaks ties.
-        hear: Told the info of every trial.
-        cost: Dearer actions are tried first.
+        report: Called with the info of every trial.
+        cost: Cost of an action; the most expensive are removed first.
 
     Returns:
-        Actions of which none can be dropped alone.
+        Actions of which no single one can be removed.
     """
     kept, kept_angles = list(actions), list(angles)
     dropped = True
@@ -94,8 +94,8 @@ def prune(
             if not legal:
                 continue
             _, info = bench.play(legal, warm)
-            angles_now = bench.angles  # read before whoever hears, and may play too
-            hear(info)
+            angles_now = bench.angles  # before the report, whose receiver may use the environment
+            report(info)
             if info["success"]:
                 kept, kept_angles, dropped = shorter, angles_now, True
                 gone.append(place)

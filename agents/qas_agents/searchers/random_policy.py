@@ -1,4 +1,4 @@
-"""The uniformly random legal policy: the opponent every agent must beat."""
+"""The uniformly random legal policy, the baseline for every agent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from qas_simulators.errors import must
 
 
 class RandomPolicy:
-    """Plays uniformly random legal actions, in the shape of an agent.
+    """Plays uniformly random legal actions.
 
     Args:
-        env: Discrete actions, legal ones in ``info["action_mask"]``.
+        env: Discrete actions, the legal ones in ``info["action_mask"]``.
         seed: Seeds the choices.
     """
 

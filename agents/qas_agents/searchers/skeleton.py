@@ -1,7 +1,7 @@
-"""Exhaustive skeleton search: the floor of two-qubit gates for a given error.
+"""Exhaustive skeleton search: the smallest number of two-qubit gates for a given error.
 
-A skeleton says on which pairs of qubits CZ gates act, in which order. Between them every qubit may turn freely, so the
-best energy of a skeleton bounds from below whatever a circuit with as many CX or CZ gates on these pairs can reach.
+A skeleton is a sequence of pairs of qubits on which CZ gates act. The single-qubit gates between them are arbitrary, so
+that the lowest energy of a skeleton is a lower bound for all circuits with CX or CZ gates on the same pairs.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _MOST_QUBITS_FOR_SYMMETRIES = 7
 
 @dataclass(frozen=True)
 class Floor:
-    """The best that so many two-qubit gates were found to do.
+    """Lowest energy found with some number of two-qubit gates.
 
     Attributes:
-        two_qubit_gates: How many.
+        two_qubit_gates: Number of two-qubit gates.
         energy: The lowest energy found: an upper bound of the true floor, since angles are searched from random starts.
-        circuit: Which reaches it.
-        skeletons: How many were tried.
+        circuit: A circuit with this energy.
+        skeletons: Number of skeletons tried.
         evaluations: Energy evaluations spent on them, most with gradients.
     """
 
@@ -54,16 +54,16 @@ def skeleton_floors(
     """Yield the floor of 0, 1, ... ``max_two_qubit_gates`` gates, trying every skeleton from several random angles.
 
     Args:
-        hamiltonian: What is minimised.
-        max_two_qubit_gates: The longest skeletons.
+        hamiltonian: The operator whose energy is minimised.
+        max_two_qubit_gates: Length of the longest skeletons.
         couplings: Pairs that may be coupled, in any order of their qubits; all by default.
         starts: Random starts per skeleton.
-        seed: Of the starts.
+        seed: Seeds the random starts.
         enough: End a length, and the search, at the first energy below this.
-        should_stop: Asked after every skeleton; on True the search ends without the floor under way.
+        should_stop: Called after every skeleton; if true, the search ends without the unfinished floor.
 
     Raises:
-        ValueError: Negative number of gates, no starts, pairs that are none.
+        ValueError: Negative number of gates, no starts, or invalid pairs.
     """
     if max_two_qubit_gates < 0:
         raise ValueError(must("max_two_qubit_gates", "not be negative", max_two_qubit_gates))
@@ -82,11 +82,11 @@ def skeleton_floors(
 def distinct_skeletons(
     hamiltonian: PauliSum, length: int, couplings: Collection[Pair] | None = None
 ) -> Iterator[Skeleton]:
-    """Yield the skeletons of some length that differ for a Hamiltonian, always in the same order.
+    """Yield the skeletons of a length that are not equivalent for a Hamiltonian, always in the same order.
 
     Args:
-        hamiltonian: Its symmetries under exchange of qubits are used.
-        length: Two-qubit gates.
+        hamiltonian: Skeletons that its qubit permutation symmetries map to each other are equivalent.
+        length: Number of two-qubit gates.
         couplings: Pairs that may be coupled, in any order of their qubits; all by default.
 
     Examples:
@@ -107,18 +107,18 @@ def best_of(
     enough: float = -np.inf,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Floor | None:
-    """Return the best that some skeletons of one length can do, or None where the search was stopped.
+    """Return the lowest energy of given skeletons of one length, or None if the search was stopped.
 
-    Random starts follow from the seed, the length and a skeleton's number, so that a long list can be tried in parts.
+    Seed, length and number of a skeleton determine its random starts, so that a long list can be tried in parts.
 
     Args:
-        hamiltonian: What is minimised.
-        length: Two-qubit gates of the skeletons.
+        hamiltonian: The operator whose energy is minimised.
+        length: Number of two-qubit gates of the skeletons.
         numbered: Skeletons with their numbers.
-        starts: Random starts of each.
-        seed: Of the starts.
+        starts: Random starts per skeleton.
+        seed: Seeds the random starts.
         enough: End at the first energy below this.
-        should_stop: Asked after every skeleton.
+        should_stop: Called after every skeleton.
 
     Examples:
         >>> pair = PauliSum({"ZZ": 1.0, "XX": 1.0, "YY": 1.0})
@@ -147,11 +147,14 @@ def best_of(
 def skeletons(
     num_qubits: int, pairs: Sequence[Pair], length: int, symmetries: Sequence[Sequence[int]] = ()
 ) -> Iterator[Skeleton]:
-    """Yield sequences of pairs, one for each class of those that prepare the same states.
+    """Yield one sequence of pairs for each class of sequences that prepare the same states.
 
-    Left out are other orders of neighbours that share no qubit; a fourth gate in a row on one pair, since three make
-    any two-qubit unitary, and a second one where the pair was untouched before, since one prepares any two-qubit state;
-    and images under ``symmetries``, permutations of qubits that change nothing else.
+    Left out are:
+
+    - other orders of neighbouring gates without a common qubit;
+    - a fourth gate in a row on one pair, because three gates suffice for any two-qubit unitary;
+    - a second gate in a row on a pair of untouched qubits, because one gate suffices for any two-qubit state;
+    - images under ``symmetries``, which are permutations of the qubits.
     """
 
     def grow(head: Skeleton) -> Iterator[Skeleton]:
@@ -168,10 +171,10 @@ def skeletons(
 
 
 def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
-    """Return a skeleton with free turns of its qubits, no angle too many.
+    """Return a skeleton with arbitrary single-qubit rotations, without redundant angles.
 
-    A turn about Z commutes with CZ, so every qubit needs an RX at first, an RZ and an RX after each of its CZ, and an
-    RZ at last, where energies can see it.
+    A rotation about Z commutes with CZ. Every qubit therefore needs an RX at the start, RZ and RX after each of its CZ
+    gates, and an RZ at the end.
     """
     circuit = Circuit(num_qubits)
     for qubit in range(num_qubits):
@@ -196,7 +199,7 @@ def _pairs(couplings: Collection[Pair] | None, num_qubits: int) -> list[Pair]:
 
 
 def _fits(head: Skeleton, pair: Pair) -> bool:
-    """Tell whether ``head`` and then ``pair`` is the first among its equals."""
+    """Return whether ``head`` followed by ``pair`` is the representative of its class."""
     for position in reversed(range(len(head))):
         before = head[position]
         if before == pair:
@@ -204,23 +207,23 @@ def _fits(head: Skeleton, pair: Pair) -> bool:
         if before[0] in pair or before[1] in pair:
             return True
         if pair < before:
-            return False  # it could have come before its neighbour
+            return False  # the other order of the two is the representative
     return True
 
 
 def _may_repeat(head: Skeleton, pair: Pair) -> bool:
-    """Tell whether a pair may be used once more after gates of which the last is on it."""
+    """Return whether a pair may follow a sequence whose last gate on one of its qubits is on the same pair."""
     row = 0
     for before in reversed(head):
         if before == pair:
             row += 1
         elif before[0] in pair or before[1] in pair:
             return row < 3
-    return False  # nothing but this pair: one gate prepares all that two can
+    return False  # the qubits were untouched: one gate suffices for any state
 
 
 def _canonical(skeleton: Skeleton) -> Skeleton:
-    """Return the smallest order in which neighbours without a common qubit may stand."""
+    """Return the lexicographically smallest order that exchanges only gates without a common qubit."""
     left, ordered = list(skeleton), []
     while left:
         free = [k for k, pair in enumerate(left) if all(not {*pair} & {*before} for before in left[:k])]
@@ -233,7 +236,7 @@ def _image(skeleton: Skeleton, permutation: Sequence[int]) -> Skeleton:
 
 
 def _symmetries(hamiltonian: PauliSum, pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
-    """Return the permutations of qubits, but for the trivial one, that keep the Hamiltonian and the couplings."""
+    """Return the permutations of qubits, except the identity, that preserve the Hamiltonian and the couplings."""
     n = hamiltonian.num_qubits
     if n > _MOST_QUBITS_FOR_SYMMETRIES:
         return []

@@ -1,4 +1,4 @@
-"""What searchers over whole circuits share: the price of a circuit, changes of it, and trials that are told."""
+"""Common parts of the searchers over whole circuits: cost of a circuit, mutations, and trials."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from qas_agents.callbacks import Callback, CallbackObject, as_callback
 from qas_agents.searchers.pruning import Angles, Workbench, workbench
 from qas_simulators.errors import must
 
-_MOST_REFUSALS = 100_000  # illegal ansätze in a row before a search gives up
+_MOST_REFUSALS = 100_000  # illegal ansätze in a row before a search fails
 
 
 @dataclass(frozen=True)
 class Ansatz:
-    """A circuit as actions with their angles.
+    """A circuit as actions and their angles.
 
     Attributes:
         actions: Numbers of the environment's catalogue.
@@ -31,12 +31,15 @@ class Ansatz:
 
 @dataclass(frozen=True)
 class Prices:
-    """What a circuit costs: its gates, and unless it is a success a fixed price and its error's orders of magnitude.
+    """Prices that make up the cost of a circuit.
+
+    The cost is the sum over its gates. A circuit that does not solve the problem also costs ``unsolved`` and the
+    decimal logarithm of its error over the threshold.
 
     Attributes:
         two_qubit: Price of a two-qubit gate.
-        one_qubit: Price of another gate.
-        unsolved: Price of not being a success.
+        one_qubit: Price of any other gate.
+        unsolved: Price of a circuit that does not solve the problem.
 
     Raises:
         ValueError: A negative price.
@@ -52,7 +55,7 @@ class Prices:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
 
     def cost(self, info: dict[str, Any]) -> float:
-        """Return the cost of the circuit that an environment's info tells of."""
+        """Return the cost of the circuit that an environment's info describes."""
         pairs = info["num_two_qubit_gates"]
         cost = self.two_qubit * pairs + self.one_qubit * (info["num_gates"] - pairs)
         if not info["success"]:
@@ -64,9 +67,9 @@ class Mutations:
     """Random ansätze and random mutations of them.
 
     Args:
-        bench: Whose actions they are.
+        bench: Defines the actions and which of them are legal.
         rng: Source of randomness.
-        start_gates: Actions that a random ansatz tries to hold; illegal ones are left out.
+        start_gates: Actions drawn for a random ansatz; illegal ones are left out.
     """
 
     def __init__(self, bench: Workbench, rng: np.random.Generator, start_gates: int) -> None:
@@ -84,7 +87,7 @@ class Mutations:
         return Ansatz(tuple(actions), tuple(self._angles(action) for action in actions))
 
     def mutated(self, ansatz: Ansatz) -> Ansatz:
-        """Return a neighbour, which may be illegal: an action inserted, deleted, replaced, or two exchanged."""
+        """Insert, delete or replace a random action, or exchange two; the result may be illegal."""
         actions, angles = list(ansatz.actions), list(ansatz.angles)
         kind = self._rng.integers(4)
         k = int(self._rng.integers(len(actions) + (kind == 0))) if actions or kind == 0 else 0
@@ -103,7 +106,7 @@ class Mutations:
         return Ansatz(tuple(actions), tuple(angles))
 
     def crossed(self, first: Ansatz, second: Ansatz) -> Ansatz:
-        """Return the beginning of one ansatz and the end of another, which may be illegal."""
+        """Join the beginning of one ansatz and the end of another; the result may be illegal."""
         head = int(self._rng.integers(len(first.actions) + 1))
         tail = int(self._rng.integers(len(second.actions) + 1))
         return Ansatz(first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:])
@@ -116,24 +119,24 @@ class Mutations:
 
 
 class Trials:
-    """Plays ansätze and tells a callback of each; counts them as the searcher's steps.
+    """Plays ansätze, counts them as steps of the searcher, and calls the callback after each.
 
     Args:
-        searcher: Has ``num_timesteps``; shown to the callback as ``self``.
-        bench: Where ansätze are played.
-        total: How many more may be.
-        listener: Told of each.
+        searcher: Has ``num_timesteps``; passed to the callback as ``self``.
+        bench: Plays the ansätze.
+        total: Largest number of ansätze.
+        listener: The callback.
     """
 
     def __init__(self, searcher: Any, bench: Workbench, total: int, listener: CallbackObject) -> None:
         self._searcher, self._bench, self._listener = searcher, bench, listener
         self._end = searcher.num_timesteps + total
-        self._goes_on, self._refused = True, 0
+        self._continues, self._refused = True, 0
 
     @property
-    def go_on(self) -> bool:
+    def running(self) -> bool:
         """Whether another ansatz may be played."""
-        return self._goes_on and self._searcher.num_timesteps < self._end
+        return self._continues and self._searcher.num_timesteps < self._end
 
     def checked(self, ansatz: Ansatz) -> Ansatz | None:
         """Return an ansatz, ready to be played, or ``None`` if it is empty or illegal.
@@ -154,31 +157,31 @@ class Trials:
         """Play a legal ansatz; return it with optimised angles, and the environment's info.
 
         Args:
-            ansatz: What to play.
-            is_last: Whether it ends what the callback should call an episode.
-            num_scanned: Of how many of the last actions the angles are scanned first.
+            ansatz: Actions and their initial angles.
+            is_last: Whether the callback should count an episode as finished.
+            num_scanned: Number of actions at the end whose angles are scanned before the optimisation.
         """
         _, info = self._bench.play(ansatz.actions, ansatz.angles, num_scanned)
-        optimised = Ansatz(ansatz.actions, tuple(self._bench.angles))  # before the callback, which may play too
+        optimised = Ansatz(ansatz.actions, tuple(self._bench.angles))  # the callback may use the environment
         self._searcher.num_timesteps += 1
-        told = {"self": self._searcher, "infos": [info], "rewards": [0.0], "dones": [is_last]}
-        self._listener.update_locals(told)
-        self._goes_on = self._listener.on_step()
+        seen = {"self": self._searcher, "infos": [info], "rewards": [0.0], "dones": [is_last]}
+        self._listener.update_locals(seen)
+        self._continues = self._listener.on_step()
         return optimised, info
 
 
 class WholeCircuitSearcher(ABC):
-    """A searcher in the shape of an agent, which tries whole circuits.
+    """A searcher over whole circuits, with the interface of an agent.
 
     Args:
-        env: With a ``player`` of whole circuits, under its wrappers.
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         seed: Seeds everything.
 
     Attributes:
         num_timesteps: Circuits tried.
 
     Raises:
-        TypeError: The environment does not serve whole circuits.
+        TypeError: The environment does not play whole circuits.
     """
 
     def __init__(self, env: Any, seed: int | None) -> None:
@@ -205,4 +208,4 @@ class WholeCircuitSearcher(ABC):
 
     @abstractmethod
     def _search(self, trials: Trials) -> None:
-        """Play circuits as long as ``trials.go_on``."""
+        """Play circuits while ``trials.running`` is true."""

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
+from qas_experiments.agents import entry_of
 from qas_experiments.benchmark.judge import Judge, true_records
 from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
@@ -211,8 +212,8 @@ def _command(instance: str, seed: int) -> str:
 
 def _label(settings: BenchmarkSettings) -> str:
     """Return the name of the agent's option, or of its class from outside."""
-    if settings.agent.get("name") == "external":
-        return str(settings.agent["target"]).rpartition(":")[2]
+    if (label := entry_of(settings.agent).label) is not None:
+        return label
     if HydraConfig.initialized():
         return str(HydraConfig.get().runtime.choices["agent"])
     return str(settings.agent.get("name"))

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from qas_experiments.agents import is_random
 from qas_experiments.benchmark.comparison import differences
 from qas_experiments.benchmark.reading import Row, has_table, opened, rows_of
 from qas_experiments.benchmark.schema import check_record
@@ -149,16 +150,11 @@ def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
 def _sample(record: Record) -> str:
     """Return what tells samples apart: the record; of one rollout of a frozen policy, what it built."""
     agent = record.settings["agent"]
-    if not draws_nothing(agent):
+    if is_random(agent):
         return record.hash
     policy = record.settings.get("contents", {}).get("agent.run", agent.get("run"))
     built = {name: (circuit["qasm"], circuit["energy"]) for name, circuit in record.circuits.items()}
     return _digest([policy, built, record.figures["evaluations"]])
-
-
-def draws_nothing(agent: dict[str, Any]) -> bool:
-    """Tell whether an agent takes the same actions with every seed, wherever the environment draws nothing either."""
-    return agent.get("name") == "greedy" or (agent.get("name") == "frozen" and agent.get("rollouts", 1) == 1)
 
 
 def machine_name() -> str:

@@ -17,7 +17,8 @@ from rich.table import Table
 from qas_envs import CircuitBuildingEnv
 from qas_envs.problems import Problem
 from qas_envs.simulation import without_shots
-from qas_experiments.building import load_policy, make_environment, policy_path, reseed
+from qas_experiments.agents import load_policy, policy_path, reseed
+from qas_experiments.building import make_environment
 from qas_experiments.commands.cli import fail
 from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.runs.files import settings_of

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from qas_experiments.agents import entry_of, policy_path
 from qas_experiments.benchmark.records import settings_hash
-from qas_experiments.building import imported_agent, policy_path
 from qas_experiments.runs.files import settings_of
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must
@@ -37,11 +37,11 @@ def with_contents(settings: TrainSettings) -> TrainSettings:
 
 def _contents(settings: TrainSettings) -> Iterator[tuple[str, str]]:
     agent = settings.agent
-    if agent.get("name") == "frozen":
-        run = Path(agent["run"])
-        yield "agent.run", _digest(policy_path(run, agent.get("policy", "last")))
-        yield "agent.training", settings_hash(dataclasses.asdict(settings_of(run)), with_seed=False)
-    if agent.get("name") == "external" and (source := _source(imported_agent(agent["target"]))) is not None:
+    entry = entry_of(agent)
+    if entry.run is not None:
+        yield "agent.run", _digest(policy_path(entry.run, agent.get("policy", "last")))
+        yield "agent.training", settings_hash(dataclasses.asdict(settings_of(entry.run)), with_seed=False)
+    if entry.imported is not None and (source := _source(entry.imported())) is not None:
         yield "agent.source", _digest(source)
     if settings.policy is not None:
         yield "policy", _digest(policy_path(Path(settings.policy), "last"))

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
 from qas_envs.gadget_sets import gadgets_of
+from qas_experiments.agents import can_grow
 from qas_experiments.runs.files import new_folder, overridden, read_circuits
 from qas_experiments.runs.folders import RunFolder
 from qas_experiments.settings import ExtractionSettings, TrainSettings
@@ -77,8 +78,9 @@ def _check(settings: TrainSettings) -> None:
     check_limits(extraction.rank, max_calls=extraction.max_calls, max_qubits=extraction.max_qubits)
     ScoreSettings(extraction.structure_penalty, extraction.pseudo_counts)
     names = {str((one.get("agent") or settings.agent).get("name")) for one in settings.rounds if isinstance(one, dict)}
-    if extraction.carry_policy and names != {"dqn"}:
-        raise ValueError(must("extraction.carry_policy", "be false for agents that are not our DQN", sorted(names)))
+    if extraction.carry_policy and (len(names) > 1 or not all(map(can_grow, names))):
+        kinds = "be false unless all rounds have the same agent, which can grow"
+        raise ValueError(must("extraction.carry_policy", kinds, sorted(names)))
 
 
 def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:

@@ -15,8 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from qas_agents import GreedySearch, RandomPolicy
+from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
-from qas_experiments.building import Agent, make_agent, make_environment, resolved
+from qas_experiments.agents import make_agent
+from qas_experiments.building import make_environment, resolved
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs.files import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits

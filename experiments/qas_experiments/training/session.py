@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
+from qas_agents.protocols import Agent, Policy, Resumable
 from qas_envs import CircuitBuildingEnv
 from qas_envs.snapshots import restore, state_of
-from qas_experiments.building import Agent
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import Checkpoints, told_as_damage
 from qas_experiments.runs.files import settings_of
@@ -33,7 +33,7 @@ class Session:
 
     Args:
         training: How long, and what happens how often.
-        agent: What learns. Agents with ``state`` and ``restore`` get checkpoints.
+        agent: The agent. A :class:`Policy` is watched and saved, a :class:`Resumable` agent gets checkpoints.
         env: What it learns on.
         judge: Where the frozen policy is played.
         folder: The run's.
@@ -59,9 +59,9 @@ class Session:
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
         self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
-        self._is_policy = hasattr(agent, "save")
+        self._is_policy = isinstance(agent, Policy)
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
-        self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if hasattr(agent, "restore") else None
+        self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if isinstance(agent, Resumable) else None
         self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
         self.recorder.clock.stop()  # it goes while the agent learns
         self._identity = identity_of(settings_of(folder.path))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qas_agents import Growth, MaskedDQN
-from qas_agents.dqn.growing import inherit
+from qas_agents import Growth
 from qas_envs import CircuitBuildingEnv
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.encodings import TensorEncoder
+from qas_experiments.agents import entry_of
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_of
 from qas_simulators.errors import must
@@ -48,8 +48,12 @@ def begin_with(agent: Any, env: CircuitBuildingEnv, run: Path) -> None:
         ValueError: No such run, or agents and environments that do not go together.
     """
     settings = settings_of(run)
-    if not isinstance(agent, MaskedDQN) or settings.agent["name"] != "dqn":
-        raise ValueError(must("policy", "be carried from one of our DQN agents to another", settings.agent["name"]))
+    entry = entry_of(settings.agent)
+    if entry.inherit is None or entry.load is None:
+        raise ValueError(must("policy", "be carried between agents that can grow", settings.agent["name"]))
     before = make_environment(settings)
-    parent = MaskedDQN.load(run / "policy_last.safetensors", before)
-    inherit(agent, parent, growth_between(before, env))
+    parent = entry.load(run / "policy_last.safetensors", before)
+    if type(parent) is not type(agent):
+        kinds = [type(one).__name__ for one in (parent, agent)]
+        raise ValueError(must("policy", "be carried between agents of the same class", kinds))
+    entry.inherit(agent, parent, growth_between(before, env))

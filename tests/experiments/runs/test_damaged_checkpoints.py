@@ -18,7 +18,8 @@ from rich.console import Console
 from safetensors.numpy import load, save
 
 from qas_envs.snapshots import state_of
-from qas_experiments.building import make_agent, make_environment
+from qas_experiments.agents import make_agent
+from qas_experiments.building import make_environment
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import Checkpoints, DamagedCheckpointError
 from qas_experiments.runs.files import settings_of

@@ -96,7 +96,7 @@ def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_pat
             assert old.catalogue.actions[source] == new.catalogue.actions[k]
     known_inputs = [source for source in growth.inputs if source is not None]
     assert len(known_inputs) == 16 * 8 + 1, "8 gates of two spins in 16 moments, and the energy"
-    with pytest.raises(ValueError, match="`policy` must be carried from one of our DQN agents"):
+    with pytest.raises(ValueError, match="`policy` must be carried between agents"):
         train(compose("agent=random", f"policy={loop / 'round-0'}", "env=tfim", f"run={tmp_path / 'no'}"))
     assert not (tmp_path / "no").exists()
 
@@ -123,7 +123,10 @@ def test_wrong_rounds_leave_no_folder(rounds: str, message: str, tmp_path: Path)
         ("extraction.circuits=0", r"`extraction\.circuits` must not be negative"),
         ("extraction.max_calls=1", "`max_calls` must be at least 2"),
         ("extraction.pseudo_counts=0", "`pseudo_counts` must be positive"),
-        ("extraction.carry_policy=true", r"`extraction\.carry_policy` must be false for agents"),
+        (
+            "extraction.carry_policy=true",
+            r"`extraction\.carry_policy` must be false unless all rounds have the same agent",
+        ),
     ],
 )
 def test_wrong_extraction_is_told_before_anything_is_played(setting: str, message: str, tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: P
     for arguments, message in (
         (["show", "gr1"], "Did you mean 'grl'?"),
         (["extract", str(loop), "--out", out], "must name a run that is finished"),
-        (["extract", str(empty), "--out", out], "`circuits` must hold at least one circuit"),
+        (["extract", str(empty), "--out", out], "`circuits` must contain at least one circuit"),
         (["extract", str(loop / "round-0"), "--out", out, "--rank", "best"], "Unknown rank 'best'"),
     ):
         ended = gadgets_command(*arguments)

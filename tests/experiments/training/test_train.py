@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from qas_experiments.building import AGENTS, PRESCRIBED, make_agent, make_environment
+from qas_experiments.agents import AGENTS, make_agent
+from qas_experiments.building import PRESCRIBED, make_environment
 from qas_experiments.commands.cli import check_overrides
 from qas_experiments.runs.metrics import reproducible_metrics
 from qas_experiments.settings import register_schemas

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import signature
 from typing import Any, Final
 
 from torch import nn
@@ -12,6 +11,7 @@ from qas_agents.dqn.networks.dueling import Dueling
 from qas_agents.dqn.networks.kan import KAN
 from qas_agents.dqn.networks.mlp import mlp
 from qas_agents.dqn.networks.pykan import PyKAN, from_pykan, to_pykan
+from qas_agents.settings import check_names
 from qas_simulators.errors import unknown_name
 
 __all__ = ["KAN", "NETWORKS", "Dueling", "PyKAN", "from_pykan", "make_network", "mlp", "to_pykan"]
@@ -45,9 +45,6 @@ def make_network(settings: Mapping[str, Any], num_inputs: int, num_actions: int,
     name = given.pop("name", None)
     if name not in NETWORKS:
         raise ValueError(unknown_name("network", name, NETWORKS))
-    allowed = [*signature(NETWORKS[name]).parameters][2:]
-    for setting in given:
-        if setting not in allowed:
-            raise ValueError(unknown_name(f"setting of network {name!r}", setting, allowed))
+    check_names(f"network {name!r}", NETWORKS[name], given, without=("num_inputs", "num_outputs"))
     network = NETWORKS[name](num_inputs, num_actions + dueling, **given)
     return Dueling(network) if dueling else network

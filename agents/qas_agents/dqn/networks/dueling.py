@@ -1,4 +1,4 @@
-"""A value and an advantage per action in place of plain action values."""
+"""Dueling heads: a state value and advantages instead of action values."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 
 class Dueling(nn.Module):
-    """Reads another network's first output as the state's value and the others as advantages.
+    """A network whose first output is the state's value and whose other outputs are advantages.
 
     ``Q(s, a) = V(s) + A(s, a) - mean_a A(s, a)``.
 
     Args:
-        body: A network with one output more than there are actions.
+        body: A network with one more output than actions.
 
     References:
         Wang et al., "Dueling network architectures for deep reinforcement learning", arXiv:1511.06581, eq. 9.

@@ -1,4 +1,4 @@
-"""A trained network's knowledge in one with other inputs and outputs."""
+"""Transfer of a trained network's weights to a network with other inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from qas_agents.dqn.networks.kan import KAN, KANLayer
 from qas_simulators.errors import must
 
 Sources = Sequence[int | None]
-"""For every new input or output the old one it continues, or ``None``."""
+"""For every new input or output the number of the old one, or ``None`` if there was none."""
 
 
 @torch.no_grad()
 def transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Sources) -> None:
-    """Let a network answer as an older one does.
+    """Initialise a network so that it returns the values of an older one.
 
-    New inputs have no say at first; new outputs are the mean of all old ones. Dueling heads keep their values too.
-    Old inputs that are gone count as 0 in multilayer perceptrons; KANs lose the constants of their edges.
+    New inputs have no effect at first. New outputs are the mean of all old ones. Dueling heads keep the state's value.
+    Removed inputs count as 0 in multilayer perceptrons; in KANs the constants of their edges are lost.
 
     Args:
-        old: An MLP or KAN, perhaps dueling.
+        old: An MLP or KAN, possibly with dueling heads.
         new: Of the same kind and hidden widths.
-        inputs: Where each new input comes from.
-        outputs: Where each new action value comes from.
+        inputs: The old input of every new one.
+        outputs: The old action value of every new one.
 
     Raises:
-        ValueError: Networks that differ in more than inputs and outputs, or of another kind.
+        ValueError: Networks of other kinds, or that differ in more than inputs and outputs.
     """
     if isinstance(old, Dueling) and isinstance(new, Dueling):
         _transplant(old.body, new.body, inputs, outputs, is_dueling=True)
@@ -47,16 +47,16 @@ def _transplant(old: nn.Module, new: nn.Module, inputs: Sources, outputs: Source
         if k == len(before) - 1:
             out = outputs if not is_dueling else [0, *(None if source is None else source + 1 for source in outputs)]
         if type(layer) is not type(other) or _sizes(other) != (len(into), len(out)):
-            raise ValueError(must("network", "have the hidden layers of the one it continues", _sizes(other)))
+            raise ValueError(must("network", "have the hidden layers of the old one", _sizes(other)))
         first_action = int(is_dueling and k == len(before) - 1)
         for name, value in _parameters(layer).items():
-            taken = value if name == "bias" else _taken(value, 0, into, torch.zeros(1))
+            selected = value if name == "bias" else _selected(value, 0, into, torch.zeros(1))
             if name == "knots":
-                _set(other, name, _taken(value, 0, into, value[:1]))
+                _set(other, name, _selected(value, 0, into, value[:1]))
                 continue
-            mean = taken[..., first_action:].mean(dim=-1, keepdim=True)
-            grown = _taken(taken, -1, out, mean)
-            if first_action:  # advantages count against their mean, which may be another without actions that are gone
+            mean = selected[..., first_action:].mean(dim=-1, keepdim=True)
+            grown = _selected(selected, -1, out, mean)
+            if first_action:  # advantages count relative to their mean, which changes with the actions
                 grown[..., :1] += grown[..., 1:].mean(dim=-1, keepdim=True) - mean
             _set(other, name, grown)
 
@@ -66,7 +66,7 @@ def _layers(network: Any) -> list[nn.Module]:
         return list(network.layers)
     if isinstance(network, nn.Sequential):
         return [layer for layer in network if isinstance(layer, nn.Linear)]
-    raise ValueError(must("network", "be an MLP or our KAN to be continued", type(network).__name__))
+    raise ValueError(must("network", "be an MLP or a KAN of this package", type(network).__name__))
 
 
 def _sizes(layer: Any) -> tuple[int, int]:
@@ -76,7 +76,7 @@ def _sizes(layer: Any) -> tuple[int, int]:
 
 
 def _parameters(layer: Any) -> dict[str, Tensor]:
-    """Return tensors whose first axis are the inputs, but for biases, and whose last the outputs, but for knots."""
+    """Return tensors with inputs on the first axis (except biases) and outputs on the last (except knots)."""
     if isinstance(layer, KANLayer):
         scaled = layer.scale.unsqueeze(1) * layer.coefficients
         return {"base": layer.base, "coefficients": scaled, "knots": layer.knots}
@@ -85,7 +85,7 @@ def _parameters(layer: Any) -> dict[str, Tensor]:
 
 def _set(layer: Any, name: str, value: Tensor) -> None:
     if name == "knots":
-        layer.take_up_knots(value)
+        layer.set_knots(value)
     elif name == "coefficients":
         layer.coefficients.copy_(value)
         layer.scale.fill_(1.0)
@@ -93,8 +93,8 @@ def _set(layer: Any, name: str, value: Tensor) -> None:
         getattr(layer, name).copy_(value.t() if name == "weight" else value)
 
 
-def _taken(value: Tensor, axis: int, sources: Sources, default: Tensor) -> Tensor:
-    """Return the slices of an axis named by ``sources``, ``default`` for those that are new."""
+def _selected(value: Tensor, axis: int, sources: Sources, default: Tensor) -> Tensor:
+    """Return the slices of an axis named by ``sources``, and ``default`` where there is none."""
     picks = torch.tensor([0 if source is None else source for source in sources], device=value.device)
     is_new = torch.tensor([source is None for source in sources], device=value.device)
     shape = [1] * value.ndim

@@ -35,22 +35,23 @@ def spline_basis(x: Tensor, knots: Tensor, order: int) -> Tensor:
         left = (x - knots[:, : -degree - 1]) / (knots[:, degree:-1] - knots[:, : -degree - 1])
         right = (knots[:, degree + 1 :] - x) / (knots[:, degree + 1 :] - knots[:, 1:-degree])
         basis = left * basis[..., :-1] + right * basis[..., 1:]
-    return basis.nan_to_num()  # knots that coincide: 0 / 0 counts as 0
+    return basis.nan_to_num()  # 0 / 0 counts as 0 for coinciding knots
 
 
 class ScaledUniformBasis(torch.autograd.Function):
-    """``order!`` times what :func:`spline_basis` returns, on uniform knots, in closed form with its derivative.
+    """``order!`` times the splines of :func:`spline_basis`, for uniform knots, in closed form with its derivative.
 
-    All splines are one bump, shifted: ``sum_j (-1)^j C(order + 1, j) max(0, (order + 1) / 2 - j - d)^order / order!``
-    at distance ``d`` from its centre. The factorial is left to the weights, which are fewer.
+    All splines are shifts of one function, at distance ``d`` from its centre
+    ``sum_j (-1)^j C(order + 1, j) max(0, (order + 1) / 2 - j - d)^order / order!``. The layer divides its weights by
+    the factorial instead, because there are fewer of them.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, start: Tensor, inverse_step: Tensor, num_basis: int, order: int) -> Tensor:
-        """Return ``(inputs, num_basis, batch)``: long rows are quick, and one matrix product does the rest.
+        """Return ``(inputs, num_basis, batch)``, a layout with long rows for one matrix product.
 
         Args:
-            ctx: Of autograd.
+            ctx: Context of autograd.
             x: Points, ``(batch, inputs)``.
             start: First knot of every input, ``(inputs,)``.
             inverse_step: One over the distance of its knots, ``(inputs,)``.
@@ -85,14 +86,14 @@ def _is_for_kernels(positions: Tensor) -> bool:
 
 
 def _offsets(positions: Tensor, num_basis: int, order: int) -> Tensor:
-    """Return the distances to the middle of every spline, ``(inputs, num_basis, batch)``."""
+    """Return the distances to the centre of every spline, ``(inputs, num_basis, batch)``."""
     half = 0.5 * (order + 1)
     centres = torch.arange(half, half + num_basis, dtype=positions.dtype, device=positions.device)
     return positions[:, None, :] - centres[:, None]
 
 
 def _bumps(distances: Tensor, order: int, exponent: int) -> Tensor:
-    """Return the sum of truncated powers: splines for ``exponent = order``; one less for their slope over ``order``."""
+    """Return the sum of truncated powers: the splines for ``order``, their slope over ``order`` for ``order - 1``."""
     rest = 0.5 * (order + 1) - distances
     total = torch.zeros_like(rest)
     for j in range(int(0.5 * (order + 1) - 0.25) + 1):
@@ -102,15 +103,15 @@ def _bumps(distances: Tensor, order: int, exponent: int) -> Tensor:
 
 
 STARTS = ("exact", "pykan-0.2.6")
-"""How the first coefficients are fitted to noise: in double precision, or as the release that KANQAS used does."""
+"""How the initial coefficients are fitted to noise: in double precision, or as in the release that KANQAS used."""
 
 
 def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
-    """Return the first coefficients as pykan 0.2.6 fits them.
+    """Return the initial coefficients as pykan 0.2.6 fits them.
 
     There are more splines than points, so that the normal equations are singular except for rounding. In single
-    precision their pseudo-inverse amplifies that rounding, and networks begin with values about five times
-    as far apart as those of an exact fit. The values depend on the machine's linear algebra, their spread hardly.
+    precision their pseudo-inverse amplifies the rounding, and the initial values of a network spread about five times
+    as far as with an exact fit. The values depend on the linear algebra library, their spread hardly does.
 
     Args:
         noise: Values at the grid's points, ``(grid + 1, inputs, outputs)``.
@@ -125,7 +126,7 @@ def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
     for _ in range(order):
         knots = torch.cat([knots[:1] - step, knots, knots[-1:] + step])
     basis = spline_basis(knots[order:-order].unsqueeze(1), knots.unsqueeze(0), order).squeeze(1)  # (points, m)
-    each = basis.expand(noise.shape[1], noise.shape[2], -1, -1)  # of every edge, since products of batches round alike
+    each = basis.expand(noise.shape[1], noise.shape[2], -1, -1)  # one per edge: batched products round like pykan
     gram = torch.einsum("iopm,iopn->iomn", each, each) + 1e-8 * torch.eye(grid + order)
     right = torch.einsum("iopm,iop->iom", each, noise.permute(1, 2, 0)).unsqueeze(3)
     fitted: Tensor = (torch.linalg.pinv(gram, rtol=1e-15) @ right).squeeze(3)
@@ -135,14 +136,14 @@ def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
 class KANLayer(nn.Module):
     """A layer of learned functions on its edges: ``y_o = sum_i a_io silu(x_i) + b_io sum_m c_imo B_m(x_i)``.
 
-    At first the splines are small noise, ``a`` uniform in +-1/sqrt(inputs) and ``b`` 1, as in pykan. Inputs that are 0
-    or 1 throughout a batch, as one-hot encodings are, need each edge's function at two points only:
-    for them the layer is one matrix product.
+    Initially the splines are small noise, ``a`` is uniform in +-1/sqrt(inputs) and ``b`` is 1, as in pykan. Inputs that
+    are 0 or 1 in a whole batch, such as one-hot encodings, need each edge's function at two points only: for them the
+    layer is one matrix product.
 
     Args:
         num_inputs: Inputs.
         num_outputs: Outputs.
-        grid: Intervals of the splines' grid, at first on [-1, 1].
+        grid: Intervals of the splines' grid, initially on [-1, 1].
         order: Degree of the splines.
         start: One of ``STARTS``.
 
@@ -168,13 +169,13 @@ class KANLayer(nn.Module):
         self.coefficients = nn.Parameter(fitted)
         self._prepare()
 
-    def take_up_knots(self, knots: Tensor) -> None:
-        """Go on with other knots ``(inputs, grid + 2 * order + 1)`` and the same coefficients."""
+    def set_knots(self, knots: Tensor) -> None:
+        """Replace the knots, ``(inputs, grid + 2 * order + 1)``, and keep the coefficients."""
         self.knots = knots
         self._prepare()
 
     def _prepare(self) -> None:
-        """Compute what depends on the knots alone."""
+        """Compute the quantities that depend on the knots only."""
         steps = self.knots.diff(dim=1)
         self._is_uniform = bool(((steps - steps[:, :1]).abs() <= 1e-5 * steps[:, :1].abs()).all())
         self._start, self._inverse_step = self.knots[:, 0].clone(), 1.0 / steps[:, 0]
@@ -196,7 +197,7 @@ class KANLayer(nn.Module):
 
     @property
     def _unit(self) -> float:
-        """By what the basis that the layer computes with is to be multiplied."""
+        """Factor from the basis that the layer computes to the splines."""
         return 1.0 / math.factorial(self.order) if self._is_uniform else 1.0
 
     def _scaled_basis(self, x: Tensor, chosen: Any = slice(None)) -> Tensor:
@@ -212,7 +213,7 @@ class KANLayer(nn.Module):
         return self.base * functional.silu(x).unsqueeze(-1) + self.scale * splines
 
     def forward(self, x: Tensor, is_first: bool = True) -> Tensor:
-        """Return ``(batch, outputs)``; only a network's first layer looks for inputs that are 0 or 1."""
+        """Return ``(batch, outputs)``; only the first layer of a network treats inputs that are 0 or 1 apart."""
         if not is_first or x.requires_grad:
             return self._continuous(x, slice(None))
         binary = x * x == x
@@ -248,8 +249,8 @@ class KANLayer(nn.Module):
     def refit(self, x: Tensor, margin: float = 0.01) -> None:
         """Move each input's grid to the range of ``x`` ``(batch, inputs)`` and keep every edge's function there.
 
-        The functions are fitted to themselves on a fine mesh of the new range, not on the samples, so that few distinct
-        values do no harm; inputs that are constant keep their grid and coefficients.
+        The functions are fitted on a fine mesh of the new range, not on the samples, so that few distinct values
+        suffice. Constant inputs keep their grid and coefficients.
         """
         low, high = x.amin(dim=0), x.amax(dim=0)
         moves = (high - low) > 1e-6
@@ -262,7 +263,7 @@ class KANLayer(nn.Module):
         steps = ((high - low) / self.grid).unsqueeze(1)
         knots = low.unsqueeze(1) + steps * torch.arange(-self.order, self.grid + self.order + 1, device=x.device)
         kept = self.coefficients[~moves].clone()
-        self.take_up_knots(torch.where(moves.unsqueeze(1), knots, self.knots))
+        self.set_knots(torch.where(moves.unsqueeze(1), knots, self.knots))
         self.coefficients.copy_(self._fitted(points, old))
         self.coefficients[~moves] = kept
 
@@ -271,7 +272,7 @@ _SILU_OF_ONE = 1.0 / (1.0 + math.exp(-1.0))
 
 
 class KAN(nn.Module):
-    """Layers of learned edge functions.
+    """A Kolmogorov-Arnold network: layers of learned edge functions.
 
     Args:
         widths: Inputs, hidden widths, outputs.
@@ -303,12 +304,12 @@ class KAN(nn.Module):
 
     @property
     def layers(self) -> list[KANLayer]:
-        """The layers, from the inputs on."""
+        """The layers, from inputs to outputs."""
         return cast(list[KANLayer], list(self._layers))
 
     @property
     def num_active_parameters(self) -> int:
-        """How many trained numbers there are: ``grid + order + 2`` per edge."""
+        """Number of trained parameters: ``grid + order + 2`` per edge."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(self, x: Tensor) -> Tensor:

@@ -15,15 +15,15 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"leaky_relu": nn.LeakyReLU, "r
 def mlp(
     num_inputs: int, num_outputs: int, hidden: Sequence[int] = (256, 256), activation: str = "leaky_relu"
 ) -> nn.Sequential:
-    """Return Linear and activation per hidden width, then a linear head.
+    """Return a multilayer perceptron: a linear layer and an activation per hidden width, then a linear layer.
 
-    LeakyReLU is CRLQAS's activation, ReLU is KANQAS's.
+    CRLQAS uses LeakyReLU, KANQAS ReLU.
 
     Raises:
         ValueError: No positive widths, or an unknown activation.
     """
     if not hidden or min(hidden) < 1:
-        raise ValueError(must("hidden", "hold positive widths", tuple(hidden)))
+        raise ValueError(must("hidden", "be a list of positive widths", tuple(hidden)))
     if activation not in ACTIVATIONS:
         raise ValueError(unknown_name("activation", activation, ACTIVATIONS))
     layers: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""pykan's networks: as the reference, and as another form of ours."""
+"""Networks of the pykan library, as a reference, and conversion from and to them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def _pykan(widths: Sequence[int], grid: int, order: int, seed: int, save_act: bo
 
 
 class PyKAN(nn.Module):
-    """pykan's network without what a training step does not need: its inactive symbolic branch and its logging.
+    """A network of pykan without its inactive symbolic branch and without logging.
 
-    It is seeded from torch's generator, and leaves every generator as it was.
+    PyTorch's generator seeds it; its construction does not disturb other generators.
     """
 
     def __init__(self, widths: Sequence[int], grid: int = 5, order: int = 3) -> None:
@@ -42,7 +42,7 @@ class PyKAN(nn.Module):
 
 
 def to_pykan(network: KAN) -> Any:
-    """Return pykan's network with the same outputs, ready for its plots, pruning and symbolic regression."""
+    """Return a network of pykan with the same outputs, for its plots, pruning and symbolic regression."""
     theirs = _pykan(network.widths, network.grid, network.order, 0, save_act=True)
     with torch.no_grad():
         for layer, ours in zip(theirs.act_fun, network.layers, strict=True):
@@ -50,16 +50,16 @@ def to_pykan(network: KAN) -> Any:
             layer.coef.data = ours.coefficients.transpose(1, 2).clone()
             layer.scale_base.data = ours.base.clone()
             layer.scale_sp.data = ours.scale.clone()
-    theirs.symbolic_enabled = True  # pruning and symbolic regression want it; all its masks are 0
+    theirs.symbolic_enabled = True  # needed by pruning and symbolic regression; all its masks are 0
     return theirs
 
 
 def from_pykan(theirs: Any) -> KAN:
-    """Return our network with the outputs of pykan's; pruned edges become zeros.
+    """Return a network of this package with the outputs of one of pykan; pruned edges become zeros.
 
     Raises:
-        TypeError: It is no network of pykan.
-        ValueError: It has what ours does not know: symbolic edges, products, affine maps, another base function than
+        TypeError: Not a network of pykan.
+        ValueError: It has features that KAN lacks: symbolic edges, products, affine maps, another base function than
             ``"silu"`` and ``"zero"``, grids or orders that differ between layers, or inputs that it leaves out.
     """
     if not hasattr(theirs, "act_fun") or not hasattr(theirs, "symbolic_fun"):
@@ -73,12 +73,12 @@ def from_pykan(theirs: Any) -> KAN:
             layer.base.copy_(their_layer.scale_base * their_layer.mask * _share_of_silu(their_layer))
             layer.scale.copy_(their_layer.scale_sp * their_layer.mask)
             layer.coefficients.copy_(their_layer.coef.transpose(1, 2))
-            layer.take_up_knots(their_layer.grid.detach().clone())
+            layer.set_knots(their_layer.grid.detach().clone())
     return ours
 
 
 def _require_known(theirs: Any) -> None:
-    """Raise ``ValueError`` for what our networks cannot do."""
+    """Raise ``ValueError`` for features that KAN lacks."""
     if any(not isinstance(width, int) and len(width) > 1 and width[1] for width in theirs.width):
         raise ValueError(must("theirs", "have no nodes that multiply", theirs.width))
     if any(bool(layer.mask.any()) for layer in theirs.symbolic_fun):
@@ -95,7 +95,7 @@ def _require_known(theirs: Any) -> None:
 
 
 def _share_of_silu(layer: Any) -> float:
-    """Return how much of SiLU the base function of a layer of pykan's is: 1 or 0."""
+    """Return the factor of SiLU in the base function of a layer of pykan: 1 or 0."""
     points = torch.linspace(-4.0, 4.0, 101).to(layer.coef)
     values = layer.base_fun(points)
     for share in (1.0, 0.0):

@@ -1,4 +1,4 @@
-"""pykan's network without its files: imported only where pykan is installed."""
+"""A network of pykan that writes no files; imported only where pykan is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 
 @contextmanager
 def untouched_generators() -> Iterator[None]:
-    """Undo what pykan's constructor does to everybody's random generators."""
+    """Restore the global random generators, which pykan's constructor seeds."""
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()  # noqa: NPY002
     try:
         yield
@@ -25,10 +25,10 @@ def untouched_generators() -> Iterator[None]:
 
 
 class QuietKAN(kan.KAN):  # type: ignore[misc]
-    """pykan's network; what it derives from itself writes no checkpoints either and leaves random generators alone.
+    """A network of pykan that writes no checkpoints and does not disturb the global random generators.
 
-    pykan switches its checkpoints on again in every network that it makes of another, whatever the first one's setting,
-    and then fails where their folder does not exist.
+    pykan enables checkpoints in every network that it derives from another, whatever the setting of the first, and then
+    fails if their folder does not exist.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -36,17 +36,17 @@ class QuietKAN(kan.KAN):  # type: ignore[misc]
             super().__init__(*arguments, **{**settings, "auto_save": False})
 
     def prune_node(self, *arguments: Any, **settings: Any) -> QuietKAN:
-        """As pykan's."""
+        """Call pykan's method of the same name."""
         with untouched_generators():
             return self._quieted(super().prune_node(*arguments, **settings))
 
     def prune_input(self, *arguments: Any, **settings: Any) -> QuietKAN:
-        """As pykan's."""
+        """Call pykan's method of the same name."""
         with untouched_generators():
             return self._quieted(super().prune_input(*arguments, **settings))
 
     def refine(self, *arguments: Any, **settings: Any) -> QuietKAN:
-        """As pykan's."""
+        """Call pykan's method of the same name."""
         with untouched_generators():
             return self._quieted(super().refine(*arguments, **settings))
 

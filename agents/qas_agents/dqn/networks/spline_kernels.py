@@ -1,4 +1,4 @@
-"""Uniform B-splines on CPU in one pass over memory; torch needs one for every operation."""
+"""Kernels for uniform B-splines that pass over memory once, where PyTorch needs a pass per operation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": 
 
 @cache
 def kernels(order: int) -> tuple[Callable[..., None], Callable[..., None]]:
-    """Return what evaluates ``order!`` times all splines of an order, and what pulls gradients back; compiled at once.
+    """Return compiled functions for ``order!`` times all splines of an order: their values, and their gradients.
 
-    Both take positions ``(inputs, points)``, in units of the distance of knots and counted from the first one, and
-    splines or gradients by them, ``(inputs, splines, points)``, all ``float32``. The first fills the splines. The
-    second fills a third array ``(inputs, points)`` with the gradients by the positions, divided by the order.
+    Arguments are ``float32`` arrays: positions ``(inputs, points)``, measured from the first knot in units of the knot
+    distance, and splines or gradients with respect to them, ``(inputs, splines, points)``. The first function fills the
+    splines. The second fills a third array ``(inputs, points)`` with the gradients with respect to the positions,
+    divided by the order.
     """
     half, zero, one = np.float32(0.5 * (order + 1)), np.float32(0.0), np.float32(1.0)
     factors = np.array([(-1) ** j * math.comb(order + 1, j) for j in range(int(half - 0.25) + 1)], dtype=np.float32)

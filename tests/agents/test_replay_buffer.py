@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qas_agents.dqn.replay import NStepCollector, ReplayBuffer, SumTree, Transition
+from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer, SumTree, Transition
 
 S = [np.array([float(k)], dtype=np.float32) for k in range(6)]
 MASK = np.array([1, 1], dtype=np.int8)

@@ -1,4 +1,4 @@
-"""Replay of n-step transitions, uniform or by priority."""
+"""Replay buffer for n-step transitions, with uniform or prioritised sampling."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Transition(NamedTuple):
 class NStepCollector:
     """Turns a stream of steps into n-step transitions that never cross an episode's end.
 
-    A transition that starts k steps before the end sums k rewards; its discount is 0 if the episode terminated there
-    and ``gamma**k`` if it was truncated, because a truncated episode would have gone on.
+    A transition that starts k steps before the end sums k rewards. Its discount is 0 if the episode terminated there,
+    and ``gamma**k`` if it was truncated, because a truncated episode could have continued.
     """
 
     def __init__(self, n_step: int, gamma: float) -> None:
@@ -72,7 +72,7 @@ class NStepCollector:
 
 
 class SumTree:
-    """Numbers whose partial sums are searched in logarithmic time."""
+    """A sum tree: non-negative numbers whose partial sums are searched in logarithmic time."""
 
     def __init__(self, capacity: int) -> None:
         self._leaves = 1 << (capacity - 1).bit_length()
@@ -88,7 +88,7 @@ class SumTree:
         return self.nodes[self._leaves + rows]
 
     def set(self, rows: NDArray[np.int64], values: NDArray[np.float64] | float) -> None:
-        """Replace the numbers of ``rows``; of rows that repeat, the last counts."""
+        """Replace the numbers of ``rows``; if a row is repeated, its last number counts."""
         places = self._leaves + rows
         self.nodes[places] = values
         while places[0] > 1:
@@ -96,16 +96,16 @@ class SumTree:
             self.nodes[places] = self.nodes[2 * places] + self.nodes[2 * places + 1]
 
     def check(self, nodes: NDArray[np.float64], size: int) -> None:
-        """Raise ``ValueError`` unless ``nodes`` are those of a tree whose first ``count`` numbers are positive."""
+        """Raise ``ValueError`` unless ``nodes`` are a valid tree whose first ``size`` numbers alone are positive."""
         leaves, inner = nodes[self._leaves :], nodes[1 : self._leaves]
         is_sum = np.array_equal(inner, nodes[2::2] + nodes[3::2]) if self._leaves > 1 else True
         if nodes[0] != 0 or not is_sum or not np.isfinite(nodes).all() or not (leaves[:size] > 0).all():
-            raise ValueError(must("priorities", "be finite, positive and summed up", nodes[:2].tolist()))
+            raise ValueError(must("priorities", "be finite, positive and consistent sums", nodes[:2].tolist()))
         if leaves[size:].any():
             raise ValueError(must("priorities", f"be those of {size} transitions", int(np.count_nonzero(leaves))))
 
     def find(self, sums: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the rows at which the partial sums pass ``sums``."""
+        """Return the rows at which the partial sums first exceed ``sums``."""
         places = np.ones(len(sums), dtype=np.int64)
         left = sums.copy()
         while places[0] < self._leaves:
@@ -117,14 +117,14 @@ class SumTree:
 
 
 class ReplayBuffer:
-    """A ring of transitions, sampled with replacement: uniformly, or in proportion to ``priority ** exponent``.
+    """A ring buffer of transitions, sampled with replacement: uniformly, or in proportion to ``priority ** exponent``.
 
-    A new transition gets the largest priority so far.
+    A new transition gets the largest priority so far, so that every transition is likely to be sampled soon.
 
     Args:
-        capacity: Transitions kept.
+        capacity: Largest number of transitions.
         num_inputs: Length of observations.
-        num_actions: Length of masks.
+        num_actions: Length of action masks.
         prioritization: The exponent; 0 for uniform sampling.
 
     References:
@@ -168,13 +168,13 @@ class ReplayBuffer:
         """Draw transitions.
 
         Args:
-            batch_size: How many.
+            batch_size: Number of transitions.
             rng: Source of randomness.
             importance: Exponent of the importance weights ``(N P(i)) ** -importance``, which are divided by the
-                batch's largest.
+                largest in the batch.
 
         Returns:
-            The batch, and the rows that :meth:`reprioritize` wants to hear of.
+            The batch, and its rows for :meth:`reprioritize`.
         """
         if self.tree is None:
             rows = rng.integers(len(self), size=batch_size)
@@ -182,17 +182,17 @@ class ReplayBuffer:
         else:
             total = self.tree.total
             sums = (np.arange(batch_size) + rng.random(batch_size)) * (total / batch_size)
-            rows = np.minimum(self.tree.find(sums), len(self) - 1)  # rounding may point behind the last
+            rows = np.minimum(self.tree.find(sums), len(self) - 1)  # rounding may exceed the last row
             raw = (len(self) * self.tree.get(rows) / total) ** -importance
             weights = (raw / raw.max()).astype(np.float32)
         return Batch._make([*(getattr(self, name)[rows] for name in self.FIELDS), weights]), rows
 
     def reprioritize(self, rows: NDArray[np.int64], errors: NDArray[np.float32]) -> None:
-        """Take the temporal-difference errors of a sample as its priorities.
+        """Set the priorities of a sample to its absolute temporal-difference errors.
 
         Raises:
-            ValueError: An error, or its priority to the exponent, is not finite; one such number in the sums would
-                decide what is drawn for ever. No priority has changed.
+            ValueError: An error, or its priority to the exponent, is not finite, which would spoil all sums. Priorities
+                have not changed.
         """
         if self.tree is None:
             return
@@ -200,22 +200,20 @@ class ReplayBuffer:
         with np.errstate(over="ignore"):
             powers = priorities**self.prioritization
         if not np.isfinite(powers).all():
-            raise ValueError(
-                must("errors", "be finite, and so their priorities", errors[~np.isfinite(powers)].tolist())
-            )
+            raise ValueError(must("errors", "be finite, with finite priorities", errors[~np.isfinite(powers)].tolist()))
         self.largest = max(self.largest, float(priorities.max()))
         self.tree.set(rows, powers)
 
     def since(self, count: int) -> dict[str, NDArray[Any]]:
-        """Return the transitions added after the first ``count``, oldest first, as far as they are still there."""
+        """Return the transitions added after the first ``count``, oldest first, except those overwritten since."""
         rows = np.arange(max(count, self.count - self.capacity, 0), self.count) % self.capacity
         return {name: getattr(self, name)[rows] for name in self.FIELDS}
 
     def put(self, first: int, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Put back transitions number ``first`` and later; the priorities are not touched.
+        """Write transitions number ``first`` and later; priorities do not change.
 
         Raises:
-            ValueError: Fields of other shapes or kinds, or numbers that no transition has.
+            ValueError: Fields of other shapes or types, or numbers that no transition can have.
         """
         self.check(fields)
         size = len(fields["actions"])
@@ -225,7 +223,7 @@ class ReplayBuffer:
         self.count = max(self.count, first + size)
 
     def check(self, fields: Mapping[str, NDArray[Any]]) -> None:
-        """Raise ``ValueError`` unless ``fields`` are those of transitions, as :meth:`since` returns them."""
+        """Raise ``ValueError`` unless ``fields`` are valid transitions, as :meth:`since` returns them."""
         if set(fields) != set(self.FIELDS):
             raise ValueError(must("fields", f"be {sorted(self.FIELDS)}", sorted(fields)))
         size = len(np.atleast_1d(fields["actions"]))

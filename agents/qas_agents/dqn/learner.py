@@ -1,0 +1,118 @@
+"""The networks of a double DQN and the gradient step that trains them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.losses import double_q_target
+from qas_agents.dqn.networks import make_network
+from qas_agents.dqn.replay_buffer import Batch
+
+
+class Learner:
+    """An online network, the target network that follows it, and Adam.
+
+    PyTorch's global generator draws the initial weights.
+
+    Args:
+        config: Settings.
+        num_inputs: Length of an observation.
+        num_actions: Number of action values.
+        device: Where the networks are.
+    """
+
+    def __init__(self, config: DQNConfig, num_inputs: int, num_actions: int, device: torch.device) -> None:
+        self._config, self._device = config, device
+        sizes = num_inputs, num_actions, config.dueling
+        self.online_network = make_network(config.network, *sizes).to(device)
+        self.target_network = make_network(config.network, *sizes).to(device)
+        self.target_network.load_state_dict(self.online_network.state_dict())
+        self.target_network.requires_grad_(False)
+        compiled = torch.compile if config.compile else lambda network: network
+        self._online, self._target = compiled(self.online_network), compiled(self.target_network)
+        self.optimizer = torch.optim.Adam(self.online_network.parameters(), lr=config.learning_rate, fused=True)
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.bf16)
+
+    @torch.no_grad()
+    def q_values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the online network's values of observations ``(batch, num_inputs)``, ``(batch, num_actions)``."""
+        with self._precision():
+            values: Tensor = self._online(torch.as_tensor(observations, device=self._device))
+        result: NDArray[np.float32] = values.float().cpu().numpy()
+        return result
+
+    def update_target(self) -> None:
+        """Move the target network towards the online network by the share ``tau``; 1 copies it."""
+        tau, online = self._config.tau, self.online_network.state_dict()
+        if tau < 1.0:
+            target = self.target_network.state_dict()
+            online = {name: target[name].lerp(value, tau) for name, value in online.items()}
+        self.target_network.load_state_dict(online)
+
+    def refit(self, batch: Batch) -> None:
+        """Refit the grids of both networks, which are KANs, to the observations of a batch."""
+        observations = torch.as_tensor(batch.observations, device=self._device)
+        for network in (self.target_network, self.online_network):
+            network.refit(observations)  # type: ignore[operator]
+
+    def gradient_step(self, batch: Batch, where: str) -> tuple[float, NDArray[np.float32]]:
+        """Take one step on the Huber loss of the double-Q targets; return the loss and the temporal-difference errors.
+
+        Args:
+            batch: Transitions.
+            where: Place in the training, for the message of an error.
+
+        Raises:
+            ValueError: The loss or the gradient is not finite; the weights have not changed.
+        """
+        tensors = [torch.as_tensor(array, device=self._device) for array in batch]
+        observations, actions, returns, discounts, next_observations, next_masks, weights = tensors
+
+        # The bootstrap is a constant: without no_grad the gradient would also pull the target towards the prediction.
+        # The online network selects the next action and the target network evaluates it (double Q-learning), among
+        # legal actions only: values of illegal ones are never trained, and their maximum would be noise.
+        with torch.no_grad(), self._precision():
+            online_next, target_next = self._online(next_observations), self._target(next_observations)
+            target = double_q_target(returns, discounts, online_next, target_next, next_masks)
+
+        # Only the values of the actions taken have a target.
+        with self._precision():
+            values = self._online(observations).gather(1, actions[:, None]).squeeze(1)
+
+        # The loss is computed in float32 even if the networks run in bfloat16, whose 8 bits would round small errors
+        # away. Importance weights undo the bias of prioritised sampling; they are 1 for uniform sampling.
+        loss = (weights * functional.smooth_l1_loss(values.float(), target, reduction="none")).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+        # Clip the gradient's norm, so that a single batch with large errors does not spoil the weights.
+        norm = torch.zeros_like(loss)
+        if self._config.max_grad_norm > 0:
+            norm = torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), self._config.max_grad_norm)
+
+        # Check before the step: afterwards the weights would be lost too.
+        require_finite("loss and gradient", float(loss.detach() + norm), where)
+        self.optimizer.step()
+        return float(loss.detach()), (target - values.detach().float()).cpu().numpy()
+
+
+def require_finite(what: str, value: float, where: str) -> None:
+    """Raise if a sum of numbers is not finite.
+
+    Raises:
+        ValueError: Training diverged.
+    """
+    if not math.isfinite(value):
+        raise ValueError(
+            f"Training diverged at {where}: {what} must be finite, but add up to {value}. Weights and checkpoint "
+            "are those from before; try a smaller learning_rate or rewards of moderate size."
+        )

@@ -1,0 +1,73 @@
+"""What a command needs of an agent, as protocols: ``isinstance`` tells which of them an agent has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """An agent that can be trained, or a search."""
+
+    def learn(self, total_timesteps: int, callback: Any = None) -> Any:
+        """Train for a number of steps, or until the callback returns False."""
+        ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A trained agent as a file: it can be saved, loaded and evaluated."""
+
+    def predict(
+        self,
+        observation: NDArray[np.float32],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[Any, Any]:
+        """Return the action for an observation, and the state."""
+        ...
+
+    def save(self, path: str) -> None:
+        """Write the policy to a file."""
+        ...
+
+    @classmethod
+    def load(cls, path: str, env: Any) -> Self:
+        """Read a policy for an environment of the same spaces."""
+        ...
+
+
+@runtime_checkable
+class Reseedable(Protocol):
+    """A policy whose exploration can be seeded."""
+
+    def reseed(self, seed: int, epsilon: float) -> None:
+        """Replace the random generator and the share of random actions."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """An agent whose training continues from a checkpoint.
+
+    It also has an attribute ``replay``, a :class:`ReplayBuffer`, and ``learn`` has a parameter ``after_step``, a
+    function that is called at the end of every step.
+    """
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return arrays, and numbers for JSON."""
+        ...
+
+    def check(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any], count: int) -> None:
+        """Raise ``ValueError`` unless a state can be restored."""
+        ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state` returned."""
+        ...

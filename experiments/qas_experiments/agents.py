@@ -1,0 +1,195 @@
+"""Agents from settings: the registry of the agents package, played policies of runs, and agents from other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, Final
+
+from qas_agents import FrozenPolicy
+from qas_agents.protocols import Agent, Policy, Reseedable
+from qas_agents.registry import AGENTS as OWN_AGENTS
+from qas_agents.registry import AgentEntry, Row
+from qas_envs import CircuitBuildingEnv
+from qas_envs.components import check_settings, chosen
+from qas_experiments.runs.files import is_finished, settings_of
+from qas_experiments.settings import TrainSettings
+from qas_simulators.errors import must, unknown_name
+
+POLICIES: Final = ("best", "last")
+"""Policies that a run saves: of the best greedy episode, and of the last step."""
+_NOT_SETTINGS: Final = ("env", "seed", "device", "settings")
+
+
+def entry_of(settings: Mapping[str, Any]) -> AgentEntry:
+    """Return the entry of an agent.
+
+    Args:
+        settings: Its ``name`` and settings.
+
+    Raises:
+        ValueError: Unknown name.
+    """
+    given = dict(settings)
+    name = given.pop("name", None)
+    if not isinstance(name, str) or name not in AGENTS:
+        raise ValueError(unknown_name("agent", name, AGENTS))
+    row = AGENTS[name]
+    return row if isinstance(row, AgentEntry) else row(given)
+
+
+def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
+    """Build the agent for an environment.
+
+    Raises:
+        ValueError: Unknown name or settings.
+    """
+    entry, given = entry_of(settings.agent), dict(settings.agent)
+    _check_settings(f"agent {given.pop('name')!r}", entry, given)
+    return entry.make(env, settings.training.seed, settings.training.device, **given)
+
+
+def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) -> None:
+    """Check names and types of settings, unless the agent's own constructor does."""
+    functions = entry.settings()
+    if not functions:
+        return
+    owners = {name: function for function in functions for name in signature(function).parameters}
+    for name in _NOT_SETTINGS:
+        owners.pop(name, None)
+    for name, value in settings.items():
+        check_settings(owner, owners[chosen(f"setting of {owner}", name, owners)], {name: value})
+
+
+def is_random(settings: Mapping[str, Any]) -> bool:
+    """Return whether an agent, which may be unknown to this version, draws random numbers."""
+    return settings.get("name") not in AGENTS or entry_of(settings).is_random
+
+
+def can_grow(name: str) -> bool:
+    """Return whether there is an agent of this name, and it can begin with a policy of fewer actions."""
+    return name in AGENTS and entry_of({"name": name}).inherit is not None
+
+
+# -- policies of runs ------------------------------------------------------------------------------------------------
+
+
+def policy_path(run: Path, policy: str) -> Path:
+    """Return the file of a run's policy.
+
+    Args:
+        run: Folder of the run.
+        policy: ``"best"`` or ``"last"``.
+
+    Raises:
+        ValueError: Another name, or a run without such a file.
+    """
+    if policy not in POLICIES:
+        raise ValueError(unknown_name("policy", policy, POLICIES))
+    path = run / f"policy_{policy}.safetensors"
+    if not path.exists():
+        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
+    return path
+
+
+def load_policy(run: Path, policy: str, env: CircuitBuildingEnv) -> Policy:
+    """Return the policy of a run for an environment of the same spaces.
+
+    Raises:
+        ValueError: No such run or policy, an agent that cannot be loaded, or an environment with other spaces.
+    """
+    settings = settings_of(run).agent
+    path, load = policy_path(run, policy), entry_of(settings).load
+    if load is None:
+        raise ValueError(must("run", "be of an agent with a policy", settings["name"]))
+    return load(path, env)
+
+
+def reseed(policy: Policy, seed: int, epsilon: float) -> None:
+    """Seed a policy's exploration and set its share of random actions, if it has any."""
+    if isinstance(policy, Reseedable):
+        policy.reseed(seed, epsilon)
+
+
+def _frozen(settings: Mapping[str, Any]) -> AgentEntry:
+    """Return the entry of the policy of a finished run."""
+    run = Path(settings["run"]) if "run" in settings else None
+
+    def make(env: CircuitBuildingEnv, seed: int, device: str, run: str, policy: str = "last", **settings: Any) -> Agent:
+        frozen = load_policy(Path(run), policy, env)
+        if not is_finished(Path(run)):
+            raise ValueError(must("run", "name a run that was trained to the end", run))
+        return FrozenPolicy(env, frozen, seed, **settings)
+
+    def obeys_masks() -> bool:
+        if run is None or not (run / "config.yaml").exists():
+            return True  # building the agent says what is missing
+        return entry_of(settings_of(run).agent).obeys_masks()
+
+    return AgentEntry(
+        make,
+        lambda: (FrozenPolicy, make),
+        obeys_masks=obeys_masks,
+        is_random=settings.get("rollouts", 1) != 1,
+        run=run,
+    )
+
+
+# -- agents from other packages --------------------------------------------------------------------------------------
+
+
+def imported_agent(target: Any) -> type[Agent]:
+    """Return the class that ``package.module:Class`` names.
+
+    Raises:
+        ValueError: It cannot be imported, or is not a class of agents.
+    """
+    module, _, name = target.partition(":") if isinstance(target, str) else ("", "", "")
+    if not module or not name:
+        raise ValueError(must("agent", "name a class as package.module:Class", target))
+    try:
+        kind = getattr(import_module(module), name)
+    except (Exception, SystemExit) as error:  # of any kind: importing runs the module
+        raise ValueError(must("agent", f"name a class as package.module:Class ({_reason(error)})", target)) from None
+    if not isinstance(kind, type) or not issubclass(kind, Agent):
+        raise ValueError(must("agent", "name a class with a method learn(total_timesteps, callback)", target))
+    return kind
+
+
+def _reason(error: BaseException) -> str:
+    """Return an error in one line, with the last place of its traceback."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error}, {Path(last.filename).name} line {last.lineno}"
+
+
+def _external(given: Mapping[str, Any]) -> AgentEntry:
+    """Return the entry of a class from another package; it is imported when it is needed."""
+    named = given.get("target")
+
+    def make(
+        env: CircuitBuildingEnv, seed: int, device: str, target: str, settings: Mapping[str, Any] | None = None
+    ) -> Agent:
+        kind: Callable[..., Agent] = imported_agent(target)
+        try:
+            return kind(env, seed=seed, **(settings or {}))
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:  # of any kind: the constructor is not ours
+            hint = f"be a class that is called with (env, seed=..., agent.settings) ({_reason(error)})"
+            raise ValueError(must("agent", hint, target)) from None
+
+    def load(path: Path, env: CircuitBuildingEnv) -> Policy:
+        kind = imported_agent(named)
+        if not issubclass(kind, Policy):
+            raise ValueError(must("agent", "have methods predict, save and load(path, env)", named))
+        return kind.load(str(path), env)
+
+    label = str(named).rpartition(":")[2]
+    return AgentEntry(make, load=load, imported=lambda: imported_agent(named), label=label)
+
+
+AGENTS: Final[dict[str, Row]] = {**OWN_AGENTS, "frozen": _frozen, "external": _external}
+"""Agents by the name in ``agent.name``."""
