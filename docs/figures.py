@@ -291,7 +291,7 @@ def learning() -> list[str]:
     texts.append(f"{lih6['annealing']['fewest CNOT']} in {lih6['annealing']['solved']}")
     place, agent = ("crlqas", "LiH-6 2.2 Å"), "dqn_guided, cheap gates"
     texts.append(
-        f"(LiH-6 in {solved(*place, agent)} seeds, {gates(*place, agent)} CNOT, first after "
+        f"(LiH-6 in {solved(*place, agent)} seeds, {gates(*place, agent)} CNOTs, first after "
         f"{evaluations(*place, agent)} evaluations;"
     )
     return texts
