@@ -180,64 +180,82 @@ def performance() -> dict[str, list[str]]:
 
 
 def leaderboard() -> list[str]:
-    """Return the sentences of ``docs/benchmarks.md`` about single instances."""
+    """Return the sentences and the rows of ``docs/benchmarks.md`` about single instances."""
     cheap, short, guided = "annealing, cheap gates", "dqn_guided, short search", "dqn_guided, cheap gates"
-    lih6, lih = ("crlqas", "LiH-6 2.2 Å"), [("crlqas", f"LiH-4 {length} Å") for length in ("1.2", "2.2", "3.4")]
+    lih6, lih = ("crlqas", "LiH-6 2.2 Å"), {length: ("crlqas", f"LiH-4 {length} Å") for length in ("1.2", "2.2", "3.4")}
     tfim, heisenberg = ("tensorrl", "TFIM-6"), ("tensorrl", "Heisenberg-5")
+    water = ("hard", "stretched H2O")
     ten = " and ".join(f"`{each}`" for each in finders("Heisenberg-5", 10))
     error, agent = lowest_error("LiH-6 3.4 Å", "hard")
+    of_frozen = {"H2-4": ("crlqas", "H2-4"), **{f"LiH-4, {length} Å": place for length, place in lih.items()}}
     return [
-        f"LiH-6 in {solved(*lih6, cheap)} after {evaluations(*lih6, cheap)} evaluations "
-        f"(`annealing` {solved(*lih6, 'annealing')} after {mean(evaluations(*lih6, 'annealing'))})",
-        f"TFIM-6 in {solved(*tfim, cheap)} ({solved(*tfim, 'annealing')})",
-        f"stretched H2O in {solved('hard', 'stretched H2O', cheap)} ({solved('hard', 'stretched H2O', 'annealing')})",
-        f"with native gates TFIM-4 in {solved('grl', 'TFIM-4', cheap)} ({solved('grl', 'TFIM-4', 'annealing')})",
-        f"LiH-6 at 3.4 Å by all ({error:.1e}, found by `{agent}`;".replace("e-0", "e-"),
-        f"LiH-6 in {solved(*lih6, guided)}, TFIM-6 in {solved(*tfim, guided)}",
-        f"its frozen policy solves LiH-4 in {sum(int(frozen(*each, guided)[0]) for each in lih)} of 15 runs",
+        f"| LiH-6, 2.2 Å | {solved(*lih6, 'annealing')}, {mean(evaluations(*lih6, 'annealing'))} evaluations "
+        f"| {solved(*lih6, cheap)}, {evaluations(*lih6, cheap)} evaluations |",
+        f"| TFIM-6 | {solved(*tfim, 'annealing')} | {solved(*tfim, cheap)} |",
+        f"| stretched H2O | {solved(*water, 'annealing')} | {solved(*water, cheap)} |",
+        f"| TFIM-4, native gates | {solved('grl', 'TFIM-4', 'annealing')} | {solved('grl', 'TFIM-4', cheap)} |",
+        f"The lowest error is {error:.1e}, found by `{agent}`;".replace("e-0", "e-"),
+        f"solves LiH-6 in {solved(*lih6, guided)} seeds and TFIM-6 in {solved(*tfim, guided)}",
+        f"Its frozen policy solves LiH-4 in {sum(int(frozen(*each, guided)[0]) for each in lih.values())} of 15 runs",
         f"within a million evaluations, {seconds(short, 'LiH-4')} on LiH-4 and {seconds(short, 'H2-4')} on H2-4",
-        "with 3, {}, {} and {} CNOT".format(*(gates(*each, short, "CNOT 2") for each in lih)),
+        *(
+            f"| {name} | {frozen(*place, short)} | {gates(*place, short, 'CNOT 2')} |"
+            for name, place in of_frozen.items()
+        ),
         f"LiH-6 is solved in {solved(*lih6, short)} seeds against {solved(*lih6, 'dqn_guided')}",
-        f"On TFIM-6 `hea` solves {solved(*tfim, 'hea')} with {gates(*tfim, 'hea')} CNOT after "
-        f"{mean(evaluations(*tfim, 'hea'))} evaluations",
-        f"`annealing_cheap` {solved(*tfim, cheap)} with {gates(*tfim, cheap)} after {mean(evaluations(*tfim, cheap))}",
-        f"on Heisenberg-5 `hea` needs {gates(*heisenberg, 'hea')} CNOT and {mean(evaluations(*heisenberg, 'hea'))} "
-        f"evaluations",
-        f"`annealing_cheap` {gates(*heisenberg, cheap)} and {mean(evaluations(*heisenberg, cheap))}, `annealing` "
-        f"{gates(*heisenberg, 'annealing')} ({solved(*heisenberg, 'annealing')}) and "
-        f"{mean(evaluations(*heisenberg, 'annealing'))}",
-        f"LiH-6 in {solved(*lih6, 'random')} with {mean(gates(*lih6, 'random'))} CNOT",
-        f"Heisenberg-5's ten CNOT are in records of {ten}",
+        *(
+            f"| {name} | {solved(*tfim, agent)} | {gates(*tfim, agent)} | {mean(evaluations(*tfim, agent))} "
+            f"| {solved(*heisenberg, agent)} | {gates(*heisenberg, agent)} | {mean(evaluations(*heisenberg, agent))} |"
+            for name, agent in (("`hea`", "hea"), ("`annealing_cheap`", cheap))
+        ),
+        f"| `annealing` | {solved(*tfim, 'annealing')} | | | {solved(*heisenberg, 'annealing')} "
+        f"| {gates(*heisenberg, 'annealing')} | {mean(evaluations(*heisenberg, 'annealing'))} |",
+        f"and LiH-6 in {solved(*lih6, 'random')} with {mean(gates(*lih6, 'random'))} CNOTs",
+        f"Heisenberg-5's ten CNOTs are in records of {ten}",
     ]
 
 
 def studies() -> list[str]:
-    """Return the sentences of ``docs/benchmarks.md`` about families, the ablation, noise and the papers' rules."""
+    """Return the rows of ``docs/benchmarks.md`` about families, the ablation, noise and the papers' rules."""
     lengths = [("families", f"LiH-4 {length} Å") for length in ("1.4", "1.8", "2.4", "2.8", "3.6")]
     of_frozen = [
         record["figures"]["evaluations"]
         for record in records("families")
         if record["agent"] == "frozen" and record["instance"].startswith("LiH-4")
     ]
-    firsts = [solved(*each, "frozen")[0] for each in lengths]
-    cheap = [[solved(*each, f"annealing, cheap gates{more}")[0] for each in lengths] for more in (", 250", "")]
+
+    def firsts(agent: str) -> str:
+        return " | ".join(solved(*each, agent)[0] for each in lengths)
+
     layers = sum(int(solved(*each, "hea")[0]) for each in lengths)
     full, fixed, unmasked = (
         ("ablation", f"LiH-4{variant}") for variant in ("", " without curriculum", " without mask")
     )
     mumbai = tables("leaderboard.md")["noisy", "LiH-4 3.4 Å, Mumbai"]["annealing, 3 M"]["error without noise"]
-    rules = "LiH-4 2.2 Å, crlqas"
+    rules = {
+        "CRLQAS | H2-4": "H2-4, crlqas",
+        "CRLQAS | LiH-4, 2.2 Å": "LiH-4 2.2 Å, crlqas",
+        "GRL | TFIM-2": "TFIM-2, grl",
+        "GRL | TFIM-3": "TFIM-3, grl",
+        "TensorRL-QAS | BeH2-6": "BeH2-6, tensorrl",
+    }
     return [
-        f"in {min(of_frozen):,} to {max(of_frozen):,} evaluations",
-        "{}, {}, {}, {} and {} of 5 seeds solve 1.4, 1.8, 2.4, 2.8 and 3.6 Å".format(*firsts),
-        "with 3,000, {}, {}, {}, {} and {}".format(*(solved(*each, "annealing") for each in lengths)),
-        f"Cheap gates change little ({', '.join(cheap[0])} and {', '.join(cheap[1])} of 5)",
-        f"solve {layers} of 25 with 6 CNOT",
-        f"({evaluations(*fixed, 'dqn')} evaluations against {evaluations(*full, 'dqn')})",
-        f"with {gates(*fixed, 'dqn')} CNOT",
-        f"solutions have {gates(*unmasked, 'dqn')} CNOT instead of {gates(*full, 'dqn')}",
-        f"the best has {mumbai}".replace("e-0", "e-"),
-        f"on LiH-4 ({gates('presets', rules, 'dqn')} against {gates('presets', rules, 'random')})",
+        f"| frozen policy | {min(of_frozen):,} to {max(of_frozen):,} | {firsts('frozen')} |",
+        f"| `annealing` | 250 | {firsts('annealing, 250')} |",
+        f"| `annealing_cheap` | 250 | {firsts('annealing, cheap gates, 250')} |",
+        f"| `annealing` | 3,000 | {firsts('annealing')} |",
+        f"| `annealing_cheap` | 3,000 | {firsts('annealing, cheap gates')} |",
+        f"| `hea`, two layers | 1,600 to 2,800 | {firsts('hea')} | 6 |",
+        f"solve {layers} of 25",
+        f"| all rules | {gates(*full, 'dqn')} | {evaluations(*full, 'dqn')} |",
+        f"| without the mask | {gates(*unmasked, 'dqn')} |",
+        f"| without the moving threshold | {gates(*fixed, 'dqn')} | {evaluations(*fixed, 'dqn')} |",
+        f"the best circuit tried has {mumbai}".replace("e-0", "e-"),
+        *(
+            f"| {name} | {gates('presets', place, 'dqn')} | {gates('presets', place, 'random')} "
+            f"| {frozen('presets', place, 'dqn')} |"
+            for name, place in rules.items()
+        ),
     ]
 
 
@@ -273,7 +291,7 @@ def learning() -> list[str]:
     texts.append(f"{lih6['annealing']['fewest CNOT']} in {lih6['annealing']['solved']}")
     place, agent = ("crlqas", "LiH-6 2.2 Å"), "dqn_guided, cheap gates"
     texts.append(
-        f"(LiH-6 in {solved(*place, agent)} seeds, {gates(*place, agent)} CNOT, first after "
+        f"(LiH-6 in {solved(*place, agent)} seeds, {gates(*place, agent)} CNOTs, first after "
         f"{evaluations(*place, agent)} evaluations;"
     )
     return texts
@@ -282,14 +300,27 @@ def learning() -> list[str]:
 def gadgets() -> list[str]:
     """Return the sentences of ``docs/gadgets.md``, from ``gadgets.md``."""
     chain = "The critical Ising chain, IBM's native gates"
-    spins = {n: tables("gadgets.md")[chain, f"{n} spins"] for n in (4, 5)}
-    learned, short = "gadgets learned on fewer spins", "the same by a short loop"
+    spins = {n: tables("gadgets.md")[chain, f"{n} spins"] for n in (3, 4, 5)}
     targets = tables("gadgets.md")[("Targets in CNOT",)]["TFIM-6 below 1e-6"]  # its last row: the loop
-    four, seconds_needed = spins[4][learned], float(mean(targets["s to ADAPT's CX"]))
+    seconds_needed = float(mean(targets["s to ADAPT's CX"]))
+    names = {
+        "gates": "no gadgets",
+        "gates and a redundant CZ": "redundant CZ",
+        "gates and random gadgets of equal size": "random gadgets of equal size",
+        "gates and gadgets learned on fewer spins": "gadgets learned on fewer spins",
+        "the same by a short loop": "the same by a short loop",
+    }
+
+    def solved_with(row: Row) -> str:
+        used = _figure(row["CZ"]).replace("-", "")
+        return f"{row['solved']} | {used} |" if used else f"{row['solved']} | |"
+
     return [
-        f"it solves 4 in {four['solved']} seeds ({four['CZ']} CZ) and 5 in {spins[5][learned]['solved']}",
-        f"solves 4 spins in {spins[4][short]['solved']} too, 5 in {spins[5][short]['solved']}",
-        f"with {targets['fewest CNOT']} CX in {targets['solved']} seeds",
+        *(
+            f"| {name} | {spins[3][row]['solved']} | {solved_with(spins[4][row])} {solved_with(spins[5][row])} "
+            for name, row in names.items()
+        ),
+        f"| the loop | below 1e-6 | {targets['fewest CNOT']} | {targets['solved']} |",
         f"after {seconds_needed:.0f} s of training",
     ]
 

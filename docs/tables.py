@@ -94,10 +94,10 @@ def instances(*names: str) -> str:
         "qubits",
         "exact energy",
         "solved below",
-        "error of the empty circuit",
-        "of the best basis state",
-        "of the best product state",
-        "fewest CNOT",
+        "error: empty circuit",
+        "best basis state",
+        "best product state",
+        "fewest CNOTs",
     )
     return table(columns, rows)
 
@@ -117,13 +117,13 @@ def noise(name: str, *arguments: str) -> str:
     except ValueError:
         error = "needs other couplings"
     figures = [
-        ("infidelity of X on one qubit", 1 - _kept(simulator, "x")),
-        ("infidelity of CX on two", 1 - _kept(simulator, "cx")),
-        ("infidelity of a Bell pair, H and CX", simulator.expectation(Circuit(2).h(0).cx(0, 1), fidelity)),
+        ("infidelity of X", 1 - _kept(simulator, "x")),
+        ("infidelity of CX", 1 - _kept(simulator, "cx")),
+        ("infidelity of a Bell pair (H, CX)", simulator.expectation(Circuit(2).h(0).cx(0, 1), fidelity)),
     ]
     rows = [(text, told(value)) for text, value in figures]
-    rows.append(("error of the best 3 CNOT for LiH at 3.4 Å (without noise 1.29e-3) [Ha]", error))
-    return table(("", "with readout errors, if there are any"), rows)
+    rows.append(("error of the best circuit with 3 CNOTs for LiH at 3.4 Å, in Ha (without noise 1.29e-3)", error))
+    return table(("quantity, including readout errors", "value"), rows)
 
 
 def told(value: float) -> str:
@@ -190,7 +190,8 @@ def agent(name: str) -> str:
         return "No settings."
     if meanings:
         return table(
-            ("setting", "value", ""), [(f"`agent.{key}`", _shown(value), meanings[key]) for key, value in kept.items()]
+            ("setting", "value", "meaning"),
+            [(f"`agent.{key}`", _shown(value), meanings[key]) for key, value in kept.items()],
         )
     return table(("setting", "value"), [(f"`agent.{key}`", _shown(value)) for key, value in kept.items()])
 
@@ -226,7 +227,7 @@ def choices(module: str, name: str) -> str:
         parameters = [p for p in inspect.signature(value).parameters.values() if p.name not in context]
         told = ", ".join(f"`{p.name}`" if p.default is p.empty else f"`{p.name}={p.default!r}`" for p in parameters)
         rows.append((f"`{key}`", told, " ".join((value.__doc__ or "").split("\n\n")[0].split())))
-    return table(("name", "settings", ""), rows)
+    return table(("name", "settings", "description"), rows)
 
 
 def _attributes(kind: type) -> dict[str, str]:
