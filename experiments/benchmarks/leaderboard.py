@@ -37,7 +37,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.runs.files import is_finished, settings_from
 
 FOLDER = Path("runs/leaderboard")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # whose instances anybody may have solved
 GUIDED = ["agent=dqn_guided"]  # whose search of 60,000 circuits may spend all evaluations, before anything is learned
 LEARNED = [*GUIDED, "agent.search_steps=10000", "label='dqn_guided, short search'"]
@@ -147,7 +147,7 @@ couplings recounted, prefix included. A cell has 500,000 energy evaluations (crl
 of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
 once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
 (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
-`qas-report experiments/qas_experiments/results/leaderboard/*.jsonl` makes the site of these records.
+`qas-report experiments/results/leaderboard/*.jsonl` makes the site of these records.
 
 {footnote}"""
 FRONTS = """

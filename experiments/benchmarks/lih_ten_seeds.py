@@ -23,7 +23,7 @@ from qas_experiments.statistics import iqm_with_interval
 
 SEEDS = range(10)
 RUNS = Path("runs/lih_ten_seeds")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 SHOWN = (
     "found in training",
     "frozen policy, best",
