@@ -7,13 +7,14 @@ its page is stale: ``python docs/figures.py`` prints those.
 from __future__ import annotations
 
 import json
+import lzma
 import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "experiments" / "qas_experiments" / "results"
+RESULTS = ROOT / "experiments" / "results"
 Row = dict[str, str]
 
 
@@ -73,7 +74,7 @@ def mean(figure: str) -> str:
 @cache
 def records(suite: str) -> list[dict[str, Any]]:
     """Return the committed records of a suite."""
-    with (RESULTS / "leaderboard" / f"{suite}.jsonl").open(encoding="utf-8") as lines:
+    with lzma.open(RESULTS / "leaderboard" / f"{suite}.jsonl.xz", "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 

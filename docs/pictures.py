@@ -43,7 +43,7 @@ def tutorial() -> None:
 
 def records(suite: str, instance: str) -> list[Record]:
     """Return our records of an instance."""
-    path = ROOT / f"experiments/qas_experiments/results/leaderboard/{suite}.jsonl"
+    path = ROOT / f"experiments/results/leaderboard/{suite}.jsonl.xz"
     return [record for record in Records(path) if record.instance == instance]
 
 

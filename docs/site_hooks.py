@@ -11,8 +11,13 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"(\]\()(?!https?:|#|mailto:)([^)#\s]+)")
-_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "*/README.md", "experiments/qas_experiments/results/*.md"]
-_DATA = ["experiments/qas_experiments/benchmark/published.yaml", "agents/qas_agents/dqn/config.py", "LICENSE"]
+_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "*/README.md", "experiments/results/*.md"]
+_DATA = [
+    "experiments/qas_experiments/benchmark/published.yaml",
+    "agents/qas_agents/dqn/config.py",
+    "agents/qas_agents/dqn/guides.py",
+    "LICENSE",
+]
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -38,7 +43,7 @@ def _place(name: str) -> str:
         return "index.md"
     if name.endswith(".ipynb"):
         return name.removeprefix("docs/")
-    name = name.removeprefix("docs/").removeprefix("experiments/qas_experiments/")
+    name = name.removeprefix("docs/").replace("experiments/results/", "results/")
     return name.replace("/README.md", "/index.md") if name.endswith(".md") else f"files/{Path(name).name}.txt"
 
 

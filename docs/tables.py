@@ -29,7 +29,7 @@ from qas_simulators.noise_presets import NOISE_MODELS
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
 _BLOCK = re.compile(r"(<!-- docs/tables\.py: (?P<name>\w+) ?(?P<arguments>[^>]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
-_RESULTS = ROOT / "experiments" / "qas_experiments" / "results"
+_RESULTS = ROOT / "experiments" / "results"
 _CONF = ROOT / "experiments" / "qas_experiments" / "conf"
 
 

@@ -17,7 +17,7 @@ from qas_agents import pauli_pool, qubit_adapt, usual_pool
 from qas_envs.problems import PROBLEMS
 from qas_simulators import Circuit
 
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 CLOSED_SHELL, EXCITATIONS = "closed shell", "excitations"
 ROWS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("adapt_reference.json").read_text("utf-8"))
 """By name: problem, settings, pool, reference state, errors by operators, operators to the first one below 1.6e-3."""

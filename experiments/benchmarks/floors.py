@@ -22,7 +22,7 @@ from qas_agents import best_of, distinct_skeletons
 from qas_envs.problems import PROBLEMS, Problem
 
 RUNS = Path("runs/floors")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 DATA = Path(qas_envs.problems.__file__).with_name("floors.json")
 PART = 200  # skeletons
 LONGEST = 5  # two-qubit gates

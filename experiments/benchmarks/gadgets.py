@@ -25,7 +25,7 @@ import numpy as np
 
 SEEDS = range(5)
 RUNS = Path("runs/gadgets")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 ACCURACY = 1e-6
 SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
 """Gate budget and energy evaluations of a round, by spins."""

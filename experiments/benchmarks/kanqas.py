@@ -25,7 +25,7 @@ import numpy as np
 
 SEEDS = range(10)
 RUNS = Path("runs/kanqas")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
 AGENTS = ("mlp", "kan", "kan_refit", "kan_released", "random")
 # kan_refit: grids follow the data every 50 updates, as in the paper; kan_released: its first coefficients, those of

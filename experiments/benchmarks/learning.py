@@ -23,7 +23,7 @@ import numpy as np
 
 SEEDS = range(5)
 RUNS = Path("runs/learning")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 SB3 = ("sb3_dqn", "sb3_qrdqn", "sb3_a2c", "sb3_ppo", "sb3_maskable_ppo")
 
 

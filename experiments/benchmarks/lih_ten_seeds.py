@@ -1,19 +1,12 @@
 """Ten seeds of ``qas-train`` on LiH at 3.4 Å, the agent beside the random legal policy at equal energy evaluations.
 
-    python experiments/benchmarks/lih_ten_seeds.py run       # plays the missing seeds, two at a time
-    python experiments/benchmarks/lih_ten_seeds.py report    # writes results/lih_3.4_ten_seeds.{json,md}
-
-Finished seeds are kept; an interrupted one must be deleted by hand (run folders are never overwritten). Each run uses
-one thread for PyTorch and one for the kernels.
+OMP_NUM_THREADS=1 qas-benchmark campaign=lih_ten_seeds workers=2    # trains the missing seeds
+python experiments/benchmarks/lih_ten_seeds.py                      # writes results/lih_3.4_ten_seeds.{json,md}
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +16,7 @@ from qas_experiments.statistics import iqm_with_interval
 
 SEEDS = range(10)
 RUNS = Path("runs/lih_ten_seeds")
-RESULTS = Path(__file__).parents[1] / "qas_experiments" / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 SHOWN = (
     "found in training",
     "frozen policy, best",
@@ -31,19 +24,6 @@ SHOWN = (
     "random legal policy",
     "greedy construction",
 )
-
-
-def play(seed: int) -> None:
-    """Train one seed unless it is there."""
-    run = RUNS / f"seed{seed}"
-    if (run / "summary.json").exists():
-        return
-    command = [sys.executable, "-m", "qas_experiments.commands.train", f"run={run}", f"training.seed={seed}"]
-    log = RUNS / f"seed{seed}.log"
-    with log.open("w") as file:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=True)
-    print(f"seed {seed} done", flush=True)
 
 
 def first_with(account: dict[str, Any], gates: int) -> dict[str, Any] | None:
@@ -111,7 +91,11 @@ def report() -> None:
         f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
     )
     lines[-1] += f"of which {np.median([t['gradients'] for t in training]):,.0f} with gradient."
-    lines += ["", "Made by `python experiments/benchmarks/lih_ten_seeds.py run` and `report`.", ""]
+    lines += [
+        "",
+        "Made by `qas-benchmark campaign=lih_ten_seeds` and `python experiments/benchmarks/lih_ten_seeds.py`.",
+        "",
+    ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "lih_3.4_ten_seeds.md").write_text("\n".join(lines), encoding="utf-8")
     names = ("settings", "versions", "training", "seconds", "rows", "baselines")
@@ -121,11 +105,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    RUNS.mkdir(parents=True, exist_ok=True)
-    if sys.argv[1:] == ["run"]:
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(play, SEEDS))
-    elif sys.argv[1:] == ["report"]:
-        report()
-    else:
-        sys.exit(__doc__)
+    report()

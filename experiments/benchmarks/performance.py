@@ -19,7 +19,7 @@ from pathlib import Path
 from qas_experiments.runs.files import versions
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "experiments" / "qas_experiments" / "results"
+RESULTS = ROOT / "experiments" / "results"
 STORE = RESULTS / "performance.json"
 BENCHMARKS = {
     "steps": ("An environment's step", "qas_envs/benchmarks/step.py"),

@@ -106,6 +106,37 @@ class SuiteSettings:
 
 
 @dataclass
+class CallSettings:
+    """An agent on some suites: a call of ``qas-benchmark`` for each."""
+
+    suites: list[str] = MISSING
+    overrides: list[str] = field(default_factory=list)  # agent=... and changes of its settings or the suite's
+    label: str | None = None
+    instances: list[str] | None = None  # with these, all seeds are played; by default all instances
+
+
+@dataclass
+class CampaignTraining:
+    """A run of ``qas-train`` for each seed; ``{seed}`` in its texts is replaced."""
+
+    run: str = MISSING  # folder inside the campaign's
+    overrides: list[str] = field(default_factory=list)
+    plays: CallSettings | None = None  # a call whose agent has this run as agent.run
+
+
+@dataclass
+class CampaignSettings:
+    """Which agents play which suites, and what is trained for it."""
+
+    folder: str = MISSING  # of runs, and of the file records.sqlite
+    seeds: int = 5
+    fewer_seeds: dict[str, Any] = field(default_factory=dict)  # by suite and instance: slow ones, played last
+    known: list[str] = field(default_factory=list)  # patterns of files with records that are not played again
+    trainings: list[CampaignTraining] = field(default_factory=list)
+    calls: list[CallSettings] = field(default_factory=list)
+
+
+@dataclass
 class BenchmarkSettings:
     """Everything ``qas-benchmark`` reads."""
 
@@ -119,6 +150,8 @@ class BenchmarkSettings:
     folder: str = "runs/benchmark"
     records: str = "runs/benchmark/records.sqlite"
     merge: str | None = None  # a file of records to add to ours first
+    campaign: CampaignSettings | None = None  # many calls at once; its folder and records are its own
+    dry_run: bool = False  # list what the campaign would play
 
 
 @dataclass
@@ -151,5 +184,6 @@ def register_schemas() -> None:
     store.store(name="benchmark_schema", node=BenchmarkSettings)
     store.store(name="tune_schema", node=TuneSettings)
     store.store(group="suite", name="schema", node=SuiteSettings)
+    store.store(group="campaign", name="schema", node=CampaignSettings)
     store.store(group="env", name="schema", node=EnvSettings)
     store.store(group="training", name="schema", node=TrainingSettings)

@@ -25,7 +25,7 @@ from qas_experiments.benchmark.records import Record, Records, machine_name, set
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import is_one_sample, make_environment
-from qas_experiments.runs.files import overridden, read_circuits
+from qas_experiments.runs.files import is_finished, overridden, read_circuits
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.continuing import played
@@ -54,6 +54,7 @@ class Cell:
         seed: Of the training.
         settings: All of ``qas-train``.
         command: What plays it again.
+        is_recorded: Whether it becomes a record; training a policy for other cells does not.
     """
 
     suite: str
@@ -62,9 +63,36 @@ class Cell:
     seed: int
     settings: TrainSettings
     command: str = ""
+    is_recorded: bool = True
 
     def __str__(self) -> str:
         return f"{self.instance}, {self.agent}, seed {self.seed}"
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """``Record.cell`` of its record."""
+        return self.suite, self.instance, self.agent, self.seed, settings_hash(dataclasses.asdict(self.settings))
+
+
+@dataclass(frozen=True)
+class Call:
+    """The command line that settings were composed from.
+
+    Attributes:
+        overrides: Its overrides.
+        agent: The chosen option of the agent; empty where there is no command line.
+    """
+
+    overrides: tuple[str, ...] = ()
+    agent: str = ""
+
+    @classmethod
+    def of_process(cls) -> Call:
+        """Return the command line of this process."""
+        if not HydraConfig.initialized():
+            return cls()
+        config = HydraConfig.get()
+        return cls(tuple(config.overrides.task), str(config.runtime.choices["agent"]))
 
 
 def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
@@ -76,9 +104,7 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     Raises:
         ValueError: Settings that do not fit, or records that cannot be used or trusted.
     """
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    console = wide_console()
     records = Records(Path(settings.records))
     if settings.merge is not None:
         number, left_out = merge(records, Path(settings.merge))
@@ -86,12 +112,14 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
             console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"{number} records added from {settings.merge}", highlight=False)
     cells = cells_of(settings)
-    is_interrupted = _play_missing(cells, records, settings.workers, console)
+    missing_cells = [cell for cell in cells if not is_known(cell, records)]
+    console.print(f"{len(cells)} cells, {len(cells) - len(missing_cells)} of them recorded", highlight=False)
+    is_interrupted = play_missing(missing_cells, records, settings.workers, console)
     suite = settings.suite.name
     for table in suite_tables(suite, [record for record in records if record.suite == suite]):
         console.print(table, highlight=False)
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
-    missing = 0 if is_interrupted else sum(not _is_known(cell, records) for cell in cells)
+    missing = 0 if is_interrupted else sum(not is_known(cell, records) for cell in cells)
     if missing:
         raise ValueError(f"{missing} of {len(cells)} cells have no record; why is said above.")
     if settings.merge is not None and left_out:
@@ -99,13 +127,17 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     return {"interrupted": is_interrupted}
 
 
-def _play_missing(cells: list[Cell], records: Records, workers: int, console: Console) -> bool:
-    """Play and record the cells without a record; return whether someone interrupted it.
+def wide_console() -> Console:
+    """Return a console that does not wrap tables where its output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
+
+
+def play_missing(missing: list[Cell], records: Records, workers: int, console: Console) -> bool:
+    """Play and record cells; return whether someone interrupted it.
 
     Cells that another process is playing are left to it. When the others are done, this process waits for them.
     """
-    missing = [cell for cell in cells if not _is_known(cell, records)]
-    console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
     is_interrupted = False
     for waits in (False, True):
         busy = []
@@ -115,7 +147,7 @@ def _play_missing(cells: list[Cell], records: Records, workers: int, console: Co
                 busy.append(cell)
             told = outcome.problem or _added(records, outcome)
             console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
-        missing = [cell for cell in busy if not _is_known(cell, records)]
+        missing = [cell for cell in busy if not is_known(cell, records)]
         if is_interrupted or not missing:
             break
     return is_interrupted
@@ -142,7 +174,8 @@ def merge(records: Records, other: Path, judge: Judge | None = None) -> tuple[in
 def _added(records: Records, outcome: Outcome) -> str:
     """Record a cell; return what it found in a line, or why it cannot be recorded."""
     record = outcome.record
-    assert record is not None
+    if record is None:
+        return "trained"
     try:
         records.add(record, outcome.hamiltonian)
     except (ValueError, OSError) as error:  # such as a full disk; the run stays, and the next call records it
@@ -152,8 +185,12 @@ def _added(records: Records, outcome: Outcome) -> str:
     return f"{found}, {record.figures['evaluations']:,} evaluations, {record.figures['seconds']:.0f} s"
 
 
-def cells_of(settings: BenchmarkSettings) -> list[Cell]:
+def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell]:
     """Return all cells of a benchmark, seed by seed.
+
+    Args:
+        settings: All of ``qas-benchmark``.
+        call: What they were composed from, by default the command line of this process.
 
     Raises:
         ValueError: An unknown instance, impossible numbers, or overrides that do not fit.
@@ -168,7 +205,8 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
         raise ValueError(must("seeds", "be numbers from 0 on", seeds))
     if settings.workers < 1:
         raise ValueError(must("workers", "be at least 1", settings.workers))
-    label = settings.label or _label(settings)
+    call = call or Call.of_process()
+    label = settings.label or _label(settings, call)
     training = TrainingSettings(
         total_timesteps=suite.total_timesteps,
         max_evaluations=suite.max_evaluations,
@@ -183,7 +221,7 @@ def cells_of(settings: BenchmarkSettings) -> list[Cell]:
         told = f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where no seed changes anything"
         raise ValueError(must("seeds", told, seeds))
     pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]
-    return [_cell(settings, label, name, seed, of_names[name]) for seed, name in pairs]
+    return [_cell(settings, call, label, name, seed, of_names[name]) for seed, name in pairs]
 
 
 def _is_one_sample(settings: TrainSettings) -> bool:
@@ -193,38 +231,40 @@ def _is_one_sample(settings: TrainSettings) -> bool:
         return False
 
 
-def _cell(settings: BenchmarkSettings, label: str, name: str, seed: int, of_instance: TrainSettings) -> Cell:
+def _cell(
+    settings: BenchmarkSettings, call: Call, label: str, name: str, seed: int, of_instance: TrainSettings
+) -> Cell:
     of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
     digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
     suite = settings.suite.name
     folder = Path(settings.folder) / _slug(suite) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
     of_cell.run = str(folder)
-    return Cell(suite, name, label, seed, of_cell, _command(name, seed))
+    return Cell(suite, name, label, seed, of_cell, _command(call, name, seed))
 
 
-def _command(instance: str, seed: int) -> str:
+def _command(call: Call, instance: str, seed: int) -> str:
     """Return the command that plays one cell again."""
-    given = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
-    kept = [text for text in given if text.partition("=")[0] not in _NOT_OF_CELLS]
+    kept = [text for text in call.overrides if text.partition("=")[0] not in _NOT_OF_CELLS]
     chosen = [f"instances=[{json.dumps(instance, ensure_ascii=False)}]", f"seeds=[{seed}]"]
     return shlex.join(["qas-benchmark", *kept, *chosen])
 
 
-def _label(settings: BenchmarkSettings) -> str:
+def _label(settings: BenchmarkSettings, call: Call) -> str:
     """Return the name of the agent's option, or of its class from outside."""
     if (label := entry_of(settings.agent).label) is not None:
         return label
-    if HydraConfig.initialized():
-        return str(HydraConfig.get().runtime.choices["agent"])
-    return str(settings.agent.get("name"))
+    return call.agent or str(settings.agent.get("name"))
 
 
 def _slug(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in name)
 
 
-def _is_known(cell: Cell, records: Records) -> bool:
-    return records.has(cell.suite, cell.instance, cell.agent, cell.seed, dataclasses.asdict(cell.settings))
+def is_known(cell: Cell, records: Records) -> bool:
+    """Tell whether a cell is recorded, or finished if it is not to be recorded."""
+    if not cell.is_recorded:
+        return is_finished(Path(str(cell.settings.run)))
+    return records.has(*cell.key[:4], dataclasses.asdict(cell.settings))
 
 
 # -- playing -----------------------------------------------------------------------------------------------------------
@@ -235,8 +275,8 @@ class Outcome:
     """What became of a cell.
 
     Attributes:
-        record: Its record, if it is finished and true.
-        problem: Else why there is none.
+        record: Its record, if it is finished, true and to be recorded.
+        problem: What is wrong; empty where nothing is.
         is_interrupted: Whether someone wants everything to end.
         is_busy: Whether another process is playing it.
         hamiltonian: Terms of its instance.
@@ -286,6 +326,8 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
                 summary = played(cell.settings, train)
             if summary["interrupted"]:
                 return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
+            if not cell.is_recorded:
+                return Outcome(None)
             record, hamiltonian = record_of(cell, folder, summary)
         faults = faults_of(record)
         if faults:

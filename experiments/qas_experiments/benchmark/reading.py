@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from qas_simulators.errors import must
 
@@ -18,8 +18,10 @@ LONGEST = 4_000_000
 _DEEPEST = 40  # levels of JSON
 _LARGEST = 2**63  # of integers, as SQLite has it
 _SQLITE = b"SQLite format 3\x00"
+_XZ = b"\xfd7zXZ\x00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD = 65_536  # bytes in which lines of JSON have begun
+_MOST_EXPANDED = 300  # times the size of a compressed file; the committed ones expand to 16 times at most
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Row:
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """Yield the rows of an SQLite file or of lines of text; blank lines are none.
+    """Yield the rows of an SQLite file or of lines of text, which xz may have compressed; blank lines are none.
 
     Raises:
         ValueError: The file is of another kind or cannot be opened.
@@ -46,6 +48,10 @@ def rows_of(path: Path) -> Iterator[Row]:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
+            if head.startswith(_XZ):
+                file.seek(0)
+                yield from _of_lines(_Expanded(file, _MOST_EXPANDED * path.stat().st_size))
+                return
             if not head.startswith(_SQLITE):
                 if head and b"{" not in head:
                     raise ValueError(
@@ -80,13 +86,60 @@ def has_table(database: sqlite3.Connection, name: str) -> bool:
     return found.fetchone() is not None
 
 
-def _of_lines(file: BinaryIO) -> Iterator[Row]:
+class _Lines(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class _Expanded:
+    """Lines of a compressed file.
+
+    Args:
+        file: The compressed file.
+        most: Bytes that it may expand to; a small file that expands without end would fill the memory.
+    """
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        import lzma  # a Python can be built without it, and then reads the other kinds of files
+
+        self._lines = lzma.LZMAFile(file)  # noqa: SIM115 - it holds nothing; the caller closes its file
+        self._left = most
+        self._damages = (lzma.LZMAError, EOFError, MemoryError)
+
+    def readline(self, size: int, /) -> bytes:
+        """Return the next line, or its first bytes.
+
+        Raises:
+            _DamagedError: The rest cannot be expanded.
+        """
+        try:
+            line = self._lines.readline(size)
+        except self._damages as error:
+            raise _DamagedError(str(error) or type(error).__name__) from None
+        self._left -= len(line)
+        if self._left < 0:
+            raise _DamagedError(f"it expands to more than {_MOST_EXPANDED} times the size of the file")
+        return line
+
+
+class _DamagedError(Exception):
+    pass
+
+
+def _of_lines(file: _Lines) -> Iterator[Row]:
+    """Yield the rows of lines of text, up to where a compressed file is damaged."""
     number = 0
-    while line := file.readline(LONGEST + 1):
+    while True:
         number += 1
-        is_too_long = len(line) > LONGEST
-        while is_too_long and line and not line.endswith(b"\n"):
+        try:
             line = file.readline(LONGEST + 1)
+            is_too_long = len(line) > LONGEST
+            while is_too_long and line and not line.endswith(b"\n"):
+                line = file.readline(LONGEST + 1)
+        except _DamagedError as error:
+            yield Row(f"line {number}", {}, f"cannot be read, nor can the rest of the compressed file ({error})")
+            return
+        if not line and not is_too_long:
+            return
         if is_too_long:
             yield _too_long(f"line {number}")
             continue

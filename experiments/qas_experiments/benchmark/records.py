@@ -173,13 +173,18 @@ def write_lines(
 
     Args:
         records: The records.
-        path: The file.
+        path: The file; one whose name ends in ``.xz`` is compressed. The same records give the same bytes.
         hamiltonians: Terms by hash of the instance, written before the records.
     """
     beside = [{"instance_hash": name, "hamiltonian": terms} for name, terms in (hamiltonians or {}).items()]
     contents = [*beside, *({"hash": one.hash, "format": FORMAT, **asdict(one)} for one in records)]
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text("".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in contents), encoding="utf-8")
+    lines = "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in contents).encode()
+    if path.suffix == ".xz":
+        import lzma  # as in reading.py
+
+        lines = lzma.compress(lines)
+    draft.write_bytes(lines)
     draft.replace(path)
 
 
@@ -202,7 +207,8 @@ class Records:
     """The records of one file.
 
     Args:
-        path: The file, an SQLite database; it is made when the first record is added. Lines of text can be read only.
+        path: The file, an SQLite database; it is made when the first record is added. Lines of text,
+            compressed or not, can be read only.
     """
 
     def __init__(self, path: Path) -> None:

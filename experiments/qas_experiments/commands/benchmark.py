@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from qas_experiments.benchmark.campaigns import campaign
 from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.commands.cli import run_command
+from qas_experiments.settings import BenchmarkSettings
 
 
 def main() -> None:
     """Entry point of the console script."""
-    run_command("benchmark", benchmark)
+    run_command("benchmark", _play)
+
+
+def _play(settings: BenchmarkSettings) -> dict[str, bool]:
+    return benchmark(settings) if settings.campaign is None else campaign(settings)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,11 @@ def main() -> None:
     parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
     parser.add_argument("--title", default="Quantum architecture search: who finds what")
-    parser.add_argument("--lines", type=Path, help="write the true records to this file too, as lines of text")
+    parser.add_argument(
+        "--lines",
+        type=Path,
+        help="also write the true records to this file, as lines of text; .xz compresses them",
+    )
     parser.add_argument(
         "--floors",
         type=int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import lzma
 import os
 import sqlite3
 import sys
@@ -164,6 +165,29 @@ def test_lines_that_are_no_records_are_named(
     found = true_records([path], judge)
     assert found.records == [known[1]], "blank lines and line ends of Windows are none"
     assert len(found.left_out) == 1 and reason in found.left_out[0], found.left_out
+
+
+def test_damaged_compressed_files_give_one_line(known: list[Record], tmp_path: Path, judge: Judge) -> None:
+    path = tmp_path / "records.jsonl.xz"
+    write_lines([dataclasses.replace(known[0], seed=seed) for seed in range(40)], path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
+    for damaged in (whole[:6], whole[:middle], whole[:-1], flipped, whole[:6] + bytes(range(256)) * 9):
+        path.write_bytes(damaged)
+        entries, _ = Records(path).read()
+        *good, last = entries
+        assert last.record is None and "nor can the rest of the compressed file" in last.fault, last
+        assert [entry.record.seed for entry in good if entry.record] == list(range(len(good)))
+        assert last.place == f"line {len(good) + 1}" and last.fault.isprintable() and len(last.fault) < 300
+
+
+def test_a_small_file_does_not_expand_without_end(tmp_path: Path, judge: Judge) -> None:
+    path = tmp_path / "records.jsonl.xz"
+    path.write_bytes(lzma.compress(b" \n" * 5_000_000))
+    found = true_records([path], judge)
+    assert found.records == [] and len(found.left_out) == 1
+    assert "expands to more than 300 times the size of the file" in found.left_out[0]
 
 
 def test_a_byte_order_mark_is_skipped(known: list[Record], tmp_path: Path, judge: Judge) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import lzma
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -246,6 +247,17 @@ def test_records_as_lines_of_text(played: Path, tmp_path: Path, judge: Judge) ->
     (tmp_path / "records.jsonl").write_text(text[:-20], encoding="utf-8")
     with pytest.raises(ValueError, match=f"must hold one in line {text.count(chr(10))} "):
         list(Records(tmp_path / "records.jsonl"))
+
+
+def test_compressed_lines_are_the_same_records(played: Path, tmp_path: Path, judge: Judge) -> None:
+    known, hamiltonians = list(Records(played / "records.sqlite")), Records(played / "records.sqlite").read()[1]
+    write_lines(known, tmp_path / "plain.jsonl", hamiltonians)
+    path = tmp_path / "records.jsonl.xz"
+    report([tmp_path / "plain.jsonl"], tmp_path / "site", "Title", floors=-1, lines=path, judge=judge)
+    assert lzma.decompress(path.read_bytes()) == (tmp_path / "plain.jsonl").read_bytes()
+    other = Records(tmp_path / "other.sqlite")
+    assert merge(other, path, judge) == (len(known), []) and list(other) == known
+    assert Records(path).read()[1] == hamiltonians == other.read()[1]
 
 
 def test_a_phone_scrolls_no_more_than_its_tables(page: Any, tmp_path: Path) -> None:

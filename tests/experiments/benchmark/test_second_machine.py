@@ -24,7 +24,7 @@ from qas_experiments.benchmark.verification import faults_of
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from tests.experiments.conftest import of_another_machine
 
-RESULTS = Path(__file__).parents[3] / "experiments" / "qas_experiments" / "results" / "leaderboard"
+RESULTS = Path(__file__).parents[3] / "experiments" / "results" / "leaderboard"
 LENGTH = 1.0  # of H2, in ångström; none that is shipped
 
 
@@ -197,9 +197,8 @@ def test_versions_of_what_computed_the_molecule_are_recorded(played: Path) -> No
 def test_committed_records_of_families_have_the_shipped_instances() -> None:
     """Hash and exact energy of the file, which another machine wrote, are those of the shipped one."""
     told = {}
-    for line in (RESULTS / "families.jsonl").read_text(encoding="utf-8").splitlines():
-        content = json.loads(line)
-        told[content["instance"]] = (content["instance_hash"], content["figures"]["ground_energy"])
+    for record in Records(RESULTS / "families.jsonl.xz"):
+        told[record.instance] = (record.instance_hash, record.figures["ground_energy"])
     for length in (1.4, 1.8, 2.4, 2.8, 3.6):
         problem = lih(length)
         assert told[f"LiH-4 {length} Å"] == (problem.digest, problem.ground_energy)

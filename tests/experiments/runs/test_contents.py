@@ -18,7 +18,7 @@ from qas_experiments.training.run import train
 from tests.experiments.conftest import QUICK, compose, composed
 
 PAIR = ["env=tfim", "env.problem.num_qubits=2", "training.baselines=false", "training.progress=false"]
-RESULTS = Path(__file__).parents[3] / "experiments/qas_experiments/results/leaderboard"
+RESULTS = Path(__file__).parents[3] / "experiments/results/leaderboard"
 
 
 def instance(name: str = "pair", **changes: Any) -> list[str]:
@@ -111,7 +111,7 @@ def seeded(record: Record, seed: int) -> Record:
 
 def test_committed_records_of_policies_count_and_verify() -> None:
     """They were made before contents were kept: five policies on each instance."""
-    records = [one for one in Records(RESULTS / "families.jsonl") if one.agent == "frozen"]
+    records = [one for one in Records(RESULTS / "families.jsonl.xz") if one.agent == "frozen"]
     some = [record for record in records if record.instance == "TFIM-4 h=0.5"]
     assert {name: len(same) for name, same in by_agent(some).items()} == {"frozen": 5}
     assert all("contents" not in record.settings and faults_of(record) == [] for record in some)

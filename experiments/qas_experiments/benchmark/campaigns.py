@@ -1,0 +1,175 @@
+"""Campaigns: agents on suites, and the policies trained for them, played by one command where no record exists."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf, flag_override
+from rich.console import Console
+
+from qas_experiments.benchmark.cells import Call, Cell, cells_of, is_known, play_missing, wide_console
+from qas_experiments.benchmark.records import Records
+from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
+from qas_simulators.errors import must
+
+_BESIDE = ("campaign", "workers", "dry_run")
+"""Settings that may be overridden beside a campaign; the others belong to its calls."""
+
+
+def campaign(settings: BenchmarkSettings) -> dict[str, bool]:
+    """Train and play what a campaign lacks, or list it.
+
+    Returns:
+        Whether it was ``interrupted``.
+
+    Raises:
+        ValueError: Overrides that do not fit, records that cannot be read, or cells that could not be played.
+    """
+    plan = settings.campaign
+    assert plan is not None
+    _check_overrides(Call.of_process().overrides)
+    recorded = _Recorded(plan)
+    console = wide_console()
+    trainings = [cell for cell in _trainings(plan, recorded) if not recorded.has(cell)]
+    if settings.dry_run:
+        for cell in trainings:
+            console.print(f"to train: {cell.settings.run}", highlight=False, soft_wrap=True)
+    elif play_missing(trainings, recorded.records, settings.workers, console):
+        return {"interrupted": True}
+
+    cells = [*_cells_of_calls(plan), *_cells_of_policies(plan, recorded)]
+    # Slow instances come last, so that most results are there early; seeds before agents, so that all are compared.
+    cells.sort(key=lambda cell: (cell.instance in plan.fewer_seeds.get(cell.suite, {}), cell.seed))
+    missing = [cell for cell in cells if not recorded.has(cell)]
+    console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
+    if settings.dry_run:
+        _list(missing, console)
+        return {"interrupted": False}
+    is_interrupted = play_missing(missing, recorded.records, settings.workers, console)
+    failed = [] if is_interrupted else [cell for cell in [*trainings, *missing] if not recorded.has(cell)]
+    if failed:
+        raise ValueError(f"{len(failed)} trainings and cells did not finish; the lines above say why.")
+    return {"interrupted": is_interrupted}
+
+
+class _Recorded:
+    """What is not played again: the campaign's records, and those of the files that it knows."""
+
+    def __init__(self, plan: CampaignSettings) -> None:
+        self.records = Records(Path(plan.folder) / "records.sqlite")
+        files = [Path(name) for pattern in plan.known for name in sorted(glob(pattern))]
+        self._cells = {record.cell for file in files for record in Records(file)}
+        self._names = {cell[:4] for cell in self._cells} | {record.cell[:4] for record in self.records}
+
+    def has(self, cell: Cell) -> bool:
+        """Tell whether a cell is recorded, or its training finished."""
+        return cell.key in self._cells or is_known(cell, self.records)
+
+    def has_named(self, *name: Any) -> bool:
+        """Tell whether suite, instance, agent and seed are recorded, whatever the settings are."""
+        return name in self._names
+
+
+def _check_overrides(overrides: Sequence[str]) -> None:
+    for text in overrides:
+        name = text.lstrip("+~").partition("=")[0]
+        if name.partition(".")[0] not in _BESIDE:
+            raise ValueError(must(name, "be left out beside a campaign, whose calls have their own", text))
+
+
+def _list(missing: Sequence[Cell], console: Console) -> None:
+    """Print the number of missing cells of each agent on each suite."""
+    for (suite, agent), number in Counter((cell.suite, cell.agent) for cell in missing).items():
+        console.print(f"to play: {number} cells of {agent} on {suite}", highlight=False, soft_wrap=True)
+
+
+def _composed(overrides: Sequence[str], config_name: str = "benchmark") -> tuple[Any, Call]:
+    """Return the settings of a command with overrides, and the call."""
+    is_command = GlobalHydra.instance().is_initialized()  # it has the folder of configurations already
+    with nullcontext() if is_command else hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
+        config = hydra.compose(config_name, [*overrides], return_hydra_config=True)
+    call = Call(tuple(config.hydra.overrides.task), str(config.hydra.runtime.choices["agent"]))
+    with flag_override(config, ["struct", "readonly"], [False, False]):
+        del config["hydra"]
+    return OmegaConf.to_object(config), call
+
+
+def _overrides_of(call: CallSettings, suite: str) -> list[str]:
+    label = [] if call.label is None else [f"label='{call.label}'"]
+    return [f"suite={suite}", *call.overrides, *label]
+
+
+def _text_of(instances: Sequence[str]) -> str:
+    return f"instances={json.dumps([*instances], ensure_ascii=False)}"
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def _cells_of_calls(plan: CampaignSettings) -> Iterator[Cell]:
+    """Yield the cells of all calls, each seed of a call that its instance is played with."""
+    for call in plan.calls:
+        for suite in call.suites:
+            chosen = [] if call.instances is None else [_text_of(call.instances)]
+            settings, given = _composed([*_overrides_of(call, suite), *chosen])
+            settings.folder = plan.folder
+            settings.suite.seeds = plan.seeds
+            fewer = plan.fewer_seeds.get(suite, {}) if call.instances is None else {}
+            for cell in cells_of(settings, given):
+                if cell.seed < fewer.get(cell.instance, plan.seeds):
+                    yield cell
+
+
+# -- trainings and what plays their policies ---------------------------------------------------------------------------
+
+
+def _trainings(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
+    """Yield the trainings, except those of policies whose cells are all recorded."""
+    for seed in range(plan.seeds):
+        for training in plan.trainings:
+            if training.plays is None or _unrecorded(training.plays, seed, recorded):
+                run = _run_of(plan, training, seed)
+                overrides = [*training.overrides, f"training.seed={seed}", "training.progress=false", f"run={run}"]
+                settings, call = _composed(overrides, "train")
+                yield Cell("", run.name, call.agent, seed, settings, is_recorded=False)
+
+
+def _run_of(plan: CampaignSettings, training: CampaignTraining, seed: int) -> Path:
+    return Path(plan.folder) / training.run.replace("{seed}", str(seed))
+
+
+def _unrecorded(call: CallSettings, seed: int, recorded: _Recorded) -> dict[str, list[str]]:
+    """Return, by suite, the instances of a call without a record of a policy that was trained with this seed.
+
+    Records are compared by name: the same training gives another file, and so other settings, on another machine.
+    """
+    if call.instances is None:
+        raise ValueError(must("plays.instances", "be given", None))
+    label = call.label or next((text[6:] for text in call.overrides if text.startswith("agent=")), "")
+    missing = {
+        suite: [name for name in call.instances if not recorded.has_named(suite, name, label, seed)]
+        for suite in call.suites
+    }
+    return {suite: names for suite, names in missing.items() if names}
+
+
+def _cells_of_policies(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
+    """Yield the cells without a record that play a finished training's policy."""
+    for seed in range(plan.seeds):
+        for training in plan.trainings:
+            run = _run_of(plan, training, seed)
+            if training.plays is None or not (run / "summary.json").exists():
+                continue
+            for suite, names in _unrecorded(training.plays, seed, recorded).items():
+                chosen = [f"agent.run={run}", _text_of(names), f"seeds=[{seed}]"]
+                settings, given = _composed([*_overrides_of(training.plays, suite), *chosen])
+                settings.folder = plan.folder
+                yield from cells_of(settings, given)

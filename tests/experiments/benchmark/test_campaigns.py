@@ -1,0 +1,103 @@
+"""Campaigns: what is recorded is not played, what is missing is, and only policies that something needs are trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qas_experiments.benchmark import campaigns
+from qas_experiments.benchmark.campaigns import campaign
+from qas_experiments.benchmark.cells import benchmark
+from qas_experiments.benchmark.records import Records, write_lines
+from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
+from tests.experiments.conftest import SMALL, composed, conf
+
+BUDGET = ["suite.max_evaluations=300", "suite.total_timesteps=200"]
+
+
+def settings_of(tmp_path: Path, plan: CampaignSettings, **others: Any) -> BenchmarkSettings:
+    return BenchmarkSettings(
+        composed(tmp_path, *SMALL).suite, {"name": "annealing"}, {"name": "scan_lbfgs"}, campaign=plan, **others
+    )
+
+
+def test_a_campaign_plays_what_is_missing(played: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The records of the fixture are known from a file; one label is new, with one seed of a slow instance."""
+    write_lines(Records(played / "records.sqlite"), tmp_path / "known.jsonl.xz")
+    recorded = CallSettings(["quick"], SMALL[1:2] + SMALL[4:], instances=["H2-4", "TFIM-3"])
+    new = CallSettings(["quick"], ["agent=random", *BUDGET], label="new, one", instances=["TFIM-3"])
+    plan = CampaignSettings(
+        str(tmp_path / "folder"), seeds=1, known=[str(tmp_path / "*.jsonl.xz")], calls=[recorded, new]
+    )
+    assert campaign(settings_of(tmp_path, plan, dry_run=True)) == {"interrupted": False}
+    told = capsys.readouterr().out
+    assert "3 cells, 2 of them recorded" in told and "to play: 1 cells of new, one on quick" in told
+    assert not (tmp_path / "folder").exists()
+    campaign(settings_of(tmp_path, plan))
+    (record,) = Records(tmp_path / "folder" / "records.sqlite")
+    assert (record.instance, record.agent, record.seed) == ("TFIM-3", "new, one", 0)
+    assert record.command.startswith("qas-benchmark suite=quick agent=random")
+    assert "'instances=[\"TFIM-3\"]' 'seeds=[0]'" in record.command and "label=" in record.command
+    campaign(settings_of(tmp_path, plan))
+    assert "3 cells, 3 of them recorded" in capsys.readouterr().out
+
+
+def test_slow_instances_have_fewer_seeds(tmp_path: Path) -> None:
+    call = CallSettings(["quick"], ["agent=random"])
+    plan = CampaignSettings(str(tmp_path), seeds=3, fewer_seeds={"quick": {"H2-4": 1}}, calls=[call])
+    cells = [(cell.instance, cell.seed) for cell in campaigns._cells_of_calls(plan)]
+    assert sorted(cells) == sorted(
+        [("H2-4", 0), *((name, seed) for name in ("TFIM-3", "LiH-4 3.4 Å") for seed in range(3))]
+    )
+
+
+def test_policies_are_trained_where_a_cell_needs_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ["env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=60", "training.baselines=false"]
+    plays = CallSettings(["quick"], ["agent=frozen", *BUDGET], instances=["TFIM-3"])
+    training = CampaignTraining("policies/seed{seed}", [*quick, "env.problem.num_qubits=3"], plays)
+    plan = CampaignSettings(str(tmp_path / "folder"), seeds=1, trainings=[training])
+    campaign(settings_of(tmp_path, plan, dry_run=True))
+    assert f"to train: {tmp_path / 'folder' / 'policies' / 'seed0'}" in capsys.readouterr().out
+    campaign(settings_of(tmp_path, plan))
+    (record,) = Records(tmp_path / "folder" / "records.sqlite")
+    assert (record.instance, record.agent, record.seed) == ("TFIM-3", "frozen", 0)
+    elsewhere = CampaignSettings(
+        str(tmp_path / "other"), seeds=1, known=[str(tmp_path / "folder" / "records.sqlite")], trainings=[training]
+    )
+    capsys.readouterr()
+    campaign(settings_of(tmp_path, elsewhere, dry_run=True))
+    assert "to train" not in capsys.readouterr().out, "its cell is recorded"
+
+
+def test_committed_records_are_those_of_the_campaign() -> None:
+    """Agents that draw, and are recorded for all seeds: none of their cells is missing."""
+    root = Path(__file__).parents[3]
+    plan = campaigns._composed(["campaign=leaderboard"])[0].campaign
+    plan.known = [str(root / name) for name in plan.known]
+    plan.calls = [call for call in plan.calls if call.label in ("annealing, 250", "annealing, 3 M", "annealing, 4 M")]
+    recorded = campaigns._Recorded(plan)
+    assert list(campaigns._trainings(plan, recorded)) == []
+    cells = list(campaigns._cells_of_calls(plan))
+    assert len(cells) == 45 + 5 + 5 and all(map(recorded.has, cells))
+
+
+def test_every_campaign_composes() -> None:
+    for name in conf("campaign"):
+        plan = campaigns._composed([f"campaign={name}"])[0].campaign
+        assert plan.calls or plan.trainings
+        for suite, fewer in plan.fewer_seeds.items():
+            assert set(fewer) <= set(campaigns._composed([f"suite={suite}"])[0].suite.instances)
+
+
+def test_a_dry_run_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark(composed(tmp_path, *SMALL, "dry_run=true"))
+    assert "to play: 2 cells of annealing on quick" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
+def test_overrides_beside_a_campaign_are_refused() -> None:
+    campaigns._check_overrides(["campaign=leaderboard", "campaign.seeds=1", "workers=2", "dry_run=true"])
+    for text in ("suite=quick", "agent.cycle=3", "+suite.instances.x={}", "seeds=[0]"):
+        with pytest.raises(ValueError, match="must be left out beside a campaign"):
+            campaigns._check_overrides([text])
