@@ -264,7 +264,8 @@ def is_known(cell: Cell, records: Records) -> bool:
     """Tell whether a cell is recorded, or finished if it is not to be recorded."""
     if not cell.is_recorded:
         return is_finished(Path(str(cell.settings.run)))
-    return records.has(*cell.key[:4], dataclasses.asdict(cell.settings))
+    suite, instance, agent, seed = cell.key[:4]
+    return records.has(suite, instance, agent, seed, dataclasses.asdict(cell.settings))
 
 
 # -- playing -----------------------------------------------------------------------------------------------------------
