@@ -27,6 +27,26 @@ settings.register_profile("here", deadline=None)  # machines differ in speed, an
 settings.load_profile("here")
 
 
+CI_SKIPS = ("needs Chromium and ChromeDriver", "POSIX", "OpenBLAS has one kernel", "needs Linux", "needs named pipes")
+"""Beginnings of the reasons for which a test may be skipped where ``QAS_ENVS_CI`` is set: the machine lacks something.
+
+Every package of the extra ``dev`` is there, so that a test which skips for want of one was lost.
+"""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail a run in CI if tests were skipped for another reason than those of :data:`CI_SKIPS`."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if "QAS_ENVS_CI" in os.environ and terminal is not None and not hasattr(session.config, "workerinput"):
+        reasons = [str(report.longrepr[2]) for report in terminal.stats.get("skipped", [])]
+        lost = sorted({reason for reason in reasons if not reason.removeprefix("Skipped: ").startswith(CI_SKIPS)})
+        if lost:
+            terminal.write_line(f"ERROR: skipped for reasons that are not in CI_SKIPS of tests/conftest.py: {lost}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return (yield)
+
+
 def steady(value: object) -> str:
     """Return a test's name for a value, the same in every process: without addresses."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
