@@ -1,7 +1,9 @@
 """Ten seeds of ``qas-train`` on LiH at 3.4 Å, the agent beside the random legal policy at equal energy evaluations.
 
-OMP_NUM_THREADS=1 qas-benchmark campaign=lih_ten_seeds workers=2    # trains the missing seeds
-python experiments/benchmarks/lih_ten_seeds.py                      # writes results/lih_3.4_ten_seeds.{json,md}
+    OMP_NUM_THREADS=1 qas-benchmark campaign=lih_ten_seeds workers=2    # trains the missing seeds
+    python experiments/benchmarks/lih_ten_seeds.py                      # writes results/lih_3.4_ten_seeds.{json,md}
+
+Runs are in ``runs/lih_ten_seeds``; finished ones are not played again.
 """
 
 from __future__ import annotations
@@ -91,11 +93,8 @@ def report() -> None:
         f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
     )
     lines[-1] += f"of which {np.median([t['gradients'] for t in training]):,.0f} with gradient."
-    lines += [
-        "",
-        "Made by `qas-benchmark campaign=lih_ten_seeds` and `python experiments/benchmarks/lih_ten_seeds.py`.",
-        "",
-    ]
+    commands = "`qas-benchmark campaign=lih_ten_seeds` and `python experiments/benchmarks/lih_ten_seeds.py`"
+    lines += ["", f"Made by {commands}.", ""]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "lih_3.4_ten_seeds.md").write_text("\n".join(lines), encoding="utf-8")
     names = ("settings", "versions", "training", "seconds", "rows", "baselines")

@@ -151,7 +151,7 @@ class BenchmarkSettings:
     records: str = "runs/benchmark/records.sqlite"
     merge: str | None = None  # a file of records to add to ours first
     campaign: CampaignSettings | None = None  # many calls at once; its folder and records are its own
-    dry_run: bool = False  # list what the campaign would play
+    dry_run: bool = False  # say what is missing, and play nothing
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from glob import glob
@@ -13,10 +13,9 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf, flag_override
-from rich.console import Console
 
-from qas_experiments.benchmark.cells import Call, Cell, cells_of, is_known, play_missing, wide_console
-from qas_experiments.benchmark.records import Records
+from qas_experiments.benchmark.cells import Call, Cell, cells_of, is_known, list_missing, play_missing, wide_console
+from qas_experiments.benchmark.records import Records, settings_hash
 from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
 from qas_simulators.errors import must
 
@@ -51,7 +50,7 @@ def campaign(settings: BenchmarkSettings) -> dict[str, bool]:
     missing = [cell for cell in cells if not recorded.has(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
     if settings.dry_run:
-        _list(missing, console)
+        list_missing(missing, console)
         return {"interrupted": False}
     is_interrupted = play_missing(missing, recorded.records, settings.workers, console)
     failed = [] if is_interrupted else [cell for cell in [*trainings, *missing] if not recorded.has(cell)]
@@ -66,16 +65,25 @@ class _Recorded:
     def __init__(self, plan: CampaignSettings) -> None:
         self.records = Records(Path(plan.folder) / "records.sqlite")
         files = [Path(name) for pattern in plan.known for name in sorted(glob(pattern))]
-        self._cells = {record.cell for file in files for record in Records(file)}
-        self._names = {cell[:4] for cell in self._cells} | {record.cell[:4] for record in self.records}
+        known = [record for source in [*map(Records, files), self.records] for record in source]
+        self._names = {record.cell[:4] for record in known}
+        self._cells = {(*record.cell[:4], _untimed_hash(record.settings)) for record in known}
 
     def has(self, cell: Cell) -> bool:
-        """Tell whether a cell is recorded, or its training finished."""
-        return cell.key in self._cells or is_known(cell, self.records)
+        """Tell whether a cell is recorded, with whatever limit of wall time, or its training finished."""
+        if cell.is_recorded and (*cell.key[:4], _untimed_hash(dataclasses.asdict(cell.settings))) in self._cells:
+            return True
+        return is_known(cell, self.records)
 
     def has_named(self, *name: Any) -> bool:
         """Tell whether suite, instance, agent and seed are recorded, whatever the settings are."""
         return name in self._names
+
+
+def _untimed_hash(settings: dict[str, Any]) -> str:
+    """Return the hash of settings without the limit of wall time, which depends on the machine."""
+    training = {name: value for name, value in settings["training"].items() if name != "max_seconds"}
+    return settings_hash({**settings, "training": training})
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:
@@ -83,12 +91,6 @@ def _check_overrides(overrides: Sequence[str]) -> None:
         name = text.lstrip("+~").partition("=")[0]
         if name.partition(".")[0] not in _BESIDE:
             raise ValueError(must(name, "be left out beside a campaign, whose calls have their own", text))
-
-
-def _list(missing: Sequence[Cell], console: Console) -> None:
-    """Print the number of missing cells of each agent on each suite."""
-    for (suite, agent), number in Counter((cell.suite, cell.agent) for cell in missing).items():
-        console.print(f"to play: {number} cells of {agent} on {suite}", highlight=False, soft_wrap=True)
 
 
 def _composed(overrides: Sequence[str], config_name: str = "benchmark") -> tuple[Any, Call]:

@@ -7,7 +7,8 @@ import json
 import math
 import shlex
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ _OF_RUNS = {
     "frozen": "frozen policy, best",
     "without noise": "best without noise",
 }
-_NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records")  # which cells, and where
+_NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records", "dry_run")  # which cells, and where
 _EXACT = 1e-10  # below, nothing is better
 _FIGURES = ("steps", "episodes", "successes", "evaluations", "gradients", "seconds")
 
@@ -114,6 +115,9 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     cells = cells_of(settings)
     missing_cells = [cell for cell in cells if not is_known(cell, records)]
     console.print(f"{len(cells)} cells, {len(cells) - len(missing_cells)} of them recorded", highlight=False)
+    if settings.dry_run:
+        list_missing(missing_cells, console)
+        return {"interrupted": False}
     is_interrupted = play_missing(missing_cells, records, settings.workers, console)
     suite = settings.suite.name
     for table in suite_tables(suite, [record for record in records if record.suite == suite]):
@@ -131,6 +135,12 @@ def wide_console() -> Console:
     """Return a console that does not wrap tables where its output goes to a file."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
+
+
+def list_missing(missing: Sequence[Cell], console: Console) -> None:
+    """Print the number of missing cells of each agent on each suite."""
+    for (suite, agent), number in Counter((cell.suite, cell.agent) for cell in missing).items():
+        console.print(f"to play: {number} cells of {agent} on {suite}", highlight=False, soft_wrap=True)
 
 
 def play_missing(missing: list[Cell], records: Records, workers: int, console: Console) -> bool:
