@@ -24,7 +24,7 @@ from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.runs.files import settings_of
 from qas_experiments.statistics import wilson_interval
 from qas_experiments.training.interpretation import interpret
-from qas_experiments.training.recorder import Found
+from qas_experiments.training.recorder import Solution
 from qas_experiments.training.rollouts import instance_name, rollout
 from qas_simulators import StatevectorSimulator
 from qas_simulators.errors import must
@@ -61,7 +61,7 @@ class Rollout:
         member: What varies in a family, by name; empty without a family.
     """
 
-    found: Found
+    found: Solution
     problem: Problem
     member: dict[str, float]
 

@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qas_experiments.runs.folders import SUMMARY, FolderTakenError, RunFolder
 from qas_experiments.settings import TrainSettings
-from qas_experiments.training.recorder import Found
+from qas_experiments.training.recorder import Solution
 from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
@@ -55,12 +55,12 @@ def _numbered(settings: TrainSettings) -> RunFolder:
     raise AssertionError("numbers do not end")
 
 
-def write_circuits(folder: RunFolder, name: str, circuits: Sequence[Found]) -> None:
+def write_circuits(folder: RunFolder, name: str, circuits: Sequence[Solution]) -> None:
     """Write circuits with their angles and figures; ``circuits.json`` has the best different ones of a run."""
     folder.write_json(name, [found.state() for found in circuits])
 
 
-def read_circuits(path: Path) -> list[Found]:
+def read_circuits(path: Path) -> list[Solution]:
     """Return the circuits of a run's folder, or of its ``circuits.json``.
 
     Raises:
@@ -68,7 +68,7 @@ def read_circuits(path: Path) -> list[Found]:
     """
     file = path / "circuits.json" if path.is_dir() else path
     try:
-        return [Found.of_state(state) for state in json.loads(file.read_text(encoding="utf-8"))]
+        return [Solution.of_state(state) for state in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(must("circuits", f"name a run that is finished ({error!r})", str(path))) from None
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from qas_experiments.training.recorder import Found, Recorder
+from qas_experiments.training.recorder import Solution, Recorder
 from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2
@@ -72,7 +72,7 @@ class TrainingBar:
 
 
 def closing_table(
-    title: str, unit: str, rows: dict[str, Found | None], raw: dict[str, Found | None] | None = None
+    title: str, unit: str, rows: dict[str, Solution | None], raw: dict[str, Solution | None] | None = None
 ) -> Table:
     """Return the table of circuits; a row without a circuit says that there is none.
 

@@ -29,7 +29,7 @@ _COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "impr
 
 
 @dataclass(frozen=True)
-class Found:
+class Solution:
     """A circuit with its angles, and what had been spent when it was found.
 
     Attributes:
@@ -56,7 +56,7 @@ class Found:
         return {name: getattr(self, name) for name in _FIGURES} | {"circuit": circuit}
 
     @classmethod
-    def of_state(cls, state: Mapping[str, Any]) -> Found:
+    def of_state(cls, state: Mapping[str, Any]) -> Solution:
         """Return what :meth:`state` was taken of."""
         circuit = Circuit(state["circuit"]["num_qubits"])
         for name, qubits, angle in state["circuit"]["gates"]:
@@ -119,17 +119,17 @@ class Recorder:
         self.clock = Clock()
         self._return: float | None = 0.0  # of the episode under way
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
-        self.best: Found | None = None
+        self.best: Solution | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
-        self.first_solved: Found | None = None
+        self.first_solved: Solution | None = None
         self._num_kept = num_kept
-        self._kept: dict[Any, Found] = {}  # by what makes circuits different
+        self._kept: dict[Any, Solution] = {}  # by what makes circuits different
         self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
-        self._lowest: dict[int, Found] = {}  # the lowest error by two-qubit gates
+        self._lowest: dict[int, Solution] = {}  # the lowest error by two-qubit gates
         # judges circuits without the luck of measurements
         self._exact = without_shots(env.simulator) if has_shot_noise(env) else None
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
-        self.without_noise: Found | None = None  # the circuit with the lowest error when simulated without noise
+        self.without_noise: Solution | None = None  # the circuit with the lowest error when simulated without noise
         self._ideal_error = np.inf
         self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
 
@@ -148,7 +148,7 @@ class Recorder:
         for name in _COUNTERS:
             setattr(self, name, state[name])
         for name in _SINGLE:
-            setattr(self, name, None if state[name] is None else Found.of_state(state[name]))
+            setattr(self, name, None if state[name] is None else Solution.of_state(state[name]))
         if self.without_noise is not None and self._ideal is not None:
             error = state.get("ideal_error")  # older checkpoints do not know; they are of one problem
             if error is None:
@@ -158,8 +158,8 @@ class Recorder:
         if self.best is not None:
             self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:
-            self._consider(Found.of_state(kept))
-        lowest = map(Found.of_state, state["lowest"])
+            self._consider(Solution.of_state(kept))
+        lowest = map(Solution.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self.clock = Clock(state["seconds"], runs=False)
         self._return = state.get("return")  # older checkpoints do not know
@@ -204,14 +204,14 @@ class Recorder:
         return not self._should_stop()
 
     @property
-    def kept(self) -> list[Found]:
+    def kept(self) -> list[Solution]:
         """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
         return sorted(self._kept.values(), key=lambda found: found.rank(self.accuracy))
 
     @property
-    def front(self) -> list[Found]:
+    def front(self) -> list[Solution]:
         """The circuits that no other one seen beats in both error and two-qubit gates, fewest gates first."""
-        front: list[Found] = []
+        front: list[Solution] = []
         for gates in sorted(self._lowest):
             found = self._lowest[gates]
             if not front or found.energy_error < front[-1].energy_error - _SAME:
@@ -241,10 +241,10 @@ class Recorder:
         energy = self._exact.expectation(self._circuit(info), problem.hamiltonian)
         return energy, energy - problem.ground_energy
 
-    def _found(self, info: dict[str, Any], energy: float, error: float) -> Found:
-        return Found(self._circuit(info).copy(), energy, error, self.evaluations, self.seconds)
+    def _found(self, info: dict[str, Any], energy: float, error: float) -> Solution:
+        return Solution(self._circuit(info).copy(), energy, error, self.evaluations, self.seconds)
 
-    def _consider(self, found: Found) -> None:
+    def _consider(self, found: Solution) -> None:
         """Keep a circuit if it is among the best that differ."""
         key, rank = _structure(found.circuit), found.rank(self.accuracy)
         if key in self._kept and self._kept[key].rank(self.accuracy) <= rank:
@@ -255,7 +255,7 @@ class Recorder:
         if len(self._kept) == self._num_kept:
             self._worst = max(kept.rank(self.accuracy) for kept in self._kept.values())
 
-    def _improve(self, found: Found) -> None:
+    def _improve(self, found: Solution) -> None:
         before, self.best = self.best, found
         if found.energy_error >= self.accuracy:
             return

@@ -9,11 +9,11 @@ from typing import Any
 from qas_envs import CircuitBuildingEnv
 from qas_envs.simulation import without_shots
 from qas_envs.snapshots import restore, state_of
-from qas_experiments.training.recorder import Found, has_shot_noise
+from qas_experiments.training.recorder import Solution, has_shot_noise
 from qas_simulators import Circuit
 
 
-def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Found, int]:
+def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Solution, int]:
     """Play one episode with the agent's actions; return its last circuit and the gradients spent on the way."""
     started = time.perf_counter()
     observation, info = env.reset()
@@ -30,7 +30,7 @@ def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> 
     if has_shot_noise(env):  # a policy is judged by what its circuit is worth
         energy = without_shots(env.simulator).expectation(env.circuit, env.problem.hamiltonian)
         error = energy - env.problem.ground_energy
-    return Found(env.circuit.copy(), energy, error, evaluations, seconds), gradients
+    return Solution(env.circuit.copy(), energy, error, evaluations, seconds), gradients
 
 
 def instance_name(env: CircuitBuildingEnv) -> str:
@@ -40,7 +40,7 @@ def instance_name(env: CircuitBuildingEnv) -> str:
     return f"family of {env.family.at(env.family.first()).name}: {', '.join(env.family.names)}"
 
 
-def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
+def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Solution]:
     """Return the empty circuit, best basis state and best product state; energies with the environment's noise."""
     problem = env.problem
     rows = {}
@@ -52,7 +52,7 @@ def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Found]:
         started = time.perf_counter()
         circuit = build()
         energy = without_shots(env.simulator).expectation(circuit, problem.hamiltonian)
-        rows[name] = Found(circuit, energy, energy - problem.ground_energy, 1, time.perf_counter() - started)
+        rows[name] = Solution(circuit, energy, energy - problem.ground_energy, 1, time.perf_counter() - started)
     return rows
 
 
@@ -62,7 +62,7 @@ class PolicyWatcher:
     def __init__(self, env: CircuitBuildingEnv, path: str) -> None:
         self._env = env
         self._path = path
-        self.best: Found | None = None
+        self.best: Solution | None = None
 
     def state(self) -> dict[str, Any]:
         """Return what is remembered, for JSON."""
@@ -70,10 +70,10 @@ class PolicyWatcher:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where :meth:`state` was taken."""
-        self.best = None if state["best"] is None else Found.of_state(state["best"])
+        self.best = None if state["best"] is None else Solution.of_state(state["best"])
         restore(self._env, state["env"])
 
-    def look(self, agent: Any) -> tuple[Found, int]:
+    def look(self, agent: Any) -> tuple[Solution, int]:
         """Play once; save the agent if its circuit beats all before. Return what :func:`rollout` returns."""
         found, gradients = rollout(agent, self._env)
         accuracy = self._env.problem.accuracy

@@ -27,7 +27,7 @@ from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_experiments.training.clock import Clock
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.display import TrainingBar, closing_table
-from qas_experiments.training.recorder import Found, Recorder, counts_of
+from qas_experiments.training.recorder import Solution, Recorder, counts_of
 from qas_experiments.training.rollouts import instance_name, trivial_circuits
 from qas_experiments.training.rounds import play_rounds
 from qas_experiments.training.session import Session
@@ -103,7 +103,7 @@ def _play(
     recorder, seconds = session.recorder, {"ready": ready_seconds, "training": session.recorder.seconds}
     with _timed(seconds, "evaluation"):
         policies = session.frozen()
-        rows: dict[str, Found | None] = {"found in training": recorder.best, **policies}
+        rows: dict[str, Solution | None] = {"found in training": recorder.best, **policies}
         if env.simulator.is_noisy:
             rows["best without noise"] = recorder.without_noise
         if env.family is None:
@@ -156,8 +156,8 @@ def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBui
 
 def _show(
     env: CircuitBuildingEnv,
-    rows: dict[str, Found | None],
-    raw: dict[str, Found | None],
+    rows: dict[str, Solution | None],
+    raw: dict[str, Solution | None],
     folder: RunFolder,
     console: Console,
 ) -> None:
@@ -207,8 +207,8 @@ def _summary(
     settings: TrainSettings,
     env: CircuitBuildingEnv,
     recorder: Recorder,
-    rows: dict[str, Found | None],
-    short: dict[str, Found | None],
+    rows: dict[str, Solution | None],
+    short: dict[str, Solution | None],
     others: dict[str, Recorder],
 ) -> dict[str, Any]:
     problem = env.problem
@@ -227,7 +227,7 @@ def _summary(
     }
 
 
-def _row(found: Found | None, short: Found | None) -> dict[str, Any] | None:
+def _row(found: Solution | None, short: Solution | None) -> dict[str, Any] | None:
     """Return the figures of a circuit as it was found, and those of what is reported of it."""
     if found is None or short is None:
         return None
@@ -248,7 +248,7 @@ def _account(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def _write_circuits(folder: RunFolder, recorder: Recorder, best: Found | None, frozen: Found | None) -> None:
+def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None, frozen: Solution | None) -> None:
     """Write what was found: as it was built, and the best circuit also as it is reported."""
     raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
     for name, found in raw.items():

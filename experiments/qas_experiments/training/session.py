@@ -20,7 +20,7 @@ from qas_experiments.runs.folders import CHECKPOINT, RunFolder
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import TrainingSettings
 from qas_experiments.training.display import TensorBoardWriter, TrainingBar
-from qas_experiments.training.recorder import Found, Recorder
+from qas_experiments.training.recorder import Solution, Recorder
 from qas_experiments.training.rollouts import PolicyWatcher, rollout
 from qas_experiments.training.snapshots import check_env, check_recorder, check_watcher, identity_of
 from qas_simulators.errors import must
@@ -174,7 +174,7 @@ class Session:
         if self._checkpoints is not None:
             self._checkpoints.drop()
 
-    def frozen(self) -> dict[str, Found | None]:
+    def frozen(self) -> dict[str, Solution | None]:
         """Return the circuits of the frozen policies, and write the last one; none where there is no policy."""
         if not self._is_policy:
             return {}

@@ -10,7 +10,7 @@ from typing import Final
 from qas_agents.gadgets.library import tidied
 from qas_envs import CircuitBuildingEnv
 from qas_envs.simulation import without_shots
-from qas_experiments.training.recorder import Found
+from qas_experiments.training.recorder import Solution
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.circuit import Operation
 from qas_simulators.optimizers import ScanLBFGS
@@ -84,7 +84,7 @@ def _worth(gate: Operation) -> tuple[bool, float]:
     return len(gate.qubits) == 1, turn
 
 
-def reported(found: Found, env: CircuitBuildingEnv) -> Found:
+def reported(found: Solution, env: CircuitBuildingEnv) -> Solution:
     """Return what a run reports of a circuit: shortened, with the energy that it then has under the same noise.
 
     With noise fewer gates have another energy; should it be higher, the circuit is reported as it was found. Circuits

@@ -14,7 +14,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import CURRICULA
 from qas_envs.snapshots import state_of
 from qas_experiments.settings import TrainSettings
-from qas_experiments.training.recorder import Found, Recorder
+from qas_experiments.training.recorder import Solution, Recorder
 from qas_simulators.errors import must
 
 _COUNTS = ("steps", "episodes", "successes", "evaluations", "gradients")
@@ -116,7 +116,7 @@ def check_recorder(state: Any, recorder: Recorder, env: CircuitBuildingEnv) -> N
 
 def check_found(state: Any, env: CircuitBuildingEnv) -> None:
     """Raise ``ValueError`` unless ``state`` is a circuit on the environment's qubits, with its figures."""
-    _check_keys("circuit", state, [field.name for field in dataclasses.fields(Found)])
+    _check_keys("circuit", state, [field.name for field in dataclasses.fields(Solution)])
     if state["circuit"]["num_qubits"] != env.problem.num_qubits:
         raise ValueError(must("circuit", f"have {env.problem.num_qubits} qubits", state["circuit"]["num_qubits"]))
     for name in ("energy", "energy_error"):
@@ -126,7 +126,7 @@ def check_found(state: Any, env: CircuitBuildingEnv) -> None:
     for _, qubits, angle in state["circuit"]["gates"]:
         if any(type(qubit) is not int for qubit in qubits) or type(angle) not in (int, float, type(None)):
             raise ValueError(must("gates", "be names, qubits and angles", state["circuit"]["gates"]))
-    Found.of_state(state)
+    Solution.of_state(state)
 
 
 def _check_keys(what: str, value: Any, wanted: Any) -> None:

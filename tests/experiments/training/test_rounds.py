@@ -19,7 +19,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.commands.gadgets import learn_gadgets
 from qas_experiments.runs.files import read_circuits
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.training.recorder import Found, Recorder
+from qas_experiments.training.recorder import Solution, Recorder
 from qas_experiments.training.run import train
 from qas_experiments.training.transfer import growth_between
 from qas_simulators import Circuit, Gadget, StatevectorSimulator, load_gadgets
@@ -256,7 +256,7 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: P
 def test_circuits_with_nothing_in_common_have_no_gadgets(tmp_path: Path) -> None:
     path = tmp_path / "circuits.json"
     circuits = [Circuit(2).h(0), Circuit(2).cx(0, 1)]
-    rows = [Found(circuit, 0.0, 0.0, 1, 0.0).state() for circuit in circuits]
+    rows = [Solution(circuit, 0.0, 0.0, 1, 0.0).state() for circuit in circuits]
     path.write_text(json.dumps(rows))
     assert learn_gadgets([path], tmp_path / "none.json").gadgets == ()
     assert load_gadgets(tmp_path / "none.json") == {}

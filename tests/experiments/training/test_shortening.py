@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from qas_envs import make_env
 from qas_envs.problems import Problem, lih
 from qas_experiments.training.display import closing_table
-from qas_experiments.training.recorder import Found, counts_of
+from qas_experiments.training.recorder import Solution, counts_of
 from qas_experiments.training.shortening import SAME_ENERGY, reported, shortened
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, reference
 from qas_simulators.channels import amplitude_damping
@@ -27,8 +27,8 @@ from tests.conftest import random_circuit, random_pauli_sum
 ISING = PauliSum({"IZZ": -1.0, "ZZI": -1.0, "XII": -0.3, "IXI": -0.3, "IIX": -0.3})
 
 
-def found(circuit: Circuit, energy: float = 0.0) -> Found:
-    return Found(circuit, energy, energy, 1, 1.0)
+def found(circuit: Circuit, energy: float = 0.0) -> Solution:
+    return Solution(circuit, energy, energy, 1, 1.0)
 
 
 @pytest.mark.parametrize(
