@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from qas_experiments.training.recorder import Solution, Recorder
+from qas_experiments.training.recorder import Recorder, Solution
 from qas_simulators import Circuit
 
 _REFRESH_SECONDS = 0.2

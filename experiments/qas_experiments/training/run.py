@@ -27,7 +27,7 @@ from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_experiments.training.clock import Clock
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.display import TrainingBar, closing_table
-from qas_experiments.training.recorder import Solution, Recorder, counts_of
+from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.rollouts import instance_name, trivial_circuits
 from qas_experiments.training.rounds import play_rounds
 from qas_experiments.training.session import Session

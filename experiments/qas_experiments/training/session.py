@@ -20,7 +20,7 @@ from qas_experiments.runs.folders import CHECKPOINT, RunFolder
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import TrainingSettings
 from qas_experiments.training.display import TensorBoardWriter, TrainingBar
-from qas_experiments.training.recorder import Solution, Recorder
+from qas_experiments.training.recorder import Recorder, Solution
 from qas_experiments.training.rollouts import PolicyWatcher, rollout
 from qas_experiments.training.snapshots import check_env, check_recorder, check_watcher, identity_of
 from qas_simulators.errors import must

@@ -14,7 +14,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import CURRICULA
 from qas_envs.snapshots import state_of
 from qas_experiments.settings import TrainSettings
-from qas_experiments.training.recorder import Solution, Recorder
+from qas_experiments.training.recorder import Recorder, Solution
 from qas_simulators.errors import must
 
 _COUNTS = ("steps", "episodes", "successes", "evaluations", "gradients")

@@ -19,7 +19,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.commands.gadgets import learn_gadgets
 from qas_experiments.runs.files import read_circuits
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.training.recorder import Solution, Recorder
+from qas_experiments.training.recorder import Recorder, Solution
 from qas_experiments.training.run import train
 from qas_experiments.training.transfer import growth_between
 from qas_simulators import Circuit, Gadget, StatevectorSimulator, load_gadgets
