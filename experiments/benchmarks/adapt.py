@@ -1,9 +1,9 @@
-"""Greedy qubit-ADAPT on every instance, beside an independent computation of the same.
+"""Greedy qubit-ADAPT on every instance, compared with an independent computation.
 
-    OMP_NUM_THREADS=1 python experiments/benchmarks/adapt.py          # writes results/adapt.md, some minutes
+    OMP_NUM_THREADS=1 python experiments/benchmarks/adapt.py          # writes results/adapt.md in a few minutes
 
-``adapt_reference.json`` holds errors after k operators that were computed before this library existed, with BFGS and
-dense matrices, from the released Hamiltonians or from PySCF. The goal is 5 % of each error and as many operators.
+``adapt_reference.json`` holds errors after k operators from an independent computation with BFGS and dense matrices,
+for the released Hamiltonians or those of PySCF. The goal is agreement within 5 % and the same number of operators.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from qas_simulators import Circuit
 RESULTS = Path(__file__).parents[1] / "results"
 CLOSED_SHELL, EXCITATIONS = "closed shell", "excitations"
 ROWS: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("adapt_reference.json").read_text("utf-8"))
-"""By name: problem, settings, pool, reference state, errors by operators, operators to the first one below 1.6e-3."""
+"""Problem, settings, pool, reference state, errors by operators, and operators to the first error below 1.6e-3."""
 TFIM = {4: (10, 12), 5: (18, 26), 6: (23, 34)}
-"""Critical chains: operators and CNOT below 1.6e-3; the pool has weights 1 and 2."""
+"""Operators and CNOTs to an error below 1.6e-3 on critical chains, with a pool of weights 1 and 2."""
 
 
 def closed_shell(num_qubits: int, electrons: int) -> Circuit:
-    """Return X gates on the lowest spin orbitals, spins in turn."""
+    """Return X gates on the lowest spin orbitals, with alternating spins."""
     circuit = Circuit(num_qubits)
     for qubit in range(electrons):
         circuit.x(qubit)
@@ -34,7 +34,7 @@ def closed_shell(num_qubits: int, electrons: int) -> Circuit:
 
 
 def line_of(name: str) -> tuple[str, float]:
-    """Return a line of the table, and the largest deviation of an error that the other computation gives."""
+    """Return a line of the table, and the largest deviation from an error of the independent computation."""
     row, started = ROWS[name], time.perf_counter()
     problem, expected = PROBLEMS[row["problem"]](**row["settings"]), {int(k): v for k, v in row["errors"].items()}
     electrons = 4 if problem.num_qubits == 12 else 2
@@ -44,24 +44,24 @@ def line_of(name: str) -> tuple[str, float]:
         pool = pauli_pool(problem.num_qubits, (2, 4), "XY", chains=True)
     path = list(qubit_adapt(problem.hamiltonian, pool, max(expected), reference))
     errors = [max(step.energy - problem.ground_energy, 0.0) for step in path]
-    told, deviations = [], []
+    texts, deviations = [], []
     for k, other in expected.items():
         ours = errors[min(k, len(errors) - 1)]
         deviation = 0.0 if max(ours, other) < 1e-9 else abs(ours - other) / other
         deviations.append(deviation)
-        told.append(f"{k}: {ours:.2e}" + (f" (**{other:.2e}**)" if deviation > 0.05 else ""))
+        texts.append(f"{k}: {ours:.2e}" + (f" (**{other:.2e}**)" if deviation > 0.05 else ""))
     found = next((k for k, error in enumerate(errors) if error < 1.6e-3), None)
     cnot = "-" if found is None else str(path[found].circuit.num_two_qubit_gates)
     same = "same" if found == row["first_solved"] else f"**{row['first_solved']}**"
     seconds = time.perf_counter() - started
-    cells = (name, "; ".join(told), f"{max(deviations):.1%}", str(found), same, cnot, f"{seconds:.0f}")
+    cells = (name, "; ".join(texts), f"{max(deviations):.1%}", str(found), same, cnot, f"{seconds:.0f}")
     line = f"| {' | '.join(cells)} |"
     print(line, flush=True)
     return line, max(deviations)
 
 
 def tfim_lines() -> list[str]:
-    """Return operators and CNOT of critical chains."""
+    """Return operators and CNOTs for critical chains."""
     lines = []
     for spins, (operators, cnot) in TFIM.items():
         problem = PROBLEMS["tfim"](num_qubits=spins)

@@ -1,11 +1,10 @@
-"""How few CNOT can there be? Exhaustive skeleton search of every instance, part by part, resumable.
+"""How few CNOTs can there be? A resumable, exhaustive skeleton search of every instance.
 
-    python experiments/benchmarks/floors.py run [instance ...]    # what is missing; an hour of one core for all
+    python experiments/benchmarks/floors.py run [instance ...]    # searches missing floors; an hour on one core for all
     python experiments/benchmarks/floors.py report                # writes results/floors.md
 
-All skeletons of up to five two-qubit gates on two to six qubits, four random starts each.
-A part that is finished is a line of ``runs/floors/*.jsonl``; what ``qas_envs/problems/floors.json`` has is not searched
-again.
+The search covers all skeletons of up to five two-qubit gates on two to six qubits, with four random starts each. A
+finished part is a line of ``runs/floors/*.jsonl``. Floors in ``qas_envs/problems/floors.json`` are not searched again.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ INSTANCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def search(name: str, problem: Problem, length: int) -> dict[str, Any]:
-    """Return the floor of some length, going on after the last finished part."""
+    """Return the floor of one length; resume after the last finished part."""
     RUNS.mkdir(parents=True, exist_ok=True)
     path = RUNS / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}-{length}.jsonl"
     parts = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -86,7 +85,7 @@ def committed() -> list[dict[str, Any]]:
 
 
 def commit(row: dict[str, Any]) -> None:
-    """Add a row to the results, which are written whole or not at all."""
+    """Add a row to the results, and write them atomically."""
     order = list(INSTANCES)
     rows = sorted([*committed(), row], key=lambda row: (order.index(row["instance"]), row["two_qubit_gates"]))
     draft = DATA.with_name(".floors.json.part")
@@ -117,13 +116,13 @@ def report() -> None:
 
 
 def cell_of(row: dict[str, Any]) -> str:
-    """Return an error, bold where it solves the problem."""
+    """Return an error as text, bold if it solves the problem."""
     text = f"{row['error']:.1e}" if row["error"] > EXACT else "exact"
     return f"**{text}**" if row["error"] < row["accuracy"] else text
 
 
 def run(names: list[str]) -> None:
-    """Search for the floors that the results lack."""
+    """Search for the floors that are missing from the results."""
     for name in names or INSTANCES:
         choice, settings = INSTANCES[name]
         problem = PROBLEMS[choice](**settings)

@@ -1,14 +1,14 @@
-"""Do gadgets help? Learned ones beside none, redundant ones, random ones of equal size, and greedy ADAPT.
+"""Do gadgets help? Learned gadgets against none, redundant ones, random ones of equal size, and greedy ADAPT.
 
     python experiments/benchmarks/gadgets.py run [workers] [seed ...]   # plays the missing cells, seed by seed
     python experiments/benchmarks/gadgets.py report                     # writes results/gadgets.{json,md}
 
-The critical Ising chain (h = 1) with IBM's native gates, the released code's: the loop goes from 2 to 6 spins, each
-round with the gadgets of the ones before. Its opponents are the same agent, directly on each size, with as many energy
-evaluations as all rounds up to there together, but at most 250,000 steps, from 5 spins on 150,000, so that they spend
-less; a short loop spends less than nearly all of them. Then the same question from problem to problem, the targets in
-CNOT, and weak fields beside what needs no circuit. A cell is a run folder of ``qas-train``; finished ones, and rows of
-the committed results, are not played again.
+The first problem is the critical Ising chain (h = 1) with IBM's native gates, as in the released code. The loop goes
+from 2 to 6 spins; each round has the gadgets of the rounds before. Its opponents are the same agent, trained directly
+on each size with as many energy evaluations as all rounds up to that size together, and at most 250,000 steps (150,000
+from 5 spins on), a limit that usually ends them first. A short loop spends less than nearly all opponents. The other
+tables are the transfer between problems, targets in CNOTs, and weak fields, which need no search. A cell is a run
+folder of ``qas-train``; finished cells, and rows of the committed results, are not played again.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ RUNS = Path("runs/gadgets")
 RESULTS = Path(__file__).parents[1] / "results"
 ACCURACY = 1e-6
 SPINS = {2: (24, 100_000), 3: (40, 600_000), 4: (60, 600_000), 5: (80, 600_000), 6: (100, 600_000)}
-"""Gate budget and energy evaluations of a round, by spins."""
+"""Gate budget and energy evaluations of each round, by number of spins."""
 SHORT = {spins: (20 * spins - 20 if spins > 2 else 24, 100_000) for spins in range(2, 9)}
-"""The same of a loop that spends less in all than nearly any opponent, and goes to 8 spins."""
+"""Rounds of a loop that spends less in total than nearly all opponents, and goes to 8 spins."""
 LOOPS = {"learned": SPINS, "short": SHORT}
 AGENT = ["agent=dqn_guided", "agent.search_steps=10000"]
-PLENTY = "training.total_timesteps=250000"  # evaluations end it
+PLENTY = "training.total_timesteps=250000"  # the limit of evaluations is reached first
 QUIET = ["training.progress=false", "training.baselines=false", "training.checkpoint_every=0"]
 ISING = ["env=tfim", "env.gates=ibm", f"+env.problem.accuracy={ACCURACY}"]
 OPPONENTS = ("none", "redundant", "random")
@@ -44,12 +44,12 @@ TRANSFERS: dict[str, tuple[list[str], list[tuple[str, int, int]]]] = {
     "LiH, 1.2 to 3.4 Å": (["env=lih"], [("{bond_length: 1.2}", 40, 200_000), ("{bond_length: 3.4}", 40, 400_000)]),
     "H2 to LiH at 3.4 Å": (["env=lih"], [("{bond_length: 0.7414}", 40, 100_000), ("{bond_length: 3.4}", 40, 400_000)]),
 }
-"""Settings, and each round's problem, gate budget and evaluations."""
+"""Settings, and the problem, gate budget and energy evaluations of each round."""
 FIRST_ID = {"H2 to LiH at 3.4 Å": "QAS-H2-v0"}
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
-"""Spins, accuracy, and the CNOT of qubit-ADAPT; gates CX, RX, RY, RZ; the agent alone and the loop from 2 spins."""
+"""Spins, accuracy and the CNOTs of qubit-ADAPT, for the agent alone and the loop with gates CX, RX, RY, RZ."""
 WHOLE_LOOP = {4: 3_200_000, 6: 17_500_000}
-"""Energy evaluations of the agent alone, by spins: as many as all rounds of the loop take together."""
+"""Energy evaluations of the agent alone, by spins: the total of all rounds of the loop."""
 WEAK_FIELDS = (0.001, 0.05)
 
 
@@ -120,9 +120,9 @@ def transfer(task: str, variant: str) -> list[str]:
 
 
 def random_file(spins: int, seed: int) -> Path:
-    """Return a file of random gadgets as large as those that the loop gave its round of so many spins.
+    """Return a file of random gadgets, as large as those of the loop's round with ``spins`` spins.
 
-    They are committed with the results, so that a cell can be played where the loop was not.
+    The files are committed with the results, so that a cell can be played without the loop.
     """
     from qas_agents.gadgets import random_gadgets
     from qas_envs.catalogue import GATE_SETS
@@ -161,7 +161,7 @@ def committed() -> dict[tuple[str, str, int], list[dict[str, Any]]]:
 
 
 def cells() -> dict[tuple[str, str, int], list[dict[str, Any]]]:
-    """Return the rows of all finished cells: one each, and one for every round of a loop."""
+    """Return the rows of all finished cells: one per cell, or one per round of a loop."""
     known = committed()
     for cell in wanted():
         path = folder_of(*cell) / "summary.json"
@@ -171,7 +171,7 @@ def cells() -> dict[tuple[str, str, int], list[dict[str, Any]]]:
 
 
 def rows_of(task: str, variant: str, seed: int, summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is kept of a run: the round that counts, or of the loop all of them."""
+    """Return the rows of a run: the last round, or all rounds of the loop on the Ising chain."""
     base = {"cell": task, "variant": variant, "seed": seed}
     if "rounds" not in summary:
         return [base | {"task": task, **digest(summary)}]
@@ -216,7 +216,8 @@ def main(command: str, workers: str = "2", *seeds: str) -> None:
         report()
         return
     done = cells()
-    for seed in map(int, seeds or SEEDS):  # opponents need the loop's gadgets of their seed
+    # Random gadgets are as large as those of the loop with the same seed, so loops are played first.
+    for seed in map(int, seeds or SEEDS):
         todo = [cell for cell in wanted() if cell[2] == seed and cell not in done]
         loops = [cell for cell in todo if cell[0] == "TFIM loop"]
         with ThreadPoolExecutor(int(workers)) as pool:

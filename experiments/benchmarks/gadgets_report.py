@@ -12,7 +12,7 @@ from qas_agents import qubit_adapt, usual_pool
 from qas_envs.problems import PROBLEMS
 from qas_experiments.statistics import iqm_interval, iqm_with_interval
 
-_SMALLEST = 1e-12  # errors below are rounding
+_SMALLEST = 1e-12  # smaller errors are rounding
 _NAMES = {
     "learned": "gadgets learned on fewer spins",
     "short": "the same by a short loop",
@@ -105,7 +105,7 @@ def _powers(logarithms: list[float]) -> str:
 
 
 def learned_gadgets(rows: list[Row]) -> list[str]:
-    """Return which gadgets the rounds were given."""
+    """Return the table of the gadgets of each round."""
     lines = [
         "",
         "### What was learned",
@@ -141,7 +141,7 @@ def transfers(rows: list[Row]) -> list[str]:
 
 
 def firsts(some: list[Row]) -> list[str]:
-    """Return evaluations to so many two-qubit gates, those of the first problem left out."""
+    """Return the evaluations until each number of two-qubit gates, without those of the first problem."""
     fewest = sorted({first[0] for row in some for first in row["firsts"]})[:5]
     if not fewest:
         return []
@@ -200,7 +200,7 @@ def _target(some: list[Row], adapt: int) -> list[str]:
 
 
 def weak_fields() -> list[str]:
-    """Return what weak fields need: no circuit at all, or a product state."""
+    """Return the errors of the empty circuit and the best product state in weak fields."""
     lines = [
         "",
         "## Weak fields",

@@ -1,11 +1,12 @@
-"""KANQAS's question, asked fairly: does a KAN in the double DQN find circuits that an MLP does not?
+"""A fair comparison for KANQAS: does a KAN in the double DQN find circuits that an MLP does not?
 
     python experiments/benchmarks/kanqas.py run [workers]   # plays the missing cells, seed by seed
     python experiments/benchmarks/kanqas.py report          # writes results/kanqas.{json,md}
 
-MLP, KAN (with and without refitted grids) and the random legal policy get the same environment steps; networks the same
-batch, buffer, learning rate and exploration, ten true seeds each. One thread per cell; seconds are processor time. A
-finished cell is a file, or a row of the committed results, and is never played again.
+MLP, KAN (with and without refitted grids) and the random legal policy have the same number of environment steps. The
+networks have the same batch size, replay buffer, learning rate and exploration. There are ten seeds per agent and one
+thread per cell; seconds are processor time. A finished cell is a file, or a row of the committed results, and is not
+played again.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ RUNS = Path("runs/kanqas")
 RESULTS = Path(__file__).parents[1] / "results"
 CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
 AGENTS = ("mlp", "kan", "kan_refit", "kan_released", "random")
-# kan_refit: grids follow the data every 50 updates, as in the paper; kan_released: its first coefficients, those of
-# pykan 0.2.6, too
+# kan_refit: grids are refitted every 50 updates, as in the paper; kan_released: also with the initial coefficients of
+# pykan 0.2.6, as in the released code
 
 
 @dataclass(frozen=True)
 class Task:
-    """One problem, the steps to spend on it, and what agents share there.
+    """A problem, its number of steps, and the settings of its agents.
 
     Attributes:
-        environment: Its id.
+        environment: Environment id.
         settings: Arguments of ``gym.make``.
         steps: Environment steps.
-        optimal: Gates of the shortest solution; 0 if it has none or it is unknown.
-        base: The agent preset both networks start from.
-        networks: The networks.
-        shared: What is changed for both.
+        optimal: Gates of the shortest solution; 0 if there is none or it is unknown.
+        base: Agent preset that the networks' settings are based on.
+        networks: Network settings by agent.
+        shared: Changes of the preset for all networks.
     """
 
     environment: str
@@ -61,7 +62,7 @@ def kan(hidden: list[int], order: int = 3) -> dict[str, Any]:
 
 
 MLP = {"name": "mlp", "hidden": [30, 30, 30], "activation": "relu"}
-OURS = {"name": "mlp", "hidden": [128, 128]}
+WIDE_MLP = {"name": "mlp", "hidden": [128, 128]}
 SMALL = {"batch_size": 500, "buffer_size": 10_000, "learning_starts": 500}
 TASKS = {
     "Bell": Task("QAS-Bell-v0", {}, 30_000, 2, "kanqas_mlp", {"mlp": MLP, "kan": kan([2])}, SMALL),
@@ -78,10 +79,16 @@ TASKS = {
         "QAS-Bell-v0", {"noise": "kanqas"}, 15_000, 0, "kanqas_mlp", {"mlp": MLP, "kan": kan([10, 10, 10], 4)}
     ),
     "H2, 4 qubits": Task(
-        "QAS-H2-v0", {"bond_length": 0.7}, 40_000, 0, "dqn", {"mlp": OURS, "kan": kan([10])}, {"learning_starts": 5_000}
+        "QAS-H2-v0",
+        {"bond_length": 0.7},
+        40_000,
+        0,
+        "dqn",
+        {"mlp": WIDE_MLP, "kan": kan([10])},
+        {"learning_starts": 5_000},
     ),
     "LiH, 4 qubits": Task(
-        "QAS-LiH-v0", {}, 40_000, 0, "dqn", {"mlp": OURS, "kan": kan([10])}, {"learning_starts": 5_000}
+        "QAS-LiH-v0", {}, 40_000, 0, "dqn", {"mlp": WIDE_MLP, "kan": kan([10])}, {"learning_starts": 5_000}
     ),
 }
 
@@ -92,7 +99,7 @@ def path_of(task: str, agent: str, seed: int) -> Path:
 
 
 class Tally:
-    """Hears every step; keeps every episode's end and the best circuit."""
+    """A callback that records the end of every episode and the best circuit."""
 
     def __init__(self, env: Any) -> None:
         self._env = env
@@ -102,7 +109,7 @@ class Tally:
         self._rank: tuple[float, ...] = (2,)
 
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        """Hear one step."""
+        """Record one step."""
         from qas_experiments.training.recorder import rank_of
 
         info = locals_["infos"][0]
@@ -134,11 +141,11 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
     from qas_experiments.training.rollouts import rollout
 
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore", UserWarning)  # the noisy task is known to be out of reach
+    warnings.simplefilter("ignore", UserWarning)  # the noisy task warns that it cannot be solved
     task = TASKS[task_name]
     env = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
     env.reset(seed=0)
-    env.step(0)  # compiles what is not in the cache yet
+    env.step(0)  # compiles kernels that are not cached
     tally = Tally(env)
     result: dict[str, Any] = {"task": task_name, "agent": agent_name, "seed": seed, "steps": task.steps}
     agent: Any
@@ -172,12 +179,12 @@ def play(task_name: str, agent_name: str, seed: int) -> None:
 
 
 def agents_of(task: Task) -> list[str]:
-    """Return who plays a task."""
+    """Return the agents of a task."""
     return [agent for agent in AGENTS if agent == "random" or agent.removesuffix("_refit") in task.networks]
 
 
 def run(workers: int) -> None:
-    """Play all missing cells, each in a process of its own."""
+    """Play all missing cells, each in a separate process."""
     RUNS.mkdir(parents=True, exist_ok=True)
     done = finished()
     cells = [(name, agent, seed) for seed in SEEDS for name, task in TASKS.items() for agent in agents_of(task)]
@@ -194,7 +201,7 @@ def run(workers: int) -> None:
 
 
 def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
-    """Return what the table shows of one cell."""
+    """Return the figures of one cell for the table."""
     success = np.array([episode[0] for episode in cell["episodes"]])
     gates = np.array([episode[1] for episode in cell["episodes"]])
     errors = np.array([episode[2] for episode in cell["episodes"]])
@@ -216,7 +223,7 @@ def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
 
 
 def finished() -> dict[tuple[str, str, int], dict[str, Any]]:
-    """Return what is kept of every finished cell: of those committed with the results, and of those on disk."""
+    """Return the rows of all finished cells: those of the committed results, and those on disk."""
     known = RESULTS / "kanqas.json"
     rows = json.loads(known.read_text(encoding="utf-8")) if known.exists() else []
     for path in sorted(RUNS.glob("*.json")):

@@ -1,10 +1,10 @@
-"""Kill a training at random moments, resume it each time, and compare with one that ran through.
+"""Kill a training at random moments, resume it each time, and compare it with an uninterrupted one.
 
     python experiments/benchmarks/kill_and_resume.py [kills] [steps] [folder]
 
-Final weights, best policy and best circuit must be the same bytes, and so must the metrics but for the wall time. A
-process that is killed before its first new checkpoint makes no progress, so the moments are drawn after training has
-begun. By default 100 kills; the tests run a few.
+Final weights, best policy, best circuit, and metrics except wall time must be the same bytes. A process that is killed
+before its first new checkpoint makes no progress, so the moments are drawn after training has begun. The default is 100
+kills; the tests run fewer.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def kill_at_random(process: subprocess.Popen[bytes], metrics: Path, rng: random.Random) -> bool:
-    """Wait until training writes, then kill at a random moment; tell whether it was still running."""
+    """Wait until training writes, then kill at a random moment; return whether it was still running."""
     before, deadline = metrics.stat().st_mtime_ns if metrics.exists() else 0, time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         if metrics.exists() and metrics.stat().st_mtime_ns != before:

@@ -1,9 +1,9 @@
-"""Our records of the suites: the agents of this library beside the searchers that need no learning.
+"""The leaderboard: records of this library's agents and searchers on the suites.
 
-    OMP_NUM_THREADS=1 qas-benchmark campaign=leaderboard workers=2    # plays what is missing (conf/campaign)
+    OMP_NUM_THREADS=1 qas-benchmark campaign=leaderboard workers=2    # plays missing cells (conf/campaign)
     python experiments/benchmarks/leaderboard.py                      # writes results/leaderboard.md, leaderboard/*
 
-New records are in ``runs/leaderboard/records.sqlite``; those of the committed results are not played again.
+New records are in ``runs/leaderboard/records.sqlite``; cells with a committed record are not played again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from qas_experiments.runs.files import settings_from
 RECORDS = Path("runs/leaderboard/records.sqlite")
 RESULTS = Path(__file__).parents[1] / "results"
 SUITES = ("crlqas", "tensorrl", "noisy", "families", "ablation", "kanqas", "presets", "hard", "grl")
-OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # whose instances anybody may have solved
+OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # with instances from publications
 HEAD = """# Our records of the suites
 
 `qas-benchmark campaign=leaderboard`; every circuit verified: energies by us and by Qiskit, gates and
@@ -93,7 +93,7 @@ def tables(records: list[Record]) -> list[str]:
 
 
 def fronts(records: list[Record]) -> list[str]:
-    """Return, per instance, the circuits that no other of ours beats, who found them, and what beats them."""
+    """Return, per instance, the Pareto front of all records, its agents, and references that dominate it."""
     lines = [FRONTS]
     for instance in dict.fromkeys(record.instance for record in records):
         some = [record for record in records if record.instance == instance]
@@ -122,13 +122,13 @@ def fronts(records: list[Record]) -> list[str]:
 
 
 def best_by_gates(records: list[Record]) -> Iterator[tuple[int, float, list[str]]]:
-    """Yield gates, the lowest error of them, and how many records of each agent have it, with those ended by time."""
+    """Yield gates, their lowest error, and per agent the number of records that reach it, marked if ended by time."""
     found: dict[int, list[tuple[float, str, bool]]] = {}
     for record in records:
         for name, circuit in record.circuits.items():
             if name.startswith("front"):
-                told = (circuit["energy_error"], record.agent, is_ended_by_clock(record))
-                found.setdefault(circuit["two_qubit_gates"], []).append(told)
+                entry = (circuit["energy_error"], record.agent, is_ended_by_clock(record))
+                found.setdefault(circuit["two_qubit_gates"], []).append(entry)
     for gates in sorted(found):
         lowest = max(min(found[gates])[0], 1e-12)
         near = [(agent, is_ended) for error, agent, is_ended in found[gates] if error <= 1.01 * lowest]

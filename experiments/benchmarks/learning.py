@@ -1,11 +1,12 @@
-"""Which agent finds short circuits, and for how many energy evaluations?
+"""Which agent finds short circuits, and with how many energy evaluations?
 
     python experiments/benchmarks/learning.py run [workers]   # plays the missing cells, seed by seed
     python experiments/benchmarks/learning.py report          # writes results/learning.{json,md}
 
-LiH on 4 qubits at three bond lengths and on 6 at one, full gate set: our agents beside annealing, the random legal
-policy and Stable-Baselines3's algorithms, five seeds each, and the floor of CNOTs that exhaustive skeleton search
-finds. A cell is a run folder of ``qas-train``; finished ones, and rows of the committed results, are not played again.
+The problems are LiH on 4 qubits at three bond lengths and on 6 qubits at one, with the full gate set. The guided DQN is
+compared with annealing, the random legal policy and algorithms of Stable-Baselines3, five seeds each, and with the
+floor of an exhaustive skeleton search. A cell is a run folder of ``qas-train``; finished cells, and rows of the
+committed results, are not played again.
 """
 
 from __future__ import annotations
@@ -105,14 +106,14 @@ def cells() -> list[dict[str, Any]]:
 
 
 def wanted() -> list[tuple[str, str, int]]:
-    """Return every cell, Stable-Baselines3's last, problem by problem."""
+    """Return all cells; those of Stable-Baselines3 come last, problem by problem."""
     every = [(name, agent, seed) for seed in SEEDS for name, task in INSTANCES.items() for agent in task.steps]
     order = list(INSTANCES)
     return sorted(every, key=lambda cell: (order.index(cell[0]) + 1) * cell[1].startswith("sb3"))
 
 
 def digest(instance: str, agent: str, seed: int, summary: dict[str, Any]) -> dict[str, Any]:
-    """Return what is kept of a run."""
+    """Return the row of a run."""
     training, rows = summary["training"], summary["rows"]
     figures = ("energy_error", "two_qubit_gates", "gates", "depth")
     return {
@@ -135,18 +136,18 @@ def digest(instance: str, agent: str, seed: int, summary: dict[str, Any]) -> dic
 
 
 def before_first_episode(instance: str, agent: str, seed: int) -> int:
-    """Return the evaluations up to the end of the first episode: before it, a led agent only searches."""
+    """Return the evaluations up to the end of the first episode: before it, a guided agent only searches."""
     with (folder_of(instance, agent, seed) / "metrics.jsonl").open() as file:
         return int(json.loads(next(file, '{"evaluations": 0}'))["evaluations"])
 
 
 def first_with(cell: dict[str, Any], gates: int) -> list[float] | None:
-    """Return evaluations and seconds of the first solution with at most so many two-qubit gates."""
+    """Return evaluations and seconds of the first solution with at most ``gates`` two-qubit gates."""
     return next((row[1:] for row in cell["firsts"] if row[0] <= gates), None)
 
 
 def floors() -> list[dict[str, Any]]:
-    """Return the least error of so many CNOTs, by exhaustive search."""
+    """Return the lowest error for each number of CNOTs, by exhaustive search."""
     import gymnasium as gym
 
     import qas_envs  # noqa: F401
@@ -220,13 +221,13 @@ def report() -> None:
 
 
 def searched(some: list[dict[str, Any]]) -> str:
-    """Return in how many seeds the circuit with the fewest CNOTs was found before the first episode."""
+    """Return the number of seeds whose circuit with the fewest CNOTs was found before the first episode."""
     solved = [c for c in some if c["firsts"]]
     return f"{sum(c['firsts'][-1][1] < c['before_first_episode'] for c in solved)}/{len(solved)}"
 
 
 def is_solved(cell: dict[str, Any], row: str) -> bool:
-    """Tell whether a circuit's true error lies below the accuracy."""
+    """Return whether a circuit's exact error is below the accuracy."""
     return cell[row] is not None and cell[row]["energy_error"] < cell["accuracy"]
 
 

@@ -1,4 +1,4 @@
-"""Ten seeds of ``qas-train`` on LiH at 3.4 Å, the agent beside the random legal policy at equal energy evaluations.
+"""Ten seeds of ``qas-train`` on LiH at 3.4 Å, agent and random legal policy at equal energy evaluations.
 
     OMP_NUM_THREADS=1 qas-benchmark campaign=lih_ten_seeds workers=2    # trains the missing seeds
     python experiments/benchmarks/lih_ten_seeds.py                      # writes results/lih_3.4_ten_seeds.{json,md}
@@ -29,12 +29,12 @@ SHOWN = (
 
 
 def first_with(account: dict[str, Any], gates: int) -> dict[str, Any] | None:
-    """Return the first solution with at most so many two-qubit gates."""
+    """Return the first solution with at most ``gates`` two-qubit gates."""
     return next((row for row in account["improvements"] if row["two_qubit_gates"] <= gates), None)
 
 
 def training_seconds(summary: dict[str, Any]) -> float:
-    """Return how long the training took; the clock of runs before version 0.2 ran through the random policy too."""
+    """Return the seconds of the training; before version 0.2 the total included the random policy."""
     random = 0.0 if "seconds" in summary else summary["baselines"]["random legal policy"]["seconds"]
     return float(summary["training"]["seconds"] - random)
 

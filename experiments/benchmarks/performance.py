@@ -1,7 +1,7 @@
-"""The page on performance: every benchmark of speed, run here, its own words and what it printed.
+"""Write the page on performance: run every benchmark of speed, and show its description and output.
 
     python experiments/benchmarks/performance.py            # all, about a quarter of an hour on a quiet machine
-    python experiments/benchmarks/performance.py steps      # one of them anew; the others stay as they are
+    python experiments/benchmarks/performance.py steps      # one of them again; the others stay as they are
 
 Writes ``results/performance.md``. Ratios are between medians of one run on one machine; other machines differ.
 """

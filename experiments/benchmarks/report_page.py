@@ -1,9 +1,9 @@
-"""How long does the page of qas-report need to open with 10,000 records?
+"""How long does the page of qas-report take to open with 10,000 records?
 
     python experiments/benchmarks/report_page.py [records]   # needs Chromium, ChromeDriver and selenium
 
-The records are copies of a few played ones with other agents and seeds; medians of five openings from disk, and of five
-sorts of the table and five filters.
+The records are copies of three played ones with other agents and seeds. The figures are medians over five repetitions
+of opening the page from disk, sorting the table, and filtering it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agents from settings: the registry of the agents package, played policies of runs, and agents from other packages."""
+"""Agents from settings: those of the registry, frozen policies of runs, and agents from other packages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must, unknown_name
 
 POLICIES: Final = ("best", "last")
-"""Policies that a run saves: of the best greedy episode, and of the last step."""
+"""Policies that a run saves: the one with the best greedy episode, and the one after the last step."""
 _NOT_SETTINGS: Final = ("env", "seed", "device", "settings")
 
 
@@ -28,7 +28,7 @@ def entry_of(settings: Mapping[str, Any]) -> AgentEntry:
     """Return the entry of an agent.
 
     Args:
-        settings: Its ``name`` and settings.
+        settings: The ``name`` and the settings of the agent.
 
     Raises:
         ValueError: Unknown name.
@@ -53,7 +53,7 @@ def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
 
 
 def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) -> None:
-    """Check names and types of settings, unless the agent's own constructor does."""
+    """Check names and types of settings, unless the agent's constructor checks them."""
     functions = entry.settings()
     if not functions:
         return
@@ -65,12 +65,12 @@ def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) 
 
 
 def is_random(settings: Mapping[str, Any]) -> bool:
-    """Return whether an agent, which may be unknown to this version, draws random numbers."""
+    """Return whether an agent draws random numbers; True for names that this version does not know."""
     return settings.get("name") not in AGENTS or entry_of(settings).is_random
 
 
 def can_grow(name: str) -> bool:
-    """Return whether there is an agent of this name, and it can begin with a policy of fewer actions."""
+    """Return whether there is an agent of this name that can start from a policy with fewer actions."""
     return name in AGENTS and entry_of({"name": name}).inherit is not None
 
 
@@ -85,13 +85,13 @@ def policy_path(run: Path, policy: str) -> Path:
         policy: ``"best"`` or ``"last"``.
 
     Raises:
-        ValueError: Another name, or a run without such a file.
+        ValueError: Unknown name, or a run without such a file.
     """
     if policy not in POLICIES:
         raise ValueError(unknown_name("policy", policy, POLICIES))
     path = run / f"policy_{policy}.safetensors"
     if not path.exists():
-        raise ValueError(must("run", f"hold {path.name}: an agent with a policy, trained to the end", str(run)))
+        raise ValueError(must("run", f"hold {path.name}, which a finished run of an agent with a policy has", str(run)))
     return path
 
 
@@ -109,24 +109,24 @@ def load_policy(run: Path, policy: str, env: CircuitBuildingEnv) -> Policy:
 
 
 def reseed(policy: Policy, seed: int, epsilon: float) -> None:
-    """Seed a policy's exploration and set its share of random actions, if it has any."""
+    """Seed a policy's exploration and set its share of random actions, if the policy supports this."""
     if isinstance(policy, Reseedable):
         policy.reseed(seed, epsilon)
 
 
 def _frozen(settings: Mapping[str, Any]) -> AgentEntry:
-    """Return the entry of the policy of a finished run."""
+    """Return the entry of the agent that plays the policy of a finished run."""
     run = Path(settings["run"]) if "run" in settings else None
 
     def make(env: CircuitBuildingEnv, seed: int, device: str, run: str, policy: str = "last", **settings: Any) -> Agent:
         frozen = load_policy(Path(run), policy, env)
         if not is_finished(Path(run)):
-            raise ValueError(must("run", "name a run that was trained to the end", run))
+            raise ValueError(must("run", "name a finished run", run))
         return FrozenPolicy(env, frozen, seed, **settings)
 
     def obeys_masks() -> bool:
         if run is None or not (run / "config.yaml").exists():
-            return True  # building the agent says what is missing
+            return True  # building the agent raises the error
         return entry_of(settings_of(run).agent).obeys_masks()
 
     return AgentEntry(
@@ -152,7 +152,7 @@ def imported_agent(target: Any) -> type[Agent]:
         raise ValueError(must("agent", "name a class as package.module:Class", target))
     try:
         kind = getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # of any kind: importing runs the module
+    except (Exception, SystemExit) as error:  # importing runs foreign code, which may raise anything
         raise ValueError(must("agent", f"name a class as package.module:Class ({_reason(error)})", target)) from None
     if not isinstance(kind, type) or not issubclass(kind, Agent):
         raise ValueError(must("agent", "name a class with a method learn(total_timesteps, callback)", target))
@@ -160,13 +160,13 @@ def imported_agent(target: Any) -> type[Agent]:
 
 
 def _reason(error: BaseException) -> str:
-    """Return an error in one line, with the last place of its traceback."""
+    """Return an error in one line, with the last file and line of its traceback."""
     last = extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error}, {Path(last.filename).name} line {last.lineno}"
 
 
 def _external(given: Mapping[str, Any]) -> AgentEntry:
-    """Return the entry of a class from another package; it is imported when it is needed."""
+    """Return the entry of a class from another package, which is imported only when needed."""
     named = given.get("target")
 
     def make(
@@ -177,8 +177,8 @@ def _external(given: Mapping[str, Any]) -> AgentEntry:
             return kind(env, seed=seed, **(settings or {}))
         except ValueError:
             raise
-        except (Exception, SystemExit) as error:  # of any kind: the constructor is not ours
-            hint = f"be a class that is called with (env, seed=..., agent.settings) ({_reason(error)})"
+        except (Exception, SystemExit) as error:  # a foreign constructor may raise anything
+            hint = f"be a class that can be called with (env, seed=..., **agent.settings) ({_reason(error)})"
             raise ValueError(must("agent", hint, target)) from None
 
     def load(path: Path, env: CircuitBuildingEnv) -> Policy:

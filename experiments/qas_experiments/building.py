@@ -17,17 +17,18 @@ from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
 from qas_simulators.optimizers import Cobyla, NoOptimizer, Rotosolve, ScanLBFGS
 
-_EXACT_OPTIMIZERS = (NoOptimizer, ScanLBFGS, Rotosolve, Cobyla)  # that draw nothing
+_EXACT_OPTIMIZERS = (NoOptimizer, ScanLBFGS, Rotosolve, Cobyla)  # these draw no random numbers
 
 
 PRESCRIBED: Final = "preset"
-"""Name of a reward or an optimiser that stands for what the preset prescribes."""
+"""Name of a reward or an optimiser that is replaced by the one of the preset."""
 
 
 def resolved(settings: TrainSettings) -> TrainSettings:
-    """Return settings in which the reward and the optimiser that a preset prescribes stand by their names.
+    """Return settings with the reward and the optimiser of the preset filled in.
 
-    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. What the user wrote stays.
+    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. A reward or an optimiser that
+    the user chose stays.
 
     Raises:
         ValueError: An unknown environment or preset.
@@ -38,7 +39,7 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     row = ENVIRONMENTS[env.id]
     own = row.preset if row.preset != "default" else "priced"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the environment says it
+        warnings.simplefilter("ignore", UserWarning)  # the environment gives the same warning
         rules = preset_for(env.preset or own, row.problem, env.problem).rules
     optimizer = _prescribed(settings.optimizer, rules["optimizer"])
     if optimizer is not settings.optimizer:
@@ -49,7 +50,7 @@ def resolved(settings: TrainSettings) -> TrainSettings:
 
 
 def _prescribed(given: Any, rule: Any) -> Any:
-    """Return the preset's rule, with further settings that were given, if it is asked for; else what was given."""
+    """Return the preset's rule, updated with the given settings, if ``preset`` is chosen; else the given rule."""
     if not isinstance(given, dict) or given.get("name") != PRESCRIBED:
         return given
     return {**given, **({"name": rule} if isinstance(rule, str) else rule)}
@@ -61,12 +62,12 @@ def make_environment(
     """Build the environment.
 
     Args:
-        settings: Of it, its noise and optimiser.
-        evaluation: Success is the problem's accuracy, and episodes are not cut at random.
-        is_silent: Do not say what is unwise; it was said before.
+        settings: Settings of the environment, its noise and its optimiser.
+        evaluation: Whether success means the problem's accuracy, and no episode is halted at random.
+        is_silent: Whether to suppress warnings, for environments that have been built before.
 
     Raises:
-        ValueError: Settings that do not fit.
+        ValueError: Invalid settings.
     """
     if is_silent:
         with warnings.catch_warnings():
@@ -87,10 +88,10 @@ def make_environment(
 
 
 def is_one_sample(settings: TrainSettings) -> bool:
-    """Return whether all seeds play the same: neither the agent nor the environment draws random numbers.
+    """Return whether all seeds give the same run, because neither agent nor environment draws random numbers.
 
     Raises:
-        ValueError: Settings that do not fit.
+        ValueError: Invalid settings.
     """
     if entry_of(settings.agent).is_random:
         return False

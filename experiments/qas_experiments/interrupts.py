@@ -1,4 +1,4 @@
-"""Signals that ask a command to end in good order, and other ways to ask."""
+"""Requests to end a command in an orderly way: signals, and conditions that are polled."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
-"""Exit status of a command that was asked to end, as shells have it for Ctrl-C."""
+"""Exit status of an interrupted command, the one of shells after Ctrl-C."""
 
-_PAUSE = 0.5  # seconds between two questions
-_asked_elsewhere: Callable[[], bool] = lambda: False  # noqa: E731  what also_end_if() was given
+_POLL_SECONDS = 0.5  # between two calls of the condition
+_condition: Callable[[], bool] = lambda: False  # noqa: E731  set by also_end_if()
 
 
 def also_end_if(is_asked: Callable[[], bool]) -> None:
-    """Let the trainings of this process end as by Ctrl-C once ``is_asked`` is true; it is called twice a second."""
-    global _asked_elsewhere
-    _asked_elsewhere = is_asked
+    """End the trainings of this process as after Ctrl-C once ``is_asked()`` is true; it is called twice a second."""
+    global _condition
+    _condition = is_asked
 
 
 class Interrupt:
-    """Set by the first Ctrl-C or SIGTERM; a second one stops at once."""
+    """A request to end, set by the first Ctrl-C or SIGTERM; a second signal raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        self.signal: str | None = None  # by its name, or "sweep" where all of its jobs were asked to end
-        self._asked_at = -_PAUSE
+        self.signal: str | None = None  # its name, or "sweep" if all jobs of a sweep are to end
+        self._polled_at = -_POLL_SECONDS
 
     @property
     def requested(self) -> bool:
         """Whether to end at the next step."""
         now = time.monotonic()
-        if self.signal is None and now > self._asked_at + _PAUSE:
-            self._asked_at, self.signal = now, "sweep" if _asked_elsewhere() else None
+        if self.signal is None and now > self._polled_at + _POLL_SECONDS:
+            self._polled_at, self.signal = now, "sweep" if _condition() else None
         return self.signal is not None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
@@ -46,7 +46,7 @@ class Interrupt:
 
 @contextmanager
 def interrupt_requests() -> Iterator[Interrupt]:
-    """Turn Ctrl-C into a request that training loops look at; outside the main thread nothing is caught."""
+    """Turn Ctrl-C and SIGTERM into a request that training loops check; no effect outside the main thread."""
     interrupt = Interrupt()
     with handled(interrupt):
         yield interrupt
@@ -54,7 +54,7 @@ def interrupt_requests() -> Iterator[Interrupt]:
 
 @contextmanager
 def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Call ``handler`` for Ctrl-C and SIGTERM; outside the main thread nothing is caught."""
+    """Call ``handler`` for Ctrl-C and SIGTERM; no effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

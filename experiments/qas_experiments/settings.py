@@ -1,4 +1,4 @@
-"""The schema of ``qas-train``'s configuration; Hydra's YAML files are checked against it."""
+"""The schemas of the commands' configurations; Hydra checks YAML files against them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COMPONENTS = ("encoding", "reward", "curriculum", "halting")
 
 @dataclass
 class EnvSettings:
-    """Which environment, and its rules. ``None`` keeps what the environment's id prescribes.
+    """The environment and its rules; ``None`` keeps the rule of the environment's id.
 
     Components (``reward``, ``curriculum``, ...) are a name or ``{name: ..., settings}``.
     """
@@ -34,71 +34,71 @@ class EnvSettings:
     stop: bool | None = None
     mask: Any = None
     gadgets: str | None = None
-    vary: Any = None  # a family of instances, drawn anew for every episode
+    vary: Any = None  # a family of instances, of which each episode draws one
 
 
 @dataclass
 class TrainingSettings:
-    """How long, from which seed, and what is shown."""
+    """Limits, seed and output of a training."""
 
     total_timesteps: int = 100_000
-    max_evaluations: int = 0  # energies after which training ends too; 0 for as many as it takes
-    max_seconds: float = 0.0  # the same for wall time
+    max_evaluations: int = 0  # limit of energy evaluations; 0 for none
+    max_seconds: float = 0.0  # limit of wall time; 0 for none
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of PyTorch; more than one changes the last bits
     evaluate_every: int = 10  # training episodes between two rollouts of the greedy policy
-    baselines: bool = True  # play the random legal policy and the greedy construction too
+    baselines: bool = True  # whether to play the random legal policy and the greedy construction afterwards
     progress: bool = True
-    checkpoint_every: int = 20_000  # steps; 0 for none but where a signal ends the run
+    checkpoint_every: int = 20_000  # steps; 0 for a checkpoint only when the run is interrupted
 
 
 @dataclass
 class CheckpointSettings:
-    """What becomes of the checkpoint."""
+    """The checkpoint of a finished run."""
 
-    keep: bool = True  # when the run is finished too; it is most of what a run takes on disk
+    keep: bool = True  # whether it stays on disk, where it takes most of a run's space
 
 
 @dataclass
 class ExtractionSettings:
-    """How rounds learn gadgets from each other; see :func:`qas_agents.gadgets.extract`."""
+    """The extraction of gadgets between rounds; see :func:`qas_agents.gadgets.extract`."""
 
-    circuits: int = 20  # the best different ones of a round, which are also kept in circuits.json
+    circuits: int = 20  # number of best distinct circuits of a round, also written to circuits.json
     gadgets: int = 2  # new ones per round
     rank: str = "score"
     max_calls: int = 4
     max_qubits: int = 2
     structure_penalty: float = 1.0
     pseudo_counts: float = 10.0
-    prune: bool = True  # forget gadgets that no circuit of the round holds
-    carry_policy: bool = False  # begin each round with the last one's policy
+    prune: bool = True  # drop gadgets that no circuit of the round uses
+    carry_policy: bool = False  # start each round from the policy of the one before
 
 
 @dataclass
 class TrainSettings:
-    """Everything ``qas-train`` reads."""
+    """The settings of ``qas-train``."""
 
     env: EnvSettings = field(default_factory=EnvSettings)
     agent: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
     noise: dict[str, Any] = MISSING
     training: TrainingSettings = field(default_factory=TrainingSettings)
-    rounds: list[Any] = field(default_factory=list)  # overrides of each round; without any there is one training
+    rounds: list[Any] = field(default_factory=list)  # overrides of each round; empty for a single training
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
-    policy: str | None = None  # folder of a run whose last policy training begins with
-    resume: str | None = None  # folder of a run that was interrupted; all settings are its own
+    policy: str | None = None  # folder of a run whose last policy is the initial one
+    resume: str | None = None  # folder of an interrupted run, which keeps its settings
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
     contents: dict[str, str] = field(default_factory=dict)  # SHA-256 of files that settings name, filled in by commands
 
 
 @dataclass
 class SuiteSettings:
-    """A benchmark's instances, each with the same budgets and seeds."""
+    """The instances of a benchmark, with common budgets and seeds."""
 
     name: str = MISSING
-    instances: dict[str, Any] = MISSING  # by name: overrides of qas-train's settings
+    instances: dict[str, Any] = MISSING  # overrides of qas-train's settings, by name
     seeds: int = 5
     total_timesteps: int = 1_000_000
     max_evaluations: int = 500_000
@@ -138,47 +138,47 @@ class CampaignSettings:
 
 @dataclass
 class BenchmarkSettings:
-    """Everything ``qas-benchmark`` reads."""
+    """The settings of ``qas-benchmark``."""
 
     suite: SuiteSettings = field(default_factory=SuiteSettings)
     agent: dict[str, Any] = MISSING
     optimizer: dict[str, Any] = MISSING
-    label: str | None = None  # what tables call the agent; by default the name of its option
-    instances: list[str] | None = None  # some of the suite's; by default all
-    seeds: list[int] | None = None  # by default 0, 1, ... as many as the suite wants; 0 where no seed changes anything
-    workers: int = 1  # cells at once
+    label: str | None = None  # name of the agent in tables; by default the name of its option
+    instances: list[str] | None = None  # a subset of the suite's; by default all
+    seeds: list[int] | None = None  # by default 0, 1, ... of the suite; only 0 if all seeds give the same run
+    workers: int = 1  # number of cells played at the same time
     folder: str = "runs/benchmark"
     records: str = "runs/benchmark/records.sqlite"
-    merge: str | None = None  # a file of records to add to ours first
-    campaign: CampaignSettings | None = None  # many calls at once; its folder and records are its own
-    dry_run: bool = False  # say what is missing, and play nothing
+    merge: str | None = None  # a file of records to add first
+    campaign: CampaignSettings | None = None  # many calls; it has its own folder and records
+    dry_run: bool = False  # list the missing cells, and play nothing
 
 
 @dataclass
 class StudySettings:
-    """What ``qas-tune`` minimises, and how."""
+    """A study of ``qas-tune``: the objective, the sampler and the pruner."""
 
-    study: str = ""  # its name, under which it goes on
+    study: str = ""  # its name; the same name continues the study
     trials: int = 30
-    seeds: int = 1  # of each trial
+    seeds: int = 1  # seeds of each trial
     objective: str = "error"
     sampler: str = "tpe"
     sampler_seed: int = 0
     pruner: str = "median"
-    reports: int = 10  # of each training, after which it may be pruned
+    reports: int = 10  # intermediate values per training, after each of which it may be pruned
     folder: str = "runs/tune"
     storage: str | None = None  # a database URL; by default a journal in the study's folder
 
 
 @dataclass
 class TuneSettings:
-    """Everything that ``qas-tune`` reads besides the overrides of ``qas-train``."""
+    """The settings of ``qas-tune`` besides the overrides of ``qas-train``."""
 
     tune: StudySettings = field(default_factory=StudySettings)
 
 
 def register_schemas() -> None:
-    """Tell Hydra about the schemas."""
+    """Register the schemas with Hydra."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSettings)
     store.store(name="benchmark_schema", node=BenchmarkSettings)

@@ -37,7 +37,7 @@ def iqm_interval(values: Sequence[float], resamples: int = 10_000) -> tuple[floa
 
 
 def iqm_with_interval(values: Sequence[float]) -> str:
-    """Return ``"mean [low, high]"`` for tables, ``"-"`` where there are no numbers.
+    """Return ``"mean [low, high]"`` for tables, ``"-"`` without numbers.
 
     Examples:
         >>> iqm_with_interval([1.0, 1.0, 1.0])
@@ -70,18 +70,18 @@ def performance_profile(scores: Sequence[float], thresholds: Sequence[float]) ->
 def probability_of_improvement(
     first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], resamples: int = 2000
 ) -> tuple[float, float, float]:
-    """Return how likely a run of one agent scores above a run of another, with its 95 % bootstrap interval.
+    """Return the probability that a run of one agent scores above a run of another, with its 95 % bootstrap interval.
 
     The mean over tasks of the Mann-Whitney statistic, ties counting half (Agarwal et al., section 4.3); runs are
     resampled within each task.
 
     Args:
         first: Scores of one agent, by task; larger is better.
-        second: Scores of the other, of the same tasks.
-        resamples: Of the bootstrap.
+        second: Scores of the other agent on the same tasks.
+        resamples: Number of bootstrap samples.
 
     Raises:
-        ValueError: Other tasks, or one without runs.
+        ValueError: The numbers of tasks differ, or a task has no runs.
 
     Examples:
         >>> probability_of_improvement([[2.0, 3.0]], [[1.0, 1.0]])

@@ -1,4 +1,4 @@
-"""YAML that others may have written: read without running code, and only as large as it looks."""
+"""Reading untrusted YAML files: without running code, and with a limit on the size after alias expansion."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from omegaconf.errors import OmegaConfBaseException
 from qas_simulators.errors import must
 
 _MOST_BYTES = 1_000_000
-_MOST_NODES = 100_000  # with aliases written out
+_MOST_NODES = 100_000  # with aliases expanded
 
 
 def read_yaml(path: Path) -> DictConfig:
-    """Return the mapping that a file holds.
+    """Return the mapping in a file.
 
     Raises:
-        ValueError: It cannot be read, is no mapping in YAML, has tags of Python, or is too large, its aliases written
-            out.
+        ValueError: The file cannot be read, is no YAML mapping, has Python tags, or is too large with its aliases
+            expanded.
     """
     check_yaml(path)
     try:
@@ -27,15 +27,15 @@ def read_yaml(path: Path) -> DictConfig:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, RecursionError) as error:
         raise ValueError(_must(path, str(error) or type(error).__name__)) from None
     if not isinstance(content, DictConfig):
-        raise ValueError(_must(path, "it is no mapping"))
+        raise ValueError(_must(path, "it is not a mapping"))
     return content
 
 
 def check_yaml(path: Path) -> None:
-    """Look at the structure of a file before anything is made of it.
+    """Check the structure of a file before any object is built from it.
 
     Raises:
-        ValueError: No YAML, or larger than settings are, its aliases written out.
+        ValueError: The file is no YAML, or too large with its aliases expanded.
     """
     try:
         with path.open("rb") as file:
@@ -46,17 +46,17 @@ def check_yaml(path: Path) -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ValueError(_must(path, str(error) or type(error).__name__)) from None
     if size > _MOST_NODES:
-        raise ValueError(_must(path, f"{size:,} values, aliases written out"))
+        raise ValueError(_must(path, f"{size:,} values with aliases expanded"))
 
 
-def _must(path: Path, told: str) -> str:
-    return must("file", f"hold settings as YAML ({' '.join(told.split())[:200]})", str(path))
+def _must(path: Path, reason: str) -> str:
+    return must("file", f"hold settings as YAML ({' '.join(reason.split())[:200]})", str(path))
 
 
 def _size(node: yaml.Node | None, sizes: dict[int, int], above: set[int]) -> int:
-    """Return how many values a node has when all aliases are written out."""
+    """Return the number of values in a node with all aliases expanded."""
     if id(node) in above:
-        raise yaml.YAMLError("an alias of what it is in")
+        raise yaml.YAMLError("an alias that contains itself")
     if id(node) not in sizes:
         above.add(id(node))
         parts = node.value if isinstance(node, yaml.CollectionNode) else []

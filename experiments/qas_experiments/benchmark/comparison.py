@@ -1,4 +1,4 @@
-"""What two machines may say differently: the last digits of a Hamiltonian, times, folders and versions of a record."""
+"""Comparison of records from different machines, up to rounding, times, folders and versions."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-9
 """Largest difference of energies and of coefficients, relative to twice the sum of the coefficients."""
 _ROUNDING = 1e-13  # of floats, relative to the constant shift
-_OF_ACCURACY = 1e-6  # a difference of energies that is this small a share of the accuracy is rounding
+_OF_ACCURACY = 1e-6  # a difference of energies below this share of the accuracy is rounding
 _ANGLES = re.compile(r"\([^()]*\)")
 
 
 def allowed_difference(problem: Problem) -> float:
-    """Return the largest difference of two energies of a problem that is rounding, in the problem's unit."""
+    """Return the largest difference of two energies that counts as rounding, in the problem's unit."""
     spread, middle = problem.upper_bound - problem.lower_bound, (problem.upper_bound + problem.lower_bound) / 2
     return TOLERANCE * spread + _ROUNDING * abs(middle)
 
 
 def hamiltonian_difference(problem: Problem, other: PauliSum) -> float:
-    """Return the largest difference of a coefficient from another machine's.
+    """Return the largest difference between the coefficients of a problem's Hamiltonian and of another one.
 
-    An orbital whose sign is the other one, as another version of PySCF may give it, turns the signs of Pauli terms but
-    is no difference: the signs of a molecule's terms are compared up to a Z on each of some qubits.
+    Another version of PySCF may give an orbital the opposite sign, which changes the signs of Pauli terms but not the
+    physics. The terms of a molecule are therefore compared up to conjugation by Z on any set of qubits.
     """
     ours = problem.hamiltonian
     if other.num_qubits != ours.num_qubits:
@@ -43,7 +43,7 @@ def hamiltonian_difference(problem: Problem, other: PauliSum) -> float:
 
 
 def _phases(ours: PauliSum, other: PauliSum, smallest: float) -> int:
-    """Return the qubits, as a mask, on which a Z makes the signs of two Hamiltonians equal, if there are such.
+    """Return a mask of the qubits on which Z makes the signs of two Hamiltonians equal, if there is one.
 
     Each pair of terms above ``smallest`` is an equation over GF(2): the number of those qubits that the term flips is
     odd where signs differ.
@@ -67,10 +67,9 @@ def _phases(ours: PauliSum, other: PauliSum, smallest: float) -> int:
 
 
 def differences(first: Record, second: Record) -> list[str]:
-    """Return what two records of one cell found differently; an empty list means that they agree.
+    """Return the differences between two records of one cell; an empty list means that they agree.
 
-    Times, folders, versions and the kind of machine are not compared, and of numbers no more digits than another
-    machine's rounding leaves.
+    Times, folders, versions and the kind of machine are not compared, and numbers only up to rounding.
     """
     found: list[str] = []
     smallest = _OF_ACCURACY * float(first.figures["accuracy"])
@@ -87,13 +86,13 @@ def _without_times(figures: dict[str, Any]) -> dict[str, Any]:
 
 def _of_circuits(circuits: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
-        name: {key: value for key, value in told.items() if key != "seconds"} | {"qasm": _ANGLES.sub("", told["qasm"])}
-        for name, told in circuits.items()
+        name: {key: value for key, value in one.items() if key != "seconds"} | {"qasm": _ANGLES.sub("", one["qasm"])}
+        for name, one in circuits.items()
     }
 
 
 def _compare(name: str, first: Any, second: Any, smallest: float, found: list[str]) -> None:
-    """Add the names of what differs, with both values; floats that differ by no more than ``smallest`` are equal."""
+    """Append every difference with both values; numbers that differ by at most ``smallest`` are equal."""
     if isinstance(first, dict) and isinstance(second, dict):
         for key in sorted({*first, *second}):
             _compare(f"{name}.{key}", first.get(key), second.get(key), smallest, found)

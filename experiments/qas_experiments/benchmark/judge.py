@@ -1,4 +1,4 @@
-"""Every record is verified inside one boundary: a process with limits of time and memory, started anew if it ends."""
+"""Verification of records in a separate process with limits of time and memory, restarted when it ends."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from qas_experiments.benchmark.records import Entry, Record, Records
 from qas_simulators.errors import must
 
 SECONDS = 60.0
-"""For one record; those of the suites need a tenth of one."""
+"""Default limit for one record; those of the suites need 0.1 s."""
 _MOST_SECONDS = 86_400.0  # a day
-_OF_REFERENCES = 10  # times as long for what an instance's results stand beside
+_OF_REFERENCES = 10  # factor of the time limit for the references of an instance
 _LONGEST_LINE = 400  # characters
-_MOST_FAULTS = 5  # of a record that are told
+_MOST_FAULTS = 5  # reported per record
 
 
 class Judge:
-    """Verifies records in another process, so that a hostile record ends that process and not this one.
+    """Verify records in another process, so that a hostile record ends that process and not this one.
 
     Args:
-        seconds: For one record; compiling kernels is not counted.
+        seconds: Time limit for one record, without compiling kernels.
 
     Raises:
-        ValueError: The time is not positive.
+        ValueError: The time is not positive, or longer than a day.
 
     Examples:
         >>> with Judge() as judge:
@@ -59,24 +59,24 @@ class Judge:
         self.close()
 
     def close(self) -> int:
-        """End the process, if there is one; return its status."""
+        """End the process, if it is running; return its status."""
         process, self._process = self._process, None
         if process is None:
             return 0
         assert process.stdin is not None and process.stdout is not None
         process.kill()
         for pipe in (process.stdout, process.stdin):
-            with suppress(BrokenPipeError):  # what it was asked last was never read
+            with suppress(BrokenPipeError):  # the last task may not have been read
                 pipe.close()
         return process.wait()
 
     def faults(self, record: Record, hamiltonian: Mapping[str, float] | None = None) -> list[str]:
-        """Return what is wrong with a record, as :func:`faults_of` does, or how it ended the process."""
+        """Return the record's faults as :func:`faults_of` does; a timeout or a crash of the process is one too."""
         found: list[str] = self._ask({"record": asdict(record), "hamiltonian": hamiltonian}, self.seconds)["faults"]
         return found
 
     def reference(self, record: Record, floors: int) -> tuple[dict[str, Any] | None, str]:
-        """Return what results of an instance stand beside (None with noise), and why there is nothing, if so."""
+        """Return the references of an instance (None with noise), and the reason if they could not be computed."""
         answer = self._ask({"settings": record.settings, "floors": floors}, _OF_REFERENCES * self.seconds)
         return answer.get("reference"), "; ".join(answer.get("faults", ()))
 
@@ -106,10 +106,10 @@ class Judge:
         return self.close()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """Return the process, which is ready.
+        """Return the process, started and ready for tasks.
 
         Raises:
-            RuntimeError: It does not start; the message is the last line that it printed.
+            RuntimeError: It does not start; the message has the last line that it printed.
         """
         if self._process is not None:
             return self._process
@@ -126,19 +126,19 @@ class Judge:
             if not self._process.stdout.readline():
                 self.close()
                 errors.seek(0)
-                told = errors.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
-                raise RuntimeError(f"The process that verifies records does not start: {told[-1]}")
+                lines = errors.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+                raise RuntimeError(f"The process that verifies records does not start: {lines[-1]}")
         return self._process
 
 
 @dataclass
 class TrueRecords:
-    """The true records of some files, each cell once.
+    """The valid records of some files, each cell once.
 
     Attributes:
         records: In the order of the files.
-        hamiltonians: Terms of their instances by hash, as far as the files have them.
-        left_out: File, place, cell and reason of everything else, a line each.
+        hamiltonians: Terms of their instances by hash, if the files contain them.
+        left_out: A line with file, place, cell and reason for every row that is left out.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -149,16 +149,16 @@ class TrueRecords:
 def true_records(
     paths: Iterable[Path], judge: Judge, known: Iterable[Record] = (), shows_progress: bool = False
 ) -> TrueRecords:
-    """Return the true records of files.
+    """Return the valid records of files.
 
-    Of records of one cell the first true one is kept. Another one that says the same, times and folders left aside, is
-    dropped; one that does not is left out, and what differs is named.
+    The first valid record of each cell is kept. A later one that agrees with it, apart from times and folders, is
+    dropped silently; one that differs is left out with a line that names the differences.
 
     Args:
         paths: The files.
-        judge: Verifies the records.
-        known: True records that come before; they are not returned.
-        shows_progress: Whether to draw a bar.
+        judge: The judge that verifies the records.
+        known: Valid records that count as earlier; they are not returned.
+        shows_progress: Whether to show a progress bar.
     """
     found = TrueRecords()
     first = {record.cell: record for record in known}
@@ -169,6 +169,7 @@ def true_records(
             found.left_out.append(_line(path, entry.place, [entry.fault]))
             continue
         earlier = first.setdefault(record.cell, record)
+        # Equal hashes mean equal content, so the second copy needs no verification.
         if earlier is not record and earlier.hash == record.hash:
             continue
         hamiltonian = hamiltonians.get(record.instance_hash)
@@ -188,7 +189,7 @@ def true_records(
 
 
 def _places_of(path: Path, left_out: list[str]) -> list[tuple[Path, Entry, dict[str, dict[str, float]]]]:
-    """Return what a file has in every place, or add a line that says why it cannot be read."""
+    """Return the entries of a file; add a line to ``left_out`` if it cannot be read."""
     try:
         entries, hamiltonians = Records(path).read()
     except ValueError as error:
@@ -198,8 +199,8 @@ def _places_of(path: Path, left_out: list[str]) -> list[tuple[Path, Entry, dict[
 
 
 def _line(path: Path, place: str, faults: Sequence[str]) -> str:
-    """Return one line that can be printed, whatever names and texts the file has."""
-    told = "; ".join(faults[:_MOST_FAULTS]) + ("; ..." if len(faults) > _MOST_FAULTS else "")
-    text = f"{path}{', ' if place else ''}{place}: {told}"
+    """Return one printable line; names and texts in the file may contain control characters."""
+    listed = "; ".join(faults[:_MOST_FAULTS]) + ("; ..." if len(faults) > _MOST_FAULTS else "")
+    text = f"{path}{', ' if place else ''}{place}: {listed}"
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."

@@ -1,7 +1,7 @@
 """The process that verifies records for :class:`~qas_experiments.benchmark.judge.Judge`.
 
-It reads a task a line from standard input and answers each with a line. A task that takes too long ends the process,
-wherever it hangs, and so does one that crashes it: the next one gets another process.
+Each line of standard input is a task, and each answer is a line of standard output. A task that takes too long or
+crashes ends the process; the judge starts another one for the next task.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from qas_experiments.benchmark.verification import faults_of
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
 
 MEMORY = 16 * 2**30
-"""Bytes of addresses that a process may use, where the system can limit them."""
+"""Limit of the address space in bytes, on systems that support it."""
 
 
 def main() -> None:
     """Answer tasks until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks is interrupted, and ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the judge too, which ends this process
     silence = open(os.devnull, "w")  # noqa: SIM115 (as long as the process)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(silence.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    os.dup2(silence.fileno(), sys.stdout.fileno())  # output of libraries must not mix with answers
     _limit_memory()
     warm_up()
     _write(answers, {"ready": True})
@@ -40,9 +40,9 @@ def main() -> None:
 
 
 def answer_to(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the faults of a record, or what an instance's results stand beside.
+    """Return the faults of a record, or the references of an instance.
 
-    Whatever is raised on the way is a fault of the record: this is the one place where everything is caught.
+    Any exception is a fault of the record; this is the only place where all exceptions are caught.
     """
     try:
         if "floors" in task:
@@ -68,7 +68,7 @@ def _limit_memory() -> None:
 
 
 def warm_up() -> None:
-    """Compile or load the kernels, which no record's time should pay for."""
+    """Compile or load the kernels, so that this time does not count for any record."""
     circuit, hamiltonian = Circuit(2).ry(0.1, 0).cx(0, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
     for simulator in (StatevectorSimulator(), PauliTransferSimulator(NoiseModel.depolarizing(p1=1e-3, p2=1e-2))):
         simulator.expectation(circuit, hamiltonian)

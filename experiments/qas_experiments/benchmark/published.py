@@ -1,4 +1,4 @@
-"""Published figures, as data, and what they say of our circuits."""
+"""Published results as data, and their comparison with circuits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Published:
     """A row of ``published.yaml``.
 
     Attributes:
-        instance: As in the suites.
-        method: What was published.
-        source: Where, with the table.
-        error: Against the exact ground energy.
-        cnot: Two-qubit gates as the source counts them; None where it does not say.
-        rotations: The same of one-qubit rotations.
-        depth: The same of depth.
-        caveat: What the figures leave out.
+        instance: Name of the instance in the suites.
+        method: Name of the published method.
+        source: Publication and table.
+        error: Difference from the exact ground energy.
+        cnot: Two-qubit gates as the source counts them; None if not stated.
+        rotations: One-qubit rotations; None if not stated.
+        depth: Depth; None if not stated.
+        caveat: Limits of the comparison.
     """
 
     instance: str
@@ -43,9 +43,9 @@ def published() -> list[Published]:
 
 
 def dominating(cnot: int, error: float, points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Return the points that are as good as ours in gates and error, and better in one.
+    """Return the points that are at least as good in gates and error, and better in one of them.
 
-    Errors that differ by a thousandth of themselves, or by 1e-9, are the same: published ones have two digits.
+    Errors that differ by at most a thousandth, or by 1e-9, count as equal, because published ones have few digits.
     """
     found = []
     for gates, other in points:

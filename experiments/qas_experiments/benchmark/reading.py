@@ -1,4 +1,4 @@
-"""Files of records, read row by row: what cannot be read is named, and the rows after it are read."""
+"""Reading files of records row by row; rows that cannot be read are reported, and the next ones are read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, BinaryIO, Protocol
 from qas_simulators.errors import must
 
 LONGEST = 4_000_000
-"""Bytes of a row; a record of ours has 25,000 at most."""
+"""Bytes of a row at most; the records of the suites have up to 25,000."""
 _DEEPEST = 40  # levels of JSON
-_LARGEST = 2**63  # of integers, as SQLite has it
+_LARGEST = 2**63  # of integers, the limit of SQLite
 _SQLITE = b"SQLite format 3\x00"
 _XZ = b"\xfd7zXZ\x00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_HEAD = 65_536  # bytes in which lines of JSON have begun
-_MOST_EXPANDED = 300  # times the size of a compressed file; the committed ones expand to 16 times at most
+_HEAD = 65_536  # bytes within which a file of JSON lines has its first brace
+_MOST_EXPANDED = 300  # times the size of a compressed file; the committed ones expand up to 16 times
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Row:
 
     Attributes:
         place: Such as ``line 3``.
-        content: The JSON object that it holds; empty if it cannot be read.
+        content: The JSON object in it; empty if it cannot be read.
         fault: Why it cannot be read; empty if it can.
     """
 
@@ -40,10 +40,10 @@ class Row:
 
 
 def rows_of(path: Path) -> Iterator[Row]:
-    """Yield the rows of an SQLite file or of lines of text, which xz may have compressed; blank lines are none.
+    """Yield the rows of an SQLite file, or of lines of text that may be xz-compressed; skip blank lines.
 
     Raises:
-        ValueError: The file is of another kind or cannot be opened.
+        ValueError: The file has another format or cannot be opened.
     """
     try:
         with path.open("rb") as file:
@@ -55,33 +55,33 @@ def rows_of(path: Path) -> Iterator[Row]:
             if not head.startswith(_SQLITE):
                 if head and b"{" not in head:
                     raise ValueError(
-                        must("records", "be a file of records that can be used (SQLite, or lines of JSON)", str(path))
+                        must("records", "be a readable file of records (SQLite, or lines of JSON)", str(path))
                     )
                 file.seek(0)
                 yield from _of_lines(file)
                 return
     except OSError as error:
-        raise ValueError(must("records", f"be a file that can be read ({error.strerror})", str(path))) from None
+        raise ValueError(must("records", f"be a readable file ({error.strerror})", str(path))) from None
     with opened(path) as database:
         yield from _of_database(database)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Yield a connection whose changes are all made, or none.
+    """Yield a connection whose changes are committed together, or not at all.
 
     Raises:
-        ValueError: SQLite cannot use the file; the message says why.
+        ValueError: SQLite cannot use the file.
     """
     try:
         with closing(sqlite3.connect(path, timeout=60.0)) as database, database:
             yield database
     except sqlite3.Error as error:
-        raise ValueError(must("records", f"be a file of records that can be used ({error})", str(path))) from None
+        raise ValueError(must("records", f"be a readable file of records ({error})", str(path))) from None
 
 
 def has_table(database: sqlite3.Connection, name: str) -> bool:
-    """Tell whether a database has a table."""
+    """Return whether a database has a table."""
     found = database.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
     return found.fetchone() is not None
 
@@ -95,18 +95,18 @@ class _Expanded:
 
     Args:
         file: The compressed file.
-        most: Bytes that it may expand to; a small file that expands without end would fill the memory.
+        most: Bytes that it may expand to; without a limit a small file could fill the memory.
     """
 
     def __init__(self, file: BinaryIO, most: int) -> None:
-        import lzma  # a Python can be built without it, and then reads the other kinds of files
+        import lzma  # imported here because Python can be built without it
 
-        self._lines = lzma.LZMAFile(file)  # noqa: SIM115 - it holds nothing; the caller closes its file
+        self._lines = lzma.LZMAFile(file)  # noqa: SIM115 - the caller closes the file
         self._left = most
         self._damages = (lzma.LZMAError, EOFError, MemoryError)
 
     def readline(self, size: int, /) -> bytes:
-        """Return the next line, or its first bytes.
+        """Return the next line, or its first ``size`` bytes.
 
         Raises:
             _DamagedError: The rest cannot be expanded.
@@ -126,7 +126,7 @@ class _DamagedError(Exception):
 
 
 def _of_lines(file: _Lines) -> Iterator[Row]:
-    """Yield the rows of lines of text, up to where a compressed file is damaged."""
+    """Yield the rows of lines of text, up to the first damage of a compressed file."""
     number = 0
     while True:
         number += 1
@@ -149,8 +149,8 @@ def _of_lines(file: _Lines) -> Iterator[Row]:
 
 
 def _of_database(database: sqlite3.Connection) -> Iterator[Row]:
-    """Yield Hamiltonians, then records, in the form that lines of text have."""
-    database.text_factory = bytes  # whatever the encoding is said to be
+    """Yield Hamiltonians, then records, in the form of lines of text."""
+    database.text_factory = bytes  # decoded later, because the declared encoding may be wrong
     queries = {
         "hamiltonians": "SELECT instance_hash, 0, CASE WHEN length(terms) <= ? THEN terms END FROM hamiltonians",
         "records": "SELECT hash, format, CASE WHEN length(content) <= ? THEN content END FROM records ORDER BY rowid",
@@ -203,7 +203,7 @@ def _row(place: str, text: bytes) -> Row:
 
 
 def _check_plain(name: str, value: Any, depth: int) -> None:
-    """Raise ``ValueError`` unless numbers are finite and of 64 bits, texts are Unicode and few levels are nested."""
+    """Raise ``ValueError`` unless numbers are finite and of 64 bits, strings are Unicode, and nesting is limited."""
     if depth > _DEEPEST:
         raise ValueError(f"must have {_DEEPEST} levels of JSON at most")
     if isinstance(value, dict):

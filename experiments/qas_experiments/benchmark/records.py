@@ -1,9 +1,8 @@
-"""Records: one row per finished cell of a benchmark, only ever added, in one SQLite file.
+"""Records: one row per finished cell of a benchmark, in an SQLite file to which rows are only added.
 
-A record holds everything that its figures follow from: settings, versions, machine, and circuits as OpenQASM 3 with the
-energies they are said to have. Its hash is that of all of this, so that a record that was changed is found out. Beside
-its records a file has the Hamiltonian of every instance, once, so that a machine that computes other last digits can
-compare them.
+A record holds everything that determines its figures: settings, versions, machine, and circuits as OpenQASM 3 with
+their energies. Its hash covers all of this, so changes are detected. A file also holds the Hamiltonian of every
+instance once, so that a machine that computes other last digits can compare them.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from qas_simulators.errors import must
 
 FORMAT = 1
 MOST_TERMS = 20_000
-"""Of a Hamiltonian that is kept beside records."""
+"""Largest number of terms of a Hamiltonian that is stored with records."""
 _TABLE = """
 CREATE TABLE IF NOT EXISTS records (
     hash TEXT PRIMARY KEY, format INTEGER NOT NULL, suite TEXT NOT NULL, instance TEXT NOT NULL, agent TEXT NOT NULL,
@@ -34,7 +33,7 @@ CREATE TABLE IF NOT EXISTS records (
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
-_NOT_SETTINGS = ("run", "resume", "checkpoint")  # where a run lies, and what it keeps, does not change what it finds
+_NOT_SETTINGS = ("run", "resume", "checkpoint")  # the folder of a run and its checkpoints do not change its results
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,15 @@ class Record:
     Attributes:
         suite: Name of the suite.
         instance: Name of the instance in it.
-        agent: What the tables call the agent.
-        seed: Of the run.
+        agent: Name of the agent in tables.
+        seed: Seed of the run.
         instance_hash: ``Problem.digest``.
-        settings: All of ``qas-train``.
-        versions: Of packages.
-        machine: Kind of processor and system.
-        command: What makes the record again.
-        figures: Steps, evaluations, seconds and so on.
-        circuits: By name: OpenQASM 3, energy, error and counts.
+        settings: The settings of ``qas-train``.
+        versions: Versions of packages.
+        machine: Operating system and processor type.
+        command: Command that reproduces the record.
+        figures: Steps, evaluations, seconds and other counts.
+        circuits: OpenQASM 3, energy, error and counts, by name.
     """
 
     suite: str
@@ -69,10 +68,10 @@ class Record:
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Record:
-        """Return the record of a JSON object.
+        """Return the record in a JSON object.
 
         Raises:
-            ValueError: A field that is missing or of another kind; the message names it.
+            ValueError: A field is missing or has another type; the message names it.
         """
         check_record(content)
         return cls(**content)
@@ -84,57 +83,58 @@ class Record:
 
     @property
     def cell(self) -> tuple[Any, ...]:
-        """What no two records of a file share: suite, instance, agent, seed, settings."""
+        """The key that is unique in a file: suite, instance, agent, seed, and hash of the settings."""
         return self.suite, self.instance, self.agent, self.seed, self.settings_hash
 
     @property
     def label(self) -> str:
-        """The cell in words."""
+        """The cell as text."""
         return f"{self.suite}, {self.instance}, {self.agent}, seed {self.seed}"
 
     @property
     def settings_hash(self) -> str:
-        """SHA-256 of the settings, but for where the run lies."""
+        """SHA-256 of the settings, without the folder of the run."""
         return settings_hash(self.settings)
 
 
 def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
-    """Return the SHA-256 of settings, but for where files lie whose content they hold.
+    """Return the SHA-256 of settings, without the paths of files whose hashes they hold.
 
     Args:
-        settings: All of ``qas-train``.
-        with_seed: Also tell apart seeds, policies that were trained in the same way, and limits of wall time, which
-            belong to the machine (runs that they ended are marked in tables).
+        settings: The settings of ``qas-train``.
+        with_seed: Whether to include the seed, the hash of a policy (besides that of its training), and the limit of
+            wall time, which depends on the machine (tables mark the runs that it ended).
     """
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
-    kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}  # rules added since
+    # Without None, a rule that is added to the settings later does not change the hashes of earlier records.
+    kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}
     kept["contents"] = dict(kept.get("contents") or {})
     for name in kept["contents"]:
-        _forget(kept, name.split("."))
+        _remove(kept, name.split("."))
     if not with_seed:
-        _forget(kept, ["agent", "run"])
-        _forget(kept, ["training", "seed"])
-        _forget(kept, ["training", "max_seconds"])
+        _remove(kept, ["agent", "run"])
+        _remove(kept, ["training", "seed"])
+        _remove(kept, ["training", "max_seconds"])
         kept["contents"].pop("agent.run", None)
-    if not kept["contents"]:  # as in records that were made before there were any
+    if not kept["contents"]:  # as in records that were made before this field existed
         kept.pop("contents")
     return _digest(kept)
 
 
-def _forget(settings: dict[str, Any], path: list[str]) -> None:
-    """Leave out one of nested settings, in copies of what holds it."""
+def _remove(settings: dict[str, Any], path: list[str]) -> None:
+    """Remove one nested setting, from copies of the mappings around it."""
     first, *rest = path
     if not rest:
         settings.pop(first, None)
     elif isinstance(settings.get(first), dict):
         settings[first] = dict(settings[first])
-        _forget(settings[first], rest)
+        _remove(settings[first], rest)
 
 
 def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
-    """Return the records of one instance by agent; where one name has several settings, a hash tells them apart.
+    """Return the records of one instance by agent; a hash is added to names that have several settings.
 
-    One sample counts once: records of several seeds of which none drew anything.
+    Seeds of a deterministic run are one sample, which counts once.
     """
     groups: dict[str, dict[str, dict[str, Record]]] = {}
     for record in records:
@@ -148,7 +148,7 @@ def by_agent(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def _sample(record: Record) -> str:
-    """Return what tells samples apart: the record; of one rollout of a frozen policy, what it built."""
+    """Return the key of a sample: the record's hash, or for a deterministic run its policy and circuits."""
     agent = record.settings["agent"]
     if is_random(agent):
         return record.hash
@@ -158,7 +158,7 @@ def _sample(record: Record) -> str:
 
 
 def machine_name() -> str:
-    """Return what kind of machine this is; nothing that names it."""
+    """Return the operating system and processor type, without anything that identifies the machine."""
     return f"{platform.system()} {platform.machine()}"
 
 
@@ -169,7 +169,7 @@ def _digest(content: Any) -> str:
 def write_lines(
     records: Iterable[Record], path: Path, hamiltonians: Mapping[str, Mapping[str, float]] | None = None
 ) -> None:
-    """Write records as lines of text, for version control; :class:`Records` reads such a file as well.
+    """Write records as lines of text, for version control; :class:`Records` reads such files too.
 
     Args:
         records: The records.
@@ -181,7 +181,7 @@ def write_lines(
     draft = path.with_name(f".{path.name}.part")
     lines = "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in contents).encode()
     if path.suffix == ".xz":
-        import lzma  # as in reading.py
+        import lzma  # imported here because Python can be built without it
 
         lines = lzma.compress(lines)
     draft.write_bytes(lines)
@@ -190,12 +190,12 @@ def write_lines(
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file has in one place.
+    """A row of a file of records.
 
     Attributes:
         place: Such as ``line 3``.
-        record: The record, or None if there is none that can be read.
-        fault: Why there is none.
+        record: The record, or None if it cannot be read.
+        fault: Why it cannot be read.
     """
 
     place: str
@@ -207,34 +207,34 @@ class Records:
     """The records of one file.
 
     Args:
-        path: The file, an SQLite database; it is made when the first record is added. Lines of text,
-            compressed or not, can be read only.
+        path: The file, an SQLite database that is created with the first record. Lines of text, compressed or not, are
+            read-only.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, record: Record, hamiltonian: Mapping[str, float] | None = None) -> bool:
-        """Add a record; return False if its cell is there already and says the same.
+        """Add a record; return False if its cell has an equal record already.
 
         Args:
             record: The record.
-            hamiltonian: Terms of its instance, kept once for all records of it, up to ``MOST_TERMS``.
+            hamiltonian: Terms of its instance, stored once for all of its records, up to ``MOST_TERMS``.
 
         Raises:
-            ValueError: The record of the same cell found something else, or the file cannot be written.
+            ValueError: The record of the same cell differs, or the file cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with opened(self.path) as database:
-            database.execute("BEGIN IMMEDIATE")  # nobody else adds between the question and the answer
+            database.execute("BEGIN IMMEDIATE")  # so that no other process adds a record between query and insertion
             for statement in (_TABLE, _INDEX, _HAMILTONIANS):
                 database.execute(statement)
             found = database.execute(f"SELECT hash, content FROM records WHERE {_CELL}", record.cell).fetchone()
             if found is not None:
                 other = [] if found[0] == record.hash else differences(Record.of(json.loads(found[1])), record)
                 if other:
-                    only = f"say what the one of its cell in {self.path} says ({'; '.join(other[:3])})"
-                    raise ValueError(must("record", only, record.label))
+                    requirement = f"agree with the record of the same cell in {self.path} ({'; '.join(other[:3])})"
+                    raise ValueError(must("record", requirement, record.label))
                 return False
             content = json.dumps(asdict(record), ensure_ascii=False)
             row = (record.hash, FORMAT, *record.cell, content)
@@ -245,31 +245,31 @@ class Records:
         return True
 
     def has(self, suite: str, instance: str, agent: str, seed: int, settings: dict[str, Any]) -> bool:
-        """Tell whether a cell with these settings is there."""
+        """Return whether a cell with these settings is recorded."""
         key = (suite, instance, agent, seed, settings_hash(settings))
         if not self.path.exists():
             return False
         with opened(self.path) as database:
-            if not has_table(database, "records"):  # another process is about to make it
+            if not has_table(database, "records"):  # another process has created the file, but not the table yet
                 return False
             return database.execute(f"SELECT 1 FROM records WHERE {_CELL}", key).fetchone() is not None
 
     def __iter__(self) -> Iterator[Record]:
-        """Return all records, in the order in which they were added.
+        """Yield all records, in the order in which they were added.
 
         Raises:
-            ValueError: One that cannot be read, of another format, or that was changed; the message says which.
+            ValueError: A record cannot be read, has another format, or was changed; the message names it.
         """
         for entry in self.read()[0]:
             if entry.record is None:
-                raise ValueError(must("records", f"hold one in {entry.place} ({entry.fault})", str(self.path)))
+                raise ValueError(must("records", f"have a valid {entry.place} ({entry.fault})", str(self.path)))
             yield entry.record
 
     def read(self) -> tuple[list[Entry], dict[str, dict[str, float]]]:
-        """Return what is in every place of the file, and the Hamiltonians by hash of the instance; none without a file.
+        """Return the entries of the file, and the Hamiltonians by hash of the instance; empty without the file.
 
         Raises:
-            ValueError: It is no file of records.
+            ValueError: The file is not a file of records.
         """
         entries: list[Entry] = []
         hamiltonians: dict[str, dict[str, float]] = {}
@@ -286,7 +286,7 @@ class Records:
 
 
 def _entry(row: Row) -> Entry:
-    """Return the record of a row, or why there is none."""
+    """Return the entry of a row, with its record or its fault."""
     content = dict(row.content)
     try:
         if row.fault:
@@ -296,14 +296,14 @@ def _entry(row: Row) -> Entry:
             raise ValueError(must("format", f"be {FORMAT}", form))
         record = Record.of(content)
         if record.hash != digest:
-            raise ValueError(must("hash", f"fit the content of record {str(digest)[:12]}", record.hash[:12]))
+            raise ValueError(must("hash", f"match the content of record {str(digest)[:12]}", record.hash[:12]))
         return Entry(row.place, record)
     except ValueError as error:
         return Entry(row.place, None, str(error))
 
 
 def _hamiltonian(content: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
-    """Return hash and terms of a Hamiltonian, which are Pauli strings with real coefficients."""
+    """Return hash and terms of a Hamiltonian; terms are Pauli strings with real coefficients."""
     name, terms = content.get("instance_hash"), content["hamiltonian"]
     if not isinstance(name, str) or not isinstance(terms, dict) or not 1 <= len(terms) <= MOST_TERMS:
         raise ValueError(f"`hamiltonian` must hold 1 to {MOST_TERMS:,} Pauli strings and have an `instance_hash`.")

@@ -1,4 +1,4 @@
-"""What results stand beside: trivial errors, qubit-ADAPT's path and the floors of few two-qubit gates."""
+"""References for results: product states, qubit-ADAPT, and floors, the lowest errors with few two-qubit gates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_QUBITS_FOR_FLOORS = 4
 
 
 def adapt_path(problem: Problem) -> list[tuple[int, float]]:
-    """Return CNOT and error of each of qubit-ADAPT's steps, down to an exact one."""
+    """Return CNOTs and error of each step of qubit-ADAPT, until the error is below 1e-9."""
     path = []
     for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), _ADAPT_OPERATORS):
         path.append((step.circuit.num_two_qubit_gates, max(step.energy - problem.ground_energy, 1e-16)))
@@ -25,11 +25,11 @@ def adapt_path(problem: Problem) -> list[tuple[int, float]]:
 
 
 def reference_of(settings: dict[str, Any], floors: int) -> dict[str, Any] | None:
-    """Return what an instance's results stand beside, None with noise.
+    """Return the references of an instance, None with noise.
 
     Args:
-        settings: Of a record of the instance.
-        floors: Longest skeletons searched where no floors are known; -1 for none.
+        settings: Settings of a record of the instance.
+        floors: Longest skeletons to search if no floors are known; -1 for no search.
     """
     env = make_environment(settings_from(settings), evaluation=True, is_silent=True)
     if not isinstance(env.simulator, StatevectorSimulator):

@@ -1,4 +1,4 @@
-"""What a record must hold: names and kinds of its fields, as data."""
+"""The schema of records: names and types of their fields, as data."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _CIRCUIT: Final[dict[str, type]] = {
     "seconds": float,
 }
 _BUDGETS: Final = ("max_seconds", "max_evaluations", "total_timesteps")
-_KINDS: Final = {str: "a text", int: "an integer from 0 on", float: "a number", dict: "an object", list: "a list"}
+_KINDS: Final = {str: "a text", int: "a nonnegative integer", float: "a number", dict: "an object", list: "a list"}
 
 
 def check_record(content: Mapping[str, Any]) -> None:
     """Check the fields of a record, without its hash.
 
     Raises:
-        ValueError: A field that is missing, that no record has, or of another kind; the message names it.
+        ValueError: A field is missing, unknown, or of another type; the message names it.
     """
     for name in content:
         if name not in _FIELDS:

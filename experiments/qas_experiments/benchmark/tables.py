@@ -28,13 +28,13 @@ ACROSS = ("agent", "runs", "better than random", *(f"solved in {limit:,}" for li
 CLOCK = "†"
 FOOTNOTE = f"{CLOCK}n: n of these runs were ended by the clock, before they had spent their evaluations."
 _BASELINE = "random"
-_SMALLEST = 1e-12  # errors below are rounding
+_SMALLEST = 1e-12  # smaller errors are rounding
 _COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
-"""Of :func:`row_of`."""
+"""Columns of :func:`row_of`."""
 
 
 def is_ended_by_clock(record: Record) -> bool:
-    """Tell whether a run's time was over before its evaluations and its steps were."""
+    """Return whether the time limit ended a run before its limits of evaluations and steps."""
     training, figures = record.settings["training"], record.figures
     limits = {"evaluations": "max_evaluations", "steps": "total_timesteps"}
     if any(0 < training.get(limit, 0) <= figures[name] for name, limit in limits.items()):
@@ -43,7 +43,7 @@ def is_ended_by_clock(record: Record) -> bool:
 
 
 def marked(name: str, count: int) -> str:
-    """Return a name with the mark of so many runs that were ended by the clock."""
+    """Return a name, marked with the number of runs that were ended by the clock."""
     return f"{name} {CLOCK}{count}" if count else name
 
 
@@ -53,7 +53,7 @@ def num_ended_by_clock(records: Sequence[Record]) -> int:
 
 
 def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
-    """Return a table for every instance, agents in rows, figures over seeds in columns, and one of all together."""
+    """Return a table for every instance, with one row per agent, and a table over all instances."""
     tables = []
     note: dict[str, Any] = {"caption": FOOTNOTE, "caption_justify": "left"} if num_ended_by_clock(records) else {}
     for instance in dict.fromkeys(record.instance for record in records):
@@ -76,21 +76,21 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
 
 
 def instance_table(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
-    """Return columns and rows of one instance, an agent in each row; with noise the errors without it too."""
+    """Return columns and rows of one instance, one row per agent; noisy instances also have noiseless errors."""
     is_noisy = any(record.settings["noise"]["name"] != "none" for record in records)
     rows = []
     for agent, some in by_agent(records).items():
-        told = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
-        rows.append([marked(agent, num_ended_by_clock(some)), *row_of(some), *told])
+        noiseless = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
+        rows.append([marked(agent, num_ended_by_clock(some)), *row_of(some), *noiseless])
     return ["agent", *_COLUMNS, *(["error without noise"] if is_noisy else [])], rows
 
 
 def across(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return a row per agent of a suite, all its instances together.
+    """Return a row per agent of a suite, over all of its instances.
 
-    How likely one of its runs is better than one of the random policy, on the instances that both played (the mean of
-    the Mann-Whitney statistic, with its interval; solved first, then CNOT, gates, error), and the share of its runs
-    that are solved within so many evaluations (a performance profile).
+    A row has the probability that a run is better than one of the random policy, on the instances that both played
+    (mean of the Mann-Whitney statistic with its interval; solved first, then CNOTs, gates, error), and the share of
+    runs solved within each number of :data:`EVALUATIONS` (a performance profile).
     """
     groups: dict[str, dict[str, list[Record]]] = {}
     for record in records:
@@ -112,7 +112,7 @@ def across(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _scores(first: Sequence[Record], second: Sequence[Record]) -> tuple[list[float], list[float]]:
-    """Return numbers that are larger for better runs, of the same instance."""
+    """Return scores of runs of the same instance; larger is better."""
     ranks = []
     for record in (*first, *second):
         best = record.circuits["best"]
@@ -132,8 +132,9 @@ def across_texts(row: dict[str, Any]) -> list[str]:
 def row_of(records: Sequence[Record]) -> list[str]:
     """Return the figures of one agent on one instance.
 
-    Share solved with its 95 % score interval; the best error (interquartile mean of its logarithm, bootstrap interval);
-    CNOT and depth of the solutions; evaluations to the first; the frozen policy.
+    These are the share solved with its 95 % score interval, the best error (interquartile mean of its logarithm with
+    its bootstrap interval), the CNOTs and the depth of the solutions, the evaluations until the first solution, and
+    the results of the frozen policy.
     """
     best = [record.circuits["best"] for record in records]
     is_solved = [is_solution(record, "best") for record in records]
@@ -155,7 +156,7 @@ def row_of(records: Sequence[Record]) -> list[str]:
 
 
 def noiseless_error(record: Record) -> float:
-    """Return the lowest error without noise of the circuits that were tried with it."""
+    """Return the lowest noiseless error of the circuits of a noisy training."""
     name = "without noise" if "without noise" in record.circuits else "best"
     problem = make_environment(settings_from(record.settings), evaluation=True, is_silent=True).problem
     circuit = Circuit.from_qasm3(record.circuits[name]["qasm"])
@@ -163,7 +164,7 @@ def noiseless_error(record: Record) -> float:
 
 
 def is_solution(record: Record, name: str) -> bool:
-    """Tell whether a circuit's true error lies below the accuracy."""
+    """Return whether a circuit's exact error is below the accuracy."""
     return name in record.circuits and record.circuits[name]["energy_error"] < record.figures["accuracy"]
 
 

@@ -1,4 +1,4 @@
-"""Does a circuit have the energy and the gates that a record says?"""
+"""Verification of records: energies and gates are computed again and compared with those of the record."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
 
 MOST_GATES = 10_000
-"""Of a circuit; one with more is not simulated."""
-_TEXT_OF_GATE = 200  # characters of OpenQASM at most; the rest is no gate of ours
+"""Largest number of gates of a circuit; longer ones are not simulated."""
+_TEXT_OF_GATE = 200  # characters of OpenQASM per gate at most
 
 
 def faults_of(record: Record, hamiltonian: PauliSum | None = None) -> list[str]:
-    """Return what is wrong with a record, in words; an empty list means that the record is true.
+    """Return the record's faults; an empty list means it is valid.
 
-    The environment is built anew from the settings. Every circuit is read from its OpenQASM, simulated by our simulator
-    with the record's noise and, without noise, by Qiskit; gates are counted anew and must be of the instance's set and
-    couplings, no more than the budget. Figures must fit the problem and each other.
+    The environment is built again from the settings. Every circuit is read from its OpenQASM and simulated by this
+    library's simulator with the record's noise and, without noise, also by Qiskit. Gates are counted again; they must
+    belong to the instance's gate set and couplings, and stay within the budget. Figures must be consistent.
 
     Args:
         record: The record.
-        hamiltonian: The Hamiltonian of its instance as its file has it; needed where this machine computes other last
-            digits. It must then differ by no more than rounding, and energies are those of this Hamiltonian.
+        hamiltonian: The Hamiltonian of its instance in its file, needed if this machine computes other last digits. It
+            must then differ by no more than rounding, and energies are computed with it.
     """
     try:
         env = make_environment(settings_from(record.settings), evaluation=True, is_silent=True)
@@ -40,18 +40,18 @@ def faults_of(record: Record, hamiltonian: PauliSum | None = None) -> list[str]:
     if isinstance(problem, str):
         return [f"instance: {problem}"]
     faults = _faults_of_figures(problem, record)
-    for name, told in record.circuits.items():
-        faults += [f"{name}: {fault}" for fault in _faults_of_circuit(env, problem, told)]
+    for name, claimed in record.circuits.items():
+        faults += [f"{name}: {fault}" for fault in _faults_of_circuit(env, problem, claimed)]
     return faults
 
 
 def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> Problem | str:
-    """Return the problem that a record is judged by, or what is wrong with its Hamiltonian."""
+    """Return the problem that a record is verified with, or the fault of its Hamiltonian."""
     if ours.digest == record.instance_hash:
         return ours
     other = f"{ours.name} has another Hamiltonian than the record's"
     if hamiltonian is None:
-        return f"{other}, and the file does not hold that one to compare them"
+        return f"{other}, and the file does not contain the record's"
     theirs = replace(ours, hamiltonian=hamiltonian, ground_energy=math.nan)
     if theirs.digest != record.instance_hash:
         return f"{other}, and the one in the file does not have the record's hash"
@@ -62,7 +62,7 @@ def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> 
 
 
 def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
-    """Return which figures do not fit the problem or each other."""
+    """Return the figures that are inconsistent with the problem or with each other."""
     faults, figures = [], record.figures
     allowed = {"accuracy": 1e-9 * problem.accuracy, "ground_energy": allowed_difference(problem)}
     for name, difference in allowed.items():
@@ -82,12 +82,13 @@ def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
     return faults
 
 
-def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, told: dict[str, Any]) -> list[str]:
+def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, claimed: dict[str, Any]) -> list[str]:
+    # A hostile record could hold a circuit that takes hours to read or to simulate, so check its size first.
     most = min(env.rules.capacity + env.initial.num_gates, MOST_GATES)
-    if len(told["qasm"]) > _TEXT_OF_GATE * (most + 10):
-        return [f"OpenQASM: {len(told['qasm'])} characters are too many for {most} gates"]
+    if len(claimed["qasm"]) > _TEXT_OF_GATE * (most + 10):
+        return [f"OpenQASM: {len(claimed['qasm'])} characters are too many for {most} gates"]
     try:
-        circuit = Circuit.from_qasm3(told["qasm"])
+        circuit = Circuit.from_qasm3(claimed["qasm"])
     except (ValueError, ArithmeticError, RecursionError, MemoryError) as error:
         return [f"OpenQASM: {str(error) or type(error).__name__}"]
     if circuit.num_qubits != problem.num_qubits:
@@ -100,21 +101,21 @@ def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, told: dict[str
     if isinstance(env.simulator, StatevectorSimulator):
         energies["Qiskit"] = _by_qiskit(circuit, problem)
     for simulator, energy in energies.items():
-        if not abs(energy - told["energy"]) <= allowed:
-            faults.append(f"energy {told['energy']!r}, but {energy!r} by {simulator}")
-    if not abs(told["energy_error"] - (told["energy"] - problem.ground_energy)) <= allowed:
-        faults.append(f"error {told['energy_error']!r}, but the ground energy is {problem.ground_energy!r}")
+        if not abs(energy - claimed["energy"]) <= allowed:
+            faults.append(f"energy {claimed['energy']!r}, but {energy!r} by {simulator}")
+    if not abs(claimed["energy_error"] - (claimed["energy"] - problem.ground_energy)) <= allowed:
+        faults.append(f"error {claimed['energy_error']!r}, but the ground energy is {problem.ground_energy!r}")
     counts = {
         "two_qubit_gates": circuit.num_two_qubit_gates,
         "gates": circuit.num_gates,
         "depth": circuit.depth(),
     }
-    faults += [f"{told[name]} {name}, but {count}" for name, count in counts.items() if told[name] != count]
+    faults += [f"{claimed[name]} {name}, but {count}" for name, count in counts.items() if claimed[name] != count]
     return faults
 
 
 def _gates(env: CircuitBuildingEnv, circuit: Circuit) -> list[str]:
-    """Return which gates the instance does not offer, those of its initial circuit left aside."""
+    """Return the gates that the instance does not offer, except those of its initial circuit."""
     offered = {(operation.gate, operation.qubits) for operation in env.catalogue.operations}
     offered |= {(gate, qubits[::-1]) for gate, qubits in offered if GATES[gate_index(gate)].is_symmetric}
     prefix = [(name, qubits) for name, qubits, _ in env.initial]

@@ -1,1 +1,1 @@
-"""The console scripts, a module each."""
+"""The console scripts, one module each."""

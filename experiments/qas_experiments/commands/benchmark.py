@@ -1,4 +1,4 @@
-"""``qas-benchmark``: an agent on a suite of instances, several seeds each, recorded and set beside all others."""
+"""``qas-benchmark``: play an agent on a suite of instances with several seeds, record it, and print a table."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from qas_experiments.commands.errors import told_in_a_line
+from qas_experiments.commands.errors import one_line
 from qas_experiments.commands.sweeps import Sweep, SweepInterrupted
 from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import COMPONENTS, register_schemas
@@ -27,18 +27,18 @@ from qas_experiments.yaml_files import check_yaml
 from qas_simulators.errors import unknown_name
 
 CONF = "qas_experiments.conf"
-_MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
+_USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
 _MOST_RESTARTS = 3  # of a sweep whose workers are killed
 
 
 def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
     """Compose ``conf/<config_name>.yaml`` with the command line's overrides and call ``function`` with the settings.
 
-    A mistake of the user ends the process with status 2 and one line on standard error.
+    An error of the user ends the process with status 2 and one line on standard error.
     """
     register_schemas()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of being printed
-    sys.argv[1:] = [part for argument in sys.argv[1:] for part in opened(argument)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
+    sys.argv[1:] = [part for argument in sys.argv[1:] for part in expanded(argument)]
     flags = get_args_parser().parse_args()
     asks_only = flags.help or flags.hydra_help or flags.shell_completion
     try:
@@ -49,15 +49,15 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
         if flags.multirun and not asks_only:
             raise SystemExit(_sweep(config_name, function))
         _call_hydra(config_name, lambda config: _play(config, function))
-    except _MISTAKES as error:
+    except _USER_ERRORS as error:
         fail(error)
 
 
 def _play(config: DictConfig, function: Callable[[Any], Any]) -> None:
-    """Call a command's function; end the process where it was interrupted."""
+    """Call a command's function; exit with status 130 if it was interrupted."""
     try:
         result = function(OmegaConf.to_object(config))
-    except _MISTAKES as error:  # before Hydra prints it
+    except _USER_ERRORS as error:  # before Hydra prints it
         fail(error)
     if isinstance(result, dict) and result.get("interrupted"):
         raise SystemExit(INTERRUPTED)
@@ -70,7 +70,7 @@ def _call_hydra(config_name: str, task: Callable[[DictConfig], None]) -> None:
 def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
     """Play the jobs of a sweep; return the exit status.
 
-    joblib ends all of its workers where one was killed from outside. The jobs then go on where they were.
+    joblib ends all of its workers when one of them is killed. The jobs are then resumed by a restart.
     """
     sweep = Sweep.begin(config_name)
     try:
@@ -82,9 +82,9 @@ def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
                     pass
                 except KeyboardInterrupt:
                     sweep.stop()
-                except Exception as error:  # of launchers, some of which are not installed everywhere
+                except Exception as error:  # launchers are optional packages, so their errors are compared by name
                     if type(error).__name__ == "TerminatedWorkerError" and left and not sweep.is_stopped:
-                        sys.stderr.write("a worker was killed; the jobs that it ended go on\n")
+                        sys.stderr.write("a worker was killed; its jobs are resumed\n")
                         continue
                     if not sweep.is_stopped:
                         fail(error)
@@ -94,11 +94,11 @@ def _sweep(config_name: str, function: Callable[[Any], Any]) -> int:
         sweep.end()
 
 
-def opened(argument: str) -> list[str]:
-    """Let arguments name what no YAML file lists.
+def expanded(argument: str) -> list[str]:
+    """Rewrite arguments that name settings or agents without a YAML file.
 
     ``env.reward.two_qubit=0.5`` and ``agent.settings.depth=3`` add a setting, which the component checks later;
-    ``agent=package.module:Agent`` is an agent from outside.
+    ``agent=package.module:Agent`` is an agent from another package.
     """
     if re.match(rf"(env\.({'|'.join(COMPONENTS)})|agent\.settings)(\.\w+)?=", argument):
         return [f"++{argument}"]
@@ -109,16 +109,16 @@ def opened(argument: str) -> list[str]:
 
 def fail(error: Exception) -> NoReturn:
     """End the process with status 2 and one line on standard error."""
-    sys.stderr.write(f"error: {told_in_a_line(error)}\n")
+    sys.stderr.write(f"error: {one_line(error)}\n")
     raise SystemExit(2)
 
 
 def check_overrides(config_name: str, overrides: list[str]) -> None:
-    """Compose the configuration once, so that mistakes are told in our words.
+    """Compose the configuration once, so that errors have messages that name the choices.
 
     Raises:
-        ValueError: An unknown group option or key; the message names the choices or the nearest.
-        HydraException, OmegaConfBaseException: Anything else that does not compose, such as a wrong type.
+        ValueError: Unknown group option or key; the message names the choices or the nearest one.
+        HydraException, OmegaConfBaseException: Any other error, such as a wrong type.
     """
     parsed = OverridesParser.create().parse_overrides(overrides)
     groups = _groups()
@@ -145,7 +145,7 @@ def check_overrides(config_name: str, overrides: list[str]) -> None:
 
 
 def _near(name: str, keys: set[str]) -> set[str]:
-    """Return the keys of the same section if there is one, else the sections."""
+    """Return the keys of the same section if it exists, else the sections."""
     section = name.split(".")[0]
     if section in keys and "." in name:
         return {key for key in keys if key.startswith(f"{section}.")}

@@ -1,4 +1,4 @@
-"""``qas-evaluate``: what the frozen policy of a run builds, played often, every circuit checked by Qiskit."""
+"""``qas-evaluate``: play the frozen policy of a run many times, and check every circuit with Qiskit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from qas_simulators import StatevectorSimulator
 from qas_simulators.errors import must
 
 TOLERANCE = 1e-9
-"""Largest difference between our energies and Qiskit's, relative to the Hamiltonian's coefficients."""
+"""Largest difference from Qiskit's energies, relative to the sum of the Hamiltonian's coefficients."""
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a run of qas-train")
     parser.add_argument("--policy", choices=("best", "last"), default="best")
     parser.add_argument("--rollouts", type=int, default=100, help="episodes of the stochastic policy")
-    parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them (our agents)")
+    parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them, where supported")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     try:
@@ -48,7 +48,7 @@ def main() -> None:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(_table(summary))
-    console.print(f"everything is in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
+    console.print(f"results are in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
 
 
 @dataclass(frozen=True)
@@ -56,28 +56,28 @@ class Rollout:
     """An episode of a policy, with the instance on which it was played.
 
     Attributes:
-        found: Its last circuit.
-        problem: The instance; of a family, the member that was drawn.
-        member: What varies in a family, by name; empty without a family.
+        solution: The last circuit.
+        problem: The instance; in a family, the member that was drawn.
+        member: Varied parameters of the member, by name; empty without a family.
     """
 
-    found: Solution
+    solution: Solution
     problem: Problem
     member: dict[str, float]
 
     @property
     def is_solved(self) -> bool:
         """Whether the error is below the accuracy of the instance."""
-        return self.found.energy_error < self.problem.accuracy
+        return self.solution.energy_error < self.problem.accuracy
 
     @property
     def rank(self) -> tuple[float, ...]:
         """A key that is smaller for better circuits."""
-        return self.found.rank(self.problem.accuracy)
+        return self.solution.rank(self.problem.accuracy)
 
     def row(self) -> dict[str, Any]:
         """Return the figures of the episode."""
-        figures = self.found.numbers()
+        figures = self.solution.numbers()
         figures.pop("seconds")
         figures |= {"success": self.is_solved, "problem": self.problem.name, "accuracy": self.problem.accuracy}
         return figures | ({"member": self.member} if self.member else {})
@@ -86,23 +86,23 @@ class Rollout:
 def evaluate(
     run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
 ) -> dict[str, Any]:
-    """Play a run's frozen policy, greedily once and stochastically; write ``evaluation.json`` and ``evaluation.png``.
+    """Play a run's frozen policy; write ``evaluation.json`` and ``evaluation.png``.
 
-    For KANs also ``kan_edges.png`` and ``kan_importance.png``. In a family every episode has a member of its own, by
-    which it is judged.
+    The policy is played once greedily, then stochastically. KANs also give ``kan_edges.png`` and
+    ``kan_importance.png``. In a family every episode is judged by the member that it was played on.
 
     Args:
         run: Folder of a run.
         policy: ``"best"`` or ``"last"``.
         rollouts: Episodes of the stochastic policy.
-        epsilon: Share of random legal actions in them, for agents that explore so.
-        seed: Seeds them.
+        epsilon: Share of random legal actions in them, for agents that support it.
+        seed: Seed of the episodes.
 
     Returns:
-        What ``evaluation.json`` holds.
+        The content of ``evaluation.json``.
 
     Raises:
-        ValueError: No such run or policy, numbers out of range, or a circuit whose energy Qiskit does not confirm.
+        ValueError: There is no such run or policy, a number is out of range, or Qiskit finds another energy.
     """
     if rollouts < 1:
         raise ValueError(must("rollouts", "be at least 1", rollouts))
@@ -110,7 +110,7 @@ def evaluate(
         raise ValueError(must("epsilon", "lie in [0, 1]", epsilon))
     if seed < 0:
         raise ValueError(must("seed", "not be negative", seed))
-    env = make_environment(settings_of(run), evaluation=True, is_silent=True)  # warnings were given in training
+    env = make_environment(settings_of(run), evaluation=True, is_silent=True)  # training gave the warnings
     agent = load_policy(run, policy, env)
     reseed(agent, seed, epsilon)
     env.reset(seed=seed)
@@ -123,9 +123,9 @@ def evaluate(
     if importance is not None:
         summary["importance"] = importance
     (run / "evaluation.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    circuits = [rollout.found.circuit for rollout in played]
+    circuits = [rollout.solution.circuit for rollout in played]
     figure = rollout_histograms(
-        [rollout.found.energy_error for rollout in played],
+        [rollout.solution.energy_error for rollout in played],
         [circuit.num_two_qubit_gates for circuit in circuits],
         [circuit.depth() for circuit in circuits],
         accuracy=summary["accuracy"],
@@ -153,7 +153,8 @@ def _summary(greedy: Rollout, played: list[Rollout], env: CircuitBuildingEnv) ->
     }
     if env.family is not None:
         stochastic["episodes"] = [
-            {"member": one.member, "energy_error": one.found.energy_error, "success": one.is_solved} for one in played
+            {"member": one.member, "energy_error": one.solution.energy_error, "success": one.is_solved}
+            for one in played
         ]
     return {
         "problem": instance_name(env),
@@ -162,33 +163,34 @@ def _summary(greedy: Rollout, played: list[Rollout], env: CircuitBuildingEnv) ->
         "checked_by_qiskit": max(_checked(rollout, env) for rollout in [greedy, *played]),
         "greedy": greedy.row(),
         "stochastic": stochastic,
-        "best": best.row() | {"qasm": best.found.circuit.to_qasm3()},
+        "best": best.row() | {"qasm": best.solution.circuit.to_qasm3()},
     }
 
 
 def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
-    """Return how far Qiskit's noiseless energy is from ours.
+    """Return the difference of a rollout's noiseless energy from Qiskit's.
 
     Raises:
-        ValueError: Too far; or the energy of the episode is not the one of its circuit and instance.
+        ValueError: The difference is too large, or the energy of the episode is not the one of its circuit.
     """
     from qiskit.quantum_info import Statevector
 
-    found, hamiltonian = rollout.found, rollout.problem.hamiltonian
-    theirs = Statevector(found.circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real
-    ours = StatevectorSimulator().expectation(found.circuit, hamiltonian)
+    circuit, hamiltonian = rollout.solution.circuit, rollout.problem.hamiltonian
+    theirs = Statevector(circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real
+    ours = StatevectorSimulator().expectation(circuit, hamiltonian)
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if abs(theirs - ours) > TOLERANCE * scale:
-        raise ValueError(f"Qiskit finds the energy {theirs!r}, we {ours!r}, of\n{found.circuit.to_qasm3()}")
-    again = without_shots(env.simulator).expectation(found.circuit, hamiltonian)  # with the environment's noise
-    if abs(found.energy - again) > 10 * TOLERANCE * scale:
-        told = f"The energy of {rollout.problem.name} was said to be {found.energy!r}, but is {again!r}, of"
-        raise ValueError(f"{told}\n{found.circuit.to_qasm3()}")
+        raise ValueError(f"Qiskit finds the energy {theirs!r}, but this library {ours!r}, for\n{circuit.to_qasm3()}")
+    again = without_shots(env.simulator).expectation(circuit, hamiltonian)  # with the environment's noise
+    energy = rollout.solution.energy
+    if abs(energy - again) > 10 * TOLERANCE * scale:
+        message = f"An episode on {rollout.problem.name} has the energy {energy!r}, but a simulation {again!r}, for"
+        raise ValueError(f"{message}\n{circuit.to_qasm3()}")
     return float(abs(theirs - ours))
 
 
 def _quantiles(played: list[Rollout], name: str) -> dict[str, float]:
-    values = [rollout.found.numbers()[name] for rollout in played]
+    values = [rollout.solution.numbers()[name] for rollout in played]
     levels = {"min": 0.0, "quartile1": 0.25, "median": 0.5, "quartile3": 0.75, "max": 1.0}
     return {key: float(np.quantile(values, level)) for key, level in levels.items()}
 

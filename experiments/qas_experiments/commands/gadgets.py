@@ -32,13 +32,13 @@ def main() -> None:
     show.add_argument("--qasm", action="store_true", help="print OpenQASM 3 definitions instead")
     draw = commands.add_parser("draw", help="draw every gadget of a set into a PNG file")
     draw.add_argument("gadgets", help=name)
-    draw.add_argument("--out", type=Path, default=Path(), help="folder, made if need be")
+    draw.add_argument("--out", type=Path, default=Path(), help="folder, created if it does not exist")
     learn = commands.add_parser("extract", help="learn gadgets from the best circuits of runs")
     learn.add_argument("runs", nargs="+", type=Path, help="run folders of qas-train, or their circuits.json")
     learn.add_argument("--out", type=Path, required=True, help="file to write")
     learn.add_argument("--count", type=int, default=3)
     learn.add_argument("--rank", default="score", help="score or usage")
-    learn.add_argument("--max-calls", type=int, default=4, help="gates, or gadgets found before, in a gadget")
+    learn.add_argument("--max-calls", type=int, default=4, help="most gates or earlier gadgets in a gadget")
     learn.add_argument("--max-qubits", type=int, default=2)
     given = parser.parse_args()
     console = Console()
@@ -59,18 +59,18 @@ def main() -> None:
 
 
 def print_gadgets(gadgets: list[Gadget], as_qasm: bool, console: Console) -> None:
-    """Print what gadgets are made of, or how OpenQASM 3 defines them."""
+    """Print the parts and circuits of gadgets, or their OpenQASM 3 definitions."""
     if as_qasm:
         console.print(definitions(gadgets), highlight=False, soft_wrap=True)
         return
     table = Table(box=box.SIMPLE, padding=(0, 1), collapse_padding=True)
-    for column in ("gadget", "qubits", "angles", "gates", "CNOT", "depth", "made of"):
-        table.add_column(column, justify="left" if column in ("gadget", "made of") else "right")
+    for column in ("gadget", "qubits", "angles", "gates", "CNOT", "depth", "parts"):
+        table.add_column(column, justify="left" if column in ("gadget", "parts") else "right")
     for gadget in gadgets:
         counts = gadget.num_qubits, gadget.num_params, gadget.num_gates, gadget.num_two_qubit_gates
         parts = [part.what if isinstance(part.what, str) else part.what.name for part in gadget.parts]
-        made_of = " ".join(parts[:_SHOWN]) + (" ..." if len(parts) > _SHOWN else "")
-        table.add_row(gadget.name, *map(str, counts), str(gadget.circuit().depth()), made_of)
+        shown = " ".join(parts[:_SHOWN]) + (" ..." if len(parts) > _SHOWN else "")
+        table.add_row(gadget.name, *map(str, counts), str(gadget.circuit().depth()), shown)
     console.print(table, highlight=False)
     for gadget in gadgets:
         console.print(gadget.name, highlight=False)
@@ -78,7 +78,7 @@ def print_gadgets(gadgets: list[Gadget], as_qasm: bool, console: Console) -> Non
 
 
 def draw_gadgets(gadgets: list[Gadget], folder: Path) -> list[Path]:
-    """Draw every gadget; return the PNG files."""
+    """Draw every gadget into a PNG file; return the paths."""
     paths = []
     for gadget in gadgets:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def draw_gadgets(gadgets: list[Gadget], folder: Path) -> list[Path]:
 
 
 def learn_gadgets(runs: list[Path], out: Path, **settings: Any) -> Extraction:
-    """Extract gadgets from the best circuits of runs, and write them; settings as of :func:`extract`.
+    """Extract gadgets from the best circuits of runs and write them; the settings are those of :func:`extract`.
 
     Raises:
         ValueError: Runs without circuits, or a file that exists.
@@ -105,7 +105,7 @@ def _print_extraction(found: Extraction, num_circuits: int, console: Console) ->
     score = " -> ".join(f"{value:.1f}" for value in found.scores)
     console.print(f"{num_circuits} circuits, score {score}", highlight=False)
     if not found.gadgets:
-        console.print("no gadget: nothing recurs often enough to be worth a name", highlight=False)
+        console.print("no gadget: no part recurs often enough", highlight=False)
     for gadget, uses in zip(found.gadgets, found.uses, strict=True):
         console.print(f"{gadget.name}: {uses} uses", highlight=False)
 

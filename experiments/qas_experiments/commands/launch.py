@@ -1,4 +1,4 @@
-"""The console scripts: what they need beyond the base installation is said in a line, not in a traceback."""
+"""Entry points of the console scripts; missing optional packages give one line instead of a traceback."""
 
 from __future__ import annotations
 

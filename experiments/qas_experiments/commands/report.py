@@ -1,4 +1,4 @@
-"""``qas-report``: a site of all records that works from disk, every circuit verified once more before it is shown."""
+"""``qas-report``: write a site of records that works from disk, after verifying every circuit again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qas_experiments.benchmark.judge import SECONDS, Judge
 from qas_experiments.benchmark.site.pages import report
 from qas_experiments.commands.cli import fail
 
-_MOST_LINES = 50  # that say what is left out
+_MOST_LINES = 50  # of records that are left out
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         with Judge(given.seconds) as judge:
-            told, left_out = report(given.records, given.out, given.title, given.floors, given.lines, judge)
+            number, left_out = report(given.records, given.out, given.title, given.floors, given.lines, judge)
     except (ValueError, RuntimeError, OSError) as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -44,7 +44,7 @@ def main() -> None:
         console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > _MOST_LINES:
         console.print(f"left out: {len(left_out) - _MOST_LINES} more", highlight=False)
-    console.print(f"{told} records in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
+    console.print(f"{number} records in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
     if left_out:
         raise SystemExit(1)
 

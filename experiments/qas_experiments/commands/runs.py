@@ -1,4 +1,4 @@
-"""``qas-runs``: all runs under some folders, how far each is, and what it has found."""
+"""``qas-runs``: show the progress and the results of all runs in some folders."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def main() -> None:
     """Entry point of the console script."""
     parser = argparse.ArgumentParser(prog="qas-runs", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
-    parser.add_argument("--follow", action="store_true", help="look again every few seconds, until Ctrl-C")
-    parser.add_argument("--all", action="store_true", help="finished runs too")
+    parser.add_argument("--follow", action="store_true", help="update every three seconds, until Ctrl-C")
+    parser.add_argument("--all", action="store_true", help="include finished runs")
     parser.add_argument("--drop-checkpoints", action="store_true", help="delete the checkpoints of finished runs")
     given = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)

@@ -1,4 +1,4 @@
-"""``qas-train``: train an agent on an environment, and show what it found beside the trivial baselines."""
+"""``qas-train``: train an agent on an environment, and compare its circuits with baselines."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ def main() -> None:
     """Entry point of the console script."""
     resume = [argument for argument in sys.argv[1:] if argument.startswith("resume=")]
     if resume and len(sys.argv) > 2:
-        fail(ValueError(must("resume", "stand alone (a run goes on with its own settings)", " ".join(sys.argv[1:]))))
-    run_command("train", _train_anew)
+        requirement = "be the only argument (a resumed run keeps its settings)"
+        fail(ValueError(must("resume", requirement, " ".join(sys.argv[1:]))))
+    run_command("train", _train_or_clean_up)
 
 
-def _train_anew(settings: TrainSettings) -> dict[str, Any]:
-    """Train; leave no folder that is in the way of the corrected command."""
+def _train_or_clean_up(settings: TrainSettings) -> dict[str, Any]:
+    """Train; remove the folder of a failed start, so that the corrected command can use it."""
     with no_failed_start(Path(settings.run) if settings.run else None):
         return train(settings)
 

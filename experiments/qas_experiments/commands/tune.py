@@ -1,9 +1,9 @@
-r"""``qas-tune``: search for settings of ``qas-train``; the overrides that sweep say what is searched.
+r"""``qas-tune``: search for settings of ``qas-train``; overrides with a sweep define the search space.
 
     qas-tune tune.study=lih env=lih training.max_evaluations=1000000 agent.learning_starts=5000 \
         'agent.learning_rate=tag(log, interval(1e-5, 1e-2))' agent.n_step=1,3,5 'agent.batch_size=range(32, 257, 32)'
 
-Called again it goes on; several processes may work on one study.
+The same command continues a study; several processes may work on it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qas_experiments.commands.cli import CONF, check_overrides, fail, opened
+from qas_experiments.commands.cli import CONF, check_overrides, expanded, fail
 from qas_experiments.interrupts import INTERRUPTED
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import StudySettings, TrainingSettings, TrainSettings, register_schemas
@@ -52,8 +52,8 @@ with needs_extra("sweeps"):
 _OF_TRIALS = ("training.seed", "run", "resume")
 _SMALLEST = 1e-12  # errors below are rounding
 _NOTHING_COMPARED = (
-    "all trials are equal: nothing was compared, and the best is any of them. What is searched does not change the "
-    "objective; perhaps training ends before it acts (agent.learning_starts), or every trial reaches the best value."
+    "all trials have the same objective, so the best one is arbitrary: the searched settings have no effect. Perhaps "
+    "training ends before they matter (agent.learning_starts), or every trial reaches the best value."
 )
 
 
@@ -67,33 +67,33 @@ def main() -> None:
         for argument in arguments:
             if argument.startswith("-"):
                 raise ValueError(unknown_name("flag", argument, ["--help"]))
-        study = tune([part for argument in arguments for part in opened(argument)])
+        study = tune([part for argument in arguments for part in expanded(argument)])
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         fail(error)
-    if any(trial.state == TrialState.WAITING for trial in study.trials):  # the interrupted one
+    if any(trial.state == TrialState.WAITING for trial in study.trials):  # an interrupted trial waits
         raise SystemExit(INTERRUPTED)
 
 
 def help_text() -> str:
-    """Return what ``qas-tune --help`` prints: what it is, an example, its own settings and their choices."""
+    """Return the help text: description, example, the settings of the study and their choices."""
     choices: dict[str, Iterable[str]] = {"objective": OBJECTIVES, "sampler": SAMPLERS, "pruner": PRUNERS}
     lines = [str(__doc__).replace("``", ""), "settings of the study:"]
     for one in dataclasses.fields(StudySettings):
         default = "no default" if one.default in ("", None) else f"default {one.default}"
         offered = f": {', '.join(choices[one.name])}" if one.name in choices else ""
         lines.append(f"  tune.{one.name:<14} {default}{offered}")
-    lines += ["", "All others are those of qas-train: qas-train --help. docs/sweeps.md says more.", ""]
+    lines += ["", "All other settings are those of qas-train: see qas-train --help and docs/sweeps.md.", ""]
     return "\n".join(lines)
 
 
 def tune(overrides: list[str]) -> optuna.Study:
-    """Play trials until there are as many as wanted; print the best.
+    """Play trials until the study has the given number; print the best ones.
 
     Args:
-        overrides: Of ``qas-train``, some of them sweeps, and of ``tune``.
+        overrides: Overrides of ``qas-train``, some of them sweeps, and of ``tune``.
 
     Raises:
-        ValueError: Settings that do not fit, nothing to search, or a study that was begun with others.
+        ValueError: Invalid settings, nothing to search, or an existing study with other settings.
     """
     register_schemas()
     parsed = OverridesParser.create().parse_overrides(overrides)
@@ -117,21 +117,21 @@ def tune(overrides: list[str]) -> optuna.Study:
         value, state = None, TrialState.FAIL
         try:
             value, state = _play(trial, settings, [*fixed, *chosen])
-            told = state.name.lower() if value is None else f"{value:.4g}"
+            outcome = state.name.lower() if value is None else f"{value:.4g}"
         except KeyboardInterrupt:
-            told = "interrupted"
+            outcome = "interrupted"
         except (ValueError, RuntimeError, HydraException, OmegaConfBaseException) as error:
             trial.set_user_attr("problem", str(error))
             if not any(other.state == TrialState.COMPLETE for other in study.trials):
                 raise
-            told = f"failed: {error}"
+            outcome = f"failed: {error}"
         finally:
             study.tell(trial, value, state)
-        line = f"{number + 1}/{settings.trials} {' '.join(chosen)}: {told}"
+        line = f"{number + 1}/{settings.trials} {' '.join(chosen)}: {outcome}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
         if state == TrialState.FAIL and "problem" not in trial.user_attrs:
-            study.enqueue_trial(trial.params)  # the next call plays it again
-            console.print("interrupted; the same command goes on", highlight=False)
+            study.enqueue_trial(trial.params)  # the next call repeats it
+            console.print("interrupted; run the same command to resume", highlight=False)
             return study
     _show(study, settings, fixed, console)
     return study
@@ -147,7 +147,7 @@ def _is_ended(trial: FrozenTrial) -> bool:
 
 
 def _sampler_seed(settings: StudySettings, study: optuna.Study) -> int:
-    """Return another seed for every trial, and where other processes are at work, for each of them."""
+    """Return a different seed for every trial, and for every process if several work on the study."""
     others = [os.getpid()] if any(trial.state == TrialState.RUNNING for trial in study.trials) else []
     return int(np.random.SeedSequence([settings.sampler_seed, len(study.trials), *others]).generate_state(1)[0])
 
@@ -155,11 +155,11 @@ def _sampler_seed(settings: StudySettings, study: optuna.Study) -> int:
 def _check(settings: StudySettings, space: dict[str, BaseDistribution], names: list[str]) -> None:
     for name in names:
         if name in _OF_TRIALS:
-            raise ValueError(must("overrides", f"leave {', '.join(_OF_TRIALS)} to the trials", name))
+            raise ValueError(must("overrides", f"not override {', '.join(_OF_TRIALS)}, which the trials choose", name))
     if settings.sampler_seed < 0:
         raise ValueError(must("tune.sampler_seed", "not be negative", settings.sampler_seed))
     if not space:
-        raise ValueError(must("overrides", "sweep something, such as agent.n_step=1,3,5", "none that does"))
+        raise ValueError(must("overrides", "sweep a setting, such as agent.n_step=1,3,5", "without a sweep"))
     if not settings.study:
         raise ValueError(must("tune.study", "name the study", settings.study))
     for name in ("trials", "seeds", "reports"):
@@ -171,18 +171,18 @@ def _check(settings: StudySettings, space: dict[str, BaseDistribution], names: l
 
 
 def distribution_of(override: Override) -> BaseDistribution:
-    """Return what a sweep draws from: Hydra's choices, ``range`` and ``interval``, on a logarithm if tagged ``log``.
+    """Return the distribution of a sweep: Hydra's choices, ``range`` or ``interval``, logarithmic if tagged ``log``.
 
     Raises:
-        ValueError: An empty range, or one that is tagged.
+        ValueError: The range is empty, or has the tag ``log``.
     """
     value = override.value()
     if isinstance(value, RangeSweep):
         steps = list(value.range())
         if not steps:
-            raise ValueError(must(override.key_or_group, "sweep a range that is not empty", override.input_line))
+            raise ValueError(must(override.key_or_group, "sweep a nonempty range", override.input_line))
         if "log" in value.tags:
-            hint = "sweep an interval where it is tagged log, such as tag(log, int(interval(1, 100)))"
+            hint = "have the tag log only for an interval, such as tag(log, int(interval(1, 100)))"
             raise ValueError(must(override.key_or_group, hint, override.input_line))
         if isinstance(value.step, int) and isinstance(value.start, int):
             return IntDistribution(int(steps[0]), int(steps[-1]), step=value.step)
@@ -196,7 +196,7 @@ def distribution_of(override: Override) -> BaseDistribution:
 
 
 def _examples(space: dict[str, BaseDistribution]) -> Iterator[list[str]]:
-    """Yield overrides in which every choice is made once, to see whether it composes."""
+    """Yield overrides in which every choice occurs once, to check that they compose."""
     first = {key: _values(one)[0] for key, one in space.items()}
     for key, distribution in space.items():
         for value in _values(distribution):
@@ -212,10 +212,10 @@ def _values(distribution: BaseDistribution) -> tuple[Any, ...]:
 
 
 def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
-    """Return a new study, or go on with one that searches the same.
+    """Return a new study, or an existing one with the same search space.
 
     Raises:
-        ValueError: One of this name has other settings, or its storage cannot be used.
+        ValueError: A study of this name has other settings, or its storage cannot be used.
     """
     folder = Path(settings.folder) / settings.study
     try:
@@ -230,7 +230,7 @@ def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
             storage = RDBStorage(settings.storage)
         pruner = PRUNERS[settings.pruner]()
         study = optuna.create_study(study_name=settings.study, storage=storage, pruner=pruner, load_if_exists=True)
-    except Exception as error:  # SQLAlchemy's, the file system's, JSON's
+    except Exception as error:  # SQLAlchemy, the file system or JSON may fail
         raise ValueError(must("tune.storage", f"be usable ({error})", settings.storage or str(folder))) from None
     what |= {"objective": settings.objective, "seeds": settings.seeds}
     begun = study.user_attrs.get("what")
@@ -238,7 +238,7 @@ def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
         study.set_user_attr("what", what)
     elif begun != what:
         other = next(key for key in what if begun.get(key) != what[key])
-        raise ValueError(must("tune.study", f"be new, or searched as before ({other}: {begun[other]})", settings.study))
+        raise ValueError(must("tune.study", f"be new, or keep its settings ({other}: {begun[other]})", settings.study))
     return study
 
 
@@ -246,15 +246,15 @@ def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
 
 
 def _play(trial: optuna.Trial, settings: StudySettings, overrides: list[str]) -> tuple[float | None, TrialState]:
-    """Return the mean objective of a trial's seeds, and how it ended: after all of them, pruned, or interrupted."""
+    """Return the mean objective of a trial's seeds, and its state: complete, pruned, or failed by an interruption."""
     chosen: TrainSettings = _composed("train", overrides)
     if chosen.rounds:
-        raise ValueError(must("rounds", "be empty where settings are searched", chosen.rounds))
+        raise ValueError(must("rounds", "be empty in a search", chosen.rounds))
     values: list[float] = []
     for seed in range(settings.seeds):
         folder = Path(settings.folder) / settings.study / f"trial-{trial.number}" / f"seed-{seed}"
         training = dataclasses.replace(chosen.training, seed=seed, baselines=False, progress=False, checkpoint_every=0)
-        progress = _Progress(trial, settings, training, values)
+        progress = TrialReporter(trial, settings, training, values)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (
             folder.with_name(f"seed-{seed}.log").open("a", encoding="utf-8") as log,
@@ -271,14 +271,14 @@ def _play(trial: optuna.Trial, settings: StudySettings, overrides: list[str]) ->
     return float(np.mean(values)), TrialState.COMPLETE
 
 
-class _Progress:
-    """Hears a training; tells Optuna how it goes.
+class TrialReporter:
+    """A callback of a training that reports intermediate objectives to Optuna.
 
     Args:
-        trial: Of which the training is a part.
-        settings: What is minimised, how often it is told.
-        training: How long it takes.
-        before: The objectives of earlier seeds.
+        trial: The trial that the training is a part of.
+        settings: The objective and the number of reports.
+        training: Limits of the training.
+        before: Objectives of earlier seeds.
     """
 
     def __init__(
@@ -287,7 +287,7 @@ class _Progress:
         self._recorder: Recorder | None = None
         self._trial, self._before, self._training = trial, list(before), dataclasses.asdict(training)
         self._objective = OBJECTIVES[settings.objective]
-        self._reports, self._told = settings.reports, 0
+        self._reports, self._reported = settings.reports, 0
 
     @property
     def value(self) -> float:
@@ -297,12 +297,17 @@ class _Progress:
         return self._objective(self._recorder)
 
     def __call__(self, recorder: Recorder) -> None:
+        """Report the objective if the next report is due.
+
+        Raises:
+            optuna.TrialPruned: The pruner ends the trial.
+        """
         self._recorder = recorder
         share = share_of(self._training, recorder.steps, recorder.evaluations, recorder.seconds)
-        if share * self._reports >= self._told + 1:
-            self._told = int(share * self._reports)
+        if share * self._reports >= self._reported + 1:
+            self._reported = int(share * self._reports)
             value = float(np.mean([*self._before, self.value]))
-            self._trial.report(value, len(self._before) * self._reports + self._told)
+            self._trial.report(value, len(self._before) * self._reports + self._reported)
             if self._trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -314,7 +319,7 @@ def _log_error(recorder: Recorder) -> float:
 
 
 def _two_qubit_gates(recorder: Recorder) -> float:
-    """Return the two-qubit gates of the best solution; without any, 100 and the orders of magnitude to go."""
+    """Return the two-qubit gates of the best solution; without one, 100 plus the missing orders of magnitude."""
     best = recorder.best
     if best is not None and recorder.first_solved is not None:
         return best.circuit.num_two_qubit_gates
@@ -322,7 +327,7 @@ def _two_qubit_gates(recorder: Recorder) -> float:
 
 
 def _evaluations(recorder: Recorder) -> float:
-    """Return the energy evaluations to the first solution; without any, twice those spent."""
+    """Return the energy evaluations until the first solution; without one, twice those spent."""
     first = recorder.first_solved
     return float(2 * recorder.evaluations if first is None else first.evaluations)
 
@@ -332,7 +337,7 @@ OBJECTIVES: Final[dict[str, Callable[[Recorder], float]]] = {
     "two_qubit_gates": _two_qubit_gates,
     "evaluations": _evaluations,
 }
-"""What may be minimised, the mean over seeds."""
+"""Objectives, which are averaged over seeds."""
 
 SAMPLERS: Final[dict[str, Callable[[int], optuna.samplers.BaseSampler]]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
@@ -349,13 +354,13 @@ PRUNERS: Final[dict[str, Callable[[], optuna.pruners.BasePruner]]] = {
 
 
 def is_same(values: Sequence[float | None]) -> bool:
-    """Tell whether objectives differ by no more than rounding."""
+    """Return whether objectives differ by no more than rounding."""
     numbers = np.array(values, dtype=float)
     return bool(np.ptp(numbers) <= 1e-9 * max(1.0, float(np.abs(numbers).max())))
 
 
 def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], console: Console) -> None:
-    """Print the best trials and the command of the best one, which is written to ``best.txt`` too."""
+    """Print the best trials and the command of the best one, which is also written to ``best.txt``."""
     done = sorted(
         (trial for trial in study.trials if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0
     )
@@ -371,7 +376,7 @@ def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], consol
     if len(done) > 1 and is_same([trial.value for trial in done]):
         console.print(_NOTHING_COMPARED, highlight=False, soft_wrap=True)
     if not done:
-        console.print("no trial came to its end: there is nothing to compare", highlight=False)
+        console.print("no trial is complete", highlight=False)
     else:
         chosen = [f"{key}={value}" for key, value in done[0].params.items()]
         command = shlex.join(["qas-train", *fixed, *chosen])

@@ -1,1 +1,1 @@
-"""Run folders: what a run leaves on disk, written and read."""
+"""Run folders: writing and reading the files of a run."""

@@ -1,8 +1,8 @@
-"""Checkpoints: everything that training goes on with, in files that run no code when read.
+"""Checkpoints: the state of a training, in files that run no code when read.
 
-A checkpoint is a file of arrays, a file of numbers, and the replay buffer's new transitions since the last one. It
-counts once ``latest.json`` names it, with the SHA-256 of each file, which happens last and at once; a process may be
-killed at any moment. Nothing is taken up before all of it is read and found to fit.
+A checkpoint is a file of arrays, a file of numbers, and the transitions added to the replay buffer since the previous
+checkpoint. It is valid once ``latest.json`` names its files with their SHA-256. That file is replaced last, in one
+step, so a process may be killed at any moment. Nothing is restored before all files are read and checked.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from qas_simulators.errors import must
 from qas_simulators.files import write_whole
 
 FORMAT: Final = 2
-READABLE: Final = (1, 2)  # the first had no sums
+READABLE: Final = (1, 2)  # format 1 has no SHA-256 sums
 _LATEST = "latest.json"
-_BEGUN = {"checkpoint": None}  # what it tells until there is one
+_BEGUN = {"checkpoint": None}  # content of latest.json before the first checkpoint
 _CHUNK = re.compile(r"replay-(\d{1,18})-(\d{1,18})\.safetensors")
 _NAMES = {"numbers": re.compile(r"numbers-\d{1,18}\.json"), "arrays": re.compile(r"arrays-\d{1,18}\.safetensors")}
 
@@ -33,29 +33,29 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class DamagedCheckpointError(ValueError):
-    """A checkpoint that cannot be gone on from; the message says in one line where it is, and why."""
+    """A checkpoint that cannot be restored; the message names the folder and the reason in one line."""
 
 
 class Checkpoints:
-    """The checkpoints of one run, of which the last one is kept.
+    """The checkpoints of one run; only the last one is kept.
 
-    Only files that this object has written, or that the checkpoint it has read consists of, are ever deleted.
+    Only files that this object has written, or that belong to the checkpoint it has read, are ever deleted.
 
     Args:
-        folder: Where they are; it is made when the first one is written.
+        folder: Folder of the checkpoints; it is created with the first one.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._chunks: list[str] = []  # of the replay buffer, oldest first: replay-<first>-<end>.safetensors
-        self._sums: dict[str, str] = {}  # SHA-256 of our files
+        self._chunks: list[str] = []  # files replay-<first>-<end>.safetensors, oldest first
+        self._sums: dict[str, str] = {}  # SHA-256 by file name
 
     def write(self, agent: Any, numbers: Mapping[str, Any]) -> None:
-        """Write a checkpoint of an agent, with more numbers that JSON keeps exactly.
+        """Write a checkpoint of an agent and further numbers that JSON represents exactly.
 
         Raises:
-            ValueError: The agent's state is none to go on with, such as weights that are not finite, or the folder has
-                a checkpoint that is not this run's. The last checkpoint stays.
+            ValueError: The agent's state is invalid, for instance because weights are not finite, or the folder has a
+                checkpoint of another run. The last checkpoint stays.
             OSError: A file cannot be written; the last checkpoint stays.
         """
         arrays, of_agent = agent.state()
@@ -63,6 +63,7 @@ class Checkpoints:
         agent.check(arrays, of_agent, replay.count)
         if not self._sums:
             self._begin()
+        # Only transitions that no earlier file holds and that the buffer has not overwritten are written.
         first = max(_end(self._chunks[-1]) if self._chunks else 0, replay.count - replay.capacity)
         if first < replay.count:
             chunk, fields = f"replay-{first}-{replay.count}.safetensors", replay.since(first)
@@ -76,22 +77,23 @@ class Checkpoints:
         self._save(names["numbers"], json.dumps(content).encode())
         kept = [*names.values(), *self._chunks]
         latest = {**names, "sha256": {name: self._sums[name] for name in kept}}
+        # Until this file is replaced, the previous checkpoint is the valid one; its files are deleted only afterwards.
         write_whole(self._folder / _LATEST, json.dumps(latest).encode())
         for name in self._sums.keys() - {*kept}:
             (self._folder / name).unlink(missing_ok=True)
             del self._sums[name]
 
     def restore(self, agent: Any, check: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any] | None:
-        """Restore an agent from the last checkpoint; return the other numbers, or ``None`` if there is none.
+        """Restore an agent from the last checkpoint; return the other numbers, or ``None`` without a checkpoint.
 
         Args:
-            agent: Built with the same settings.
-            check: Raises what it likes if the other numbers are none to go on with; nothing is restored then.
+            agent: Agent with the same settings.
+            check: Function that raises an exception if the other numbers are invalid; nothing is restored then.
 
         Raises:
-            DamagedCheckpointError: Another format, damaged files, or numbers that do not fit.
+            DamagedCheckpointError: Unknown format, damaged files, or numbers that do not fit.
         """
-        with told_as_damage(self._folder):
+        with damage_reported(self._folder):
             if (latest := self._latest()) is None:
                 return None
             names, sums = latest
@@ -100,7 +102,7 @@ class Checkpoints:
                 raise ValueError(must("format", f"be one of {READABLE}, the later with sums", written))
             arrays: Arrays = load(self._read(names["arrays"], sums))
             of_agent, chunks, step = (numbers.pop("agent"), numbers.pop("chunks"), numbers["step"])
-            transitions = [self._transitions(name, agent.replay, sums) for name in _in_a_row(chunks, agent.replay)]
+            transitions = [self._transitions(name, agent.replay, sums) for name in _consecutive(chunks, agent.replay)]
             count = transitions[-1][0] + len(transitions[-1][1]["actions"]) if transitions else 0
             agent.check(arrays, of_agent, count)
             if step != of_agent["num_timesteps"]:
@@ -113,17 +115,17 @@ class Checkpoints:
         return numbers
 
     def drop(self) -> None:
-        """Delete the files of the last checkpoint, and the folder if nothing else is in it.
+        """Delete the files of the last checkpoint, and the folder if it is then empty.
 
         Raises:
             DamagedCheckpointError: ``latest.json`` cannot be read.
         """
-        with told_as_damage(self._folder):
+        with damage_reported(self._folder):
             if (latest := self._latest()) is None:
                 return
             names, sums = latest
             mine = {*names.values(), *sums, *_mapping(self._read(names["numbers"], sums))["chunks"]}
-            if not all(map(_is_ours, mine)):
+            if not all(map(_is_checkpoint_file, mine)):
                 raise ValueError(must(_LATEST, "name files of a checkpoint", sorted(mine)))
         for name in (_LATEST, *sorted(mine)):
             (self._folder / name).unlink(missing_ok=True)
@@ -131,10 +133,10 @@ class Checkpoints:
             self._folder.rmdir()
 
     def _begin(self) -> None:
-        """Make the folder ours, by saying that it has no checkpoint yet."""
+        """Create the folder, with a ``latest.json`` that names no checkpoint yet."""
         try:
             if self._latest() is not None:
-                raise ValueError(must("run", "have a checkpoint folder of its own", str(self._folder)))
+                raise ValueError(must("run", "have a separate checkpoint folder", str(self._folder)))
             self._folder.mkdir(exist_ok=True)
             write_whole(self._folder / _LATEST, json.dumps(_BEGUN).encode())
         except OSError as error:
@@ -143,11 +145,11 @@ class Checkpoints:
             ) from None
 
     def _latest(self) -> tuple[dict[str, str], dict[str, str]] | None:
-        """Return the names of the two files, and the SHA-256 of all, if they are told; None without a checkpoint."""
+        """Return the names of the two files and the known SHA-256 sums; None without a checkpoint."""
         path = self._folder / _LATEST
         if not path.exists():
             others = [] if not self._folder.exists() else [file.name for file in self._folder.iterdir()]
-            if any(_is_ours(name) for name in others):
+            if any(_is_checkpoint_file(name) for name in others):
                 raise ValueError(must("checkpoint", f"have its {_LATEST}", sorted(others)[:4]))
             return None
         latest = _mapping(path.read_bytes())
@@ -156,11 +158,11 @@ class Checkpoints:
         names = {kind: latest[kind] for kind in _NAMES}
         for kind, pattern in _NAMES.items():
             if not pattern.fullmatch(names[kind]):
-                raise ValueError(must(kind, "be the name of such a file", names[kind]))
+                raise ValueError(must(kind, "be the name of a checkpoint file", names[kind]))
         return names, latest.get("sha256", {})
 
     def _read(self, name: str, sums: Mapping[str, str]) -> bytes:
-        """Return the content of a file that is the one written."""
+        """Return the content of a file after a check of its SHA-256."""
         path = self._folder / name
         if not path.is_file():
             raise ValueError(must(name, "be a file", "none"))
@@ -170,12 +172,12 @@ class Checkpoints:
         return content
 
     def _transitions(self, name: str, replay: Any, sums: Mapping[str, str]) -> tuple[int, Arrays]:
-        """Return the number of the first transition in a file, and all of them."""
+        """Return the index of the first transition in a file, and all of its transitions."""
         first = int(name.split("-")[1])
         fields = _unpacked(load(self._read(name, sums)), _end(name) - first, replay.observations.shape[1])
         replay.check(fields)
         if len(fields["actions"]) != _end(name) - first:
-            raise ValueError(must(name, "hold what its name says", len(fields["actions"])))
+            raise ValueError(must(name, "hold as many transitions as its name states", len(fields["actions"])))
         return first, fields
 
     def _save(self, name: str, content: bytes) -> None:
@@ -184,8 +186,8 @@ class Checkpoints:
 
 
 @contextmanager
-def told_as_damage(folder: Path) -> Iterator[None]:
-    """Turn whatever damaged files make their readers raise into one line that names the folder.
+def damage_reported(folder: Path) -> Iterator[None]:
+    """Turn any exception of the block into a :class:`DamagedCheckpointError` that names the folder.
 
     Raises:
         DamagedCheckpointError: Any exception in the block.
@@ -194,10 +196,10 @@ def told_as_damage(folder: Path) -> Iterator[None]:
         yield
     except DamagedCheckpointError:
         raise
-    except Exception as error:  # JSON's, safetensors', NumPy's, memory: every reader has its own
-        told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    except Exception as error:  # JSON, safetensors and NumPy raise exceptions of their own for damaged files
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise DamagedCheckpointError(
-            must("resume", f"name a run with a whole checkpoint ({told})", str(folder))
+            must("resume", f"name a run with a whole checkpoint ({reason})", str(folder))
         ) from None
 
 
@@ -208,12 +210,12 @@ def _mapping(content: bytes) -> dict[str, Any]:
     return value
 
 
-def _is_ours(name: str) -> bool:
+def _is_checkpoint_file(name: str) -> bool:
     return any(kind.fullmatch(name) for kind in (_CHUNK, *_NAMES.values()))
 
 
-def _in_a_row(chunks: Any, replay: Any) -> list[str]:
-    """Return the names of files of transitions, which follow each other and reach as far back as the buffer does."""
+def _consecutive(chunks: Any, replay: Any) -> list[str]:
+    """Return the names of files of transitions; check that they are consecutive and fill the buffer."""
     if not isinstance(chunks, list):
         raise ValueError(must("chunks", "be a list", chunks))
     ends: list[int] = []
@@ -222,7 +224,7 @@ def _in_a_row(chunks: Any, replay: Any) -> list[str]:
             raise ValueError(must("chunks", "name files of transitions", name))
         first, end = int(name.split("-")[1]), _end(name)
         if not first < end <= first + replay.capacity or (ends and first != ends[-1]):
-            raise ValueError(must("chunks", "follow each other", chunks))
+            raise ValueError(must("chunks", "be consecutive", chunks))
         ends.append(end)
     if ends and int(chunks[0].split("-")[1]) > max(0, ends[-1] - replay.capacity):
         raise ValueError(must("chunks", f"hold the last {replay.capacity} transitions", chunks))
@@ -241,7 +243,7 @@ _SPARSE = ("observations", "next_observations")
 
 
 def _packed(fields: Mapping[str, NDArray[Any]]) -> Arrays:
-    """Keep only what is not 0 of the observations, which are one-hot but for a few numbers."""
+    """Store observations as places and values of their nonzero entries, because they are nearly one-hot."""
     packed = {name: value for name, value in fields.items() if name not in _SPARSE}
     for name in _SPARSE:
         flat = fields[name].ravel()
@@ -252,16 +254,16 @@ def _packed(fields: Mapping[str, NDArray[Any]]) -> Arrays:
 
 
 def _unpacked(packed: Arrays, size: int, num_inputs: int) -> Arrays:
-    """Return what :func:`_packed` was given: so many transitions, with so many inputs each."""
+    """Invert :func:`_packed` for ``size`` transitions with ``num_inputs`` inputs each."""
     fields = {name: value for name, value in packed.items() if "." not in name}
     if set(packed) != {*fields, *(f"{name}.{part}" for name in _SPARSE for part in ("places", "values", "shape"))}:
-        raise ValueError(must("transitions", "be packed as they were written", sorted(packed)))
+        raise ValueError(must("transitions", "have the packed fields", sorted(packed)))
     for name in _SPARSE:
         places, values = packed[f"{name}.places"], packed[f"{name}.values"]
         if packed[f"{name}.shape"].tolist() != [size, num_inputs]:
             raise ValueError(must(name, f"have the shape {(size, num_inputs)}", packed[f"{name}.shape"].tolist()))
         if places.shape != values.shape or places.dtype != np.int64 or (np.diff(places) <= 0).any():
-            raise ValueError(must(name, "have a rising place for each value", "not"))
+            raise ValueError(must(name, "have one increasing place for each value", "not so"))
         if len(places) and not 0 <= places[0] <= places[-1] < size * num_inputs:
             raise ValueError(must(name, f"have places in 0..{size * num_inputs - 1}", places[[0, -1]].tolist()))
         whole = np.zeros((size, num_inputs), dtype=values.dtype)

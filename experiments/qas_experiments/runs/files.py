@@ -1,4 +1,4 @@
-"""What a run leaves on disk: its settings, circuits, versions and summary, written and read."""
+"""Writing and reading the files of a run: settings, circuits, versions and summary."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _PACKAGES = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "torch
 
 
 def new_folder(settings: TrainSettings) -> RunFolder:
-    """Make the folder of a run, with its settings and the versions of what it depends on.
+    """Create the folder of a run, with its settings and the versions of its dependencies.
 
-    Without a name in the settings it is ``runs/<environment>-<agent>-seed<seed>-<time>``, numbered if that is taken.
-    The name is taken by making the folder, so that of two processes each gets its own.
+    Without ``settings.run`` the name is ``runs/<environment>-<agent>-seed<seed>-<time>``, with a number if that exists.
+    Creating the folder reserves the name, so two processes never share a folder.
 
     Raises:
-        ValueError: It exists, or cannot be made.
+        ValueError: The folder exists, or cannot be created.
     """
     folder = RunFolder(Path(settings.run)) if settings.run else _numbered(settings)
     folder.write_json("versions.json", {**versions(), "git_commit": git_commit()})
@@ -56,25 +56,25 @@ def _numbered(settings: TrainSettings) -> RunFolder:
 
 
 def write_circuits(folder: RunFolder, name: str, circuits: Sequence[Solution]) -> None:
-    """Write circuits with their angles and figures; ``circuits.json`` has the best different ones of a run."""
+    """Write circuits with their angles and figures, as in ``circuits.json``."""
     folder.write_json(name, [found.state() for found in circuits])
 
 
 def read_circuits(path: Path) -> list[Solution]:
-    """Return the circuits of a run's folder, or of its ``circuits.json``.
+    """Return the best distinct circuits of a run, from its folder or its ``circuits.json``.
 
     Raises:
-        ValueError: There are none, or the file is of another kind.
+        ValueError: The file does not exist, or has another content.
     """
     file = path / "circuits.json" if path.is_dir() else path
     try:
         return [Solution.of_state(state) for state in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(must("circuits", f"name a run that is finished ({error!r})", str(path))) from None
+        raise ValueError(must("circuits", f"name a finished run ({error!r})", str(path))) from None
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
+    """Return the versions of Python, the platform and the packages that results depend on."""
     found = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
     for package in _PACKAGES:
         try:
@@ -86,7 +86,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """Return the commit of the checkout that this package is a file of, ``-dirty`` if files differ; else ``None``."""
+    """Return the commit of the checkout of this package, with ``-dirty`` if files differ; ``None`` without one."""
     here = Path(__file__).parent
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
@@ -96,7 +96,8 @@ def git_commit() -> str | None:
         return done.stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)  # a folder of installed packages may lie in a checkout
+        # This fails for an installed package inside an unrelated checkout, whose commit would mean nothing.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
         return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.SubprocessError):
         return None
@@ -115,19 +116,19 @@ def settings_of(path: Path) -> TrainSettings:
 
 
 def settings_from(content: Any) -> TrainSettings:
-    """Return the settings that a mapping holds.
+    """Return the settings in a mapping.
 
     Raises:
-        ValueError: Settings that do not fit.
+        ValueError: Invalid settings.
     """
     return overridden(TrainSettings(), content, "settings")
 
 
 def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSettings:
-    """Return settings with some of them changed; an agent, optimiser or noise with a name replaces the other whole.
+    """Return settings with overrides; an agent, an optimiser or a noise with a name replaces the old one entirely.
 
     Raises:
-        ValueError: Overrides that do not fit; ``what`` names them.
+        ValueError: Invalid overrides; the message calls them ``what``.
     """
     named: dict[str, Any] = {name: {} for name in _NAMED if "name" in (overrides.get(name) or {})}
     settings = dataclasses.replace(settings, **named)
@@ -135,14 +136,14 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
         merged = OmegaConf.merge(OmegaConf.structured(settings), overrides)
         return cast(TrainSettings, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
-        raise ValueError(f"{must(what, 'hold overrides that fit', overrides)} {error}".split("\n")[0]) from None
+        raise ValueError(f"{must(what, 'hold valid overrides', overrides)} {error}".split("\n")[0]) from None
 
 
 def finished_summary(path: Path) -> dict[str, Any] | None:
-    """Return the summary of a run that came to its end, None of any other.
+    """Return the summary of a finished run, None for any other.
 
     Raises:
-        ValueError: There is one that cannot be read.
+        ValueError: The summary cannot be read.
     """
     file = path / SUMMARY
     if not file.exists():
@@ -151,15 +152,15 @@ def finished_summary(path: Path) -> dict[str, Any] | None:
         summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return None if summary["interrupted"] else summary
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(must("run", f"have a summary.json that can be read ({error!r})"[:300], str(path))) from None
+        raise ValueError(must("run", f"have a readable summary.json ({error!r})"[:300], str(path))) from None
 
 
 def is_finished(path: Path) -> bool:
-    """Tell whether a run came to its end."""
+    """Return whether a run is finished."""
     return finished_summary(path) is not None
 
 
 def require_unfinished(path: Path) -> None:
-    """Raise ``ValueError`` if a run came to its end."""
+    """Raise ``ValueError`` if a run is finished."""
     if is_finished(path):
-        raise ValueError(must("resume", "name a run that was interrupted (this one is finished)", str(path)))
+        raise ValueError(must("resume", "name an interrupted run (this one is finished)", str(path)))

@@ -1,4 +1,4 @@
-"""The folder of a run: made for one process at a time, every file in it written whole or not at all."""
+"""The folder of a run: locked by one process at a time, with files that are written atomically."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class FolderTakenError(ValueError):
 
 
 class RunFolder:
-    """A folder for one run, which belongs to this process until it is closed.
+    """The folder of one run, locked by this process until it is closed.
 
-    While it is open its lock is held, and ``progress.json`` is touched every few seconds, so that others see that the
-    run is alive whatever it is at.
+    While the folder is open, ``progress.json`` is touched every ten seconds, so that other processes see that the run
+    is alive even when it writes nothing.
 
     Args:
         path: A folder that does not exist; runs are never overwritten.
 
     Raises:
-        FolderTakenError: It exists.
-        ValueError: It cannot be made.
+        FolderTakenError: The folder exists.
+        ValueError: The folder cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,15 +49,15 @@ class RunFolder:
             if path.exists():
                 message = must("run", "name a new folder (runs are never overwritten)", str(path))
                 raise FolderTakenError(message) from None
-            raise ValueError(must("run", f"name a folder that can be made ({error.strerror})", str(path))) from None
+            raise ValueError(must("run", f"name a folder that can be created ({error.strerror})", str(path))) from None
         self._open(path)
 
     @classmethod
     def reopen(cls, path: Path) -> RunFolder:
-        """Return the folder of a run that is to go on.
+        """Return the folder of a run that is resumed.
 
         Raises:
-            ValueError: There is none, it cannot be written, or another process is at it.
+            ValueError: There is no such run, the folder is not writable, or another process uses it.
         """
         if not (path / "config.yaml").exists():
             raise ValueError(must("resume", "name the folder of a run", str(path)))
@@ -72,22 +72,22 @@ class RunFolder:
             self._lock.acquire()
             self._metrics = (path / "metrics.jsonl").open("a", encoding="utf-8")
         except Timeout:
-            raise ValueError(must("resume", "name a run that no other process is at", str(path))) from None
+            raise ValueError(must("resume", "name a run that no other process uses", str(path))) from None
         except OSError as error:
             self._lock.release()
-            raise ValueError(must("resume", f"name a folder to write to ({error.strerror})", str(path))) from None
+            raise ValueError(must("resume", f"name a writable folder ({error.strerror})", str(path))) from None
         self._closing = threading.Event()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def _beat(self) -> None:
-        """Touch ``progress.json`` now and then, if it is there."""
+        """Touch ``progress.json`` regularly, if it exists."""
         while not self._closing.wait(_HEARTBEAT_SECONDS):
             with suppress(OSError):
                 os.utime(self.path / PROGRESS)
 
     @contextmanager
-    def telling_aborts(self) -> Iterator[None]:
-        """Write ``aborted.json``, with the reason, if the block ends by an exception."""
+    def recording_aborts(self) -> Iterator[None]:
+        """Write ``aborted.json`` with the reason if the block raises an exception."""
         try:
             yield
         except BaseException as error:
@@ -96,8 +96,8 @@ class RunFolder:
                 self.write_json(ABORTED, {"reason": reason, "when": datetime.now().isoformat(timespec="seconds")})
             raise
 
-    def forget_end(self) -> None:
-        """The run goes on: what told of its interruption is over."""
+    def remove_end(self) -> None:
+        """Remove the files that an interruption left, because the run is resumed."""
         for name in (SUMMARY, ABORTED):
             (self.path / name).unlink(missing_ok=True)
 
@@ -109,21 +109,21 @@ class RunFolder:
         """Write JSON atomically and return its path."""
         return self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
-    def tell_progress(self, steps: int, evaluations: int, seconds: float, part: str = "training") -> None:
-        """Let others see how far the run is.
+    def write_progress(self, steps: int, evaluations: int, seconds: float, part: str = "training") -> None:
+        """Write ``progress.json``, from which other processes read the progress.
 
         Args:
-            steps: Of the training.
-            evaluations: Of the training.
-            seconds: Of the training.
-            part: What the run is at.
+            steps: Steps of the training so far.
+            evaluations: Energy evaluations of the training so far.
+            seconds: Wall time of the training so far.
+            part: The current part of the run.
         """
         self._metrics.flush()
-        told = {"steps": steps, "evaluations": evaluations, "seconds": seconds, "part": part}
-        self.write_json(PROGRESS, told)
+        progress = {"steps": steps, "evaluations": evaluations, "seconds": seconds, "part": part}
+        self.write_json(PROGRESS, progress)
 
-    def forget_progress(self) -> None:
-        """The summary tells it from now on."""
+    def remove_progress(self) -> None:
+        """Remove ``progress.json``, which the summary replaces."""
         (self.path / PROGRESS).unlink(missing_ok=True)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
@@ -131,12 +131,12 @@ class RunFolder:
         self._metrics.write(json.dumps(row) + "\n")
 
     def metrics_size(self) -> int:
-        """Return how many bytes of metrics are on disk, all written so far."""
+        """Flush the metrics and return their size in bytes."""
         self._metrics.flush()
         return self._metrics.tell()
 
     def check_metrics(self, size: Any) -> None:
-        """Raise ``ValueError`` unless there are so many bytes of metrics, whole lines."""
+        """Raise ``ValueError`` unless the first ``size`` bytes of the metrics exist and are whole lines."""
         path = self.path / "metrics.jsonl"
         if type(size) is not int or not 0 <= size <= path.stat().st_size:
             raise ValueError(must("metrics.jsonl", f"hold the {size} bytes of the checkpoint", path.stat().st_size))
@@ -144,15 +144,15 @@ class RunFolder:
             with path.open("rb") as file:
                 file.seek(size - 1)
                 if file.read(1) != b"\n":
-                    raise ValueError(must("metrics.jsonl", f"have a line that ends at byte {size}", "none"))
+                    raise ValueError(must("metrics.jsonl", f"have a line that ends at byte {size}", "cut elsewhere"))
 
     def cut_metrics(self, size: int) -> None:
-        """Forget metrics beyond so many bytes: they belong to steps that will be made again."""
+        """Truncate the metrics to ``size`` bytes, because the steps after them will be repeated."""
         self._metrics.truncate(size)
         self._metrics.seek(size)
 
     def close(self) -> None:
-        """Flush the metrics, leave the folder to others."""
+        """Close the metrics and release the lock."""
         self._closing.set()
         self._metrics.close()
         self._lock.release()

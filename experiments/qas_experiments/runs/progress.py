@@ -1,4 +1,4 @@
-"""Progress: all runs under some folders, how far each is, and what it has found."""
+"""The progress and the results of all runs in some folders."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
 
 _STATES = ("finished", "running", "interrupted", "aborted", "stopped", "unreadable")
-_RARE = ("aborted", "unreadable")  # states that are counted where there are any
-_QUIET_SECONDS = 120.0  # a run whose files have not changed for so long is taken for stopped
+_RARE = ("aborted", "unreadable")  # states that the title mentions only if they occur
+_QUIET_SECONDS = 120.0  # a run whose files have not changed for longer counts as stopped
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        path: Its folder.
+        path: Folder of the run.
         what: Environment, agent and seed.
-        state: ``finished``, ``interrupted``, ``aborted``, ``running``, or ``stopped``: not finished, and silent for two
-            minutes. A run that is alive is heard of every ten seconds, whatever it is at.
-        share: Of its steps, evaluations or seconds, whichever is nearest to its end; 1 when finished.
-        left: Seconds until the training ends, if it goes on as before; ``None`` where nothing tells.
+        state: ``finished``, ``interrupted``, ``aborted``, ``running``, or ``stopped``: not finished, and without a
+            change of its files for two minutes. A live run touches a file every ten seconds.
+        share: Spent share of the limit of steps, evaluations or seconds that ends first; 1 when finished.
+        left: Estimated seconds until the training ends; ``None`` if unknown.
         evaluations: Energy evaluations so far.
-        energy_error: The smallest one at the end of an episode, or of the best circuit when finished.
+        energy_error: Smallest error at the end of an episode; when finished, the error of the best circuit.
         successes: Episodes that ended in success.
-        seconds: Since the last change.
-        note: What it is at, or why it was aborted.
+        seconds: Seconds since the last change of a file.
+        note: The current part of the run, or why it was aborted.
     """
 
     path: Path
@@ -58,10 +58,10 @@ class Progress:
 
 
 def table_of(folders: list[Path], with_finished: bool) -> Table:
-    """Return a table of all runs under some folders.
+    """Return a table of all runs in some folders.
 
     Raises:
-        ValueError: A folder that does not exist.
+        ValueError: A folder does not exist.
     """
     runs = [_progress_or_not(path) for folder in folders for path in run_folders(folder)]
     numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
@@ -85,10 +85,10 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
 
 
 def drop_checkpoints(folders: list[Path]) -> int:
-    """Delete the checkpoints of all finished runs under some folders; return of how many.
+    """Delete the checkpoints of all finished runs in some folders; return their number.
 
     Raises:
-        ValueError: A folder that does not exist, or a checkpoint that cannot be read; those before are deleted.
+        ValueError: A folder does not exist, or a checkpoint cannot be read; earlier ones are deleted then.
     """
     runs = [path for folder in folders for path in run_folders(folder) if (path / CHECKPOINT).is_dir()]
     finished = [path for path in runs if is_finished(path)]
@@ -100,12 +100,12 @@ def drop_checkpoints(folders: list[Path]) -> int:
 def _progress_or_not(path: Path) -> Progress:
     try:
         return progress_of(path)
-    except (OSError, ValueError, KeyError, TypeError):  # files under way, cut off, or of another kind
+    except (OSError, ValueError, KeyError, TypeError):  # files that are incomplete or have another content
         return Progress(path, "", "unreadable", 0.0, None, 0, None, 0, 0.0)
 
 
 def run_folders(folder: Path) -> Iterator[Path]:
-    """Yield the folders of all single runs, rounds of others among them.
+    """Yield the folders of all single runs, including the rounds of a sequence.
 
     Raises:
         ValueError: There is no such folder.
@@ -118,12 +118,12 @@ def run_folders(folder: Path) -> Iterator[Path]:
 
 
 def progress_of(folder: Path) -> Progress:
-    """Return how far a run is."""
+    """Return the progress of a run."""
     config = _config(folder)
     training = config.get("training", {})
     what = f"{config.get('env', {}).get('id')}, {config.get('agent', {}).get('name')}, seed {training.get('seed')}"
-    heard = [folder / name for name in ("metrics.jsonl", PROGRESS)]
-    silent = time.time() - max(path.stat().st_mtime for path in heard if path.exists())
+    files = [folder / name for name in ("metrics.jsonl", PROGRESS)]
+    silent = time.time() - max(path.stat().st_mtime for path in files if path.exists())
     if (folder / SUMMARY).exists():
         summary = _json(folder / SUMMARY)
         best, done = summary["rows"]["found in training"], summary["training"]
@@ -133,12 +133,12 @@ def progress_of(folder: Path) -> Progress:
         )
         return Progress(folder, what, state, share, None, done["evaluations"], error, done["successes"], silent)
     rows = list(metrics_of(folder))
-    told = _json(folder / PROGRESS)
+    progress = _json(folder / PROGRESS)
     steps, evaluations, seconds = (
-        max(rows[-1].get(name, 0) if rows else 0, told.get(name, 0)) for name in ("steps", "evaluations", "seconds")
+        max(rows[-1].get(name, 0) if rows else 0, progress.get(name, 0)) for name in ("steps", "evaluations", "seconds")
     )
     error = min((row["energy_error"] for row in rows if row["energy_error"] is not None), default=None)
-    state, note = "running" if silent < _QUIET_SECONDS else "stopped", str(told.get("part", ""))
+    state, note = "running" if silent < _QUIET_SECONDS else "stopped", str(progress.get("part", ""))
     if aborted := _json(folder / ABORTED):
         state, note = "aborted", str(aborted["reason"])
     share = share_of(training, steps, evaluations, seconds)
@@ -148,7 +148,7 @@ def progress_of(folder: Path) -> Progress:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """Return what a file of the run tells, nothing where there is none."""
+    """Return the content of a JSON file, empty without the file."""
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return content
 
@@ -162,7 +162,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def share_of(training: dict[str, Any], steps: int, evaluations: int, seconds: float) -> float:
-    """Return how much of a training's steps, evaluations or seconds is spent, whichever ends it first."""
+    """Return the spent share of the limit of steps, evaluations or seconds that ends a training first."""
     limits = [(steps, "total_timesteps"), (evaluations, "max_evaluations"), (seconds, "max_seconds")]
     return min(1.0, max((spent / training[name] for spent, name in limits if training.get(name)), default=0.0))
 

@@ -1,4 +1,4 @@
-"""A stopwatch: wall time of one part of a run, interruptions left out."""
+"""A stopwatch for the wall time of one part of a run, without interruptions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import time
 
 
 class Clock:
-    """Runs from its making on, until it is stopped.
+    """Measure wall time from construction until the clock is stopped.
 
     Args:
-        spent: Seconds that it shows at first.
-        runs: Whether it runs already.
+        spent: Seconds on the clock at the start.
+        runs: Whether the clock starts at once.
 
     Examples:
         >>> clock = Clock(12.0)
@@ -25,13 +25,13 @@ class Clock:
 
     @property
     def seconds(self) -> float:
-        """What it shows."""
+        """Seconds measured so far."""
         return self._spent if self._since is None else self._spent + time.perf_counter() - self._since
 
     def stop(self) -> None:
-        """Stand still."""
+        """Stop the clock."""
         self._spent, self._since = self.seconds, None
 
     def start(self) -> None:
-        """Go on."""
+        """Start or restart the clock."""
         self._spent, self._since = self.seconds, time.perf_counter()

@@ -1,4 +1,4 @@
-"""Settings that name files are kept with what the files hold: another file under the same name is another setting."""
+"""Hashes of the files that settings name, so that a changed file under the same name counts as another setting."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from qas_simulators.errors import must
 
 
 def with_contents(settings: TrainSettings) -> TrainSettings:
-    """Return settings with the SHA-256 of everything that they name by a path.
+    """Return settings with the SHA-256 of every file that they name.
 
-    ``contents`` then holds, where there is such a setting: ``agent.run`` (the policy that is played) and
-    ``agent.training`` (the settings that it was trained with, without the seed), ``agent.source`` (the file of an agent
-    from outside), ``policy`` (the one that training begins with), ``env.gadgets`` and files in ``env.problem``.
+    The field ``contents`` has an entry for each of these settings that is given: ``agent.run`` (the policy that is
+    played) and ``agent.training`` (the settings that it was trained with, without the seed), ``agent.source`` (the
+    source file of an agent from another package), ``policy`` (the initial policy of the training), ``env.gadgets``,
+    and files in ``env.problem``.
 
     Raises:
-        ValueError: A run without such a policy, an agent that cannot be imported, or settings that have contents
-            already, from which the files differ.
+        ValueError: The run has no such policy, the agent cannot be imported, or a file differs from the hash that the
+            settings already hold.
     """
     now = dict(_contents(settings))
     for name, digest in settings.contents.items():
         if now.get(name) != digest:
-            told = f"hold what it held when this was begun (SHA-256 {digest[:12]}...)"
-            raise ValueError(must(name, told, f"{now.get(name, 'nothing')[:12]}..."))
+            requirement = f"have the same content as when the run started (SHA-256 {digest[:12]}...)"
+            raise ValueError(must(name, requirement, f"{now.get(name, 'nothing')[:12]}..."))
     return dataclasses.replace(settings, contents=now)
 
 
@@ -64,7 +65,7 @@ def _source(kind: type[Any]) -> Path | None:
 def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
-    except (OSError, ValueError):  # too long for a name, such as a molecule's geometry
+    except (OSError, ValueError):  # the text is no valid path, for instance a molecule's geometry that is too long
         return False
 
 

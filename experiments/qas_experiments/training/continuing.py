@@ -1,4 +1,4 @@
-"""The same command again: what is finished is read, what was begun goes on, what is missing is played."""
+"""Repeated commands: read finished runs, resume interrupted ones, and play missing ones."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from qas_simulators.errors import must
 
 Train = Callable[[TrainSettings], dict[str, Any]]
 _FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl", ".lock", ABORTED, PROGRESS)
-"""What a folder holds of a run that has not made a step."""
+"""Files that a run writes before its first step."""
 
 
 def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
-    """Return the summary of the run in ``settings.run``: read it, or go on with the run, or play it."""
+    """Return the summary of the run in ``settings.run``: read it if finished, else resume or start the run."""
     folder = Path(str(settings.run))
     summary = finished_summary(folder)
     if summary is None:
@@ -36,20 +36,20 @@ def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
 
 
 def played_once(settings: TrainSettings, train: Train, patience: float = 0.0) -> tuple[str, dict[str, Any]]:
-    """Play a run of a sweep as :func:`played`, one process at a time.
+    """Play a run of a sweep as :func:`played` does, one process at a time.
 
-    Without a folder its own follows from the settings: ``runs/<id>-<agent>-seed<seed>-<hash>``.
+    Without ``settings.run`` the folder is named after the settings: ``runs/<id>-<agent>-seed<seed>-<hash>``.
 
     Args:
-        settings: All of ``qas-train``.
-        train: Plays it.
+        settings: The settings of ``qas-train``.
+        train: Function that plays the run.
         patience: Seconds to wait for another process that plays the same run.
 
     Returns:
         ``"finished before"``, ``"resumed"`` or ``"played"``, and the summary.
 
     Raises:
-        ValueError: The folder holds another run, or another process plays this one.
+        ValueError: The folder holds another run, or another process is playing this one.
     """
     settings = with_contents(resolved(settings))
     digest = settings_hash(dataclasses.asdict(settings))
@@ -59,11 +59,11 @@ def played_once(settings: TrainSettings, train: Train, patience: float = 0.0) ->
     try:
         with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=patience):
             if _is_failed_start(folder) and not (folder / "config.yaml").exists():
-                shutil.rmtree(folder)  # of a process that was killed
+                shutil.rmtree(folder)  # left by a process that was killed before its first step
             is_begun = (folder / "config.yaml").exists()
             if is_begun and settings_hash(dataclasses.asdict(settings_of(folder))) != digest:
-                told = "name a new folder, or one of a run with the same settings (runs are never overwritten)"
-                raise ValueError(must("run", told, str(folder)))
+                requirement = "name a new folder, or one of a run with the same settings (runs are never overwritten)"
+                raise ValueError(must("run", requirement, str(folder)))
             state = "finished before" if finished_summary(folder) else "resumed" if is_begun else "played"
             return state, played(dataclasses.replace(settings, run=str(folder)), train)
     except Timeout:
@@ -72,7 +72,7 @@ def played_once(settings: TrainSettings, train: Train, patience: float = 0.0) ->
 
 @contextmanager
 def no_failed_start(folder: Path | None) -> Iterator[None]:
-    """Remove a run's folder if it was made here and an error came before the first step."""
+    """Remove a run's folder if the block created it and failed before the first step."""
     is_new = folder is not None and not folder.exists()
     try:
         yield
@@ -83,7 +83,7 @@ def no_failed_start(folder: Path | None) -> Iterator[None]:
 
 
 def _is_failed_start(folder: Path) -> bool:
-    """Tell whether a folder holds nothing but what a run writes before its first step."""
+    """Return whether a folder holds only the files that a run writes before its first step."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     drafts = tuple(f".{name}.part" for name in _FIRST_FILES)

@@ -1,4 +1,4 @@
-"""What a person sees: the live bar, the closing table, TensorBoard."""
+"""Output for people: the progress bar, the closing table, and TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_LINE_SECONDS = 3.0
 
 
 class TrainingBar:
-    """A live progress line in a terminal; a plain line now and then elsewhere."""
+    """A live progress bar in a terminal; elsewhere a plain line every 20 seconds."""
 
     def __init__(self, console: Console, total_steps: int, unit: str, shown: bool) -> None:
         self._console = console
@@ -51,7 +51,7 @@ class TrainingBar:
         self._progress.stop()
 
     def update(self, recorder: Recorder, share_of: Callable[[Recorder], float]) -> None:
-        """Show the state of a recorder, and how much of its limits is spent, at most a few times a second."""
+        """Show a recorder's state and the spent share of its limits, at most five times a second."""
         now = time.perf_counter()
         if not self._shown or now < self._next:
             return
@@ -74,13 +74,13 @@ class TrainingBar:
 def closing_table(
     title: str, unit: str, rows: dict[str, Solution | None], raw: dict[str, Solution | None] | None = None
 ) -> Table:
-    """Return the table of circuits; a row without a circuit says that there is none.
+    """Return the table of circuits; a missing circuit gives a row of dashes.
 
     Args:
-        title: Above the table.
-        unit: Of energies; empty for infidelities.
+        title: Title of the table.
+        unit: Unit of energies; empty for infidelities.
         rows: Circuits by name.
-        raw: The same before gates that do nothing were left out; where their counts differ, they stand in brackets.
+        raw: The same circuits before redundant gates were removed; counts that differ are shown in brackets.
     """
     table = Table(
         title=title, title_justify="left", caption_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True
@@ -103,7 +103,7 @@ def closing_table(
         ]
         table.add_row(name, *figures)
         if _sizes(found.circuit) != _sizes(before.circuit):
-            table.caption = "in brackets: as it was built, with the gates that do nothing"
+            table.caption = "in brackets: the circuit as it was built, with redundant gates"
     return table
 
 
@@ -116,7 +116,7 @@ def _beside(count: int, before: int) -> str:
 
 
 class TensorBoardWriter:
-    """Averages of the last episodes as TensorBoard scalars."""
+    """Write averages over the last episodes as TensorBoard scalars."""
 
     def __init__(self, folder: Path, every: int = 50, first_step: int = 0) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -126,7 +126,7 @@ class TensorBoardWriter:
         self._recent: deque[dict[str, Any]] = deque(maxlen=every)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take one episode's metrics."""
+        """Add one episode's metrics."""
         self._recent.append(row)
         if row["episode"] % self._every:
             return
@@ -136,5 +136,5 @@ class TensorBoardWriter:
                 self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])
 
     def close(self) -> None:
-        """Flush."""
+        """Flush and close the file."""
         self._writer.close()

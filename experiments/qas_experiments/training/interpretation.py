@@ -1,4 +1,4 @@
-"""Pictures of what a trained KAN looks at, in the words of the environment: moments, gates and qubits."""
+"""Plots of the inputs that a trained KAN depends on, grouped by moment, gate and qubit."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ EPISODES = 20
 
 
 def interpret(agent: Any, env: CircuitBuildingEnv, folder: Path) -> dict[str, dict[str, float]] | None:
-    """Write ``kan_edges.png`` and ``kan_importance.png`` if the agent is a KAN that sees the tensor encoding.
+    """Write ``kan_edges.png`` and ``kan_importance.png`` if the agent is a KAN with the tensor encoding.
 
-    Observations are those of :data:`EPISODES` episodes of the stochastic policy.
+    The observations come from :data:`EPISODES` episodes of the stochastic policy.
 
     Returns:
         Importances by moment, gate and qubit, or ``None`` for other agents.

@@ -1,4 +1,4 @@
-"""Recorder: what training found so far, how much it cost, and where that is written."""
+"""The recorder of a training: the best circuits so far and the resources spent."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def rank_of(accuracy: float, energy_error: float, two_qubit_gates: int, gates: i
 
 _FIGURES = ("energy", "energy_error", "evaluations", "seconds")
 _SINGLE = ("best", "first_solved", "without_noise")
-_SAME = 1e-13  # errors that differ by less are the same
+_SAME = 1e-13  # errors that differ by less count as equal
 _COUNTERS = ("steps", "episodes", "successes", "evaluations", "gradients", "improvements")
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A circuit with its angles, and what had been spent when it was found.
+    """A circuit with its angles, and the resources spent until it was found.
 
     Attributes:
-        circuit: The whole circuit.
-        energy: As simulated with the environment's noise, in the problem's unit.
-        energy_error: Against the exact ground energy.
+        circuit: The circuit, including the initial one.
+        energy: Energy under the environment's noise, in the problem's unit.
+        energy_error: Difference from the exact ground energy.
         evaluations: Energy evaluations spent, as counted by ``OptimizationResult``.
         seconds: Wall time spent.
     """
@@ -51,13 +51,13 @@ class Solution:
         return rank_of(accuracy, self.energy_error, self.circuit.num_two_qubit_gates, self.circuit.num_gates)
 
     def state(self) -> dict[str, Any]:
-        """Return everything in numbers and words that JSON keeps exactly."""
+        """Return the solution as numbers and strings that JSON represents exactly."""
         circuit = {"num_qubits": self.circuit.num_qubits, "gates": [list(operation) for operation in self.circuit]}
         return {name: getattr(self, name) for name in _FIGURES} | {"circuit": circuit}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Any]) -> Solution:
-        """Return what :meth:`state` was taken of."""
+        """Return the solution whose :meth:`state` is given."""
         circuit = Circuit(state["circuit"]["num_qubits"])
         for name, qubits, angle in state["circuit"]["gates"]:
             circuit.append(name, qubits, angle)
@@ -72,7 +72,7 @@ class Solution:
 
 
 def counts_of(circuit: Circuit) -> dict[str, int]:
-    """Return the sizes of a circuit."""
+    """Return the gate counts and the depth of a circuit."""
     return {
         "two_qubit_gates": circuit.num_two_qubit_gates,
         "rotations": circuit.num_rotations,
@@ -96,13 +96,13 @@ def has_shot_noise(env: CircuitBuildingEnv) -> bool:
 
 
 class Recorder:
-    """A training callback: counts, keeps the best circuit, reports every episode.
+    """A training callback that counts resources, keeps the best circuits, and reports every episode.
 
     Args:
-        env: The training environment, whose circuit is read when it beats the best.
-        on_episode: Called with the episode's metrics.
-        should_stop: Asked after every step.
-        num_kept: How many of the best different circuits are kept.
+        env: The training environment; its circuit is copied when it is among the best.
+        on_episode: Function called with the metrics of each finished episode.
+        should_stop: Function called after every step; training stops when it returns True.
+        num_kept: Number of best distinct circuits to keep.
     """
 
     def __init__(
@@ -117,24 +117,24 @@ class Recorder:
         self._on_episode = on_episode
         self._should_stop = should_stop
         self.clock = Clock()
-        self._return: float | None = 0.0  # of the episode under way
+        self._return: float | None = 0.0  # of the current episode; None if unknown
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
         self.best: Solution | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
         self.first_solved: Solution | None = None
         self._num_kept = num_kept
-        self._kept: dict[Any, Solution] = {}  # by what makes circuits different
-        self._worst: tuple[float, ...] = (2,)  # rank of the last one kept
-        self._lowest: dict[int, Solution] = {}  # the lowest error by two-qubit gates
-        # judges circuits without the luck of measurements
+        self._kept: dict[Any, Solution] = {}  # by gate structure, which ignores angles
+        self._worst: tuple[float, ...] = (2,)  # rank of the worst circuit kept
+        self._lowest: dict[int, Solution] = {}  # the circuit with the lowest error, by number of two-qubit gates
+        # With shot noise, a low measured energy may be luck, so circuits are ranked by their exact energy.
         self._exact = without_shots(env.simulator) if has_shot_noise(env) else None
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
         self.without_noise: Solution | None = None  # the circuit with the lowest error when simulated without noise
         self._ideal_error = np.inf
-        self.improvements: list[dict[str, Any]] = []  # whenever the best solution got fewer two-qubit gates
+        self.improvements: list[dict[str, Any]] = []  # one row each time the best solution has fewer two-qubit gates
 
     def state(self) -> dict[str, Any]:
-        """Return all that was recorded, for JSON."""
+        """Return everything recorded so far, as JSON content."""
         circuits = {name: getattr(self, name) for name in _SINGLE}
         state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
@@ -144,13 +144,13 @@ class Recorder:
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where :meth:`state` was taken; the clock stands still until it is started."""
+        """Restore a :meth:`state`; the clock stays stopped until it is started."""
         for name in _COUNTERS:
             setattr(self, name, state[name])
         for name in _SINGLE:
             setattr(self, name, None if state[name] is None else Solution.of_state(state[name]))
         if self.without_noise is not None and self._ideal is not None:
-            error = state.get("ideal_error")  # older checkpoints do not know; they are of one problem
+            error = state.get("ideal_error")  # missing in older checkpoints, which have no families
             if error is None:
                 problem = self._env.problem
                 error = self._ideal.expectation(self.without_noise.circuit, problem.hamiltonian) - problem.ground_energy
@@ -162,11 +162,11 @@ class Recorder:
         lowest = map(Solution.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self.clock = Clock(state["seconds"], runs=False)
-        self._return = state.get("return")  # older checkpoints do not know
+        self._return = state.get("return")  # missing in older checkpoints
 
     @property
     def seconds(self) -> float:
-        """Wall time of the training, interruptions left out; it stands still once :attr:`clock` is stopped."""
+        """Wall time of the training without interruptions, as measured by :attr:`clock`."""
         return self.clock.seconds
 
     def spend(self, evaluations: int, gradients: int) -> None:
@@ -175,7 +175,7 @@ class Recorder:
         self.gradients += gradients
 
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        """Hear one step; return False to stop training."""
+        """Record one step; return False to stop training."""
         info = locals_["infos"][0]
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
@@ -205,12 +205,12 @@ class Recorder:
 
     @property
     def kept(self) -> list[Solution]:
-        """The best circuits that differ by more than angles and the order of gates on different qubits, best first."""
+        """The best distinct circuits, best first; angles and the order of gates on different qubits are ignored."""
         return sorted(self._kept.values(), key=lambda found: found.rank(self.accuracy))
 
     @property
     def front(self) -> list[Solution]:
-        """The circuits that no other one seen beats in both error and two-qubit gates, fewest gates first."""
+        """The Pareto front of error and two-qubit gates, fewest gates first."""
         front: list[Solution] = []
         for gates in sorted(self._lowest):
             found = self._lowest[gates]
@@ -220,11 +220,11 @@ class Recorder:
 
     def _circuit(self, info: dict[str, Any]) -> Circuit:
         circuit = self._env.circuit
-        # Stable-Baselines3 tells after it has begun the next episode
+        # Stable-Baselines3 calls back after the next episode has begun; then the finished circuit counts.
         return circuit if circuit.num_gates == info["num_gates"] else self._env.finished
 
     def _problem(self, info: dict[str, Any]) -> Problem:
-        """Return the instance of a step; of a family, the member that the step was made on."""
+        """Return the instance of a step; in a family, the member that the step was made on."""
         family = self._env.family
         return self._env.problem if family is None else family.at(tuple(info[name] for name in family.names))
 
@@ -234,7 +234,7 @@ class Recorder:
         return self._ideal.expectation(self._circuit(info), problem.hamiltonian) - problem.ground_energy
 
     def _energy_and_error(self, info: dict[str, Any]) -> tuple[float, float]:
-        """Return a step's energy and error; where the environment's are estimates from shots, the exact ones."""
+        """Return a step's energy and error; exact ones if the environment estimates them from shots."""
         if self._exact is None:
             return info["energy"], info["energy_error"]
         problem = self._problem(info)
@@ -245,7 +245,7 @@ class Recorder:
         return Solution(self._circuit(info).copy(), energy, error, self.evaluations, self.seconds)
 
     def _consider(self, found: Solution) -> None:
-        """Keep a circuit if it is among the best that differ."""
+        """Keep a solution if it is among the best distinct ones."""
         key, rank = _structure(found.circuit), found.rank(self.accuracy)
         if key in self._kept and self._kept[key].rank(self.accuracy) <= rank:
             return

@@ -1,4 +1,4 @@
-"""Playing a frozen policy, and the trivial circuits every result stands beside."""
+"""Rollouts of a frozen policy, and the trivial circuits that results are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qas_simulators import Circuit
 
 
 def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Solution, int]:
-    """Play one episode with the agent's actions; return its last circuit and the gradients spent on the way."""
+    """Play one episode with the agent's actions; return its last circuit and the number of gradients."""
     started = time.perf_counter()
     observation, info = env.reset()
     evaluations = gradients = 0
@@ -27,7 +27,7 @@ def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> 
         over = terminated or truncated
     seconds = time.perf_counter() - started
     energy, error = info["energy"], info["energy_error"]
-    if has_shot_noise(env):  # a policy is judged by what its circuit is worth
+    if has_shot_noise(env):  # a policy is ranked by its circuit's exact energy, not by a lucky estimate
         energy = without_shots(env.simulator).expectation(env.circuit, env.problem.hamiltonian)
         error = energy - env.problem.ground_energy
     return Solution(env.circuit.copy(), energy, error, evaluations, seconds), gradients
@@ -57,7 +57,7 @@ def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Solution]:
 
 
 class PolicyWatcher:
-    """Plays the greedy policy now and then on an environment of its own, and keeps the best one's weights on disk."""
+    """Evaluates the greedy policy on its own environment during training, and saves the best policy."""
 
     def __init__(self, env: CircuitBuildingEnv, path: str) -> None:
         self._env = env
@@ -65,16 +65,16 @@ class PolicyWatcher:
         self.best: Solution | None = None
 
     def state(self) -> dict[str, Any]:
-        """Return what is remembered, for JSON."""
+        """Return the best solution and the state of the environment, as JSON content."""
         return {"best": None if self.best is None else self.best.state(), "env": state_of(self._env)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where :meth:`state` was taken."""
+        """Restore a :meth:`state`."""
         self.best = None if state["best"] is None else Solution.of_state(state["best"])
         restore(self._env, state["env"])
 
-    def look(self, agent: Any) -> tuple[Solution, int]:
-        """Play once; save the agent if its circuit beats all before. Return what :func:`rollout` returns."""
+    def evaluate(self, agent: Any) -> tuple[Solution, int]:
+        """Play one greedy episode, save the agent if its circuit is the best, and return as :func:`rollout`."""
         found, gradients = rollout(agent, self._env)
         accuracy = self._env.problem.accuracy
         if self.best is None or found.rank(accuracy) < self.best.rank(accuracy):

@@ -1,4 +1,4 @@
-"""Rounds: each problem is solved with the gadgets that the ones before taught."""
+"""Rounds: a sequence of trainings, each with the gadgets extracted from the rounds before."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from qas_simulators.errors import must
 
 _GADGETS = "gadgets.json"
 _SUMMARY = "summary.json"
-_OWN = ("run", "resume", "rounds", "extraction", "policy")  # settings that rounds share
+_OWN = ("run", "resume", "rounds", "extraction", "policy")  # settings that a round may not override
 
 
 def play_rounds(
     settings: TrainSettings, resumed: Path | None, train: Callable[[TrainSettings], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Train round after round; after each, gadgets are extracted from its best circuits for those that follow.
+    """Train round after round; extract gadgets from the best circuits of each for the following rounds.
 
-    The folder holds ``round-0``, ``round-1``, ..., each a run of its own with ``gadgets.json``: what the next round is
-    given. Finished rounds are not played again.
+    The folder holds ``round-0``, ``round-1``, ..., each a separate run with ``gadgets.json``, the gadgets of the next
+    round. Finished rounds are not played again.
 
     Args:
-        settings: ``rounds`` holds each round's overrides.
-        resumed: The folder of rounds that were interrupted.
-        train: Plays one round.
+        settings: Settings of all rounds; ``rounds`` holds the overrides of each.
+        resumed: Folder of interrupted rounds, if they are resumed.
+        train: Function that plays one round.
 
     Returns:
-        The summary: the rounds' own, and whether they are all there.
+        The summaries of the rounds, and whether the sequence was interrupted.
 
     Raises:
-        ValueError: Overrides that do not fit, before anything is written.
+        ValueError: The overrides are invalid; nothing is written then.
     """
     _check(settings)
     planned = [_round_settings(settings, overrides) for overrides in settings.rounds]
@@ -62,7 +62,7 @@ def play_rounds(
                 break
             gadgets = _learn(gadgets, path, settings.extraction)
             names = ", ".join(gadget.name for gadget in gadgets) or "none"
-            console.print(f"round {number}: gadgets from now on: {names}", highlight=False)
+            console.print(f"round {number}: gadgets of the next round: {names}", highlight=False)
             summaries.append({"gadgets": [gadget.name for gadget in gadgets], **summary})
         result = {"rounds": summaries, "interrupted": len(summaries) < len(planned)}
         folder.write_json(_SUMMARY, result)
@@ -70,7 +70,7 @@ def play_rounds(
 
 
 def _check(settings: TrainSettings) -> None:
-    """Raise ``ValueError`` for what would fail after the first round only."""
+    """Raise ``ValueError`` for settings that would fail only after the first round."""
     extraction = settings.extraction
     for name in ("circuits", "gadgets"):
         if getattr(extraction, name) < (name == "circuits"):
@@ -79,24 +79,24 @@ def _check(settings: TrainSettings) -> None:
     ScoreSettings(extraction.structure_penalty, extraction.pseudo_counts)
     names = {str((one.get("agent") or settings.agent).get("name")) for one in settings.rounds if isinstance(one, dict)}
     if extraction.carry_policy and (len(names) > 1 or not all(map(can_grow, names))):
-        kinds = "be false unless all rounds have the same agent, which can grow"
+        kinds = "be false unless all rounds have the same agent, and that agent can grow"
         raise ValueError(must("extraction.carry_policy", kinds, sorted(names)))
 
 
 def _round_settings(settings: TrainSettings, overrides: Any) -> TrainSettings:
     if not isinstance(overrides, dict):
-        raise ValueError(must("rounds", "hold a mapping of overrides each", overrides))
+        raise ValueError(must("rounds", "be a list of mappings of overrides", overrides))
     for name in _OWN:
         if name in overrides:
-            raise ValueError(must("rounds", f"leave {name!r} to the whole", overrides))
+            raise ValueError(must("rounds", f"not override {name!r}, which all rounds share", overrides))
     if "gadgets" in (overrides.get("env") or {}):
-        raise ValueError(must("rounds", "leave 'gadgets' to the whole: each round is given those learned", overrides))
-    own = dataclasses.replace(settings, contents={})  # a round's gadgets are not those of the whole
+        raise ValueError(must("rounds", "not override 'gadgets', which come from the rounds before", overrides))
+    own = dataclasses.replace(settings, contents={})  # hashes of the round's own files are added when it is played
     return overridden(own, {**overrides, "rounds": [], "resume": None}, "rounds")
 
 
 def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
-    """Return the file of the gadgets that a round is given."""
+    """Return the file with the gadgets of a round; None if it has none."""
     if not gadgets:
         return None
     path = folder.path / f"round-{number - 1}" / _GADGETS if number else folder.path / _GADGETS
@@ -106,7 +106,7 @@ def _given(gadgets: list[Gadget], folder: RunFolder, number: int) -> str | None:
 
 
 def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> list[Gadget]:
-    """Return the gadgets that a round leaves, and write them to its folder."""
+    """Return the gadgets for the next round, and write them to the folder of the finished one."""
     if (path / _GADGETS).exists():
         return gadgets_of(path / _GADGETS)
     circuits = [tidied(found.circuit) for found in read_circuits(path)]

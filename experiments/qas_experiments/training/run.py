@@ -1,4 +1,4 @@
-"""A run: train an agent on an environment, and show what it found beside the trivial baselines."""
+"""A run: train an agent on an environment, and compare its circuits with baselines."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ _WIDTH = 110  # of the closing table, and of everything where there is no termin
 
 
 def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
-    """Train, or go on training, evaluate the frozen policy, play the baselines, write the run folder.
+    """Train or resume, evaluate the frozen policy, play the baselines, and write the run folder.
 
     Args:
-        settings: Everything there is to choose.
-        watch: Called after every step of a single training; what it raises ends the run.
+        settings: The settings of ``qas-train``.
+        watch: Function called after every step of a single training; an exception that it raises ends the run.
 
     Returns:
-        The summary, as in ``summary.json``.
+        The content of ``summary.json``.
 
     Raises:
-        ValueError: Settings that do not make sense, a run folder that exists, or none to resume.
+        ValueError: Invalid settings, a run folder that exists already, or no run to resume.
     """
     resumed = settings.resume
     if resumed is not None:
@@ -74,17 +74,17 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
         console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
         judge.reset(seed=training.seed)
-        judge.step(0)  # compiles what is not in the cache yet, so that training does not pay for it
+        judge.step(0)  # compiles kernels that are not cached, so that their compilation is not counted as training
         ready.stop()
         console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
         kept = settings.extraction.circuits
         session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
         if resumed is not None:
-            is_going_on = session.resume()
-            folder.forget_end()
-            told = f"resumed after {session.recorder.steps:,} steps" if is_going_on else "no checkpoint: from the start"
-            console.print(told)
-        with folder.telling_aborts():
+            has_checkpoint = session.resume()
+            folder.remove_end()
+            resumed_at = f"resumed after {session.recorder.steps:,} steps"
+            console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
+        with folder.recording_aborts():
             return _play(settings, session, env, judge, folder, console, interrupt, ready.seconds)
 
 
@@ -98,7 +98,7 @@ def _play(
     interrupt: Interrupt,
     ready_seconds: float,
 ) -> dict[str, Any]:
-    """Train, judge, play the baselines and write it all; return the summary. Each part has a clock of its own."""
+    """Train, evaluate, play the baselines, write the results, and return the summary; time each part separately."""
     session.run()
     recorder, seconds = session.recorder, {"ready": ready_seconds, "training": session.recorder.seconds}
     with _timed(seconds, "evaluation"):
@@ -108,7 +108,7 @@ def _play(
             rows["best without noise"] = recorder.without_noise
         if env.family is None:
             rows |= trivial_circuits(judge)
-    folder.tell_progress(recorder.steps, recorder.evaluations, recorder.seconds, "baselines")
+    folder.write_progress(recorder.steps, recorder.evaluations, recorder.seconds, "baselines")
     with _timed(seconds, "baselines"):
         others = _play_baselines(settings, recorder, interrupt, console) if settings.training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
@@ -119,8 +119,8 @@ def _play(
     summary = _summary(settings, env, recorder, rows, short, others)
     summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
     summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
-    folder.forget_progress()
-    folder.write_json(SUMMARY, summary)  # last: it says that all the rest is there
+    folder.remove_progress()
+    folder.write_json(SUMMARY, summary)  # last, because its presence marks the folder as complete
     if not settings.checkpoint.keep and not interrupt.requested:
         session.drop_checkpoint()
     return summary
@@ -128,7 +128,7 @@ def _play(
 
 @contextmanager
 def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
-    """Note how long a block takes."""
+    """Record the wall time of a block."""
     clock = Clock()
     yield
     seconds[part] = clock.seconds
@@ -145,7 +145,7 @@ def _check(training: TrainingSettings) -> None:
 
 
 def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBuildingEnv, CircuitBuildingEnv]:
-    """Return the environments to train and to evaluate on; say once what they warn of."""
+    """Return the environments for training and for evaluation; print each of their warnings once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         environments = make_environment(settings), make_environment(settings, evaluation=True)
@@ -161,24 +161,24 @@ def _show(
     folder: RunFolder,
     console: Console,
 ) -> None:
-    """Print and write the closing table, print the best circuit."""
+    """Print and write the closing table, and print the best circuit."""
     problem = env.problem
     title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
-        title = f"{instance_name(env)}: each row is of some member, solved below {problem.accuracy:g}"
+        title = f"{instance_name(env)}: each row is for one member, solved below {problem.accuracy:g}"
     text = _as_text(closing_table(title, problem.unit, rows, raw))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
     best = rows["found in training"]
     if best is not None:
         console.print(best.circuit.draw(), highlight=False, soft_wrap=True)
-    console.print(f"everything is in {folder.path}", highlight=False)
+    console.print(f"all files are in {folder.path}", highlight=False)
 
 
 def _play_baselines(
     settings: TrainSettings, recorder: Recorder, interrupt: Interrupt, console: Console
 ) -> dict[str, Recorder]:
-    """Give the random legal policy and the greedy construction the energy evaluations that training took."""
+    """Play the random legal policy and the greedy construction with as many energy evaluations as the training."""
     budget, played = recorder.evaluations, {}
     makers: dict[str, Callable[[CircuitBuildingEnv], Agent]] = {
         "random legal policy": lambda env: RandomPolicy(env, settings.training.seed),
@@ -186,7 +186,7 @@ def _play_baselines(
     }
     for name, make in makers.items():
         if interrupt.requested:
-            console.print(f"interrupted: {name} was not played", highlight=False)
+            console.print(f"interrupted: {name} was skipped", highlight=False)
             continue
         env = make_environment(settings, evaluation=True, is_silent=True)
 
@@ -228,7 +228,7 @@ def _summary(
 
 
 def _row(found: Solution | None, short: Solution | None) -> dict[str, Any] | None:
-    """Return the figures of a circuit as it was found, and those of what is reported of it."""
+    """Return the figures of a circuit as it was found, and those of its shortened version."""
     if found is None or short is None:
         return None
     simplified = {"energy": short.energy, **counts_of(short.circuit)}
@@ -249,7 +249,7 @@ def _account(recorder: Recorder) -> dict[str, Any]:
 
 
 def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None, frozen: Solution | None) -> None:
-    """Write what was found: as it was built, and the best circuit also as it is reported."""
+    """Write the circuits as they were built, and the best one also in its shortened version."""
     raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
     for name, found in raw.items():
         if found is not None:

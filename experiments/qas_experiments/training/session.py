@@ -1,4 +1,4 @@
-"""One training, from its first step or from a checkpoint to its last."""
+"""One training, from its first step or a checkpoint to its last step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qas_agents.protocols import Agent, Policy, Resumable
 from qas_envs import CircuitBuildingEnv
 from qas_envs.snapshots import restore, state_of
 from qas_experiments.interrupts import Interrupt
-from qas_experiments.runs.checkpoints import Checkpoints, told_as_damage
+from qas_experiments.runs.checkpoints import Checkpoints, damage_reported
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import CHECKPOINT, RunFolder
 from qas_experiments.runs.progress import share_of
@@ -29,18 +29,18 @@ _HEARTBEAT_SECONDS = 10.0
 
 
 class Session:
-    """Trains an agent, watches its frozen policy, writes metrics and checkpoints.
+    """Train an agent, evaluate its frozen policy regularly, and write metrics and checkpoints.
 
     Args:
-        training: How long, and what happens how often.
-        agent: The agent. A :class:`Policy` is watched and saved, a :class:`Resumable` agent gets checkpoints.
-        env: What it learns on.
-        judge: Where the frozen policy is played.
-        folder: The run's.
-        console: What is said.
-        interrupt: Asked whether to stop.
-        num_kept: How many of the best circuits are recorded.
-        watch: Called after every step.
+        training: Limits and intervals.
+        agent: The agent. A :class:`Policy` is evaluated and saved; a :class:`Resumable` agent has checkpoints.
+        env: The training environment.
+        judge: The environment on which the frozen policy is evaluated.
+        folder: Folder of the run.
+        console: Console for messages.
+        interrupt: Whether the run was asked to stop.
+        num_kept: Number of best circuits to record.
+        watch: Function called after every step.
     """
 
     def __init__(
@@ -58,32 +58,33 @@ class Session:
         self._training, self._limits = training, asdict(training)
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
-        self._interrupt, self._watch, self._told_at = interrupt, watch, 0.0
+        self._interrupt, self._watch, self._reported_at = interrupt, watch, 0.0
         self._is_policy = isinstance(agent, Policy)
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if isinstance(agent, Resumable) else None
         self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
-        self.recorder.clock.stop()  # it goes while the agent learns
+        self.recorder.clock.stop()  # it runs only while the agent learns
         self._identity = identity_of(settings_of(folder.path))
 
     def resume(self) -> bool:
-        """Take up the last checkpoint; tell whether there was one. Without one the run starts anew.
+        """Restore the last checkpoint and return whether there was one; without one the run starts again.
 
         Raises:
-            DamagedCheckpointError: There is one that does not fit this run; nothing in the folder has changed.
+            DamagedCheckpointError: The checkpoint does not fit this run; nothing in the folder has changed.
         """
         numbers = None if self._checkpoints is None else self._checkpoints.restore(self._agent, self._check)
         if numbers is not None:
-            with told_as_damage(self._folder.path):
+            with damage_reported(self._folder.path):
                 restore(self._env, numbers["env"])
                 self._watcher.restore(numbers["watcher"])
                 self.recorder.restore(numbers["recorder"])
+        # Steps after the checkpoint are made again, so their metrics would otherwise appear twice.
         self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
         return numbers is not None
 
     def _check(self, numbers: dict[str, Any]) -> None:
-        """Raise if a checkpoint's numbers are none to go on with."""
-        wanted = {"step", "env", "watcher", "recorder", "metrics_size"}  # and, since format 2, whose they are
+        """Raise ``ValueError`` if training cannot continue with a checkpoint's numbers."""
+        wanted = {"step", "env", "watcher", "recorder", "metrics_size"}  # format 2 adds "settings"
         if set(numbers) - {"settings"} != wanted:
             raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
         if numbers.get("settings", self._identity) != self._identity:
@@ -97,7 +98,7 @@ class Session:
 
     @property
     def ended_by(self) -> str:
-        """What ended the training: a limit by its name, ``signal``, or the ``agent`` itself."""
+        """The cause of the end: the name of a limit, ``signal``, or ``agent`` if the agent stopped by itself."""
         training, recorder = self._training, self.recorder
         if recorder.steps >= training.total_timesteps:
             return "total_timesteps"
@@ -106,7 +107,7 @@ class Session:
         return "signal" if self._interrupt.requested else "agent"
 
     def run(self) -> None:
-        """Train up to the wanted number of steps."""
+        """Train until a limit is reached, the agent stops, or the run is interrupted."""
         left = self._training.total_timesteps - self.recorder.steps
         self._steps_seen = self.recorder.steps
         unit, total = self._env.problem.unit, self._training.total_timesteps
@@ -115,7 +116,7 @@ class Session:
             settings["after_step"] = self._after_step
         self._board = TensorBoardWriter(self._folder.path / "tensorboard", first_step=self.recorder.steps)
         with closing(self._board), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
-            self._tell()
+            self._write_progress()
             self.recorder.clock.start()
             if left > 0 and not self._is_spent():
                 self._agent.learn(left, **settings)
@@ -123,7 +124,7 @@ class Session:
 
     def _on_episode(self, row: dict[str, Any]) -> None:
         if self._is_policy and row["episode"] % self._training.evaluate_every == 0:
-            found, gradients = self._watcher.look(self._agent)
+            found, gradients = self._watcher.evaluate(self._agent)
             self.recorder.spend(found.evaluations, gradients)
             row |= {
                 "policy_energy_error": found.energy_error,
@@ -134,17 +135,17 @@ class Session:
 
     def _should_stop(self) -> bool:
         self._bar.update(self.recorder, self._share)
-        if self.recorder.seconds > self._told_at + _HEARTBEAT_SECONDS:
-            self._told_at = self.recorder.seconds
-            self._tell()
+        if self.recorder.seconds > self._reported_at + _HEARTBEAT_SECONDS:
+            self._reported_at = self.recorder.seconds
+            self._write_progress()
         self._watch(self.recorder)
         return self._interrupt.requested or self._is_spent()
 
     def _share(self, recorder: Recorder) -> float:
         return share_of(self._limits, recorder.steps, recorder.evaluations, recorder.seconds)
 
-    def _tell(self) -> None:
-        self._folder.tell_progress(self.recorder.steps, self.recorder.evaluations, self.recorder.seconds)
+    def _write_progress(self) -> None:
+        self._folder.write_progress(self.recorder.steps, self.recorder.evaluations, self.recorder.seconds)
 
     def _is_spent(self) -> bool:
         training, recorder = self._training, self.recorder
@@ -158,7 +159,7 @@ class Session:
         self._steps_seen = self.recorder.steps
 
     def checkpoint(self) -> None:
-        """Write all that the run needs to go on."""
+        """Write a checkpoint from which the run can be resumed."""
         assert self._checkpoints is not None
         numbers = {
             "env": state_of(self._env),
@@ -170,15 +171,15 @@ class Session:
         self._checkpoints.write(self._agent, numbers)
 
     def drop_checkpoint(self) -> None:
-        """Delete the checkpoint: the run is finished."""
+        """Delete the checkpoint of a finished run."""
         if self._checkpoints is not None:
             self._checkpoints.drop()
 
     def frozen(self) -> dict[str, Solution | None]:
-        """Return the circuits of the frozen policies, and write the last one; none where there is no policy."""
+        """Return the circuits of the frozen policies and save the last policy; empty without a policy."""
         if not self._is_policy:
             return {}
-        last, gradients = self._watcher.look(self._agent)
+        last, gradients = self._watcher.evaluate(self._agent)
         self.recorder.spend(last.evaluations, gradients)
         self._agent.save(str(self._folder.path / "policy_last.safetensors"))
         frozen = type(self._agent).load(str(self._folder.path / "policy_best.safetensors"), self._judge)

@@ -1,4 +1,4 @@
-"""The circuit that a run reports: what was found, without the gates that do nothing."""
+"""The circuit that a run reports: the one that was found, without redundant gates."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from qas_simulators.circuit import Operation
 from qas_simulators.optimizers import ScanLBFGS
 
 SAME_ENERGY: Final = 1e-9
-"""Largest change of the energy, in the problem's unit, by which a gate counts as one that does nothing."""
+"""Largest change of the energy, in the problem's unit, for which a gate counts as redundant."""
 
 _POLISH: Final = ScanLBFGS(gradient_tolerance=1e-9, energy_tolerance=1e-15)
 Fit = Callable[[Circuit], Circuit | None]
-"""Returns a circuit, perhaps with other angles, if its energy is the wanted one."""
+"""Function that returns a circuit, perhaps with other angles, if it has the required energy, else None."""
 
 
 def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_ENERGY, adjust: bool = True) -> Circuit:
-    """Return a circuit of the same gates with the same energy, without those that do nothing for it.
+    """Return a circuit with the same energy, without redundant gates.
 
-    Gates merge and cancel as in :meth:`Circuit.simplified`. Then every gate is left out in turn, two-qubit gates first,
-    rotations by the smallest angles next, and stays out if the energy without noise stays within ``tolerance`` of the
-    first one: as it is, or with the other angles adjusted.
+    Gates merge and cancel as in :meth:`Circuit.simplified`. Then each gate is removed in turn, first two-qubit gates,
+    then rotations from the smallest angle up. A gate stays removed if the noiseless energy, with the other angles
+    unchanged or adjusted, stays within ``tolerance`` of the original one.
 
     Args:
-        circuit: Any circuit; shared angles become angles of their own.
-        hamiltonian: The energy's.
-        tolerance: In the Hamiltonian's unit.
-        adjust: Whether the other angles may change when a gate is left out.
+        circuit: Any circuit; shared angles become separate ones.
+        hamiltonian: Hamiltonian that defines the energy.
+        tolerance: Largest change of the energy, in the Hamiltonian's unit.
+        adjust: Whether the other angles may change when a gate is removed.
 
     Examples:
         >>> ising = PauliSum({"ZZ": -1.0, "XX": -0.5})
@@ -44,27 +44,29 @@ def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_E
     simulator = StatevectorSimulator()
     wanted = simulator.expectation(circuit, hamiltonian)
 
-    def as_it_is(other: Circuit) -> Circuit | None:
+    def unchanged(other: Circuit) -> Circuit | None:
         return other if abs(simulator.expectation(other, hamiltonian) - wanted) <= tolerance else None
 
     def adjusted(other: Circuit) -> Circuit | None:
         other.params = _POLISH.minimize(simulator, other, hamiltonian).params
-        return as_it_is(other)
+        return unchanged(other)
 
+    # A removal can make other gates redundant, so repeat until a pass removes none. Unchanged angles come first,
+    # because they need one evaluation where adjusted ones need a minimisation.
     kept, num_gates = circuit, -1
     while len(kept) != num_gates:
         num_gates = len(kept)
-        tidy = as_it_is(tidied(kept))
+        tidy = unchanged(tidied(kept))
         kept = kept if tidy is None else tidy
-        for fit in (as_it_is, adjusted) if adjust else (as_it_is,):
+        for fit in (unchanged, adjusted) if adjust else (unchanged,):
             kept = _thinned(kept, fit)
     return kept
 
 
 def _thinned(circuit: Circuit, fit: Fit) -> Circuit:
-    """Leave out one gate after the other, those first that are dearest or turn least."""
-    kept = dict(enumerate(circuit))  # by place
-    for place in sorted(kept, key=lambda place: _worth(kept[place])):
+    """Remove one gate after the other where ``fit`` allows it: two-qubit gates first, then small rotations."""
+    kept = dict(enumerate(circuit))  # by position
+    for place in sorted(kept, key=lambda place: _removal_order(kept[place])):
         places = [other for other in kept if other != place]
         shorter = fit(_circuit(circuit.num_qubits, [kept[other] for other in places]))
         if shorter is not None:
@@ -79,22 +81,23 @@ def _circuit(num_qubits: int, gates: Iterable[Operation]) -> Circuit:
     return circuit
 
 
-def _worth(gate: Operation) -> tuple[bool, float]:
+def _removal_order(gate: Operation) -> tuple[bool, float]:
     turn = pi if gate.angle is None else abs((gate.angle + pi) % (2 * pi) - pi)
     return len(gate.qubits) == 1, turn
 
 
 def reported(found: Solution, env: CircuitBuildingEnv) -> Solution:
-    """Return what a run reports of a circuit: shortened, with the energy that it then has under the same noise.
+    """Return the shortened circuit of a solution, with its energy under the same noise.
 
-    With noise fewer gates have another energy; should it be higher, the circuit is reported as it was found. Circuits
-    of a family only merge and cancel gates.
+    With noise the shortened circuit has another energy; if that is higher, the solution is returned as it was found. In
+    circuits of a family gates only merge and cancel.
     """
-    if env.family is not None:  # of whose members the circuit belongs to one: what is exact for all of them
+    if env.family is not None:  # the circuit is for one member; merging and cancelling is exact for every member
         return replace(found, circuit=tidied(found.circuit))
     hamiltonian = env.problem.hamiltonian
     is_noisy = env.simulator.is_noisy
-    circuit = shortened(found.circuit, hamiltonian, adjust=not is_noisy)  # angles are those that suit the noise
+    # With noise the angles are optimised for it, and adjusting them without noise would undo that.
+    circuit = shortened(found.circuit, hamiltonian, adjust=not is_noisy)
     if not is_noisy:
         return replace(found, circuit=circuit)
     exact = without_shots(env.simulator)

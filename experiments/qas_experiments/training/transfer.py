@@ -1,4 +1,4 @@
-"""Policies of one environment as the beginning of training on another."""
+"""Transfer of a trained policy to another environment, as the initial policy of a training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from qas_simulators.errors import must
 
 
 def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
-    """Return how one environment continues another: actions that append the same gates, the same entries of the tensor.
+    """Return which actions and tensor entries of two environments correspond to each other.
+
+    Actions correspond if they append the same gates.
 
     Raises:
-        ValueError: Encodings of another kind.
+        ValueError: An encoding is not the tensor encoding.
     """
     encoders = old.encoder, new.encoder
     if not all(isinstance(encoder, TensorEncoder) for encoder in encoders):
         kinds = [type(encoder).__name__ for encoder in encoders]
-        raise ValueError(must("encoding", "be 'tensor' in both where a policy is carried over", kinds))
+        raise ValueError(must("encoding", "be 'tensor' in both environments to transfer a policy", kinds))
     before, after = ({name: k for k, name in enumerate(encoder.names())} for encoder in encoders)  # type: ignore[attr-defined]
     actions = {name: k for k, name in enumerate(_definitions(old.catalogue))}
     sources: list[int | None] = [actions.get(name) for name in _definitions(new.catalogue)]
@@ -34,7 +36,7 @@ def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
 
 
 def _definitions(catalogue: ActionCatalogue) -> list[tuple[Any, ...]]:
-    """Return what every action appends: two gadgets of one name may differ, two names may mean the same."""
+    """Return the operations of every action; gadget names are not compared, because they do not identify a gadget."""
     return [
         (number, *(catalogue.operations[part] for part in parts))
         for number, parts in zip(catalogue.num_angles, catalogue.parts, strict=True)
@@ -42,18 +44,18 @@ def _definitions(catalogue: ActionCatalogue) -> list[tuple[Any, ...]]:
 
 
 def begin_with(agent: Any, env: CircuitBuildingEnv, run: Path) -> None:
-    """Let an agent begin with the last policy of a finished run.
+    """Initialise an agent with the last policy of a finished run.
 
     Raises:
-        ValueError: No such run, or agents and environments that do not go together.
+        ValueError: There is no such run, or the agents or environments do not match.
     """
     settings = settings_of(run)
     entry = entry_of(settings.agent)
     if entry.inherit is None or entry.load is None:
-        raise ValueError(must("policy", "be carried between agents that can grow", settings.agent["name"]))
+        raise ValueError(must("policy", "be of an agent that can grow", settings.agent["name"]))
     before = make_environment(settings)
     parent = entry.load(run / "policy_last.safetensors", before)
     if type(parent) is not type(agent):
         kinds = [type(one).__name__ for one in (parent, agent)]
-        raise ValueError(must("policy", "be carried between agents of the same class", kinds))
+        raise ValueError(must("policy", "be of an agent of the same class", kinds))
     entry.inherit(agent, parent, growth_between(before, env))

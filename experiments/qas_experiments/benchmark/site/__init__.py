@@ -1,1 +1,1 @@
-"""The page that qas-report fills in."""
+"""The template of the page of ``qas-report``."""

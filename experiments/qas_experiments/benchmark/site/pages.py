@@ -1,4 +1,4 @@
-"""A site of all records that works from disk, every circuit verified once more before it is shown."""
+"""The site of ``qas-report``: all valid records, in pages that work from disk."""
 
 from __future__ import annotations
 
@@ -47,22 +47,22 @@ def report(
         paths: The files.
         out: Folder of the site.
         title: Its title.
-        floors: Longest skeletons searched where no floors are known; -1 for none.
-        lines: A file to write the true records to, as lines of text.
-        judge: Verifies the records; by default one that is made for this call.
+        floors: Longest skeletons to search if no floors are known; -1 for no search.
+        lines: File to write the valid records to, as lines of text.
+        judge: Judge of the records; by default a new one for this call.
 
     Returns:
-        How many records are shown, and why the others are not, a line each.
+        The number of records shown, and a line with the reason for each that is left out.
 
     Raises:
-        ValueError: No such files, or files without records.
+        ValueError: A file does not exist, or no file has records.
     """
     if judge is None:
         with Judge() as judge:
             return report(paths, out, title, floors, lines, judge)
     if lines is not None:
         if lines.resolve() in [path.resolve() for path in paths]:
-            raise ValueError(must("lines", "be another file than those that are read", str(lines)))
+            raise ValueError(must("lines", "differ from the files that are read", str(lines)))
         lines.parent.mkdir(parents=True, exist_ok=True)
     for path in paths:
         if not path.is_file():
@@ -77,7 +77,7 @@ def report(
 
 
 def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str, Any]) -> None:
-    """Write ``index.html`` and a file per record, which it loads when its circuit is opened."""
+    """Write ``index.html``, and a file per record that the page loads when its circuit is opened."""
     (out / "circuits").mkdir(parents=True, exist_ok=True)
     for record in records:
         content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
@@ -116,7 +116,7 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
 
 
 def _script_safe(content: Any) -> str:
-    """Return JSON that ends no script and begins no comment, whatever its texts are."""
+    """Return JSON that cannot end a script or start a comment, whatever its strings contain."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
@@ -133,7 +133,7 @@ def _escaped(text: str) -> str:
 
 
 def _board(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return a row for every agent on every instance, with numbers to sort by and texts to read."""
+    """Return a row for every agent on every instance, with numbers for sorting and texts for display."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record.suite, record.instance), []).append(record)
@@ -198,7 +198,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the marks of the plots: the circuits of every record that no other of its own beats."""
+    """Return the points of the plots: the Pareto front and the frozen policy of every record."""
     points = []
     for record in records:
         for name, circuit in record.circuits.items():
@@ -219,11 +219,11 @@ def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
     return points
 
 
-# -- what results stand beside -----------------------------------------------------------------------------------------
+# -- references --------------------------------------------------------------------------------------------------------
 
 
 def references(records: Sequence[Record], floors: int, judge: Judge) -> dict[str, Any]:
-    """Return, for every instance without noise, trivial errors, qubit-ADAPT's path and the floors of few CNOT."""
+    """Return the references of every noiseless instance: product states, qubit-ADAPT and floors."""
     found: dict[str, Any] = {}
     for record in {record.instance: record for record in reversed(records)}.values():
         reference, problem = judge.reference(record, floors)
