@@ -1,10 +1,9 @@
-"""Cells: an agent on a suite of instances, several seeds each, recorded and set beside all others."""
+"""Cells: an agent on the instances of a suite with several seeds, played and recorded."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import shlex
 import traceback
 from collections import Counter
@@ -22,26 +21,27 @@ from rich.console import Console
 
 from qas_experiments.agents import entry_of
 from qas_experiments.benchmark.judge import Judge, true_records
-from qas_experiments.benchmark.records import Record, Records, machine_name, settings_hash
+from qas_experiments.benchmark.recording import record_of
+from qas_experiments.benchmark.records import Record, Records, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
-from qas_experiments.building import is_one_sample, make_environment
-from qas_experiments.runs.files import is_finished, overridden, read_circuits
+from qas_experiments.building import is_one_sample
+from qas_experiments.runs.files import is_finished, overridden
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.continuing import played
 from qas_experiments.training.run import train
-from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 
-_OF_RUNS = {
-    "best": "found in training",
-    "frozen": "frozen policy, best",
-    "without noise": "best without noise",
-}
-_NOT_OF_CELLS = ("instances", "seeds", "workers", "merge", "folder", "records", "dry_run")  # which cells, and where
-_EXACT = 1e-10  # below, nothing is better
-_FIGURES = ("steps", "episodes", "successes", "evaluations", "gradients", "seconds")
+_NOT_OF_CELLS = (
+    "instances",
+    "seeds",
+    "workers",
+    "merge",
+    "folder",
+    "records",
+    "dry_run",
+)  # settings that select cells and files
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Cell:
     Attributes:
         suite: Name of the suite.
         instance: Name of the instance.
-        agent: What tables call the agent.
-        seed: Of the training.
-        settings: All of ``qas-train``.
-        command: What plays it again.
+        agent: Name of the agent in tables.
+        seed: Seed of the training.
+        settings: The settings of ``qas-train``.
+        command: Command that plays it again.
         is_recorded: Whether it becomes a record; training a policy for other cells does not.
     """
 
@@ -81,7 +81,7 @@ class Call:
 
     Attributes:
         overrides: Its overrides.
-        agent: The chosen option of the agent; empty where there is no command line.
+        agent: The chosen option of the agent; empty without a command line.
     """
 
     overrides: tuple[str, ...] = ()
@@ -97,13 +97,13 @@ class Call:
 
 
 def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
-    """Play the cells that no record tells of, record them, print the suite's table.
+    """Play the cells that have no record, record them, and print the suite's tables.
 
     Returns:
         Whether it was ``interrupted``.
 
     Raises:
-        ValueError: Settings that do not fit, or records that cannot be used or trusted.
+        ValueError: Invalid settings, or records that cannot be read or are invalid.
     """
     console = wide_console()
     records = Records(Path(settings.records))
@@ -125,14 +125,14 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
     missing = 0 if is_interrupted else sum(not is_known(cell, records) for cell in cells)
     if missing:
-        raise ValueError(f"{missing} of {len(cells)} cells have no record; why is said above.")
+        raise ValueError(f"{missing} of {len(cells)} cells have no record; the lines above say why.")
     if settings.merge is not None and left_out:
-        raise ValueError(f"{len(left_out)} records of {settings.merge} were left out; why is said above.")
+        raise ValueError(f"{len(left_out)} records of {settings.merge} were left out; the lines above say why.")
     return {"interrupted": is_interrupted}
 
 
 def wide_console() -> Console:
-    """Return a console that does not wrap tables where its output goes to a file."""
+    """Return a console that does not wrap tables when its output goes to a file."""
     console = Console()
     return console if console.is_terminal else Console(width=120)
 
@@ -144,9 +144,9 @@ def list_missing(missing: Sequence[Cell], console: Console) -> None:
 
 
 def play_missing(missing: list[Cell], records: Records, workers: int, console: Console) -> bool:
-    """Play and record cells; return whether someone interrupted it.
+    """Play and record cells; return whether they were interrupted.
 
-    Cells that another process is playing are left to it. When the others are done, this process waits for them.
+    Cells that another process is playing are skipped at first; after the others, this process waits for them.
     """
     is_interrupted = False
     for waits in (False, True):
@@ -155,8 +155,8 @@ def play_missing(missing: list[Cell], records: Records, workers: int, console: C
             is_interrupted |= outcome.is_interrupted
             if outcome.is_busy:
                 busy.append(cell)
-            told = outcome.problem or _added(records, outcome)
-            console.print(f"{number}/{len(missing)} {cell}: {told}", highlight=False, soft_wrap=True)
+            result = outcome.problem or _added(records, outcome)
+            console.print(f"{number}/{len(missing)} {cell}: {result}", highlight=False, soft_wrap=True)
         missing = [cell for cell in busy if not is_known(cell, records)]
         if is_interrupted or not missing:
             break
@@ -164,12 +164,12 @@ def play_missing(missing: list[Cell], records: Records, workers: int, console: C
 
 
 def merge(records: Records, other: Path, judge: Judge | None = None) -> tuple[int, list[str]]:
-    """Add the true records of another file; return how many were new, and why others are left out, a line each.
+    """Add the valid records of another file; return how many were new, and a line for each that is left out.
 
-    A record that finds the same as ours of its cell is none of both, whatever machine and folder it comes from.
+    A record that agrees with an existing one of its cell, apart from machine and folder, is neither of the two.
 
     Raises:
-        ValueError: There is no such file.
+        ValueError: The file does not exist.
     """
     if judge is None:
         with Judge() as judge:
@@ -182,13 +182,13 @@ def merge(records: Records, other: Path, judge: Judge | None = None) -> tuple[in
 
 
 def _added(records: Records, outcome: Outcome) -> str:
-    """Record a cell; return what it found in a line, or why it cannot be recorded."""
+    """Record a cell; return its result in one line, or why it cannot be recorded."""
     record = outcome.record
     if record is None:
         return "trained"
     try:
         records.add(record, outcome.hamiltonian)
-    except (ValueError, OSError) as error:  # such as a full disk; the run stays, and the next call records it
+    except (ValueError, OSError) as error:  # for instance a full disk; the run stays, and the next call records it
         return f"not recorded: {error}"
     best = record.circuits["best"]
     found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
@@ -199,11 +199,11 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
     """Return all cells of a benchmark, seed by seed.
 
     Args:
-        settings: All of ``qas-benchmark``.
-        call: What they were composed from, by default the command line of this process.
+        settings: The settings of ``qas-benchmark``.
+        call: Command line of the settings, by default that of this process.
 
     Raises:
-        ValueError: An unknown instance, impossible numbers, or overrides that do not fit.
+        ValueError: Unknown instance, numbers out of range, or invalid overrides.
     """
     suite = settings.suite
     names = list(suite.instances) if settings.instances is None else settings.instances
@@ -212,7 +212,7 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
             raise ValueError(unknown_name(f"instance of suite {suite.name!r}", name, suite.instances))
     seeds = list(range(suite.seeds)) if settings.seeds is None else settings.seeds
     if not seeds or min(seeds) < 0:
-        raise ValueError(must("seeds", "be numbers from 0 on", seeds))
+        raise ValueError(must("seeds", "be nonnegative numbers", seeds))
     if settings.workers < 1:
         raise ValueError(must("workers", "be at least 1", settings.workers))
     call = call or Call.of_process()
@@ -228,8 +228,10 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
     of_names = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
     singles = {name for name in names if _is_one_sample(of_names[name])}
     if settings.seeds is not None and len(seeds) > 1 and singles:
-        told = f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where no seed changes anything"
-        raise ValueError(must("seeds", told, seeds))
+        requirement = (
+            f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where all seeds give the same run"
+        )
+        raise ValueError(must("seeds", requirement, seeds))
     pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]
     return [_cell(settings, call, label, name, seed, of_names[name]) for seed, name in pairs]
 
@@ -237,7 +239,7 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
 def _is_one_sample(settings: TrainSettings) -> bool:
     try:
         return is_one_sample(settings)
-    except ValueError:  # it is told when the cell is played
+    except ValueError:  # the error is reported when the cell is played
         return False
 
 
@@ -245,7 +247,7 @@ def _cell(
     settings: BenchmarkSettings, call: Call, label: str, name: str, seed: int, of_instance: TrainSettings
 ) -> Cell:
     of_cell = overridden(of_instance, {"training": {"seed": seed}}, "settings")
-    digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # other settings, other folder
+    digest = settings_hash(dataclasses.asdict(of_cell))[:8]  # so that other settings have another folder
     suite = settings.suite.name
     folder = Path(settings.folder) / _slug(suite) / _slug(label) / _slug(name) / f"seed-{seed}-{digest}"
     of_cell.run = str(folder)
@@ -260,7 +262,7 @@ def _command(call: Call, instance: str, seed: int) -> str:
 
 
 def _label(settings: BenchmarkSettings, call: Call) -> str:
-    """Return the name of the agent's option, or of its class from outside."""
+    """Return the name of the agent's option, or of its class if it is from another package."""
     if (label := entry_of(settings.agent).label) is not None:
         return label
     return call.agent or str(settings.agent.get("name"))
@@ -271,7 +273,7 @@ def _slug(name: str) -> str:
 
 
 def is_known(cell: Cell, records: Records) -> bool:
-    """Tell whether a cell is recorded, or finished if it is not to be recorded."""
+    """Return whether a cell is recorded, or finished if it is not to be recorded."""
     if not cell.is_recorded:
         return is_finished(Path(str(cell.settings.run)))
     suite, instance, agent, seed = cell.key[:4]
@@ -283,12 +285,12 @@ def is_known(cell: Cell, records: Records) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell.
+    """The outcome of a cell.
 
     Attributes:
-        record: Its record, if it is finished, true and to be recorded.
-        problem: What is wrong; empty where nothing is.
-        is_interrupted: Whether someone wants everything to end.
+        record: Its record, if it is finished, valid and to be recorded.
+        problem: Why there is no result; empty if there is one.
+        is_interrupted: Whether all cells are to end.
         is_busy: Whether another process is playing it.
         hamiltonian: Terms of its instance.
     """
@@ -301,7 +303,7 @@ class Outcome:
 
 
 def play_all(cells: list[Cell], workers: int, waits: bool = False) -> Iterator[tuple[Cell, Outcome]]:
-    """Play cells, several at once; yield what became of each as they end, until one is interrupted."""
+    """Play cells, several at a time; yield their outcomes as they end, until one is interrupted."""
     if workers == 1:
         for cell in cells:
             outcome = play(cell, waits)
@@ -315,14 +317,14 @@ def play_all(cells: list[Cell], workers: int, waits: bool = False) -> Iterator[t
             for future in as_completed(list(futures)):
                 yield futures.pop(future), future.result()
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)  # those under way were interrupted too, and end
+            pool.shutdown(cancel_futures=True)  # the running cells were interrupted too, and end
             for future, cell in futures.items():
                 if future.done() and not future.cancelled():
                     yield cell, future.result()
 
 
 def play(cell: Cell, waits: bool = False) -> Outcome:
-    """Play a cell, or go on with it, or read what it found; what it prints goes to a file beside its folder.
+    """Play or resume a cell, or read its result; write its output to a log file beside its folder.
 
     Args:
         cell: The cell.
@@ -336,7 +338,7 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
             with log_path.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
                 summary = played(cell.settings, train)
             if summary["interrupted"]:
-                return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
+                return Outcome(None, "interrupted; call it again to resume", is_interrupted=True)
             if not cell.is_recorded:
                 return Outcome(None)
             record, hamiltonian = record_of(cell, folder, summary)
@@ -345,67 +347,10 @@ def play(cell: Cell, waits: bool = False) -> Outcome:
             return Outcome(None, f"not recorded: {'; '.join(faults)}")
         return Outcome(record, hamiltonian=hamiltonian)
     except Timeout:
-        return Outcome(None, f"is being played by another process ({folder}.lock)", is_busy=True)
-    except KeyboardInterrupt:  # while waiting; training ends by itself
-        return Outcome(None, "interrupted; it goes on when it is called again", is_interrupted=True)
-    except Exception as error:  # whatever ends a cell must not end the others; the log has the traceback
+        return Outcome(None, f"another process is playing it ({folder}.lock)", is_busy=True)
+    except KeyboardInterrupt:  # while waiting; a training handles signals itself
+        return Outcome(None, "interrupted; call it again to resume", is_interrupted=True)
+    except Exception as error:  # no error of a cell may end the others; the log has the traceback
         with suppress(OSError), folder.with_name(f"{folder.name}.log").open("a", encoding="utf-8") as log:
             traceback.print_exception(error, file=log)
         return Outcome(None, f"failed in {folder}: {' '.join(str(error).split()) or type(error).__name__}")
-
-
-# -- recording ---------------------------------------------------------------------------------------------------------
-
-
-def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> tuple[Record, dict[str, float]]:
-    """Return the record of a finished run, and the terms of its instance."""
-    training, rows = summary["training"], summary["rows"]
-    problem = make_environment(cell.settings, evaluation=True, is_silent=True).problem
-    circuits = {}
-    for name, row in _OF_RUNS.items():
-        path = folder / f"{name.replace(' ', '_')}.qasm"
-        if rows.get(row) is not None and path.exists():
-            circuits[name] = _circuit(path.read_text(encoding="utf-8"), rows[row])
-    front = read_circuits(folder / "front.json")
-    for number, place in enumerate(worth_keeping([found.energy_error for found in front], summary["accuracy"])):
-        found = front[place]
-        circuits[f"front {number}"] = _circuit(found.circuit.to_qasm3(), found.numbers())
-    figures = {name: training[name] for name in _FIGURES}
-    first = training["first_solved"]
-    figures["first_solved"] = None if first is None else [first["evaluations"], first["seconds"]]
-    figures["firsts"] = [
-        [row["two_qubit_gates"], row["evaluations"], row["seconds"]] for row in training["improvements"]
-    ]
-    figures |= {name: summary[name] for name in ("ground_energy", "accuracy", "unit")}
-    record = Record(
-        cell.suite,
-        cell.instance,
-        cell.agent,
-        cell.seed,
-        problem.digest,
-        dataclasses.asdict(cell.settings),
-        summary["versions"] | dict(problem.provenance.get("tool_versions", {})),
-        machine_name(),
-        cell.command,
-        figures,
-        circuits,
-    )
-    return record, problem.hamiltonian.terms()
-
-
-def worth_keeping(errors: list[float], accuracy: float) -> list[int]:
-    """Return the places of falling errors that are lower by a tenth than the last one kept, or solve as the first."""
-    kept: list[int] = []
-    last = math.inf
-    for place, error in enumerate(errors):
-        error = max(error, _EXACT)
-        if error < 0.9 * last or error < accuracy <= last:
-            kept.append(place)
-            last = error
-    return kept
-
-
-def _circuit(qasm: str, row: dict[str, Any]) -> dict[str, Any]:
-    figures = ("energy", "energy_error", "two_qubit_gates", "gates", "depth", "evaluations", "seconds")
-    Circuit.from_qasm3(qasm)
-    return {"qasm": qasm, **{name: row[name] for name in figures}}

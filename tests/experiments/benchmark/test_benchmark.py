@@ -19,8 +19,9 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from qas_experiments.benchmark import cells as cells_module
-from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, merge, play, play_all, worth_keeping
+from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, merge, play, play_all
 from qas_experiments.benchmark.judge import Judge
+from qas_experiments.benchmark.recording import worth_keeping
 from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.site.pages import write_site
 from qas_experiments.benchmark.tables import (
@@ -387,7 +388,9 @@ def test_contradictions_are_named_and_the_first_record_is_kept(record: Record, t
     added, left_out = merge(mine, theirs.path, judge)
     assert added == 1 and [one.seed for one in mine] == [0, 3] and next(iter(mine)).hash == record.hash
     assert len(left_out) == 1 and "another record of this cell differs: figures.episodes is" in left_out[0]
-    with pytest.raises(ValueError, match=r"`record` must say what the one of its cell in .* says .figures.episodes is"):
+    with pytest.raises(
+        ValueError, match=r"`record` must agree with the record of the same cell in .* .figures.episodes is"
+    ):
         mine.add(more)
 
 

@@ -225,7 +225,7 @@ def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path, judge: J
     assert len(list(Records(path))) == 2
     for text in ('{"hash": "x", "format": 1}\n', '{"a": 1}\n[1, 2]\n'):
         (tmp_path / "odd.jsonl").write_text(text)
-        with pytest.raises(ValueError, match="must hold one in line"):
+        with pytest.raises(ValueError, match="must have a valid line"):
             list(Records(tmp_path / "odd.jsonl"))
     strange = dataclasses.replace(next(iter(Records(path))), agent="a\u2028b")
     write_lines([strange], tmp_path / "strange.jsonl")
@@ -245,7 +245,7 @@ def test_records_as_lines_of_text(played: Path, tmp_path: Path, judge: Judge) ->
     with pytest.raises(ValueError, match="`hash` must fit the content"):
         list(Records(tmp_path / "records.jsonl"))
     (tmp_path / "records.jsonl").write_text(text[:-20], encoding="utf-8")
-    with pytest.raises(ValueError, match=f"must hold one in line {text.count(chr(10))} "):
+    with pytest.raises(ValueError, match=f"must have a valid line {text.count(chr(10))} "):
         list(Records(tmp_path / "records.jsonl"))
 
 

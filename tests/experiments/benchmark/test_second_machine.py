@@ -126,7 +126,7 @@ def test_truly_different_hamiltonians_are_refused(record: Record) -> None:
     assert "they differ by" in faults_of(record_on(record, longer, HARTREE_FOCK), longer.hamiltonian)[0]
     theirs = with_digits(ours, 1e-12)
     told = record_on(record, theirs, HARTREE_FOCK)
-    assert "the file does not hold that one" in faults_of(told)[0]
+    assert "the file does not contain the record's" in faults_of(told)[0]
     assert "does not have the record's hash" in faults_of(told, ours.hamiltonian)[0]
     wider = PauliSum({"ZZZZZ": 1.0})
     assert hamiltonian_difference(ours, wider) == np.inf

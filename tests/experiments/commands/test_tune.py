@@ -120,14 +120,14 @@ def test_settings_that_fail_do_not_end_a_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["tune.study=x"], "sweep something"),
+        (["tune.study=x"], "sweep a setting"),
         (["agent.n_step=1,2"], "name the study"),
         (["tune.study=x", "agent.n_step=1,2", "tune.objective=err"], "Unknown objective 'err'"),
         (["tune.study=x", "agent.n_step=1,2", "tune.trials=0"], "at least 1"),
         (["tune.study=x", "agent.n_stepp=1,2"], "Unknown override 'agent.n_stepp'"),
-        (["tune.study=x", "agent.n_step=1,2", "training.seed=1"], "to the trials"),
-        (["tune.study=x", "agent.n_step=range(5,5)"], "not empty"),
-        (["tune.study=x", "agent.n_step=tag(log, range(1, 9))"], "sweep an interval"),
+        (["tune.study=x", "agent.n_step=1,2", "training.seed=1"], "which the trials choose"),
+        (["tune.study=x", "agent.n_step=range(5,5)"], "nonempty range"),
+        (["tune.study=x", "agent.n_step=tag(log, range(1, 9))"], "only for an interval"),
         (["tune.study=x", "agent=random,annealng"], "Unknown agent 'annealng'"),
         (["tune.study=x", "training.evaluate_every=10,abc"], "."),
         (["tune.study=x", "agent.n_step=1,2", "training.max_seconds=1e-9"], "."),
@@ -144,17 +144,17 @@ def test_mistakes(wrong: list[str], message: str, tmp_path: Path) -> None:
 def test_a_study_keeps_its_settings(tmp_path: Path) -> None:
     tune(overrides(tmp_path, "tune.trials=1"))
     changed: list[Any] = [text.replace("n_step=1,2", "n_step=1,3") for text in overrides(tmp_path)]
-    with pytest.raises(ValueError, match="searched as before"):
+    with pytest.raises(ValueError, match="be new, or keep its settings"):
         tune(changed)
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ([0.5, 0.5, 0.5], "all trials are equal: nothing was compared"),
-        ([1e6, 1e6 + 1e-5, 1e6], "all trials are equal: nothing was compared"),
+        ([0.5, 0.5, 0.5], "all trials have the same objective, so the best one is arbitrary"),
+        ([1e6, 1e6 + 1e-5, 1e6], "all trials have the same objective, so the best one is arbitrary"),
         ([0.5, 0.5, 0.6], "best: qas-train"),
-        ([None, None, None], "no trial came to its end: there is nothing to compare"),
+        ([None, None, None], "no trial is complete"),
     ],
 )
 def test_a_study_says_when_nothing_was_compared(
@@ -169,7 +169,7 @@ def test_a_study_says_when_nothing_was_compared(
     tune(overrides(tmp_path, "tune.trials=3"))
     shown = capsys.readouterr().out
     assert told in shown
-    assert ("nothing was compared" in shown) == (told.startswith("all trials"))
+    assert ("the best one is arbitrary" in shown) == (told.startswith("all trials"))
 
 
 def test_the_status_of_an_interrupted_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

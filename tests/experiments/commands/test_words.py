@@ -62,7 +62,7 @@ def assert_one_line(called: tuple[int, str, str], *words: str) -> None:
         ("raises:A", "ZeroDivisionError: division by zero, raises.py line 2"),
         ("exits:A", "SystemExit"),
         ("wrong_syntax:A", "SyntaxError"),
-        ("wrong_start:A", "is called with (env, seed=..., agent.settings)"),
+        ("wrong_start:A", "can be called with (env, seed=..., **agent.settings)"),
         ("fails:A", "IndexError: list index out of range, fails.py line 2"),
     ],
 )
@@ -108,9 +108,9 @@ def test_hostile_settings_wherever_a_run_is_named(run: Path, call: Call, tmp_pat
     place = shutil.copytree(run, tmp_path / "hostile")
     (place / "config.yaml").write_text(BOMB)
     small = ["env=tfim", "env.problem.num_qubits=2", "run=new"]
-    assert_one_line(call("train", f"resume={place}"), "values, aliases written out")
-    assert_one_line(call("train", "agent=frozen", f"agent.run={place}", *small), "values, aliases written out")
-    assert_one_line(call("train", f"policy={place}", *QUICK, *small), "values, aliases written out")
+    assert_one_line(call("train", f"resume={place}"), "values with aliases expanded")
+    assert_one_line(call("train", "agent=frozen", f"agent.run={place}", *small), "values with aliases expanded")
+    assert_one_line(call("train", f"policy={place}", *QUICK, *small), "values with aliases expanded")
     assert not (tmp_path / "new").exists()
 
 

@@ -317,7 +317,7 @@ def test_a_checkpoint_of_the_first_format_goes_on(cut: Path, tmp_path: Path) -> 
 def test_a_second_process_is_told_that_the_run_is_taken(cut: Path, whole: str, tmp_path: Path) -> None:
     run = shutil.copytree(cut, tmp_path / "run")
     with FileLock(run / ".lock"):
-        assert "no other process is at" in refused(run)
+        assert "no other process uses" in refused(run)
     assert resumed(run) == whole, "the first one has lost nothing"
 
 
@@ -366,7 +366,7 @@ def test_a_run_does_not_write_over_anothers_checkpoint(cut: Path, tmp_path: Path
     before = contents(run / "checkpoint")
     env = make_environment(settings_of(run))
     agent = make_agent(settings_of(run), env)
-    with pytest.raises(ValueError, match="checkpoint folder of its own"):
+    with pytest.raises(ValueError, match="have a separate checkpoint folder"):
         Checkpoints(run / "checkpoint").write(agent, {})
     assert contents(run / "checkpoint") == before
 

@@ -90,14 +90,14 @@ def test_folders_that_cannot_be_made_are_told(kind: str, tmp_path: Path, monkeyp
         (tmp_path / "runs").write_text("not a folder")
     else:
         (tmp_path / "runs").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="name a folder that can be made") as caught:
+    with pytest.raises(ValueError, match="name a folder that can be created") as caught:
         new_folder(compose(*RANDOM))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_checkpoints_that_have_no_place_are_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = RunFolder.tell_progress
+    original = RunFolder.write_progress
 
     def tell(folder: RunFolder, *told: Any) -> None:
         original(folder, *told)
@@ -106,7 +106,7 @@ def test_checkpoints_that_have_no_place_are_told(kind: str, tmp_path: Path, monk
         else:
             (folder.path / "checkpoint").symlink_to(tmp_path / "nowhere")
 
-    monkeypatch.setattr(RunFolder, "tell_progress", tell)
+    monkeypatch.setattr(RunFolder, "write_progress", tell)
     with pytest.raises(ValueError, match="have a folder for checkpoints") as caught:
         train(compose(*SMALL, f"run={tmp_path / 'run'}"))
     assert "\n" not in str(caught.value) and not (tmp_path / "nowhere").exists()
@@ -243,7 +243,7 @@ def test_rewards_that_are_no_numbers_keep_the_last_checkpoint(
 def test_a_run_is_heard_of_whatever_it_is_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "_HEARTBEAT_SECONDS", 0.01)
     folder = new_folder(compose(*RANDOM, "training.max_seconds=100", f"run={tmp_path / 'run'}"))
-    folder.tell_progress(10, 200, 25.0, "baselines")
+    folder.write_progress(10, 200, 25.0, "baselines")
     for name in ("metrics.jsonl", "progress.json"):
         os.utime(folder.path / name, (time.time() - 1000,) * 2)
     deadline = time.monotonic() + 60
@@ -331,6 +331,6 @@ def test_settings_that_cannot_be_read_are_told_in_a_line(text: str, run: Path, t
 def test_a_summary_that_cannot_be_read_is_told_in_a_line(text: str, run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "copy")
     (copy / "summary.json").write_text(text)
-    with pytest.raises(ValueError, match=r"have a summary\.json that can be read") as caught:
+    with pytest.raises(ValueError, match=r"have a readable summary\.json") as caught:
         train(compose(f"resume={copy}"))
     assert "\n" not in str(caught.value) and (copy / "summary.json").read_text() == text

@@ -165,7 +165,7 @@ def test_the_closing_table_has_both_counts() -> None:
     console = Console(width=140, record=True, file=StringIO())
     console.print(closing_table("title", "Ha", {"a": short, "b": None}, {"a": found(circuit), "b": None}))
     text = console.export_text()
-    assert "1 (2)" in text and "in brackets: as it was built" in text
+    assert "1 (2)" in text and "in brackets: the circuit as it was built" in text
     console.print(closing_table("title", "Ha", {"a": short}))
     assert "(" not in console.export_text()
 

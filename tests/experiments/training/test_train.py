@@ -235,7 +235,7 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
-    assert "Traceback" not in output and "was not played" in output
+    assert "Traceback" not in output and "was skipped" in output
     assert {entry.name for entry in (tmp_path / "cut").iterdir()} == FILES | {"checkpoint"}
     summary = json.loads((tmp_path / "cut" / "summary.json").read_text())
     assert summary["interrupted"] and summary["rows"]["found in training"]["energy_error"] > -1e-9
@@ -275,7 +275,7 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     summary = train(compose(*QUICK, *family, f"run={run}"))
     assert {*summary["rows"]} == {"found in training", "frozen policy, best", "frozen policy, last"}
     assert summary["problem"] == "family of TFIM (n=2, h=0.5): field"
-    assert "each row is of some member" in (run / "summary.txt").read_text()
+    assert "each row is for one member" in (run / "summary.txt").read_text()
     member = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.7, 0.7, 0.7]}", "env.max_gates=6"]
     frozen = [*member, "agent=frozen", f"agent.run={run}", "training.baselines=false", "training.progress=false"]
     once = train(compose(*frozen, f"run={tmp_path / 'once'}"))
@@ -289,7 +289,7 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     half = tmp_path / "half"
     shutil.copytree(run, half)
     (half / "summary.json").write_text(json.dumps(summary | {"interrupted": True}))
-    with pytest.raises(ValueError, match="trained to the end"):
+    with pytest.raises(ValueError, match="a finished run"):
         train(compose(*member, "agent=frozen", f"agent.run={half}", f"run={tmp_path / 'z'}"))
     with pytest.raises(ValueError, match="`env` must have"):
         train(compose("env=bell", "optimizer=none", "agent=frozen", f"agent.run={run}", f"run={tmp_path / 'y'}"))
