@@ -24,7 +24,7 @@ _BESIDE = ("campaign", "workers", "dry_run")
 
 
 def campaign(settings: BenchmarkSettings) -> dict[str, bool]:
-    """Train and play what a campaign lacks, or list it.
+    """Train and play the missing cells of a campaign, or list them.
 
     Returns:
         Whether it was ``interrupted``.
@@ -60,7 +60,7 @@ def campaign(settings: BenchmarkSettings) -> dict[str, bool]:
 
 
 class _Recorded:
-    """What is not played again: the campaign's records, and those of the files that it knows."""
+    """The cells that are not played again: those in the campaign's records, and in the files that it knows."""
 
     def __init__(self, plan: CampaignSettings) -> None:
         self.records = Records(Path(plan.folder) / "records.sqlite")
@@ -70,13 +70,13 @@ class _Recorded:
         self._cells = {(*record.cell[:4], _untimed_hash(record.settings)) for record in known}
 
     def has(self, cell: Cell) -> bool:
-        """Tell whether a cell is recorded, with whatever limit of wall time, or its training finished."""
+        """Return whether a cell is recorded, with any limit of wall time, or its training is finished."""
         if cell.is_recorded and (*cell.key[:4], _untimed_hash(dataclasses.asdict(cell.settings))) in self._cells:
             return True
         return is_known(cell, self.records)
 
     def has_named(self, *name: Any) -> bool:
-        """Tell whether suite, instance, agent and seed are recorded, whatever the settings are."""
+        """Return whether suite, instance, agent and seed are recorded, with any settings."""
         return name in self._names
 
 

@@ -41,7 +41,7 @@ _NOT_OF_CELLS = (
     "folder",
     "records",
     "dry_run",
-)  # settings that select cells and files
+)  # choose cells and files
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
     singles = {name for name in names if _is_one_sample(of_names[name])}
     if settings.seeds is not None and len(seeds) > 1 and singles:
         requirement = (
-            f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where all seeds give the same run"
+            f"be one for {settings.agent['name']!r} on {', '.join(sorted(singles))}, where seeds change nothing"
         )
         raise ValueError(must("seeds", requirement, seeds))
     pairs = [(seed, name) for seed in seeds for name in names if name not in singles or seed == seeds[0]]

@@ -62,7 +62,7 @@ def record_of(cell: Cell, folder: Path, summary: dict[str, Any]) -> tuple[Record
 
 
 def worth_keeping(errors: list[float], accuracy: float) -> list[int]:
-    """Return the places of decreasing errors to keep: a tenth below the last one kept, or the first below the accuracy."""
+    """Return the places of errors to keep: a tenth below the last one kept, or the first below the accuracy."""
     kept: list[int] = []
     last = math.inf
     for place, error in enumerate(errors):

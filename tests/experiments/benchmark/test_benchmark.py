@@ -116,7 +116,7 @@ with filelock.FileLock({str(lock)!r}):
 """
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert other.stdout is not None and other.stdout.readline() == b"mine\n"
-    assert "is being played by another process" in play(cell).problem
+    assert "another process is playing it" in play(cell).problem
     assert not Path(str(cell.settings.run)).exists()
     other.kill()
     other.communicate()
@@ -182,7 +182,7 @@ def test_a_full_disk_ends_no_benchmark(tmp_path: Path) -> None:
     command_line.append(f"records={tmp_path / 'r.sqlite'}")
     ended = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
-    assert ended.stderr == "error: 2 of 2 cells have no record; why is said above.\n"
+    assert ended.stderr == "error: 2 of 2 cells have no record; the lines above say why.\n"
     for number, seed in ((1, 0), (2, 1)):
         assert (
             f"{number}/2 TFIM-3, dqn, seed {seed}: failed in {tmp_path}/quick/dqn/TFIM-3/seed-{seed}-" in ended.stdout
@@ -275,7 +275,7 @@ def test_every_instance_of_every_suite_can_be_built(tmp_path: Path) -> None:
     ("overrides", "message"),
     [
         (["instances=[H2-5]"], "Unknown instance of suite 'quick' 'H2-5'.*Did you mean 'H2-4'"),
-        (["seeds=[]"], "`seeds` must be numbers from 0 on"),
+        (["seeds=[]"], "`seeds` must be nonnegative numbers"),
         (["workers=0"], "`workers` must be at least 1"),
         (["+suite.instances.bad={env: {idd: 3}}", "instances=[bad]"], "`instance 'bad'` must hold overrides that fit"),
     ],

@@ -75,7 +75,7 @@ def test_one_sample_has_one_seed(policies: tuple[Path, Path], tmp_path: Path) ->
     frozen = ["agent=frozen", f"agent.run={policies[0]}"]
     assert [cell.seed for cell in cells_of(composed(tmp_path, *instance(), *frozen))] == [0]
     assert [cell.seed for cell in cells_of(composed(tmp_path, *instance(), *frozen, "seeds=[3]"))] == [3]
-    with pytest.raises(ValueError, match="`seeds` must be one for 'frozen' on pair, where no seed changes anything"):
+    with pytest.raises(ValueError, match="`seeds` must be one for 'frozen' on pair, where seeds change nothing"):
         cells_of(composed(tmp_path, *instance(), *frozen, "seeds=[0,1]"))
     assert [cell.seed for cell in cells_of(composed(tmp_path, *instance(), "agent=greedy"))] == [0]
     for random in (
