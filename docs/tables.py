@@ -5,7 +5,6 @@ A block of a page from ``<!-- docs/tables.py: <name> <arguments> -->`` to ``<!--
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
 import re
@@ -16,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from qas_agents import DemonstrationsConfig, DQNConfig
+from qas_agents.registry import AGENTS, AgentEntry
 from qas_envs.catalogue import GateSet
 from qas_envs.command import fewest
 from qas_envs.presets import PRESETS
@@ -182,18 +181,18 @@ def _rule(value: object) -> str:
 
 
 def agent(name: str) -> str:
-    """Return the settings of ``agent=<name>``, and for ours what they mean."""
+    """Return the settings of ``agent=<name>``, and what they mean where docstrings say so."""
     given = yaml.safe_load((_CONF / "agent" / f"{name}.yaml").read_text(encoding="utf-8"))
-    meanings = _attributes(DQNConfig) | _attributes(DemonstrationsConfig) if given["name"] == "dqn" else {}
+    meanings = {key: text for kind in _documented(given["name"]) for key, text in _arguments(kind).items()}
     kept = {key: value for key, value in given.items() if key != "name"}
     if not kept:
         return "No settings."
     if meanings:
         return table(
-            ("setting", "value", "meaning"),
+            ("setting", "default", "meaning"),
             [(f"`agent.{key}`", _shown(value), meanings[key]) for key, value in kept.items()],
         )
-    return table(("setting", "value"), [(f"`agent.{key}`", _shown(value)) for key, value in kept.items()])
+    return table(("setting", "default"), [(f"`agent.{key}`", _shown(value)) for key, value in kept.items()])
 
 
 def agents(*names: str) -> str:
@@ -210,7 +209,7 @@ def rules() -> str:
     for name, rule in RULES.items():
         names = ", ".join(f"`{key}`{_gates(choice)}" for key, choice in rule.choices.items())
         rows.append((f"`{name}`", _rule(rule.default), names, rule.sentence))
-    return table(("rule", "default", "choices by name", ""), rows)
+    return table(("rule", "default", "choices by name", "meaning"), rows)
 
 
 def _gates(choice: object) -> str:
@@ -230,12 +229,19 @@ def choices(module: str, name: str) -> str:
     return table(("name", "settings", "description"), rows)
 
 
-def _attributes(kind: type) -> dict[str, str]:
-    """Return what the docstring of a dataclass says of each field."""
-    section = (kind.__doc__ or "").split("Attributes:")[1]
-    found = re.findall(r"^ {8}(\w+): (.+?)(?=^ {8}\w+: |\Z)", section + "\n", re.DOTALL | re.MULTILINE)
-    names = [field.name for field in dataclasses.fields(kind)]
-    return {name: " ".join(text.split()) for name, text in found if name in names}
+def _documented(name: str) -> Iterable[Callable[..., Any]]:
+    """Return the classes whose docstrings describe the settings of an agent, if there are any."""
+    entry = AGENTS.get(name)
+    return entry.settings() if isinstance(entry, AgentEntry) else ()
+
+
+def _arguments(kind: Callable[..., Any]) -> dict[str, str]:
+    """Return what the docstring of a class or function says of each argument or attribute."""
+    sections = re.split(r"^(\w+):\n", inspect.getdoc(kind) or "", flags=re.MULTILINE)
+    told = dict(zip(sections[1::2], sections[2::2], strict=True))
+    section = told.get("Attributes", told.get("Args", ""))
+    found = re.findall(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", section, re.DOTALL | re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
 
 
 def _shown(value: object) -> str:

@@ -32,7 +32,7 @@ class NoHalting:
 
 @dataclass(frozen=True)
 class NegativeBinomialHalting:
-    """CRLQAS: failures before ``n`` successes of probability ``p``, clipped to ``[low, high]``.
+    """CRLQAS: the number of failures before ``n`` successes of probability ``p``, clipped to ``[low, high]``.
 
     Attributes:
         n: Number of successes.

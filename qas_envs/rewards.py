@@ -167,7 +167,7 @@ class Sparse:
 
 @dataclass(frozen=True)
 class LogError:
-    """``-log10`` of the error after every step, which is at least ``floor``; plus ``bonus`` on success."""
+    """``-log10`` of the error, which counts as at least ``floor``, at every step; plus ``bonus`` on success."""
 
     bonus: float = 0.0
     floor: float = 1e-8
