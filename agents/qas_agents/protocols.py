@@ -1,4 +1,4 @@
-"""What a command needs of an agent, as protocols: ``isinstance`` tells which of them an agent has."""
+"""Protocols for the parts of an agent that commands use, checked at run time by ``isinstance``."""
 
 from __future__ import annotations
 
