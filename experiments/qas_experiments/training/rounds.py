@@ -49,7 +49,7 @@ def play_rounds(
     gadgets = gadgets_of(settings.env.gadgets)
     console = Console()
     with closing(RunFolder.reopen(resumed) if resumed is not None else new_folder(settings)) as folder:
-        folder.forget_end()
+        folder.remove_end()
         summaries: list[dict[str, Any]] = []
         for number, round_settings in enumerate(planned):
             path = folder.path / f"round-{number}"
