@@ -327,11 +327,16 @@ def gadgets() -> list[str]:
 
 
 def kanqas() -> list[str]:
-    """Return the rows of the table of ``docs/papers/kanqas.md``, from ``kanqas.md``."""
+    """Return the rows of the table of ``docs/papers/kanqas.md`` and its sentence on the KAN's start."""
     texts = []
     for (title,), rows in tables("kanqas.md").items():
         last = rows["successful among the last 1000, %"]
-        texts.append(f"| {title.rpartition(', ')[0]} | {' | '.join(list(last.values())[1:])} |")
+        shown = [value for column, value in last.items() if not column.startswith("kan_released")]
+        texts.append(f"| {title.rpartition(', ')[0]} | {' | '.join(shown[1:])} |")
+        for column, value in last.items():
+            if column.startswith("kan_released"):
+                (refitted,) = (value for name, value in last.items() if name.startswith("kan_refit"))
+                texts.append(f"in {value} % of the last 1000 episodes, with our start in {refitted} %")
     return texts
 
 
