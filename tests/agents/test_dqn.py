@@ -362,7 +362,7 @@ def test_the_search_is_part_of_the_steps() -> None:
 
 
 def test_what_cannot_be_guided() -> None:
-    with pytest.raises(TypeError, match="CartPoleEnv has no 'actions'"):
+    with pytest.raises(TypeError, match="CartPoleEnv has no 'player'"):
         Demonstrations(gym.make("CartPole-v1"))
     envs = gym.make_vec("QAS-Bell-v0", num_envs=2, autoreset_mode="Disabled")
     guide = Demonstrations(gym.make("QAS-Bell-v0"))
