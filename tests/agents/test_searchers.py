@@ -335,3 +335,11 @@ def test_adapt_ends_where_no_slope_is_left() -> None:
         next(qubit_adapt(PauliSum({"IZ": -1.0}), ["XYZ"], 1))
     with pytest.raises(ValueError, match=r"`weights` must lie in 1\.\.2"):
         pauli_pool(2, (3,))
+
+
+@pytest.mark.parametrize(("terms", "lengths"), [({"ZZ": 1.0, "XI": 0.5}, [0, 1]), ({"Z": 1.0, "X": 0.5}, [0])])
+def test_floors_end_where_more_gates_prepare_no_other_states(terms: dict[str, float], lengths: list[int]) -> None:
+    hamiltonian = PauliSum(terms)
+    floors = list(skeleton_floors(hamiltonian, 3))
+    assert [floor.two_qubit_gates for floor in floors] == lengths
+    assert floors[-1].energy == pytest.approx(np.linalg.eigvalsh(hamiltonian.to_matrix())[0], abs=1e-8)

@@ -53,6 +53,8 @@ def skeleton_floors(
 ) -> Iterator[Floor]:
     """Yield the floor of 0, 1, ... ``max_two_qubit_gates`` gates, trying every skeleton from several random angles.
 
+    It ends earlier where more gates prepare no other states: after one gate on two qubits.
+
     Args:
         hamiltonian: The operator whose energy is minimised.
         max_two_qubit_gates: Length of the longest skeletons.
@@ -72,7 +74,7 @@ def skeleton_floors(
     for length in range(max_two_qubit_gates + 1):
         numbered = enumerate(distinct_skeletons(hamiltonian, length, couplings))
         floor = best_of(hamiltonian, length, numbered, starts, seed, enough, should_stop)
-        if floor is None:
+        if floor is None or floor.skeletons == 0:
             return
         yield floor
         if floor.energy < enough:
