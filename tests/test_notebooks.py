@@ -1,4 +1,7 @@
-"""Every notebook runs from the first cell to the last, in an empty folder, and its committed outputs are small."""
+"""Every notebook runs from the first cell to the last, in an empty folder, and its committed outputs are small.
+
+Those that train agents are marked slow: python -m pytest tests/test_notebooks.py -m slow
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from tests.test_docs import ROOT, load
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 NAMES = {"first_circuit", "gadgets", "kan", "noise", "own_agent", "own_molecule", "training"}
+QUICK = {"first_circuit", "noise", "own_molecule"}  # the others train agents, which takes minutes
 MOST_BYTES = 250_000
 
 
@@ -27,7 +31,10 @@ def test_all_are_there() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter itself
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=() if path.stem in QUICK else pytest.mark.slow) for path in NOTEBOOKS],
+)
 def test_notebooks_run(path: Path, runner: ModuleType, tmp_path: Path) -> None:
     notebook = runner.executed(path, tmp_path)
     committed = runner.nbformat.read(path, as_version=4)
