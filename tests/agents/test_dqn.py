@@ -116,7 +116,7 @@ VARIANTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", VARIANTS)
 def test_every_variant_converges(change: dict[str, Any]) -> None:
     agent = MaskedDQN(Corridor(), dataclasses.replace(CONFIG, **change), seed=0)
-    agent.learn(5000)
+    agent.learn(3000)
     legal = ~np.isnan(Corridor.Q)
     np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.4)
 
