@@ -119,7 +119,7 @@ def test_curves_of_runs_that_do_not_overlap_are_refused(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (late / "metrics.jsonl").read_text().splitlines()]
     shifted = [json.dumps({**row, "evaluations": row["evaluations"] + 10_000}) + "\n" for row in rows]
     (late / "metrics.jsonl").write_text("".join(shifted))
-    with pytest.raises(ValueError, match="have an episode in common: those of a begin and end at evaluations"):
+    with pytest.raises(ValueError, match="overlap: the last one of a begins, and the first one ends, at evaluations"):
         plots.learning_curves({"a": [early, late]})
 
 

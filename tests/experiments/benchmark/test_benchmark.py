@@ -277,7 +277,7 @@ def test_every_instance_of_every_suite_can_be_built(tmp_path: Path) -> None:
         (["instances=[H2-5]"], "Unknown instance of suite 'quick' 'H2-5'.*Did you mean 'H2-4'"),
         (["seeds=[]"], "`seeds` must be nonnegative numbers"),
         (["workers=0"], "`workers` must be at least 1"),
-        (["+suite.instances.bad={env: {idd: 3}}", "instances=[bad]"], "`instance 'bad'` must hold overrides that fit"),
+        (["+suite.instances.bad={env: {idd: 3}}", "instances=[bad]"], "`instance 'bad'` must hold valid overrides"),
     ],
 )
 def test_wrong_settings_are_named(overrides: list[str], message: str, tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_changed_records_other_formats_and_foreign_files_are_named(
     content["circuits"]["best"]["energy"] -= 1.0
     database.execute("UPDATE records SET content = ?", (json.dumps(content),))
     database.commit()
-    with pytest.raises(ValueError, match="`hash` must fit the content of record"):
+    with pytest.raises(ValueError, match="`hash` must match the content of record"):
         list(records)
     database.execute("UPDATE records SET format = 2")
     database.commit()
@@ -412,7 +412,7 @@ def test_changed_records_other_formats_and_foreign_files_are_named(
     with pytest.raises(ValueError, match="`format` must be 1"):
         list(records)
     (tmp_path / "text").write_text("no database, but some words that are long enough to be read as one " * 20)
-    with pytest.raises(ValueError, match="must be a file of records that can be used"):
+    with pytest.raises(ValueError, match="must be a readable file of records"):
         list(Records(tmp_path / "text"))
     with pytest.raises(ValueError, match="`merge` must name a file of records"):
         merge(records, tmp_path / "nowhere", judge)
@@ -452,7 +452,7 @@ def test_a_full_disk_is_named_and_loses_nothing(record: Record, tmp_path: Path) 
     records.add(record)
     arguments = [sys.executable, "-c", _FULL_DISK, str(records.path)]
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert ended.returncode != 0 and "`records` must be a file of records that can be used" in ended.stderr
+    assert ended.returncode != 0 and "`records` must be a readable file of records" in ended.stderr
     added = [int(line) for line in ended.stdout.split()]
     assert 0 < len(added) < 100
     assert [each.seed for each in records] == [record.seed, *added]

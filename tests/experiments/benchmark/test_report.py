@@ -220,7 +220,7 @@ def test_odd_figures_are_left_out(records: list[Record], tmp_path: Path, judge: 
 
 def test_lines_never_replace_what_is_read(played: Path, tmp_path: Path, judge: Judge) -> None:
     path = shutil.copy(played / "records.sqlite", tmp_path / "r.sqlite")
-    with pytest.raises(ValueError, match="another file"):
+    with pytest.raises(ValueError, match="differ from the files that are read"):
         report([path], tmp_path / "site", "Title", lines=tmp_path / "." / "r.sqlite", judge=judge)
     assert len(list(Records(path))) == 2
     for text in ('{"hash": "x", "format": 1}\n', '{"a": 1}\n[1, 2]\n'):
@@ -242,7 +242,7 @@ def test_records_as_lines_of_text(played: Path, tmp_path: Path, judge: Judge) ->
     assert other.read()[1] == Records(played / "records.sqlite").read()[1] != {}, "with the Hamiltonians"
     text = (tmp_path / "records.jsonl").read_text(encoding="utf-8")
     (tmp_path / "records.jsonl").write_text(text.replace('"seed": 0', '"seed": 1'), encoding="utf-8")
-    with pytest.raises(ValueError, match="`hash` must fit the content"):
+    with pytest.raises(ValueError, match="`hash` must match the content"):
         list(Records(tmp_path / "records.jsonl"))
     (tmp_path / "records.jsonl").write_text(text[:-20], encoding="utf-8")
     with pytest.raises(ValueError, match=f"must have a valid line {text.count(chr(10))} "):

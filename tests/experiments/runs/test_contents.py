@@ -67,7 +67,7 @@ def test_a_policy_that_changes_while_it_waits_is_refused(policies: tuple[Path, P
     place = shutil.copytree(policies[0], tmp_path / "policy")
     cell = only(cells_of(composed(tmp_path, *instance(), "agent=frozen", f"agent.run={place}")))
     shutil.copy(policies[1] / "policy_last.safetensors", place)
-    assert "`agent.run` must hold what it held when this was begun" in play(cell).problem
+    assert "`agent.run` must have the same content as when the run started" in play(cell).problem
 
 
 def test_one_sample_has_one_seed(policies: tuple[Path, Path], tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_other_files_make_other_cells(tmp_path: Path, monkeypatch: pytest.Monkey
         path.write_bytes(content)
         after = with_contents(settings)
         assert {key for key in before.contents if before.contents[key] != after.contents[key]} == {name}
-        with pytest.raises(ValueError, match=f"`{name}` must hold what it held when this was begun"):
+        with pytest.raises(ValueError, match=f"`{name}` must have the same content as when the run started"):
             with_contents(before)
         path.write_bytes(kept)
 

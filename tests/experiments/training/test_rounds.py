@@ -96,7 +96,7 @@ def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_pat
             assert old.catalogue.actions[source] == new.catalogue.actions[k]
     known_inputs = [source for source in growth.inputs if source is not None]
     assert len(known_inputs) == 16 * 8 + 1, "8 gates of two spins in 16 moments, and the energy"
-    with pytest.raises(ValueError, match="`policy` must be carried between agents"):
+    with pytest.raises(ValueError, match="`policy` must be of an agent of the same class"):
         train(compose("agent=random", f"policy={loop / 'round-0'}", "env=tfim", f"run={tmp_path / 'no'}"))
     assert not (tmp_path / "no").exists()
 
@@ -104,10 +104,10 @@ def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_pat
 @pytest.mark.parametrize(
     ("rounds", "message"),
     [
-        ("[{env: {problemm: {}}}]", "`rounds` must hold overrides that fit"),
-        ("[{run: here}]", "`rounds` must leave 'run' to the whole"),
-        ("[3]", "`rounds` must hold a mapping of overrides each"),
-        ("[{env: {gadgets: grl}}]", "`rounds` must leave 'gadgets' to the whole"),
+        ("[{env: {problemm: {}}}]", "`rounds` must hold valid overrides"),
+        ("[{run: here}]", "`rounds` must not override 'run'"),
+        ("[3]", "`rounds` must be a list of mappings of overrides"),
+        ("[{env: {gadgets: grl}}]", "`rounds` must not override 'gadgets'"),
     ],
 )
 def test_wrong_rounds_leave_no_folder(rounds: str, message: str, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: P
     out = str(tmp_path / "out.json")
     for arguments, message in (
         (["show", "gr1"], "Did you mean 'grl'?"),
-        (["extract", str(loop), "--out", out], "must name a run that is finished"),
+        (["extract", str(loop), "--out", out], "must name a finished run"),
         (["extract", str(empty), "--out", out], "`circuits` must contain at least one circuit"),
         (["extract", str(loop / "round-0"), "--out", out, "--rank", "best"], "Unknown rank 'best'"),
     ):
