@@ -198,7 +198,9 @@ def test_agents_from_outside_and_agents_without_a_policy(tmp_path: Path, monkeyp
     train(compose(*base, *outside, f"run={tmp_path / 'outside'}"))
     assert evaluate(tmp_path / "outside", policy="last", rollouts=3)["stochastic"]["rollouts"] == 3
     train(compose(*base, "agent=random", f"run={tmp_path / 'random'}"))
-    with pytest.raises(ValueError, match=r"hold policy_best\.safetensors, which a finished run of an agent with a policy"):
+    with pytest.raises(
+        ValueError, match=r"hold policy_best\.safetensors, which a finished run of an agent with a policy"
+    ):
         evaluate(tmp_path / "random")
     with pytest.raises(ValueError, match="Unknown policy 'first'"):
         evaluate(tmp_path / "outside", policy="first")
