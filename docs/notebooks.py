@@ -1,4 +1,4 @@
-"""Notebooks of the docs: ``python docs/notebooks.py [name ...]`` runs them anew and keeps their outputs.
+"""Notebooks of the docs: ``python docs/notebooks.py [name ...]`` runs them again and keeps their outputs.
 
 Each runs in an empty folder. Cells have neither numbers nor times, so that a notebook changes only where it says
 something else.

@@ -1,4 +1,4 @@
-"""Pictures of the docs: ``python docs/pictures.py`` draws them anew (a quarter of a minute)."""
+"""Pictures of the docs: ``python docs/pictures.py`` redraws them (a quarter of a minute)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in the docs that follow from the code: ``python docs/tables.py`` writes them anew, a test says when to.
+"""Tables in the docs that follow from the code: ``python docs/tables.py`` updates them, a test says when to.
 
 A block of a page from ``<!-- docs/tables.py: <name> <arguments> -->`` to ``<!-- end -->`` is filled.
 """
@@ -33,7 +33,7 @@ _CONF = ROOT / "experiments" / "qas_experiments" / "conf"
 
 
 def filled(text: str) -> str:
-    """Return a page with all its blocks made anew."""
+    """Return a page with all its blocks updated."""
 
     def block(match: re.Match[str]) -> str:
         made = BLOCKS[match["name"]](*match["arguments"].split())

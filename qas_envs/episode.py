@@ -239,6 +239,11 @@ class Episode:
         return self.circuit.num_gates - self.initial.num_gates + self.wasted
 
     @property
+    def is_exhausted(self) -> bool:
+        """Whether the gate budget is exhausted."""
+        return self.used_gates >= self.rules.max_gates
+
+    @property
     def error(self) -> float:
         """Energy minus the exact ground energy; with shots it may be negative."""
         return self.energy - self.problem.ground_energy

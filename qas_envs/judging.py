@@ -75,8 +75,7 @@ def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) 
     curriculum.observe(energy)
     reference, episode.threshold = curriculum.reference_energy, curriculum.threshold
     success = abs(energy - reference) < episode.threshold
-    used = episode.used_gates
-    exhausted = stops or used >= rules.max_gates
+    exhausted = stops or episode.is_exhausted
     total_two_qubit_gates = circuit.num_two_qubit_gates
     reward = rules.reward(
         Transition(
@@ -95,7 +94,7 @@ def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) 
         )
     )
     terminated = success or exhausted
-    halted = not terminated and episode.halt_at is not None and episode.halt_at < used
+    halted = not terminated and episode.halt_at is not None and episode.halt_at < episode.used_gates
     if halted and getattr(rules.halting, "terminates", False):
         terminated, halted = True, False
     if terminated or halted:

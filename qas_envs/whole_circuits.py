@@ -114,7 +114,7 @@ class CircuitPlayer:
             result = env.optimize_angles(num_new)
             episode.circuit.params, episode.energy = result.params, result.energy
             success = abs(result.energy - env.curriculum.reference_energy) < episode.threshold
-            episode.over = success or episode.used_gates >= env.max_gates
+            episode.over = success or episode.is_exhausted
             observation = episode.encoder.observe(env.view())
             env.finished = finished
         return observation, episode.info(episode.figures(success, result.evaluations, result.gradients))

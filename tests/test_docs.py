@@ -93,7 +93,7 @@ def test_table_of_environments_is_complete() -> None:
 
 
 def test_tables_follow_from_the_code() -> None:
-    """Else ``python docs/tables.py`` writes them anew."""
+    """Else ``python docs/tables.py`` updates them."""
     tables = load("tables")
     stale = [page.name for page in tables.PAGES if tables.filled(text := page.read_text("utf-8")) != text]
     assert stale == []

@@ -15,10 +15,6 @@ from qas_envs.presets import preset_for
 from qas_experiments.agents import entry_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
-from qas_simulators.optimizers import Cobyla, NoOptimizer, Rotosolve, ScanLBFGS
-
-_EXACT_OPTIMIZERS = (NoOptimizer, ScanLBFGS, Rotosolve, Cobyla)  # these draw no random numbers
-
 
 PRESCRIBED: Final = "preset"
 """Name of a reward or an optimiser that is replaced by the one of the preset."""
@@ -97,5 +93,5 @@ def is_one_sample(settings: TrainSettings) -> bool:
         return False
     env = make_environment(settings, is_silent=True)
     has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
-    is_exact = env.simulator.shots is None and isinstance(env.optimizer, _EXACT_OPTIMIZERS)
+    is_exact = env.simulator.shots is None and getattr(env.optimizer, "is_deterministic", False)
     return has_one_member and is_exact and not env.rules.halts_at_random

@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-COMPONENTS = ("encoding", "reward", "curriculum", "halting")
+from qas_envs.rules import RULES
 
 
 @dataclass
@@ -35,6 +35,12 @@ class EnvSettings:
     mask: Any = None
     gadgets: str | None = None
     vary: Any = None  # a family of instances, of which each episode draws one
+
+
+COMPONENTS = tuple(
+    name for name, rule in RULES.items() if rule.choices and EnvSettings.__annotations__.get(name) == "Any"
+)
+"""Rules of which ``env.<rule>.<setting>=...`` changes a setting."""
 
 
 @dataclass

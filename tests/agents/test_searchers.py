@@ -36,9 +36,9 @@ def make(environment: str, **settings: Any) -> Any:
 
 
 def infos_of(searcher: Any, steps: int) -> list[dict[str, Any]]:
-    heard: list[dict[str, Any]] = []
-    searcher.learn(steps, callback=lambda seen, _: heard.append(seen["infos"][0]) or True)
-    return heard
+    infos: list[dict[str, Any]] = []
+    searcher.learn(steps, callback=lambda seen, _: infos.append(seen["infos"][0]) or True)
+    return infos
 
 
 def test_random_policy_obeys_the_mask_and_its_seed() -> None:
@@ -96,8 +96,8 @@ def test_evolution_finds_the_shortest_circuit_and_repeats_itself() -> None:
 
 def test_evolution_goes_on_where_few_costs_differ() -> None:
     """Bell's gates are fixed: there are not as many costs as the population has places."""
-    heard = infos_of(Evolution(make("QAS-Bell-v0"), 0), 3000)
-    assert any(info["success"] for info in heard[80:])
+    infos = infos_of(Evolution(make("QAS-Bell-v0"), 0), 3000)
+    assert any(info["success"] for info in infos[80:])
 
 
 def test_beam_tries_every_extension_of_every_different_state() -> None:
@@ -154,11 +154,11 @@ def test_bad_settings_of_searchers(make_searcher: Any, message: str) -> None:
 
 def test_pruned_circuits_cannot_lose_a_gate() -> None:
     env = make("QAS-LiH-v0", bond_length=1.2)
-    rng, heard = np.random.default_rng(0), []
+    rng, infos = np.random.default_rng(0), []
     searcher = SimulatedAnnealing(env, seed=0)
     searcher.learn(10**6, callback=lambda seen, _: not seen["infos"][0]["success"])
     actions, angles = env.player.actions, env.player.angles
-    kept = prune(env.player, actions, angles, rng, heard.append, env.catalogue.num_two_qubit_gates.__getitem__)
+    kept = prune(env.player, actions, angles, rng, infos.append, env.catalogue.num_two_qubit_gates.__getitem__)
     assert 0 < len(kept) < len(actions)
     _, whole = env.player.play(kept)
     angles = env.player.angles
@@ -169,7 +169,7 @@ def test_pruned_circuits_cannot_lose_a_gate() -> None:
             assert not (info["success"] and whole["success"]), f"gate {k} of {kept} can go"
     rest = iter(actions)
     assert all(action in rest for action in kept), "in the same order"
-    assert any(info["success"] and info["num_gates"] == len(kept) for info in heard)
+    assert any(info["success"] and info["num_gates"] == len(kept) for info in infos)
 
 
 @pytest.mark.parametrize(

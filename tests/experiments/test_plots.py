@@ -1,4 +1,4 @@
-"""Pictures look as they did: each is compared with a committed one (``NEW_PICTURES=1 pytest ...`` draws those anew)."""
+"""Pictures look as they did: each is compared with a committed one (``NEW_PICTURES=1 pytest ...`` redraws them)."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class Cobyla:
         initial_step: First trust radius in radians (SciPy's ``rhobeg``).
         tolerance: Stop when steps are shorter than this in every angle (SciPy's default final radius).
     """
+
+    is_deterministic: ClassVar[bool] = True  # with exact energies
 
     max_evaluations: int = 1000
     initial_step: float = 1.0

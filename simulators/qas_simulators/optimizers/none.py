@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
@@ -15,6 +16,8 @@ from qas_simulators.simulator import Simulator
 @dataclass(frozen=True)
 class NoOptimizer:
     """Evaluate the circuit at the angles it has."""
+
+    is_deterministic: ClassVar[bool] = True  # with exact energies
 
     def minimize(
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0

@@ -27,6 +27,7 @@ class Rotosolve:
     """
 
     fits_linked_angles: ClassVar[bool] = False  # in a shared angle an energy is no sinusoid
+    is_deterministic: ClassVar[bool] = True  # with exact energies
 
     max_sweeps: int = 50
     energy_tolerance: float = 1e-8

@@ -30,6 +30,7 @@ class ScanLBFGS:
     """
 
     needs_kernels: ClassVar[bool] = True  # of a simulator with exact values
+    is_deterministic: ClassVar[bool] = True  # with exact energies
 
     max_iterations: int = 200
     gradient_tolerance: float = 1e-5

@@ -90,7 +90,7 @@ def test_ctrl_c_anywhere_in_a_trial_loses_nothing(tmp_path: Path, monkeypatch: p
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
-def test_a_study_that_goes_on_draws_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_study_draws_other_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_play", lambda *arguments: (1.0, TrialState.COMPLETE))
     for number in (2, 4):
         study = tune(overrides(tmp_path, f"tune.trials={number}", "tune.sampler=random"))

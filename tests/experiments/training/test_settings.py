@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
+import pytest
+
+from qas_envs import CircuitBuildingEnv
+from qas_envs.encodings import ENCODINGS
+from qas_envs.masks import NoMask
 from qas_envs.rules import RULES
-from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_experiments.building import is_one_sample, make_environment
+from qas_experiments.commands.cli import check_overrides, expanded
+from qas_experiments.settings import EnvSettings, TrainSettings, register_schemas
+from tests.experiments.conftest import compose
 
 OF_THEIR_OWN = {"optimizer", "noise"}  # rules that are groups of the configuration
 
@@ -15,3 +24,32 @@ def test_every_rule_is_a_setting() -> None:
     assert settings - {"id", "problem", "preset", "vary"} == set(RULES) - OF_THEIR_OWN
     groups = {field.name for field in dataclasses.fields(TrainSettings)}
     assert groups >= OF_THEIR_OWN
+
+
+@pytest.mark.parametrize(
+    ("override", "holds"),
+    [
+        ("env.simulator.shots=100", lambda env: env.simulator.shots == 100),
+        ("env.mask.name=none", lambda env: isinstance(env.episode.mask, NoMask)),
+        ("env.encoding.name=gates", lambda env: isinstance(env.rules.encoding, ENCODINGS["gates"])),
+        ("env.initial.name=basis_state", lambda env: env.initial.num_gates > 0),
+    ],
+)
+def test_settings_of_every_rule_with_choices_can_be_overridden(
+    override: str, holds: Callable[[CircuitBuildingEnv], bool]
+) -> None:
+    arguments = [argument for given in ("env=lih", "optimizer=none", override) for argument in expanded(given)]
+    register_schemas()
+    check_overrides("train", arguments)
+    assert holds(make_environment(compose(*arguments)))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "is_one"), [("scan_lbfgs", True), ("cobyla", True), ("none", True), ("adam_spsa", False)]
+)
+def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: bool) -> None:
+    settings = compose("env=tfim", "env.problem.num_qubits=2", "agent=greedy", f"optimizer={optimizer}")
+    assert is_one_sample(settings) == is_one
+    settings.env.simulator = {"shots": 10}
+    if optimizer != "scan_lbfgs":  # refuses shots
+        assert not is_one_sample(settings)
