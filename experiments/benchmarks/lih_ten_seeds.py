@@ -9,6 +9,7 @@ Runs are in ``runs/lih_ten_seeds``; finished ones are not played again.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,43 +40,36 @@ def training_seconds(summary: dict[str, Any]) -> float:
     return float(summary["training"]["seconds"] - random)
 
 
-def report() -> None:
-    """Write the table of all finished seeds."""
-    summaries = [
-        json.loads((RUNS / f"seed{s}" / "summary.json").read_text())
-        for s in SEEDS
-        if (RUNS / f"seed{s}" / "summary.json").exists()
-    ]
+def circuits_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the circuits that agents and baselines found."""
     accuracy = summaries[0]["accuracy"]
-    lines = [f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train`", ""]
-    lines += ["Interquartile means with 95 % bootstrap intervals. *Solved*: true error below 1.6e-3 Ha.", ""]
-    lines += [
+    lines = [
         "| circuit | solved | CNOT | depth | rotations | true error [Ha] |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in SHOWN:
-        rows = [s["rows"][name] for s in summaries]
+        rows = [summary["rows"][name] for summary in summaries]
         solved = [row for row in rows if row["energy_error"] < accuracy]
-        cells = [
-            iqm_with_interval([row[key] for row in rows])
-            for key in ("two_qubit_gates", "depth", "rotations", "energy_error")
-        ]
+        keys = ("two_qubit_gates", "depth", "rotations", "energy_error")
+        cells = [iqm_with_interval([row[key] for row in rows]) for key in keys]
         lines.append(f"| {name} | {len(solved)}/{len(rows)} | {' | '.join(cells)} |")
     for name in ("empty circuit", "best basis state", "best product state"):
         row = summaries[0]["rows"][name]
-        lines.append(
-            f"| {name} | 0 | {row['two_qubit_gates']} | {row['depth']} | {row['rotations']} "
-            f"| {row['energy_error']:.3g} |"
-        )
-    lines += [
-        "",
+        counts = f"{row['two_qubit_gates']} | {row['depth']} | {row['rotations']}"
+        lines.append(f"| {name} | 0 | {counts} | {row['energy_error']:.3g} |")
+    return lines
+
+
+def firsts_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the first solutions with few CNOTs, of agent and random policy."""
+    lines = [
         "| first solution with at most | seeds: agent / random | agent, seconds | agent, evaluations "
         "| random, evaluations |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    lines += ["| --- | --- | --- | --- | --- |"]
     for gates in (99, 10, 6, 5, 4, 3):
-        agent = [first_with(s["training"], gates) for s in summaries]
-        random = [first_with(s["baselines"]["random legal policy"], gates) for s in summaries]
+        agent = [first_with(summary["training"], gates) for summary in summaries]
+        random = [first_with(summary["baselines"]["random legal policy"], gates) for summary in summaries]
         seconds = [row["seconds"] for row in agent if row]
         cells = [
             f"{np.median(seconds):.2f}" if seconds else "-",
@@ -83,24 +77,47 @@ def report() -> None:
             f"{np.median([row['evaluations'] for row in random if row]):,.0f}" if any(random) else "-",
         ]
         label = "any CNOTs" if gates == 99 else f"{gates} CNOT"
-        found = f"{sum(r is not None for r in agent)} / {sum(r is not None for r in random)}"
+        found = f"{sum(row is not None for row in agent)} / {sum(row is not None for row in random)}"
         lines.append(f"| {label} | {found} | {' | '.join(cells)} |")
-    training = [s["training"] for s in summaries]
-    seconds = [training_seconds(summary) for summary in summaries]
-    lines += ["", "Medians over the seeds that got there. "]
-    lines += [f"Training: {np.median(seconds):.0f} s (median, one thread, two runs side by side), "]
-    lines[-1] += (
-        f"{training[0]['steps']:,} steps, {np.median([t['evaluations'] for t in training]):,.0f} energy evaluations, "
-    )
-    lines[-1] += f"of which {np.median([t['gradients'] for t in training]):,.0f} with gradient."
-    commands = "`qas-benchmark campaign=lih_ten_seeds` and `python experiments/benchmarks/lih_ten_seeds.py`"
-    lines += ["", f"Made by {commands}.", ""]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "lih_3.4_ten_seeds.md").write_text("\n".join(lines), encoding="utf-8")
+    return lines
+
+
+def page(summaries: list[dict[str, Any]]) -> str:
+    """Return the page of all finished seeds."""
+    training = [summary["training"] for summary in summaries]
+    seconds = np.median([training_seconds(summary) for summary in summaries])
+    evaluations, gradients = (np.median([row[key] for row in training]) for key in ("evaluations", "gradients"))
+    lines = [
+        f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train`",
+        "",
+        "Interquartile means with 95 % bootstrap intervals. *Solved*: true error below 1.6e-3 Ha.",
+        "",
+        *circuits_table(summaries),
+        "",
+        *firsts_table(summaries),
+        "",
+        "Medians over the seeds that got there. ",
+        f"Training: {seconds:.0f} s (median, one thread, two runs side by side), {training[0]['steps']:,} steps, "
+        f"{evaluations:,.0f} energy evaluations, of which {gradients:,.0f} with gradient.",
+        "",
+        "Made by `qas-benchmark campaign=lih_ten_seeds` and `python experiments/benchmarks/lih_ten_seeds.py`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def report() -> None:
+    """Write the page and the figures of all finished seeds."""
+    paths = [RUNS / f"seed{seed}" / "summary.json" for seed in SEEDS]
+    summaries = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
+    if not summaries:
+        sys.exit(f"no finished run in {RUNS}: play them with qas-benchmark campaign=lih_ten_seeds")
     names = ("settings", "versions", "training", "seconds", "rows", "baselines")
-    kept = [{k: s[k] for k in names if k in s} for s in summaries]
+    kept = [{name: summary[name] for name in names if name in summary} for summary in summaries]
+    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "lih_3.4_ten_seeds.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
-    print("\n".join(lines))
+    (RESULTS / "lih_3.4_ten_seeds.md").write_text(page(summaries), encoding="utf-8")
+    print(page(summaries))
 
 
 if __name__ == "__main__":
