@@ -68,7 +68,7 @@ class ActionCatalogue:
     Two-qubit gates come first (outer loop first qubit, inner loop offset, second qubit ``(first + offset) mod n``;
     pairs in lexicographic order for symmetric gates), then one-qubit gates (outer loop qubit, inner loop gate): the
     numbering of CRLQAS and KANQAS. Gadgets follow, on every choice of qubits that the couplings allow; of choices that
-    append the same gates, only the first is an action.
+    append the same gates, only the first is an action. With blocks, these come first, and single gates are no actions.
 
     Args:
         num_qubits: Size of the register.
@@ -76,10 +76,12 @@ class ActionCatalogue:
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
         stop: Whether there is an additional last action that appends nothing and ends the episode.
         gadgets: Gadgets, whose actions append several gates each.
+        blocks: Gadgets on given qubits that are actions instead of the gates of the gate set.
 
     Attributes:
         actions: Every action that appends something.
-        gadget_names: Names of the gadgets.
+        gadget_names: Names of the gadgets, blocks included.
+        has_blocks: Whether blocks replace single gates.
         stop: The number of the action that ends the episode, or ``None``.
         operations: Every gate that some action appends; the first are the actions of the gate set.
         alphabet: The gates of all operations.
@@ -101,30 +103,31 @@ class ActionCatalogue:
         couplings: Collection[tuple[int, int]] | None = None,
         stop: bool = False,
         gadgets: Sequence[Gadget] = (),
+        blocks: Sequence[tuple[Gadget, tuple[int, ...]]] = (),
     ) -> None:
         if isinstance(gates, str):
             gates = GATE_SETS[chosen("gate set", gates, GATE_SETS)]
         gates = gate_set_of(gates)
-        if len({gadget.name for gadget in gadgets}) < len(gadgets):
-            raise ValueError(must("gadgets", "have different names", [gadget.name for gadget in gadgets]))
+        names = [*dict.fromkeys(gadget.name for gadget, _ in blocks), *(gadget.name for gadget in gadgets)]
+        if len({*names}) < len(names):
+            raise ValueError(must("gadgets", "have different names", names))
         self.num_qubits = num_qubits
         self.gates = gates
-        pairs = [a for a in _two_qubit_actions(num_qubits, gates) if couplings is None or a.qubits in couplings]
-        plain = (*pairs, *_one_qubit_actions(num_qubits, gates))
-        if len(plain) <= num_qubits:
-            raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
+        self.has_blocks = len(blocks) > 0
+        plain = () if self.has_blocks else _plain_actions(num_qubits, gates, couplings)
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
         self._rows = [(gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in plain]
         numbers = {action: k for k, action in enumerate(plain)}
         parts: list[tuple[int, ...]] = [(k,) for k in range(len(plain))]
         placed: list[tuple[Gadget, Action]] = []
-        for gadget in gadgets:
-            for action, steps in _placements(gadget, num_qubits, couplings):
+        on_qubits = [(gadget, [_placed(gadget, qubits)]) for gadget, qubits in blocks]
+        for gadget, choices in [*on_qubits, *((one, _placements(one, num_qubits, couplings)) for one in gadgets)]:
+            for action, steps in choices:
                 placed.append((gadget, action))
                 parts.append(tuple(numbers.setdefault(step, len(numbers)) for step in steps))
         self._gadgets = [gadget for gadget, _ in placed]
         self.actions = (*plain, *(action for _, action in placed))
-        self.gadget_names = tuple(gadget.name for gadget in gadgets)
+        self.gadget_names = tuple(names)
         self.stop = len(self.actions) if stop else None
         self.operations = tuple(numbers)
         self.alphabet = GateSet(*(self._alphabet(number) for number in (2, 1)))
@@ -140,7 +143,8 @@ class ActionCatalogue:
         )
 
     def _alphabet(self, num_qubits: int) -> tuple[str, ...]:
-        known = self.gates.two_qubit if num_qubits == 2 else self.gates.one_qubit
+        of_set = self.gates.two_qubit if num_qubits == 2 else self.gates.one_qubit
+        known = () if self.has_blocks else of_set
         names = [operation.gate for operation in self.operations if len(operation.qubits) == num_qubits]
         return tuple(dict.fromkeys([*known, *names]))
 
@@ -223,19 +227,37 @@ def _placements(
     if perm(num_qubits, gadget.num_qubits) > _MOST_PLACEMENTS:
         requirement = f"have at most {_MOST_PLACEMENTS} choices of qubits on {num_qubits} qubits"
         raise ValueError(must("gadgets", requirement, f"{gadget.name!r} on {gadget.num_qubits}"))
-    unrolled, seen = list(gadget.unrolled()), set()
+    seen: set[tuple[Action, ...]] = set()
     found: list[tuple[Action, tuple[Action, ...]]] = []
     for qubits in permutations(range(num_qubits), gadget.num_qubits):
-        steps = tuple(Action(name, tuple(qubits[q] for q in formal)) for name, formal, _ in unrolled)
-        if couplings is not None and any(len(step.qubits) == 2 and step.qubits not in couplings for step in steps):
+        pairs = [tuple(qubits[q] for q in formal) for _, formal, _ in gadget.unrolled() if len(formal) == 2]
+        if couplings is not None and not {*pairs} <= {*couplings}:
             continue
-        steps = tuple(Action(a.gate, tuple(sorted(a.qubits))) if a.gate in _SYMMETRIC else a for a in steps)
+        action, steps = _placed(gadget, qubits)
         if steps not in seen:
             seen.add(steps)
-            found.append((Action(gadget.name, qubits), steps))
+            found.append((action, steps))
     if not found:
         raise ValueError(must("gadgets", f"fit on {num_qubits} qubits and their couplings", gadget.name))
     return found
+
+
+def _placed(gadget: Gadget, qubits: tuple[int, ...]) -> tuple[Action, tuple[Action, ...]]:
+    """Return the action of a gadget on these qubits, and the gates that it appends."""
+    steps = [Action(name, tuple(qubits[q] for q in formal)) for name, formal, _ in gadget.unrolled()]
+    ordered = (Action(a.gate, tuple(sorted(a.qubits))) if a.gate in _SYMMETRIC else a for a in steps)
+    return Action(gadget.name, qubits), tuple(ordered)
+
+
+def _plain_actions(
+    num_qubits: int, gates: GateSet, couplings: Collection[tuple[int, int]] | None
+) -> tuple[Action, ...]:
+    """Return the actions that append one gate of the gate set each."""
+    pairs = [a for a in _two_qubit_actions(num_qubits, gates) if couplings is None or a.qubits in couplings]
+    plain = (*pairs, *_one_qubit_actions(num_qubits, gates))
+    if len(plain) <= num_qubits:
+        raise ValueError(must("gates", f"give more than {num_qubits} actions on {num_qubits} qubits", gates))
+    return plain
 
 
 def _two_qubit_actions(num_qubits: int, gates: GateSet) -> list[Action]:

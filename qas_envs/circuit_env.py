@@ -181,8 +181,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         index = episode.check(action)
         with Undo([self]):
             energy, evaluations, gradients = episode.energy, 0, 0
-            if episode.adds_gates(index):
-                result = self.optimize_angles(episode.append(index))
+            num_new = self.append(index)
+            if num_new is not None:
+                result = self.optimize_angles(num_new)
                 episode.circuit.params = result.params
                 energy, evaluations, gradients = result.energy, result.evaluations, result.gradients
             reward, success, terminated, truncated = self.conclude(index, energy)
@@ -207,6 +208,19 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Start an episode of the same instance with the initial circuit."""
         self.episode.reset(self.curriculum.threshold)
         self._renderer.begin(self.episode.error)
+
+    def append(self, index: int) -> int | None:
+        """Append the gates of a checked action.
+
+        Returns:
+            How many angles, the last ones, are new to the optimiser; ``None`` if no angles are to be optimised: for
+            an action without gates, and before the end of the episode where the optimiser runs only then.
+        """
+        episode = self.episode
+        num_new = episode.append(index) if episode.adds_gates(index) else None
+        if getattr(self.optimizer, "when", "step") == "step":
+            return num_new
+        return episode.circuit.num_params if episode.surely_ends(index) else None
 
     def optimize_angles(self, num_new: int) -> OptimizationResult:
         """Return the best angles of the circuit, of which the last ``num_new`` are new; nothing is changed."""

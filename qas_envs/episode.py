@@ -218,6 +218,16 @@ class Episode:
         """Return whether a checked action appends gates: not if it stops the episode, or is illegal and skipped."""
         return bool(self.mask.array[action]) and action != self.rules.catalogue.stop
 
+    def surely_ends(self, action: int) -> bool:
+        """Return whether a checked action ends the episode whatever its energy: a stop, the budget, or random halting.
+
+        Args:
+            action: Its gates, if it has any, were appended to the circuit, but it was not recorded.
+        """
+        used = self.used_gates + (not self.mask.array[action])
+        is_halted = self.halt_at is not None and self.halt_at < used
+        return action == self.rules.catalogue.stop or used >= self.rules.max_gates or is_halted
+
     def append(self, action: int) -> int:
         """Append the gates of an action to the circuit, angles 0, and return how many angles they have."""
         return self.rules.catalogue.append(self.circuit, action)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any, Unpack
 
+from qas_envs.blocks import Placements
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
@@ -17,7 +18,7 @@ from qas_envs.problems import PROBLEMS, Problem
 from qas_envs.rule_warnings import warn_of
 from qas_envs.rules import RULES, RuleArguments, Rules
 from qas_envs.simulation import simulator_of
-from qas_simulators import NoiseModel
+from qas_simulators import Circuit, NoiseModel
 from qas_simulators.errors import must
 
 
@@ -39,8 +40,9 @@ def make_env(
         problem_settings: Arguments of a problem that is given by name.
         vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
-            ``gates``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``, ``initial``,
-            ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``, ``simulator``; see
+            ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
+            ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
+            ``simulator``; see
             :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
@@ -61,12 +63,18 @@ def make_env(
     simulator = simulator_of(parts["simulator"], parts["noise"])
     noise: NoiseModel | None = getattr(simulator, "noise", None)
     couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
-    catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"])
+    actions: Placements | None = parts["actions"]
+    if callable(actions):
+        actions = actions(gates=parts["gates"], problem=problem)
+    blocks = () if actions is None else actions.placements(problem.num_qubits, couplings)
+    catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"], blocks)
     if noise is not None:
         noise.check(catalogue.table, problem.num_qubits)
     _check_family(parts["curriculum"], family)
-    initial = parts["initial"]
-    parts |= {"simulator": simulator, "initial": initial(problem) if callable(initial) else initial}
+    initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
+    if actions is not None:
+        initial = actions.started(Circuit(problem.num_qubits) if initial is None else initial)
+    parts |= {"simulator": simulator, "initial": initial}
     own = {name: part for name, part in parts.items() if name in Rules.__dataclass_fields__}
     env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
     warn_of(env)

@@ -174,6 +174,62 @@ class CommutingMask:
         return is_free, is_new
 
 
+class CanonicalMask:
+    """Of the orders of actions that give the same circuit, only the first is legal, and no pair follows itself.
+
+    Actions on different qubits commute. A sequence is legal if no action could move forward past later-numbered actions
+    on other qubits; then each circuit has exactly one sequence, the lexicographically smallest. An action on a pair of
+    qubits may not follow an action on the same pair until another action has acted on one of the two; a larger gadget
+    may not follow itself. If no action were legal, as on two qubits, all are.
+
+    References:
+        The normal form of commuting letters: Anisimov, Knuth, "Inhomogeneous sorting", 1979.
+    """
+
+    def __init__(self, catalogue: ActionCatalogue) -> None:
+        size = len(catalogue.actions)
+        touched = np.zeros((size, catalogue.num_qubits), dtype=np.int64)
+        for number, action in enumerate(catalogue.actions):
+            touched[number, [*action.qubits]] = 1
+        common = touched @ touched.T
+        sizes = touched.sum(axis=1)
+        # Whether an action, given by the row, lets each other one be legal again, and whether it forbids it.
+        frees = common > 0
+        is_pair_again = (common == 2) & (sizes == 2) & (sizes[:, None] == 2)
+        forbids = (~frees & np.tri(size, k=-1, dtype=np.bool_)) | is_pair_again | np.eye(size, dtype=np.bool_)
+        self._frees, self._keeps = frees.astype(np.int8), (~forbids).astype(np.int8)
+        self._size = size
+        self._legal = np.ones(size, dtype=np.int8)
+        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
+
+    def copy(self) -> CanonicalMask:
+        """See :class:`Mask`."""
+        twin = copy.copy(self)
+        twin.array, twin._legal = self.array.copy(), self._legal.copy()
+        return twin
+
+    def move_to(self, array: NDArray[np.int8]) -> None:
+        """See :class:`Mask`."""
+        array[:] = self.array
+        self.array = array
+
+    def reset(self) -> None:
+        """See :class:`Mask`."""
+        self._legal[:] = 1
+        self.array[:] = 1
+
+    def update(self, action: int) -> None:
+        """See :class:`Mask`."""
+        self._legal |= self._frees[action]
+        self._legal &= self._keeps[action]
+        self.array[: self._size] = self._legal if self._legal.any() else 1
+
+
+def _usual(catalogue: ActionCatalogue) -> Mask:
+    """``canonical`` for blocks, otherwise ``frontier``."""
+    return CanonicalMask(catalogue) if catalogue.has_blocks else FrontierMask(catalogue)
+
+
 class NoMask:
     """Every action is always legal; the baseline for the other masks."""
 
@@ -199,8 +255,10 @@ class NoMask:
 
 
 MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
+    "auto": _usual,
     "frontier": FrontierMask,
     "commuting": CommutingMask,
+    "canonical": CanonicalMask,
     "none": NoMask,
 }
 

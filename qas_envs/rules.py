@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
+from qas_envs.blocks import ACTIONS, BlockSet, is_block_set
 from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet, gate_set_of
 from qas_envs.components import Rule, chosen, has_methods, is_instance, is_whole
 from qas_envs.couplings import COUPLINGS, edges_of
@@ -66,6 +67,17 @@ class RuleArguments(TypedDict, total=False):
             kind="gate set",
         ),
     ]
+    actions: Annotated[
+        Named | BlockSet,
+        Rule(
+            "What an action appends: a gate of the gate set, or a block of an entangling gate and rotations after it",
+            "gates",
+            is_block_set,
+            ACTIONS,
+            context=("gates", "problem"),
+            kind="kind of actions",
+        ),
+    ]
     gadgets: Annotated[
         Named | Path | Iterable[Gadget] | None,
         Rule(
@@ -100,7 +112,7 @@ class RuleArguments(TypedDict, total=False):
         Named | Callable[[ActionCatalogue], Mask],
         Rule(
             "Which actions are legal; also a function that makes the mask of a catalogue",
-            "frontier",
+            "auto",
             is_mask_function,
             MASKS,
             context=("catalogue",),

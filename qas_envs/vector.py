@@ -168,9 +168,9 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
     def _optimized(self, indices: dict[int, int]) -> dict[int, _Numbers]:
         """Append checked actions and optimise the angles; return energies, evaluations and gradients."""
         episodes = self._episodes
-        changed = {k: index for k, index in indices.items() if episodes[k].adds_gates(index)}
-        num_new = {k: episodes[k].append(index) for k, index in changed.items()}
-        found: dict[int, _Numbers] = {k: (episodes[k].energy, 0, 0) for k in indices if k not in changed}
+        appended = {k: self.envs[k].append(index) for k, index in indices.items()}
+        num_new = {k: number for k, number in appended.items() if number is not None}
+        found: dict[int, _Numbers] = {k: (episodes[k].energy, 0, 0) for k in indices if k not in num_new}
         together = self._optimize_together(num_new)
         found.update(self._optimize_one_by_one(num_new) if together is None else together)
         return {k: found[k] for k in indices}

@@ -2,25 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from qas_envs.catalogue import check_angles
 from qas_envs.encodings import Observation
 from qas_envs.masks import new_mask
 from qas_envs.undo import Undo
-from qas_simulators import Circuit
+from qas_simulators import Circuit, CircuitBatch
+from qas_simulators.candidates import candidates
 from qas_simulators.errors import must
+from qas_simulators.optimizers import BatchOptimizer
 
 if TYPE_CHECKING:
     from qas_envs.circuit_env import CircuitBuildingEnv
+    from qas_simulators.optimizers import Optimizer
+
+_MOST_TOGETHER: Final = 4096  # circuits in one call of a kernel, so that their memory stays small
+_FIRST_ITERATIONS: Final = 10  # of L-BFGS, after which `give_up_above` decides
 
 
 class LegalActions(tuple[int, ...]):
     """Actions that a player found legal; it does not check them again. Made by :meth:`CircuitPlayer.checked`."""
 
     player: CircuitPlayer | None = None
+
+
+@dataclass(frozen=True)
+class PlayedCircuits:
+    """Circuits with optimised angles, in the order in which they were given.
+
+    Attributes:
+        circuits: With their angles, the initial circuit included.
+        energies: In the problem's unit, ``(B,)``.
+        errors: Energies minus the exact ground energy, ``(B,)``.
+        success: Whether each error is below the threshold, ``(B,)``.
+        evaluations: Energy evaluations spent on each, ``(B,)``.
+        gradients: Gradients among them, ``(B,)``.
+    """
+
+    circuits: Sequence[Circuit]
+    energies: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    success: NDArray[np.bool_]
+    evaluations: NDArray[np.int64]
+    gradients: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Gains:
+    """What each action would gain before any other angle changes; ``nan`` for actions that are not legal.
+
+    Attributes:
+        slopes: Euclidean norm of the energy's derivatives by the action's angles at 0, ``(num_actions,)``.
+        scanned: Energy now minus the energy after the action, each of its angles moved to the exact minimum of its
+            sinusoid, ``(num_actions,)``; negative where no angle undoes the harm of a fixed gate.
+        evaluations: Energies that a device would spend: one per action, and five per angle.
+    """
+
+    slopes: NDArray[np.float64]
+    scanned: NDArray[np.float64]
+    evaluations: int
 
 
 class CircuitPlayer:
@@ -39,6 +87,9 @@ class CircuitPlayer:
         >>> _, info = env.player.play(actions)
         >>> info["num_gates"], env.player.checked([0, 0])
         (3, None)
+        >>> played = env.player.play_many([[2, 3, 0], [3, 6]], starts=4)
+        >>> played.errors.shape, played.circuits[1].count_ops()
+        ((2,), {'ry': 2})
     """
 
     def __init__(self, env: CircuitBuildingEnv) -> None:
@@ -61,6 +112,12 @@ class CircuitPlayer:
         """Angles of each of :attr:`actions`, in radians."""
         return self._env.episode.angles
 
+    @property
+    def initial_angles(self) -> tuple[float, ...]:
+        """Angles of the initial circuit's gates, which are optimised with the others, in radians."""
+        episode = self._env.episode
+        return tuple(episode.circuit.params[: episode.initial.num_params].tolist())
+
     def checked(self, actions: Iterable[int]) -> LegalActions | None:
         """Return the actions, ready for :meth:`play`, or ``None`` if an episode cannot begin with them."""
         mask, catalogue, num_gates = self._mask, self.catalogue, 0
@@ -75,7 +132,11 @@ class CircuitPlayer:
         return found
 
     def play(
-        self, actions: Sequence[int], angles: Sequence[Sequence[float]] | None = None, num_scanned: int = 0
+        self,
+        actions: Sequence[int],
+        angles: Sequence[Sequence[float]] | None = None,
+        num_scanned: int = 0,
+        initial_angles: Sequence[float] | None = None,
     ) -> tuple[Observation, dict[str, Any]]:
         """Begin an episode of the same instance with these actions and optimise all angles once.
 
@@ -87,6 +148,7 @@ class CircuitPlayer:
             angles: Initial angles of the optimiser, by action. By default each angle is scanned, starting from 0.
             num_scanned: With ``angles``: the angles of this number of last actions are scanned, like those of a new
                 gate.
+            initial_angles: Initial angles of the optimiser for the initial circuit's gates; by default its own.
 
         Returns:
             As ``reset``.
@@ -95,26 +157,190 @@ class CircuitPlayer:
             ValueError: Actions that are not legal, or angles that do not fit them.
         """
         env, episode = self._env, self._env.episode
-        legal = actions if isinstance(actions, LegalActions) and actions.player is self else self.checked(actions)
-        if legal is None:
-            requirement = f"be legal one after the other, at most {env.max_gates} gates"
-            raise ValueError(must("actions", requirement, list(actions)))
+        legal = self._legal(actions)
         counts = [self.catalogue.num_angles[action] for action in legal]
         if angles is not None:
             check_angles(angles, counts)
+        first = self._first_angles(initial_angles)
         with Undo([env]):
-            finished = episode.circuit.copy()
-            env.begin()
-            for action in legal:
-                episode.append(action)
-                episode.record(action)
-            if angles is not None:
-                episode.circuit.params = [*episode.initial.params, *chain.from_iterable(angles)]
+            finished = self._begin(legal)
+            own = np.zeros(sum(counts)) if angles is None else [*chain.from_iterable(angles)]
+            episode.circuit.params = [*first, *own]
             num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
             result = env.optimize_angles(num_new)
-            episode.circuit.params, episode.energy = result.params, result.energy
-            success = abs(result.energy - env.curriculum.reference_energy) < episode.threshold
-            episode.over = success or episode.is_exhausted
-            observation = episode.encoder.observe(env.view())
-            env.finished = finished
-        return observation, episode.info(episode.figures(success, result.evaluations, result.gradients))
+            episode.circuit.params = result.params
+            return self._played(result.energy, result.evaluations, result.gradients, finished)
+
+    def play_many(
+        self,
+        circuits: Sequence[Sequence[int]],
+        params: Sequence[ArrayLike] | None = None,
+        *,
+        starts: int | None = None,
+        max_iterations: int | None = None,
+        give_up_above: float | None = None,
+        num_threads: int = 1,
+    ) -> PlayedCircuits:
+        """Optimise the angles of many circuits by a few calls of a kernel; the episode is not touched.
+
+        Args:
+            circuits: Actions of each circuit, each legal after those before it.
+            params: Initial angles of the optimiser for each circuit, those of the initial circuit first. By default
+                each angle of an action is scanned, starting from 0.
+            starts: Random starts of each circuit, besides ``params`` or else instead of the scan; by default as many
+                as the environment's optimiser has.
+            max_iterations: Iterations of the optimiser; by default its own.
+            give_up_above: Energy error above which a circuit is left as it is after ten iterations.
+            num_threads: Threads that share the circuits.
+
+        Raises:
+            ValueError: Actions that are not legal, angles that do not fit them, or an optimiser without the settings
+                ``starts`` and ``max_iterations`` where these are given.
+        """
+        if params is not None and len(params) != len(circuits):
+            raise ValueError(must("params", f"have an entry for each of {len(circuits)} circuits", len(params)))
+        env, episode = self._env, self._env.episode
+        built = [self._built(actions, None if params is None else params[k]) for k, actions in enumerate(circuits)]
+        new = [circuit.num_params - episode.initial.num_params if params is None else 0 for circuit in built]
+        optimizer = _changed(env.optimizer, starts=starts, max_iterations=max_iterations)
+        if starts is not None:
+            optimizer = _changed(optimizer, warm=params is not None or starts == 0)
+        counts = np.zeros((2, len(built)), dtype=np.int64)
+        if give_up_above is None:
+            energies = self._optimize(optimizer, built, new, counts, range(len(built)), num_threads)
+        else:
+            hasty = _changed(optimizer, max_iterations=_FIRST_ITERATIONS)
+            energies = self._optimize(hasty, built, new, counts, range(len(built)), num_threads)
+            hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
+            patient = _changed(optimizer, starts=0, warm=True)
+            energies[hopeful] = self._optimize(patient, built, [0] * len(built), counts, hopeful, num_threads)
+        success = np.abs(energies - env.curriculum.reference_energy) < env.curriculum.threshold
+        return PlayedCircuits(built, energies, energies - episode.problem.ground_energy, success, *counts)
+
+    def show(self, actions: Sequence[int], played: PlayedCircuits, number: int) -> dict[str, Any]:
+        """Begin an episode that holds a circuit of :meth:`play_many`, without evaluating anything; return its info.
+
+        Args:
+            actions: The actions of that circuit.
+            played: What ``play_many`` returned.
+            number: Which of its circuits.
+        """
+        legal = self._legal(actions)
+        with Undo([self._env]):
+            finished = self._begin(legal)
+            self._env.episode.circuit.params = played.circuits[number].params
+            spent = int(played.evaluations[number]), int(played.gradients[number])
+            return self._played(float(played.energies[number]), *spent, finished)[1]
+
+    def gains(self, num_threads: int = 1) -> Gains:
+        """Return what each legal action would gain after the episode's circuit, by two calls of a kernel.
+
+        Nothing is changed. ADAPT chooses by ``slopes``.
+
+        Raises:
+            ValueError: The simulator has shots.
+        """
+        episode, size = self._env.episode, len(self.catalogue.actions)
+        legal = np.flatnonzero(episode.mask.array[:size]).tolist()
+        circuits, new = [], []
+        for action in legal:
+            circuit = episode.circuit.copy()
+            new.append(self.catalogue.append(circuit, action))
+            circuits.append(circuit)
+        found = candidates(self._env.simulator, circuits, episode.problem.hamiltonian, new, num_threads)
+        slopes, scanned = np.full((2, size), np.nan)
+        slopes[legal], scanned[legal] = found.slopes, episode.energy - found.scanned
+        return Gains(slopes, scanned, int(found.evaluations.sum()))
+
+    # -- parts of the methods above ------------------------------------------------------------------------------------
+
+    def _legal(self, actions: Sequence[int]) -> LegalActions:
+        """Return actions after checking them."""
+        legal = actions if isinstance(actions, LegalActions) and actions.player is self else self.checked(actions)
+        if legal is None:
+            requirement = f"be legal one after the other, at most {self._env.max_gates} gates"
+            raise ValueError(must("actions", requirement, list(actions)))
+        return legal
+
+    def _first_angles(self, given: Sequence[float] | None) -> Iterator[float]:
+        """Return the angles of the initial circuit."""
+        own = self._env.episode.initial.params.tolist()
+        if given is None:
+            return iter(own)
+        check_angles([given], [len(own)])
+        return iter(given)
+
+    def _begin(self, legal: LegalActions) -> Circuit:
+        """Begin an episode with these actions, angles 0; return the circuit of the episode before."""
+        env, episode = self._env, self._env.episode
+        finished = episode.circuit.copy()
+        env.begin()
+        for action in legal:
+            episode.append(action)
+            episode.record(action)
+        return finished
+
+    def _played(
+        self, energy: float, evaluations: int, gradients: int, finished: Circuit
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Judge the circuit of an episode that began with it."""
+        env, episode = self._env, self._env.episode
+        episode.energy = energy
+        success = abs(energy - env.curriculum.reference_energy) < episode.threshold
+        episode.over = success or episode.is_exhausted
+        observation = episode.encoder.observe(env.view())
+        env.finished = finished
+        return observation, episode.info(episode.figures(success, evaluations, gradients))
+
+    def _built(self, actions: Sequence[int], params: ArrayLike | None) -> Circuit:
+        """Return the circuit of actions, with these angles."""
+        circuit = self._env.episode.initial.copy()
+        for action in self._legal(actions):
+            self.catalogue.append(circuit, action)
+        if params is not None:
+            circuit.params = params
+        return circuit
+
+    def _optimize(
+        self,
+        optimizer: Optimizer,
+        circuits: Sequence[Circuit],
+        num_new: Sequence[int],
+        counts: NDArray[np.int64],
+        rows: Sequence[int],
+        num_threads: int,
+    ) -> NDArray[np.float64]:
+        """Optimise some of the circuits in place, add to ``counts`` ``(2, circuits)``, and return their energies."""
+        simulator, hamiltonian = self._env.simulator, self._env.episode.problem.hamiltonian
+        energies: list[float] = []
+        for first in range(0, len(rows), _MOST_TOGETHER):
+            part = rows[first : first + _MOST_TOGETHER]
+            own, new = [circuits[row] for row in part], [num_new[row] for row in part]
+            found = None
+            if isinstance(optimizer, BatchOptimizer):
+                most = max(max(circuit.num_gates, circuit.num_params) for circuit in own)
+                batch = CircuitBatch(own, max(1, most))
+                found = optimizer.minimize_each(simulator, batch, hamiltonian, range(len(own)), new, num_threads)
+            if found is not None:
+                energies += found.energies.tolist()
+                counts[:, part] += np.array([found.evaluations, found.gradients])
+                continue
+            for row, circuit, number in zip(part, own, new, strict=True):
+                result = optimizer.minimize(simulator, circuit, hamiltonian, number)
+                circuit.params = result.params
+                energies.append(result.energy)
+                counts[:, row] += [result.evaluations, result.gradients]
+        return np.array(energies)
+
+
+def _changed(optimizer: Optimizer, **settings: Any) -> Optimizer:
+    """Return an optimiser with other settings; those that are ``None`` stay.
+
+    Raises:
+        ValueError: It has no such setting.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
+        if not hasattr(optimizer, name) or not dataclasses.is_dataclass(optimizer):
+            raise ValueError(must("optimizer", f"be one with the setting {name!r}, such as 'scan_lbfgs'", optimizer))
+    return dataclasses.replace(optimizer, **given) if given else optimizer  # type: ignore[type-var]

@@ -22,6 +22,7 @@ class EnvSettings:
     problem: dict[str, Any] = field(default_factory=dict)  # e.g. bond_length, num_qubits
     preset: str | None = None
     gates: Any = None  # a set by name, or a list of gates
+    actions: Any = None  # gates, or blocks of an entangling gate and rotations
     max_gates: int | None = None
     encoding: Any = None
     reward: Any = None

@@ -296,9 +296,37 @@ def solve_each(
     Returns:
         Energies ``(rows,)``; evaluations and gradients ``(rows, 2)``.
     """
+    task = ENERGY if settings is None else MINIMIZE
+    return _do_each(program, task, params, params[:0], rows, sizes, settings or _NO_DESCENT, num_threads)
+
+
+def slopes_each(
+    program: KernelProgram, params: FloatArray, sizes: NDArray[np.int64], num_threads: int = 1
+) -> tuple[FloatArray, FloatArray]:
+    """Return the energies ``(circuits,)`` and gradients, shaped like ``params``, of all circuits of a program."""
+    gradients, rows = np.zeros_like(params), np.arange(len(params))
+    return _do_each(program, GRADIENT, params, gradients, rows, sizes, _NO_DESCENT, num_threads)[0], gradients
+
+
+def scan_each(program: KernelProgram, params: FloatArray, sizes: NDArray[np.int64], num_threads: int = 1) -> FloatArray:
+    """Do what :func:`sweep` does for all circuits of a program; return their energies ``(circuits,)``."""
+    rows = np.arange(len(params))
+    return _do_each(program, SCAN, params, params[:0], rows, sizes, _NO_DESCENT, num_threads)[0]
+
+
+def _do_each(
+    program: KernelProgram,
+    task: int,
+    params: FloatArray,
+    gradients: FloatArray,
+    rows: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    descent: Settings,
+    num_threads: int,
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Do a task for several circuits; return energies ``(rows,)``, and evaluations and gradients ``(rows, 2)``."""
     found, counts = np.empty(len(params)), np.empty((len(rows), 2), dtype=np.int64)
-    task, descent = (ENERGY, _NO_DESCENT) if settings is None else (MINIMIZE, settings)
-    arguments = np.zeros(1, dtype=np.int64), task, rows, (params, params[:0], found), sizes, counts, descent
+    arguments = np.zeros(1, dtype=np.int64), task, rows, (params, gradients, found), sizes, counts, descent
     num_others = 0 if IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
     others = [thread_pool(num_threads).submit(_run, program, *arguments) for _ in range(num_others)]
     try:

@@ -71,7 +71,14 @@ def test_what_is_spelled_elsewhere_follows_the_table() -> None:
     assert [*RULES] == [*get_type_hints(RuleArguments)] == [*PRESETS["default"].rules]
     assert all(isinstance(rule, Rule) and rule.name == name and rule.sentence for name, rule in RULES.items())
     assert all(set(preset.rules) == set(RULES) for preset in PRESETS.values())
-    of_actions = {"gates", "gadgets", "couplings", "stop", "noise"}  # which come as a catalogue and a simulator
+    of_actions = {
+        "gates",
+        "actions",
+        "gadgets",
+        "couplings",
+        "stop",
+        "noise",
+    }  # which come as a catalogue and a simulator
     assert {field.name for field in dataclasses.fields(Rules)} - {"catalogue", "family"} == set(RULES) - of_actions
     assert all(f"``{name}``" in (make_env.__doc__ or "") for name in RULES)
 

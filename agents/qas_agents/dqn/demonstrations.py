@@ -17,6 +17,7 @@ from qas_agents.settings import check_names
 from qas_simulators.errors import must
 
 _PAUSE = 100  # circuits between two successes that are kept for pruning; improvements are pruned at once
+_Circuit = tuple[list[int], list[Angles], Angles]  # actions, their angles, those of the initial circuit
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ class Demonstrations:
         self.kept: list[list[int]] = []
         self._waiting: list[list[int]] = []  # pruned, to be played gate by gate, the best last
         self._lead: list[int] = []  # actions that this episode has yet to follow
-        self._ended: tuple[list[int], list[Angles]] = [], []  # actions and angles of the last episode
+        self._ended: _Circuit = [], [], ()  # of the last episode
 
     def before_training(self, rng: np.random.Generator, report: Report) -> None:
         """Collect and prune successes of simulated annealing, if the settings ask for a search."""
         if self._config.search_steps == 0:
             return
         best, tried, last, running = (np.inf, np.inf), 0, -_PAUSE, True
-        seen: list[tuple[list[int], list[Angles]]] = []
+        seen: list[_Circuit] = []
         found: dict[tuple[int, ...], None] = {}
 
         def note(info: dict[str, Any]) -> bool:
@@ -84,7 +85,7 @@ class Demonstrations:
 
         def consider(locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
             nonlocal best, tried, last
-            info, circuit = locals_["infos"][0], (self._bench.actions, self._bench.angles)
+            info, circuit = locals_["infos"][0], self._held()
             tried += 1
             if not note(info) or not info["success"]:
                 return running
@@ -119,7 +120,7 @@ class Demonstrations:
 
     def record_episode(self) -> None:
         """Record the episode that has just ended, while the environment still holds its circuit."""
-        self._ended = self._bench.actions, self._bench.angles
+        self._ended = self._held()
 
     def end_episode(self, success: bool, rng: np.random.Generator, report: Report) -> None:
         """Keep or prune the recorded circuit; choose what the next episode follows.
@@ -129,14 +130,14 @@ class Demonstrations:
             rng: The agent's random generator.
             report: Called with the info of every circuit tried.
         """
-        actions, angles = self._ended
+        actions = self._ended[0]
         is_shown = bool(self._waiting) and actions == self._waiting[-1][: len(actions)]
         if self._waiting:
             self._waiting.pop()
         if is_shown or actions in self.kept:
             self._keep_if(success, actions)
         elif success:
-            pruned = self._pruned(actions, angles, rng, report)
+            pruned = self._pruned(*self._ended, rng, report)
             if pruned not in self.kept:
                 self._waiting.append(pruned)
         self._choose(rng)
@@ -151,8 +152,15 @@ class Demonstrations:
         else:
             self._lead = []
 
-    def _pruned(self, actions: list[int], angles: list[Angles], rng: np.random.Generator, report: Report) -> list[int]:
-        return prune(self._bench, actions, angles, rng, report, self._bench.catalogue.num_two_qubit_gates.__getitem__)
+    def _held(self) -> _Circuit:
+        """Return the circuit that the environment holds."""
+        return self._bench.actions, self._bench.angles, self._bench.initial_angles
+
+    def _pruned(
+        self, actions: list[int], angles: list[Angles], initial: Angles, rng: np.random.Generator, report: Report
+    ) -> list[int]:
+        cost = self._bench.catalogue.num_two_qubit_gates.__getitem__
+        return prune(self._bench, actions, angles, rng, report, cost, initial)
 
     def _keep_if(self, success: bool, actions: list[int]) -> None:
         """Keep a demonstration that succeeded gate by gate, among the shortest; drop one that failed."""

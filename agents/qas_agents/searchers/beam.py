@@ -69,7 +69,9 @@ class BeamSearch(WholeCircuitSearcher):
         for action in range(len(catalogue.actions)):
             actions = self._bench.checked((*parent.actions, action))
             if actions is not None:
-                children.append(Ansatz(actions, (*parent.angles, (0.0,) * catalogue.num_angles[action])))
+                children.append(
+                    Ansatz(actions, (*parent.angles, (0.0,) * catalogue.num_angles[action]), parent.initial)
+                )
         return children
 
     def _state(self) -> bytes:

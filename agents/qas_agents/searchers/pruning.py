@@ -37,13 +37,39 @@ class Workbench(Protocol):
         """The episode's circuit."""
         ...
 
+    @property
+    def initial_angles(self) -> Angles:
+        """Angles of the initial circuit's gates."""
+        ...
+
     def play(
-        self, actions: Sequence[int], angles: Sequence[Angles] | None = None, num_scanned: int = 0
+        self,
+        actions: Sequence[int],
+        angles: Sequence[Angles] | None = None,
+        num_scanned: int = 0,
+        initial_angles: Angles | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         """Begin an episode with these actions, all angles optimised once; return observation and info.
 
         Angles of the last ``num_scanned`` actions are scanned first; without angles all are.
         """
+        ...
+
+    def play_many(
+        self,
+        circuits: Sequence[Sequence[int]],
+        params: Sequence[Any] | None = None,
+        *,
+        starts: int | None = None,
+        max_iterations: int | None = None,
+        give_up_above: float | None = None,
+        num_threads: int = 1,
+    ) -> Any:
+        """Optimise many circuits together; see :class:`qas_envs.whole_circuits.CircuitPlayer`."""
+        ...
+
+    def show(self, actions: Sequence[int], played: Any, number: int) -> dict[str, Any]:
+        """Begin an episode that holds a circuit of :meth:`play_many`; return its info."""
         ...
 
 
@@ -67,6 +93,7 @@ def prune(
     rng: np.random.Generator,
     report: Callable[[dict[str, Any]], Any],
     cost: Callable[[int], float] = lambda action: 1.0,
+    initial: Angles | None = None,
 ) -> list[int]:
     """Remove actions one at a time while the circuit stays successful with re-optimised angles.
 
@@ -77,6 +104,7 @@ def prune(
         rng: Breaks ties.
         report: Called with the info of every trial.
         cost: Cost of an action; the most expensive are removed first.
+        initial: Angles of the initial circuit's gates; by default its own.
 
     Returns:
         Actions of which no single one can be removed.
@@ -93,10 +121,11 @@ def prune(
             legal = bench.checked(shorter)
             if not legal:
                 continue
-            _, info = bench.play(legal, warm)
-            angles_now = bench.angles  # before the report, whose receiver may use the environment
+            _, info = bench.play(legal, warm, 0, initial)
+            # Read before the report, whose receiver may use the environment.
+            angles_now, initial_now = bench.angles, bench.initial_angles
             report(info)
             if info["success"]:
-                kept, kept_angles, dropped = shorter, angles_now, True
+                kept, kept_angles, initial, dropped = shorter, angles_now, initial_now, True
                 gone.append(place)
     return kept

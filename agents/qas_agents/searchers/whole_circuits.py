@@ -23,10 +23,12 @@ class Ansatz:
     Attributes:
         actions: Numbers of the environment's catalogue.
         angles: A tuple for every action.
+        initial: Angles of the environment's initial circuit; ``None`` for its own.
     """
 
     actions: tuple[int, ...] = ()
     angles: tuple[Angles, ...] = ()
+    initial: Angles | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,14 @@ class Mutations:
         elif k > 0:
             actions[k - 1], actions[k] = actions[k], actions[k - 1]
             angles[k - 1], angles[k] = angles[k], angles[k - 1]
-        return Ansatz(tuple(actions), tuple(angles))
+        return Ansatz(tuple(actions), tuple(angles), ansatz.initial)
 
     def crossed(self, first: Ansatz, second: Ansatz) -> Ansatz:
         """Join the beginning of one ansatz and the end of another; the result may be illegal."""
         head = int(self._rng.integers(len(first.actions) + 1))
         tail = int(self._rng.integers(len(second.actions) + 1))
-        return Ansatz(first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:])
+        actions, angles = first.actions[:head] + second.actions[tail:], first.angles[:head] + second.angles[tail:]
+        return Ansatz(actions, angles, first.initial)
 
     def _action(self) -> int:
         return int(self._rng.integers(len(self._bench.catalogue.actions)))
@@ -147,7 +150,7 @@ class Trials:
         actions = self._bench.checked(ansatz.actions)
         if actions:
             self._refused = 0
-            return Ansatz(actions, ansatz.angles)
+            return Ansatz(actions, ansatz.angles, ansatz.initial)
         self._refused += 1
         if self._refused > _MOST_REFUSALS:
             raise RuntimeError("No legal circuit was found: the gate budget or the mask leaves none.")
@@ -161,13 +164,18 @@ class Trials:
             is_last: Whether the callback should count an episode as finished.
             num_scanned: Number of actions at the end whose angles are scanned before the optimisation.
         """
-        _, info = self._bench.play(ansatz.actions, ansatz.angles, num_scanned)
-        optimised = Ansatz(ansatz.actions, tuple(self._bench.angles))  # the callback may use the environment
+        _, info = self._bench.play(ansatz.actions, ansatz.angles, num_scanned, ansatz.initial)
+        # Read before the callback, which may use the environment.
+        optimised = Ansatz(ansatz.actions, tuple(self._bench.angles), self._bench.initial_angles)
+        self.report(info, is_last)
+        return optimised, info
+
+    def report(self, info: dict[str, Any], is_last: bool = False) -> None:
+        """Count a circuit that the environment holds, and call the callback."""
         self._searcher.num_timesteps += 1
         seen = {"self": self._searcher, "infos": [info], "rewards": [0.0], "dones": [is_last]}
         self._listener.update_locals(seen)
         self._continues = self._listener.on_step()
-        return optimised, info
 
 
 class WholeCircuitSearcher(ABC):

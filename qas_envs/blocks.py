@@ -1,0 +1,170 @@
+"""Blocks: actions that append an entangling gate together with the one-qubit gates after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final, Protocol
+
+from qas_envs.catalogue import GateSet
+from qas_envs.problems import Problem
+from qas_simulators import Circuit, Gadget, PauliSum
+from qas_simulators.errors import must
+from qas_simulators.flat_circuit import Link
+from qas_simulators.gadgets import Part
+from qas_simulators.gates import GATES, gate_index
+
+_REAL: Final = (("ry",), ("sx", "rz", "sx"))
+"""One-qubit gates that turn real states into all real states of a qubit, up to X; the first available is used."""
+
+_COMPLEX: Final = (("ry", "rz"), ("rx", "rz"), ("sx", "rz", "sx", "rz"))
+"""One-qubit gates that, after CX, CZ or ECR, leave no direction out; the first available is used."""
+
+
+class Placements(Protocol):
+    """A set of blocks: which circuits are actions, on which qubits, and what every circuit begins with."""
+
+    def placements(
+        self, num_qubits: int, couplings: Collection[tuple[int, int]] | None
+    ) -> list[tuple[Gadget, tuple[int, ...]]]:
+        """Return the blocks and the qubits that each acts on, in the order of the actions."""
+        ...
+
+    def started(self, initial: Circuit) -> Circuit:
+        """Return the circuit that episodes start with, given the circuit of the rule ``initial``."""
+        ...
+
+
+@dataclass(frozen=True)
+class BlockSet:
+    """Blocks of an entangler and one-qubit gates on both of its qubits, after a row of one-qubit gates on all qubits.
+
+    A circuit of blocks is determined by its sequence of pairs, up to the angles. With RY after CX or CZ on real states,
+    and with rotations about two axes on all states, the direction of CX does not matter: the other direction prepares
+    the same states at other angles. So a block has one action per unordered pair.
+
+    Attributes:
+        entanglers: Two-qubit gates; each gives one block per pair.
+        dressing: One-qubit gates that follow the entangler on both qubits, in order.
+        row: One-qubit gates on every qubit at the start of the circuit, in order.
+        directed: Whether both directions of an asymmetric entangler are actions.
+
+    Raises:
+        ValueError: Unknown gates, gates on another number of qubits, or no entangler.
+
+    Examples:
+        >>> blocks = BlockSet(("cx",), ("ry",), ("ry",))
+        >>> gadget, qubits = blocks.placements(3, None)[1]
+        >>> gadget.name, qubits, gadget.num_gates
+        ('cx_ry', (0, 2), 3)
+    """
+
+    entanglers: tuple[str, ...]
+    dressing: tuple[str, ...]
+    row: tuple[str, ...] = ()
+    directed: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.entanglers:
+            raise ValueError(must("entanglers", "hold at least one two-qubit gate", self.entanglers))
+        for name, number, gates in (
+            ("entanglers", 2, self.entanglers),
+            ("dressing", 1, self.dressing),
+            ("row", 1, self.row),
+        ):
+            if not isinstance(gates, tuple) or any(GATES[gate_index(gate)].num_qubits != number for gate in gates):
+                raise ValueError(must(name, f"be a tuple of gates on {number} qubit(s)", gates))
+
+    def gadget(self, entangler: str) -> Gadget:
+        """Return the block of an entangler as a gadget on two formal qubits."""
+        gates = [(entangler, (0, 1)), *((gate, (qubit,)) for qubit in (0, 1) for gate in self.dressing)]
+        parts: list[Part] = []
+        num_params = 0
+        for gate, qubits in gates:
+            links = tuple(Link(num_params + k, 1.0, 0.0) for k in range(GATES[gate_index(gate)].num_params))
+            num_params += len(links)
+            parts.append(Part(gate, qubits, links))
+        return Gadget("_".join([entangler, *self.dressing, *["block"] * (not self.dressing)]), 2, num_params, (*parts,))
+
+    def placements(
+        self, num_qubits: int, couplings: Collection[tuple[int, int]] | None
+    ) -> list[tuple[Gadget, tuple[int, ...]]]:
+        """See :class:`Placements`."""
+        found: list[tuple[Gadget, tuple[int, ...]]] = []
+        for entangler in self.entanglers:
+            gadget = self.gadget(entangler)
+            both = self.directed and not GATES[gate_index(entangler)].is_symmetric
+            for pair in combinations(range(num_qubits), 2):
+                ways = [way for way in (pair, pair[::-1]) if couplings is None or way in couplings]
+                found += [(gadget, way) for way in ways[: 2 if both else 1]]
+        if not found:
+            raise ValueError(must("couplings", "leave a pair of qubits for blocks", couplings))
+        return found
+
+    def started(self, initial: Circuit) -> Circuit:
+        """See :class:`Placements`."""
+        circuit = initial.copy()
+        for qubit in range(circuit.num_qubits):
+            for gate in self.row:
+                circuit.append(gate, (qubit,), 0.0 if GATES[gate_index(gate)].num_params else None)
+        return circuit
+
+
+def is_real(observable: PauliSum) -> bool:
+    """Return whether the matrix of an observable is real: every term has an even number of Y.
+
+    Its ground state can then be chosen real, so that RY rotations and CX or CZ suffice to prepare it.
+
+    Examples:
+        >>> is_real(PauliSum({"YY": 1.0, "XZ": 0.5})), is_real(PauliSum({"YX": 1.0}))
+        (True, False)
+    """
+    return all(label.count("Y") % 2 == 0 for label in observable.terms())
+
+
+# -- choices of the rule `actions` -------------------------------------------------------------------------------------
+
+
+def _single_gates(gates: GateSet, problem: Problem) -> None:
+    """Every gate of the gate set is an action."""
+
+
+def _blocks(
+    gates: GateSet,
+    problem: Problem,
+    entanglers: Sequence[str] | None = None,
+    dressing: Sequence[str] | None = None,
+    row: Sequence[str] | None = None,
+    directed: bool = False,
+) -> BlockSet:
+    """Blocks of the gate set's gates: each of its two-qubit gates, followed by rotations.
+
+    By default the rotations are RY where the Hamiltonian is real, RY and RZ where it is not, or what does the same with
+    the gates of the set. The row at the start is like the dressing.
+    """
+    if dressing is None:
+        usual = (*_REAL, *_COMPLEX) if is_real(problem.hamiltonian) else _COMPLEX
+        fitting = [turn for turn in usual if {*gates.one_qubit}.issuperset(turn)]
+        if not fitting:
+            raise ValueError(must("gates", f"include the one-qubit gates of {usual} for blocks", gates.one_qubit))
+        dressing = fitting[0]
+    entanglers = gates.two_qubit if entanglers is None else entanglers
+    return BlockSet(tuple(entanglers), tuple(dressing), tuple(dressing if row is None else row), directed)
+
+
+ACTIONS: Final[dict[str, Callable[..., Placements | None]]] = {"gates": _single_gates, "blocks": _blocks}
+"""What an action appends, by name: functions of the gate set and the problem."""
+
+
+def is_block_set(name: str, value: Any) -> Any:
+    """Return a set of blocks.
+
+    Raises:
+        ValueError: It has not the methods of :class:`Placements`; ``name`` is the argument's name for the message.
+    """
+    if isinstance(value, type) or not all(
+        callable(getattr(value, method, None)) for method in ("placements", "started")
+    ):
+        raise ValueError(must(name, 'be a name, {"name": ..., settings}, or a BlockSet', value))
+    return value

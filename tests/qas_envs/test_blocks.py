@@ -1,0 +1,300 @@
+"""Block actions: what they append, which are legal, and that circuits of blocks are optimised as a whole."""
+
+from __future__ import annotations
+
+from itertools import permutations, product
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import qas_envs  # noqa: F401  # registers the ids
+from qas_envs import CircuitBuildingEnv
+from qas_envs.blocks import BlockSet
+from qas_simulators import Circuit, PauliSum
+
+
+def made(environment: str = "QAS-TFIM-v0", **arguments: object) -> CircuitBuildingEnv:
+    settings = {"actions": "blocks", **arguments}
+    return gym.make(environment, **settings).unwrapped  # type: ignore[return-value, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gates", "hamiltonian", "gates_of_block", "gates_of_row"),
+    [
+        ("crlqas", {"ZZI": 1.0, "XII": 0.5}, ["cx", "ry", "ry"], ["ry"] * 3),
+        ("crlqas", {"YZI": 1.0, "XII": 0.5}, ["cx", "ry", "rz", "ry", "rz"], ["ry", "rz"] * 3),
+        ("ibm", {"ZZI": 1.0, "XII": 0.5}, ["cz", *["sx", "rz", "sx"] * 2], ["sx", "rz", "sx"] * 3),
+        ("ry_cz", {"YYI": 1.0, "XII": 0.5}, ["cz", "ry", "ry"], ["ry"] * 3),
+    ],
+)
+def test_blocks_are_made_of_the_gate_set(
+    gates: str, hamiltonian: dict[str, float], gates_of_block: list[str], gates_of_row: list[str]
+) -> None:
+    env = made("QAS-GroundState-v0", hamiltonian=hamiltonian, gates=gates)
+    env.reset(seed=0)
+    assert [name for name, *_ in env.circuit] == gates_of_row
+    *_, info = env.step(1)
+    assert [name for name, *_ in env.circuit] == [*gates_of_row, *gates_of_block]
+    assert {qubit for _, qubits, _ in list(env.circuit)[len(gates_of_row) :] for qubit in qubits} == {0, 2}
+    assert info["num_two_qubit_gates"] == 1
+    assert info["num_gates"] == len(gates_of_row) + len(gates_of_block)
+
+
+def test_settings_couplings_and_objects() -> None:
+    env = made(
+        num_qubits=4, couplings="line", actions={"name": "blocks", "dressing": ["rx"], "row": [], "directed": True}
+    )
+    assert [action.qubits for action in env.catalogue.actions] == [(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2)]
+    assert len(env.initial) == 0
+    own = BlockSet(("cz", "rzz"), ("rx", "rz"))
+    env = made(num_qubits=3, actions=own, gates=["cz", "rx"])
+    assert len(env.catalogue) == 6
+    env.reset(seed=0)
+    env.step(3)
+    assert env.circuit.count_ops() == {"rx": 2, "rz": 2, "rzz": 1}
+    assert made(num_qubits=3, couplings=[(1, 0), (2, 1)]).catalogue.actions[0].qubits == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"gates": "kanqas"}, "one-qubit gates"),
+        ({"actions": {"name": "blocks", "dressing": ["cx"]}}, "1 qubit"),
+        ({"actions": {"name": "blocks", "entanglers": []}}, "at least one two-qubit gate"),
+        ({"actions": {"name": "blocks", "rotations": ["ry"]}}, "dressing"),
+        ({"actions": "block"}, "blocks"),
+        ({"actions": 3}, "BlockSet"),
+    ],
+)
+def test_wrong_blocks_are_refused_in_one_line(arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        made(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def _same_circuit(first: tuple[int, ...], second: tuple[int, ...], pairs: list[tuple[int, ...]]) -> bool:
+    """Return whether two sequences have the same order on every qubit, so that they are the same circuit."""
+    return all(
+        [pairs[a] for a in first if q in pairs[a]] == [pairs[a] for a in second if q in pairs[a]] for q in range(5)
+    )
+
+
+def test_every_circuit_has_one_legal_order() -> None:
+    env = made(num_qubits=5)
+    pairs = [action.qubits for action in env.catalogue.actions]
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        word = tuple(rng.integers(len(pairs), size=5).tolist())
+        orders = {order for order in permutations(word) if _same_circuit(word, order, pairs)}
+        repeats = any(
+            pairs[word[i]] == pairs[word[j]] and not any({*pairs[word[i]]} & {*pairs[w]} for w in word[i + 1 : j])
+            for i in range(5)
+            for j in range(i + 1, 5)
+        )
+        legal = [order for order in orders if env.player.checked(order) is not None]
+        assert legal == ([] if repeats else [min(orders)])
+
+
+def test_on_two_qubits_the_only_block_stays_legal() -> None:
+    env = made(num_qubits=2)
+    _, info = env.reset(seed=0)
+    for _ in range(3):
+        assert info["action_mask"].tolist() == [1]
+        *_, over, _, info = env.step(0)
+        if over:
+            break
+
+
+@pytest.mark.parametrize("encoding", ["tensor", "gates", "graph", "pauli"])
+def test_encodings_vectors_and_checkers(encoding: str) -> None:
+    from gymnasium.utils.env_checker import check_env
+
+    env = made(num_qubits=3, encoding=encoding, max_gates=9, gadgets=None)
+    check_env(env, skip_render_check=True)
+    vector = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=3, actions="blocks", encoding=encoding, max_gates=9)
+    vector.reset(seed=7)
+    env.reset(seed=7)
+    for action in (0, 2, 1):
+        *_, info = env.step(action)
+        *_, infos = vector.step([action] * 3)
+        assert infos["energy"].tolist() == [info["energy"]] * 3
+
+
+def test_with_noise_families_and_initial_circuits() -> None:
+    noisy = made(num_qubits=3, noise={"name": "depolarizing", "p1": 0.01, "p2": 0.05})
+    noisy.reset(seed=0)
+    *_, info = noisy.step(0)
+    assert info["energy"] > made(num_qubits=3).player.play([0])[1]["energy"] + 1e-3
+    family = made(num_qubits=3, vary={"field": (0.5, 1.5)})
+    family.reset(seed=1)
+    assert family.step(0)[-1]["energy_error"] > 0
+    begun = made(num_qubits=3, initial=Circuit(3).x(1))
+    assert [name for name, *_ in begun.initial] == ["x", "ry", "ry", "ry"]
+
+
+def test_the_row_is_optimised_and_remembered() -> None:
+    env = made(num_qubits=3)
+    env.reset(seed=0)
+    _, info = env.player.play([0, 2], [(0.1, 0.2), (0.3, 0.4)], 0, (0.5, 0.6, 0.7))
+    _, again = env.player.play([0, 2], env.player.angles, 0, env.player.initial_angles)
+    assert again["evaluations"] <= 3 < info["evaluations"]
+    assert again["energy"] == pytest.approx(info["energy"], abs=1e-9)
+    with pytest.raises(ValueError, match="angles"):
+        env.player.play([0, 2], None, 0, (0.5,))
+
+
+# -- many circuits at once ---------------------------------------------------------------------------------------------
+
+
+def test_many_circuits_are_played_as_single_ones() -> None:
+    env = made(num_qubits=4)
+    env.reset(seed=0)
+    rng = np.random.default_rng(3)
+    circuits = [word for word in product(range(6), repeat=3) if env.player.checked(word)][::7]
+    params = [rng.uniform(-np.pi, np.pi, 4 + 2 * 3) for _ in circuits]
+    played = env.player.play_many(circuits, params)
+    for k, word in enumerate(circuits):
+        head, tail = params[k][:4], params[k][4:].reshape(3, 2)
+        _, info = env.player.play(word, [tuple(pair) for pair in tail], 0, tuple(head))
+        assert played.energies[k] == info["energy"]
+        assert (played.evaluations[k], played.gradients[k]) == (info["evaluations"], info["gradients"])
+        assert played.success[k] == info["success"]
+        assert np.array_equal(played.circuits[k].params, env.circuit.params)
+        shown = env.player.show(word, played, k)
+        assert all(shown[name] == info[name] for name in info if name != "action_mask")
+    scanned = env.player.play_many(circuits[:2])
+    assert scanned.energies[1] == env.player.play(circuits[1])[1]["energy"]
+
+
+def test_threads_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = made(num_qubits=4)
+    words = [word for word in product(range(6), repeat=2) if env.player.checked(word)]
+    one = env.player.play_many(words, starts=2)
+    monkeypatch.setattr("qas_envs.whole_circuits._MOST_TOGETHER", 5)
+    other = env.player.play_many(words, starts=2, num_threads=2)
+    assert one.energies.tolist() == other.energies.tolist()
+    assert one.evaluations.tolist() == other.evaluations.tolist()
+
+
+def test_hopeless_circuits_are_given_up() -> None:
+    env = made(num_qubits=4)
+    words = [word for word in product(range(6), repeat=2) if env.player.checked(word)]
+    full = env.player.play_many(words, starts=2)
+    cut = env.player.play_many(words, starts=2, give_up_above=float(np.median(full.errors)))
+    good = full.errors < np.median(full.errors) - 1e-6
+    assert cut.evaluations.sum() < full.evaluations.sum()
+    assert (cut.errors >= full.errors.min() - 1e-9).all()
+    assert cut.errors[good].min() == pytest.approx(full.errors.min(), abs=1e-6)
+    with pytest.raises(ValueError, match="starts"):
+        made(optimizer="cobyla").player.play_many([[0]], starts=2)
+
+
+def test_many_noisy_and_linked_circuits_are_played_one_by_one() -> None:
+    noise = {"name": "depolarizing", "p1": 0.01, "p2": 0.05}
+    env = made(num_qubits=3, noise=noise, optimizer="cobyla")
+    played = env.player.play_many([[0], [1, 2]], [[0.1] * 5, [0.1] * 7])
+    assert played.energies[0] == env.player.play([0], [(0.1, 0.1)], 0, (0.1,) * 3)[1]["energy"]
+
+
+# -- gains -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", ["blocks", "gates"])
+def test_gains_are_those_of_the_steps(actions: str) -> None:
+    env = made(num_qubits=3, actions=actions, field=0.7)
+    env.reset(seed=0)
+    for action in (1, 4) if actions == "gates" else (1,):
+        env.step(action)
+    gains, before = env.player.gains(), env.circuit.copy()
+    hamiltonian, simulator = env.problem.hamiltonian, env.simulator
+    mask = env.episode.mask.array
+    assert np.isnan(gains.slopes[mask[: len(gains.slopes)] == 0]).all()
+    for action in np.flatnonzero(mask):
+        circuit = before.copy()
+        new = env.catalogue.append(circuit, action)
+        params, first = circuit.params, circuit.num_params - new
+        gradient = np.zeros(new)
+        for k in range(new):  # central differences by the parameter-shift rule
+            shifted = np.tile(params, (2, 1))
+            shifted[:, first + k] += [np.pi / 2, -np.pi / 2]
+            up, down = simulator.expectations(circuit, hamiltonian, shifted)
+            gradient[k] = (up - down) / 2
+        assert gains.slopes[action] == pytest.approx(np.linalg.norm(gradient), abs=1e-9)
+        for k in range(new):
+            grid = np.tile(params, (721, 1))
+            grid[:, first + k] = np.linspace(-np.pi, np.pi, 721)
+            params[first + k] = grid[np.argmin(simulator.expectations(circuit, hamiltonian, grid)), first + k]
+        best = simulator.expectation(circuit, hamiltonian, params)
+        assert gains.scanned[action] == pytest.approx(env.energy - best, abs=2e-4)
+    assert env.circuit == before
+
+
+# -- optimisation without memory ---------------------------------------------------------------------------------------
+
+MEMORYLESS = {"name": "scan_lbfgs", "starts": 3, "warm": False}
+
+
+def test_the_energy_is_a_function_of_the_circuit() -> None:
+    env = made(num_qubits=4, optimizer=MEMORYLESS)
+    found = []
+    for first in (1, 3):  # the second circuit is built after another one
+        env.reset(seed=0)
+        env.step(first)
+        env.reset(seed=0)
+        for action in (0, 3, 1):
+            *_, info = env.step(action)
+        found.append(info["energy"])
+    assert found[0] == found[1] == env.player.play([0, 3, 1])[1]["energy"]
+    assert env.player.play_many([[0, 3, 1]]).energies[0] == found[0]
+
+
+def test_angles_are_optimised_once_at_the_end() -> None:
+    optimizer = {**MEMORYLESS, "when": "end"}
+    env = made(num_qubits=4, optimizer=optimizer, stop=True)
+    vector = gym.make_vec("QAS-TFIM-v0", num_envs=2, num_qubits=4, actions="blocks", optimizer=optimizer, stop=True)
+    env.reset(seed=0)
+    vector.reset(seed=0)
+    for action in (0, 3, 1):
+        _, _, terminated, _, info = env.step(action)
+        *_, infos = vector.step([action] * 2)
+        assert info["evaluations"] == 0 and not terminated and infos["evaluations"].tolist() == [0, 0]
+        assert info["energy"] == env.episode.first_energy
+    _, _, terminated, _, info = env.step(env.catalogue.stop)
+    *_, infos = vector.step([env.catalogue.stop] * 2)
+    assert terminated and info["evaluations"] > 0
+    assert info["energy"] == made(num_qubits=4, optimizer=MEMORYLESS).player.play([0, 3, 1])[1]["energy"]
+    assert infos["energy"].tolist() == [info["energy"]] * 2
+
+
+@pytest.mark.parametrize(
+    "ending", [{"max_gates": 6}, {"halting": "negative_binomial"}, {"max_gates": 6, "illegal": "skip"}]
+)
+def test_every_ending_is_optimised(ending: dict[str, object]) -> None:
+    env = made(num_qubits=4, optimizer={**MEMORYLESS, "when": "end"}, **ending)
+    _, info = env.reset(seed=3)
+    over = False
+    while not over:
+        choice = 0 if "illegal" in ending else int(np.flatnonzero(info["action_mask"])[0])
+        *_, terminated, truncated, info = env.step(choice)
+        over = terminated or truncated
+        assert (info["evaluations"] > 0) == over
+
+
+def test_wrong_optimiser_settings_are_refused() -> None:
+    for settings, words in (
+        ({"when": "never"}, "time of optimisation"),
+        ({"warm": False}, "starts"),
+        ({"starts": -1}, "starts"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            made(optimizer={"name": "scan_lbfgs", **settings})
+
+
+def test_blocks_lose_nothing_that_gates_can_prepare() -> None:
+    """With one block the ground state of a pair is exact: any real state of two qubits needs one CX."""
+    pair = PauliSum({"ZZ": -1.0, "XI": -0.4, "IX": -0.9, "ZI": 0.3})
+    exact = float(np.linalg.eigvalsh(pair.to_matrix())[0])
+    env = made("QAS-GroundState-v0", hamiltonian=pair.terms())
+    found = env.player.play_many([[0]], starts=4).energies[0]
+    assert found == pytest.approx(exact, abs=1e-9)
