@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from qas_envs.catalogue import GateSet
 from qas_envs.problems import Problem
-from qas_simulators import Circuit, Gadget, PauliSum
+from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
@@ -111,18 +111,6 @@ class BlockSet:
         return circuit
 
 
-def is_real(observable: PauliSum) -> bool:
-    """Return whether the matrix of an observable is real: every term has an even number of Y.
-
-    Its ground state can then be chosen real, so that RY rotations and CX or CZ suffice to prepare it.
-
-    Examples:
-        >>> is_real(PauliSum({"YY": 1.0, "XZ": 0.5})), is_real(PauliSum({"YX": 1.0}))
-        (True, False)
-    """
-    return all(label.count("Y") % 2 == 0 for label in observable.terms())
-
-
 # -- choices of the rule `actions` -------------------------------------------------------------------------------------
 
 
@@ -144,7 +132,7 @@ def _blocks(
     the gates of the set. The row at the start is like the dressing.
     """
     if dressing is None:
-        usual = (*_REAL, *_COMPLEX) if is_real(problem.hamiltonian) else _COMPLEX
+        usual = (*_REAL, *_COMPLEX) if problem.hamiltonian.is_real else _COMPLEX
         fitting = [turn for turn in usual if {*gates.one_qubit}.issuperset(turn)]
         if not fitting:
             raise ValueError(must("gates", f"include the one-qubit gates of {usual} for blocks", gates.one_qubit))

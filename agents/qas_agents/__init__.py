@@ -7,10 +7,14 @@ from qas_agents.gadgets import extract
 from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
     BeamSearch,
+    BlockAnnealing,
+    BlockBeam,
     Evolution,
     FrozenPolicy,
     GreedySearch,
     HardwareEfficient,
+    LayeredBlocks,
+    RandomBlocks,
     RandomPolicy,
     SimulatedAnnealing,
     best_of,
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BeamSearch",
+    "BlockAnnealing",
+    "BlockBeam",
     "DQNConfig",
     "Demonstrations",
     "DemonstrationsConfig",
@@ -35,7 +41,9 @@ __all__ = [
     "GreedySearch",
     "Growth",
     "HardwareEfficient",
+    "LayeredBlocks",
     "MaskedDQN",
+    "RandomBlocks",
     "RandomPolicy",
     "SB3Agent",
     "SimulatedAnnealing",

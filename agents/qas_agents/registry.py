@@ -11,9 +11,13 @@ from qas_agents.protocols import Agent, Policy
 from qas_agents.sb3 import MASKED, SB3Agent
 from qas_agents.searchers import (
     BeamSearch,
+    BlockAnnealing,
+    BlockBeam,
     Evolution,
     GreedySearch,
     HardwareEfficient,
+    LayeredBlocks,
+    RandomBlocks,
     RandomPolicy,
     SimulatedAnnealing,
 )
@@ -111,5 +115,9 @@ AGENTS: Final[dict[str, Row]] = {
     "evolution": searcher(Evolution),
     "beam": searcher(BeamSearch),
     "hea": searcher(HardwareEfficient),
+    "annealing_blocks": searcher(BlockAnnealing),
+    "beam_blocks": searcher(BlockBeam),
+    "hea_blocks": searcher(LayeredBlocks),
+    "random_blocks": searcher(RandomBlocks),
 }
 """Agents of this package. A new one is a module and a line here."""

@@ -281,6 +281,16 @@ class PauliSum:
         ordinary, unit = self.in_unit()
         return unit * lowest_eigenvalues(ordinary.grouped(), count)
 
+    @property
+    def is_real(self) -> bool:
+        """Whether the matrix is real: every term has an even number of Y, so that real ground states exist.
+
+        Examples:
+            >>> PauliSum({"YY": 1.0, "XZ": 0.5}).is_real, PauliSum({"YX": 1.0}).is_real
+            (True, False)
+        """
+        return not (_popcount(self.x & self.z) % 2).any()
+
     def in_unit(self) -> tuple[PauliSum, float]:
         """Return the operator in a unit in which its size is ordinary, and that unit; itself and 1 if it is already.
 

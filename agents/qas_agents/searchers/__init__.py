@@ -2,22 +2,30 @@
 
 from qas_agents.searchers.adapt import AdaptStep, pauli_pool, qubit_adapt, usual_pool
 from qas_agents.searchers.annealing import SimulatedAnnealing
+from qas_agents.searchers.annealing_blocks import BlockAnnealing
 from qas_agents.searchers.beam import BeamSearch
+from qas_agents.searchers.beam_blocks import BlockBeam
 from qas_agents.searchers.evolution import Evolution
 from qas_agents.searchers.frozen_policy import FrozenPolicy
 from qas_agents.searchers.greedy import GreedySearch
 from qas_agents.searchers.hardware_efficient import HardwareEfficient
+from qas_agents.searchers.layered_blocks import LayeredBlocks
+from qas_agents.searchers.random_blocks import RandomBlocks
 from qas_agents.searchers.random_policy import RandomPolicy
 from qas_agents.searchers.skeleton import Floor, best_of, distinct_skeletons, skeleton_floors
 
 __all__ = [
     "AdaptStep",
     "BeamSearch",
+    "BlockAnnealing",
+    "BlockBeam",
     "Evolution",
     "Floor",
     "FrozenPolicy",
     "GreedySearch",
     "HardwareEfficient",
+    "LayeredBlocks",
+    "RandomBlocks",
     "RandomPolicy",
     "SimulatedAnnealing",
     "best_of",

@@ -1,0 +1,193 @@
+"""Skeletons of blocks: circuits as sequences of pairs of qubits, for searchers whose unit is the block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_agents.searchers.pruning import Workbench
+from qas_agents.searchers.whole_circuits import Trials, WholeCircuitSearcher
+from qas_simulators.errors import must
+from qas_simulators.gates import GATES, gate_index
+
+Block = int
+"""Number of a block in :attr:`Skeletons.blocks`."""
+Skeleton = tuple[Block, ...]
+FloatArray = NDArray[np.float64]
+
+_TURNS: Final = (("ry",), ("sx", "rz", "sx"), ("ry", "rz"), ("rx", "rz"), ("sx", "rz", "sx", "rz"))
+"""One-qubit gates around an entangler in order of preference; the first two kinds serve real Hamiltonians."""
+_ENTANGLERS: Final = ("cx", "cz", "ecr")
+
+
+class Skeletons:
+    """The blocks of an environment: its actions if these are blocks, else sequences of its gates.
+
+    A skeleton is a sequence of blocks after a row of one-qubit gates. Its parameters are one vector: first those of
+    the initial circuit and the row, then those of each block.
+
+    Args:
+        bench: Plays whole circuits of the environment.
+        is_real: Whether the Hamiltonian is real, so that RY is enough.
+        entangler: The two-qubit gate of a block; by default the first available one of CX, CZ and ECR.
+        dressing: One-qubit gates on both qubits after the entangler, and on every qubit at the start.
+
+    Attributes:
+        blocks: The qubits of each block.
+        head_size: Number of parameters before the first block.
+        block_sizes: Number of parameters of each block.
+        two_qubit_gates: Number of two-qubit gates of each block.
+
+    Raises:
+        ValueError: The environment's gates do not make blocks.
+    """
+
+    def __init__(
+        self,
+        bench: Workbench,
+        is_real: bool,
+        entangler: str | None = None,
+        dressing: Sequence[str] | None = None,
+    ) -> None:
+        self._bench = bench
+        catalogue = bench.catalogue
+        first = len(bench.initial_angles)
+        self._row: tuple[int, ...] = ()
+        if catalogue.has_blocks:
+            self._steps: list[tuple[int, ...]] = [(number,) for number in range(len(catalogue.actions))]
+            self.blocks = [action.qubits for action in catalogue.actions]
+        else:
+            numbers = {(action.gate, action.qubits): k for k, action in enumerate(catalogue.actions)}
+            entangler, turn = _gates_of_blocks({gate for gate, _ in numbers}, is_real, entangler, dressing)
+            self._row = tuple(numbers[gate, (qubit,)] for qubit in range(catalogue.num_qubits) for gate in turn)
+            ways: dict[tuple[int, ...], tuple[int, ...]] = {}  # the first available direction of each pair
+            for action in catalogue.actions:
+                if action.gate == entangler:
+                    ways.setdefault(tuple(sorted(action.qubits)), action.qubits)
+            self.blocks = [ways[pair] for pair in sorted(ways)]
+            self._steps = [
+                (numbers[entangler, pair], *(numbers[gate, (qubit,)] for qubit in pair for gate in turn))
+                for pair in self.blocks
+            ]
+        self.head_size = first + sum(catalogue.num_angles[action] for action in self._row)
+        self.block_sizes = [sum(catalogue.num_angles[step] for step in steps) for steps in self._steps]
+        self.two_qubit_gates = [sum(catalogue.num_two_qubit_gates[step] for step in steps) for steps in self._steps]
+
+    def actions(self, skeleton: Sequence[Block]) -> tuple[int, ...] | None:
+        """Return the environment's actions of a skeleton, ready to be played, or ``None`` if they are not legal."""
+        return self._bench.checked([*self._row, *chain.from_iterable(self._steps[block] for block in skeleton)])
+
+    def num_params(self, skeleton: Sequence[Block]) -> int:
+        """Return the number of parameters of a skeleton."""
+        return self.head_size + sum(self.block_sizes[block] for block in skeleton)
+
+    def canonical(self, skeleton: Sequence[Block]) -> list[int]:
+        """Return the order of places in which a skeleton is the lexicographically smallest of the same circuit.
+
+        Of several blocks in a row on the same pair, only the first is kept.
+        """
+        left = [(self.blocks[block], block, place) for place, block in enumerate(skeleton)]
+        order: list[int] = []
+        last: dict[int, frozenset[int]] = {}  # the last block on each qubit, by its pair or by its number
+        while left:
+            touched: set[int] = set()
+            best = None
+            for k, (qubits, block, _) in enumerate(left):
+                if touched.isdisjoint(qubits) and (best is None or block < left[best][1]):
+                    best = k
+                touched.update(qubits)
+            assert best is not None
+            qubits, block, place = left.pop(best)
+            kind = frozenset(qubits if len(qubits) == 2 else (-block - 1,))
+            if any(last.get(qubit) != kind for qubit in qubits):
+                order.append(place)
+            for qubit in qubits:
+                last[qubit] = kind
+        return order
+
+    def split(self, skeleton: Sequence[Block], params: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
+        """Return the parameters before the first block, and those of each block."""
+        ends = np.cumsum([self.head_size, *(self.block_sizes[block] for block in skeleton)])
+        head, *others = np.split(params, ends[:-1])
+        return head, others
+
+
+def _gates_of_blocks(
+    available: set[str], is_real: bool, entangler: str | None, dressing: Sequence[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the entangler and the one-qubit gates of blocks."""
+    turns = _TURNS if is_real else _TURNS[2:]
+    turn = tuple(dressing) if dressing is not None else next((turn for turn in turns if available.issuperset(turn)), ())
+    chosen = entangler or next((name for name in _ENTANGLERS if name in available), "cx")
+    if not turn or not {*turn, chosen} <= available:
+        wanted = (*turn, chosen) if turn else ("ry", "rz", chosen)
+        raise ValueError(must("gates", f"include {wanted} for blocks", sorted(available)))
+    if GATES[gate_index(chosen)].num_qubits != 2:
+        raise ValueError(must("entangler", "be a two-qubit gate", chosen))
+    return chosen, turn
+
+
+class BlockSearcher(WholeCircuitSearcher):
+    """A searcher over skeletons of blocks.
+
+    Args:
+        env: An environment with a ``player`` of whole circuits, possibly under wrappers. Its actions may be blocks or
+            single gates; of gates, blocks are made.
+        seed: Seeds everything.
+        max_iterations: L-BFGS iterations of a circuit.
+        entangler: See :class:`Skeletons`.
+        dressing: See :class:`Skeletons`.
+
+    Raises:
+        TypeError: The environment does not play whole circuits.
+        ValueError: ``max_iterations`` below 1, or gates that do not make blocks.
+    """
+
+    def __init__(
+        self, env: Any, seed: int | None, max_iterations: int, entangler: str | None, dressing: Sequence[str] | None
+    ) -> None:
+        if max_iterations < 1:
+            raise ValueError(must("max_iterations", "be at least 1", max_iterations))
+        super().__init__(env, seed)
+        is_real = getattr(env, "unwrapped", env).problem.hamiltonian.is_real
+        self._skeletons = Skeletons(self._bench, is_real, entangler, dressing)
+        self._max_iterations = max_iterations
+
+    def _angles(self, number: int) -> FloatArray:
+        """Return random angles, uniform in [-pi, pi)."""
+        return self._rng.uniform(-np.pi, np.pi, number)
+
+    def _starts(self, skeleton: Skeleton, number: int) -> list[FloatArray]:
+        """Return random angles of a whole skeleton, several times."""
+        return [self._angles(self._skeletons.num_params(skeleton)) for _ in range(number)]
+
+    def _random_skeleton(self, size: int) -> Skeleton:
+        """Return a random skeleton of at most this number of blocks, fewer if the gate budget does not allow more."""
+        blocks = self._rng.integers(len(self._skeletons.blocks), size=size).tolist()
+        while True:
+            skeleton = tuple(blocks[place] for place in self._skeletons.canonical(blocks))
+            if self._skeletons.actions(skeleton) is not None or not blocks:
+                return skeleton
+            blocks.pop()
+
+    def _played(
+        self, trials: Trials, skeletons: Sequence[Skeleton], params: Sequence[FloatArray]
+    ) -> Iterator[tuple[int, dict[str, Any], FloatArray]]:
+        """Optimise legal skeletons together and report each; yield its number, its info and its angles."""
+        actions = [self._skeletons.actions(skeleton) for skeleton in skeletons]
+        legal = [(number, own) for number, own in enumerate(actions) if own]
+        if not legal:
+            return
+        played = self._bench.play_many(
+            [own for _, own in legal], [params[number] for number, _ in legal], max_iterations=self._max_iterations
+        )
+        for place, (number, own) in enumerate(legal):
+            if not trials.running:
+                return
+            info = self._bench.show(own, played, place)
+            trials.report(info, is_last=True)
+            yield number, info, played.circuits[place].params
