@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from qas_simulators.optimizers import Optimizer
 
 _MOST_TOGETHER: Final = 4096  # circuits in one call of a kernel, so that their memory stays small
-_FIRST_ITERATIONS: Final = 10  # of L-BFGS, after which `give_up_above` decides
 
 
 class LegalActions(tuple[int, ...]):
@@ -179,6 +178,7 @@ class CircuitPlayer:
         starts: int | None = None,
         max_iterations: int | None = None,
         give_up_above: float | None = None,
+        first_iterations: int = 10,
         num_threads: int = 1,
     ) -> PlayedCircuits:
         """Optimise the angles of many circuits by a few calls of a kernel; the episode is not touched.
@@ -190,7 +190,8 @@ class CircuitPlayer:
             starts: Random starts of each circuit, besides ``params`` or else instead of the scan; by default as many
                 as the environment's optimiser has.
             max_iterations: Iterations of the optimiser; by default its own.
-            give_up_above: Energy error above which a circuit is left as it is after ten iterations.
+            give_up_above: Energy error above which a circuit is left as it is after ``first_iterations``.
+            first_iterations: See there.
             num_threads: Threads that share the circuits.
 
         Raises:
@@ -209,7 +210,7 @@ class CircuitPlayer:
         if give_up_above is None:
             energies = self._optimize(optimizer, built, new, counts, range(len(built)), num_threads)
         else:
-            hasty = _changed(optimizer, max_iterations=_FIRST_ITERATIONS)
+            hasty = _changed(optimizer, max_iterations=first_iterations)
             energies = self._optimize(hasty, built, new, counts, range(len(built)), num_threads)
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
             patient = _changed(optimizer, starts=0, warm=True)

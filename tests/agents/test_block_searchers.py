@@ -14,6 +14,7 @@ from qiskit.quantum_info import Statevector
 
 import qas_envs  # noqa: F401  # registers the ids
 from qas_agents import BlockAnnealing, BlockBeam, LayeredBlocks, RandomBlocks
+from qas_agents.searchers.annealing_blocks import _Circuit
 from qas_agents.searchers.blocks import Skeletons
 from qas_envs import CircuitBuildingEnv
 from qas_envs.problems import known_floors
@@ -104,7 +105,7 @@ def test_a_mutation_keeps_the_angles_of_the_other_blocks() -> None:
     skeleton = search._random_skeleton(9)
     params = np.arange(5.0, 5.0 + search._skeletons.num_params(skeleton))  # angles drawn are below pi
     for _ in range(200):
-        new, angles = search._mutated(skeleton, params)
+        new, angles = search._mutated(_Circuit(skeleton, params, 1.0, False))
         assert angles[:5].tolist() == params[:5].tolist()
         before = {tuple(pair): block for block, pair in zip(skeleton, params[5:].reshape(-1, 2).tolist(), strict=True)}
         kept = [(block, tuple(pair)) for block, pair in zip(new, angles[5:].reshape(-1, 2).tolist(), strict=True)]
@@ -135,15 +136,31 @@ def test_patterns(pattern: str, pairs: list[tuple[int, int]]) -> None:
 
 
 def test_skeletons_are_optimised_a_few_times_only() -> None:
-    env = made(num_qubits=3, max_gates=30)
+    """In one long cycle with at most three blocks the same skeletons come up again and again."""
+    env = made(num_qubits=4, curriculum={"name": "fixed", "threshold": 1e-9})
     seen: Counter[tuple[Any, ...]] = Counter()
-    infos = played(
-        BlockAnnealing(env, 2, cycle=10**6, visits=2),
-        6000,
-        lambda info: seen.update([tuple((name, qubits) for name, qubits, _ in env.circuit)]),
-    )
-    assert max(seen.values()) == 2
-    assert len(infos) > 20
+    search = BlockAnnealing(env, 2, cycle=2000, visits=2, start_blocks=1)
+    search._anneal = _once(search._anneal)  # type: ignore[method-assign]
+    infos = played(search, 10**6, lambda info: seen.update([tuple((name, q) for name, q, _ in env.circuit)]))
+    assert not any(info["success"] for info in infos)
+    assert sum(seen.values()) <= 2 * len(seen) + search._openings + 2
+    assert len(seen) > 15
+
+
+def _once(anneal: Any) -> Any:
+    """Stop the search after its first cycle."""
+
+    def cycle(trials: Any, current: _Circuit) -> None:
+        anneal(trials, current)
+        trials._continues = False
+
+    return cycle
+
+
+def test_two_qubits_leave_always_something_to_play() -> None:
+    for actions in ("gates", "blocks"):
+        infos = played(BlockAnnealing(made(num_qubits=2, actions=actions), 0), 3000)
+        assert min(info["num_two_qubit_gates"] for info in infos if info["success"]) <= 1
 
 
 @pytest.mark.parametrize(

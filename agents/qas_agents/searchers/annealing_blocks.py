@@ -1,50 +1,57 @@
-"""Simulated annealing over skeletons of blocks."""
+"""Simulated annealing over skeletons of blocks, at a length that shrinks with every solution."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from qas_agents.searchers.blocks import BlockSearcher, FloatArray, Skeleton
-from qas_agents.searchers.whole_circuits import Prices, Trials
+from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
+_LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
+_LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
 
-@dataclass
-class _Visited:
-    """What is known of a skeleton: the lowest cost so far, its angles, and how often it was optimised."""
 
-    cost: float = math.inf
-    params: FloatArray | None = None
-    visits: int = 0
+class _Circuit(NamedTuple):
+    """A skeleton with its angles and the size of its energy error."""
+
+    skeleton: Skeleton
+    params: FloatArray
+    error: float
+    success: bool
 
 
 class BlockAnnealing(BlockSearcher):
-    """Simulated annealing whose mutations insert, delete, replace or move one block.
+    """Simulated annealing whose mutations insert, delete, replace or move one block; fewer blocks after each solution.
 
-    A block is an entangling gate with rotations on both of its qubits, after a row of rotations on all qubits. The
-    angles of the other blocks are kept as the start of the optimisation, those of a new block are drawn. Blocks on
-    different qubits commute, so each circuit has one canonical order; a circuit that was optimised ``visits`` times
-    keeps its lowest cost without being optimised again. The temperature falls geometrically over a cycle; every cycle
-    starts from a random skeleton, with a fresh memory.
+    The search minimises the logarithm of the energy error over skeletons of at most so many blocks. A solution lowers
+    this limit: the search continues from the solution without the block whose removal does the least harm, with one
+    block fewer. A block is an entangling gate with rotations on both of its qubits, after a row of rotations on all
+    qubits. The angles of the other blocks are kept as the start of the optimisation, those of a new block are drawn.
+
+    A cycle that ends without a solution is followed by one from random skeletons or from the best solution, by turns;
+    before the first solution the limit grows. Where all terms of the Hamiltonian act on at most two qubits, and not on
+    all pairs, the first cycle starts from the pairs of these terms, in order.
 
     Args:
         env: An environment with a ``player`` of whole circuits, possibly under wrappers. Its actions may be blocks or
             single gates; of gates, blocks are made.
         seed: Seeds starts and mutations.
-        block: Price of a two-qubit gate; one-qubit gates cost nothing.
-        unsolved: Price of a circuit that does not solve the problem; the decimal logarithm of its error over the
-            threshold is added.
-        hot: Temperature at the start of a cycle.
+        start_blocks: Largest number of blocks at the start; 0 for two and a half times the number of qubits.
+        openings: Random skeletons, or angles of the first one, that a cycle chooses its start from: each is optimised
+            by ``hasty_iterations``, the better quarter to the end.
+        hot: Temperature at the start of a cycle and after a solution, in decades of the error.
         cold: Temperature at the end of a cycle.
-        cycle: Mutations per cycle.
-        start_blocks: Random blocks that a cycle starts from; 0 for twice the number of qubits.
+        cycle: Mutations without a solution until a cycle ends.
         max_iterations: L-BFGS iterations of a circuit.
-        visits: How often a skeleton may be optimised in a cycle, from the angles of different neighbours.
+        hasty_iterations: Iterations after which a mutation is given up if its error is ``give_up`` times the current
+            one, or ``give_up`` times the threshold if that is more.
+        give_up: See there.
+        visits: How often a skeleton is optimised in a cycle, from the angles of different neighbours.
         entangler: The two-qubit gate where the actions are gates; by default the first available of CX, CZ and ECR.
         dressing: One-qubit gates where the actions are gates; by default RY for real Hamiltonians, else RY and RZ, or
             what does the same.
@@ -58,85 +65,194 @@ class BlockAnnealing(BlockSearcher):
         self,
         env: Any,
         seed: int | None = None,
-        block: float = 0.02,
-        unsolved: float = 3.0,
-        hot: float = 0.05,
-        cold: float = 0.005,
-        cycle: int = 3000,
         start_blocks: int = 0,
-        max_iterations: int = 40,
+        openings: int = 8,
+        hot: float = 0.15,
+        cold: float = 0.05,
+        cycle: int = 300,
+        max_iterations: int = 200,
+        hasty_iterations: int = 20,
+        give_up: float = 8.0,
         visits: int = 3,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
-        for name, value, least in (
-            ("cycle", cycle, 1),
-            ("visits", visits, 1),
-            ("start_blocks", start_blocks, 0),
-        ):
-            if value < least:
-                raise ValueError(must(name, f"be at least {least}", value))
+        whole = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
+        for name, value in {**whole, "give_up": give_up, "start_blocks": start_blocks + 1}.items():
+            if value < 1:
+                raise ValueError(must(name, "be positive", value))
         super().__init__(env, seed, max_iterations, entangler, dressing)
-        self._prices = Prices(block, 0.0, unsolved)
-        self._hot, self._cooling, self._cycle = hot, (cold / hot) ** (1.0 / cycle), cycle
-        self._start_blocks = start_blocks or 2 * self._bench.catalogue.num_qubits
-        self._visits = visits
+        self._openings, self._cycle, self._visits = openings, cycle, visits
+        self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
+        self._hasty_iterations, self._give_up = hasty_iterations, give_up
+        self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
+        self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
     def _search(self, trials: Trials) -> None:
-        skeleton: Skeleton = ()
-        params, cost, temperature, age, reported = np.empty(0), math.inf, self._hot, 0, 0
-        seen: dict[Skeleton, _Visited] = {}
+        solution: _Circuit | None = None
+        cycles = 0
         while trials.running:
-            if age % self._cycle == 0:
-                seen, cost, temperature = {}, math.inf, self._hot
-                new = self._random_skeleton(self._start_blocks)
-                start = self._angles(self._skeletons.num_params(new))
+            if solution is None:
+                begin = self._opening(trials, self._own_pairs() if cycles == 0 else None)
+                self._limit += self._bench.catalogue.num_qubits // 2
+            elif cycles % 2:
+                begin = self._opening(trials)
             else:
-                new, start = self._mutated(skeleton, params)
-            age += 1
-            temperature *= self._cooling
-            if new == skeleton and cost < math.inf:
-                continue
-            visited = seen.setdefault(new, _Visited())
-            if visited.visits < self._visits:
-                actions = self._skeletons.actions(new)
-                if not actions:
-                    continue
-                visited.visits += 1
-                played = self._bench.play_many([actions], [start], max_iterations=self._max_iterations)
-                info = self._bench.show(actions, played, 0)
-                new_cost = self._prices.cost(info)
-                if new_cost < visited.cost:
-                    visited.cost, visited.params = new_cost, played.circuits[0].params
-                trials.report(info, is_last=age // self._cycle > reported)
-                reported = age // self._cycle
-            # Metropolis: a dearer circuit is accepted less often the more it costs and the colder it is.
-            if visited.params is not None and (
-                visited.cost <= cost or self._rng.random() < math.exp((cost - visited.cost) / temperature)
-            ):
-                skeleton, params, cost = new, visited.params, visited.cost
+                begin = self._shortened(trials, solution)[1]
+            cycles += 1
+            while begin is not None and trials.running:
+                found = begin if begin.success else self._anneal(trials, begin)
+                if found is None:
+                    break
+                solution, begin = self._shortened(trials, found)
+                self._limit = max(1, len(solution.skeleton) - 1)
 
-    def _mutated(self, skeleton: Skeleton, params: FloatArray) -> tuple[Skeleton, FloatArray]:
+    def _anneal(self, trials: Trials, current: _Circuit) -> _Circuit | None:
+        """Return the first solution of a cycle, or ``None``."""
+        seen: dict[Skeleton, tuple[int, _Circuit | None]] = {}  # visits, and the lowest error so far
+        temperature = self._hot
+        for _ in range(self._cycle):
+            temperature *= self._cooling
+            if not trials.running:
+                break
+            skeleton, start = self._mutated(current)
+            if skeleton == current.skeleton:
+                continue
+            visits, best = seen.get(skeleton, (0, None))
+            if visits < self._visits:
+                hopeless = self._give_up * max(current.error, self._threshold)
+                new = self._optimized(trials, skeleton, start, hopeless)
+                best = min((one for one in (new, best) if one is not None), key=lambda one: one.error, default=None)
+                seen[skeleton] = visits + 1, best
+            if best is None:
+                continue
+            # Metropolis: a worse circuit is accepted less often the worse it is and the colder it is.
+            decades = math.log10(best.error / current.error)
+            if decades <= 0 or self._rng.random() < math.exp(-decades / temperature):
+                current = best
+                if current.success:
+                    return current
+        return None
+
+    def _optimized(
+        self, trials: Trials, skeleton: Skeleton, start: FloatArray, hopeless: float | None = None
+    ) -> _Circuit | None:
+        """Optimise and report a skeleton, in two stages if it may be hopeless; ``None`` if it is not legal."""
+        actions = self._skeletons.actions(skeleton)
+        if not actions:
+            return None
+        played = self._bench.play_many(
+            [actions],
+            [start],
+            max_iterations=self._max_iterations,
+            give_up_above=hopeless,
+            first_iterations=self._hasty_iterations,
+        )
+        return self._reported(trials, skeleton, actions, played, 0)
+
+    def _reported(
+        self, trials: Trials, skeleton: Skeleton, actions: tuple[int, ...], played: Any, number: int
+    ) -> _Circuit:
+        info = self._bench.show(actions, played, number)
+        trials.report(info, is_last=True)
+        error = max(abs(info["energy_error"]), _LEAST_ERROR)
+        return _Circuit(skeleton, played.circuits[number].params, error, info["success"])
+
+    # -- where cycles start --------------------------------------------------------------------------------------------
+
+    def _opening(self, trials: Trials, skeleton: Skeleton | None = None) -> _Circuit | None:
+        """Return the best of some random skeletons, or of some random angles of the given one."""
+        skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
+        actions = [own for one in skeletons if (own := self._skeletons.actions(one))]
+        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
+        if len(actions) < len(skeletons):
+            return None
+        played = self._bench.play_many(actions, starts, max_iterations=self._hasty_iterations)
+        hasty = []
+        for number, one in enumerate(skeletons):
+            if trials.running:
+                hasty.append(self._reported(trials, one, actions[number], played, number))
+        hasty.sort(key=lambda one: one.error)
+        best = None
+        for promising in hasty[: max(1, len(hasty) // 4)]:
+            if not trials.running:
+                break
+            found = self._optimized(trials, promising.skeleton, promising.params)
+            if found is not None and (best is None or found.error < best.error):
+                best = found
+        return best
+
+    def _own_pairs(self) -> Skeleton | None:
+        """Return blocks on the pairs of the Hamiltonian's terms, or ``None`` unless interactions are local."""
+        terms = [
+            [q for q, letter in enumerate(reversed(label)) if letter != "I"] for label in self._hamiltonian.terms()
+        ]
+        pairs = sorted({(own[0], own[1]) for own in terms if len(own) == 2})
+        numbers = {tuple(sorted(qubits)): number for number, qubits in reversed([*enumerate(self._skeletons.blocks)])}
+        is_local = all(len(own) <= 2 for own in terms) and len(pairs) < math.comb(self._hamiltonian.num_qubits, 2)
+        if not is_local or not pairs or not all(pair in numbers for pair in pairs):
+            return None
+        blocks = [numbers[pair] for pair in pairs] * _LAYERS
+        return tuple(blocks[place] for place in self._skeletons.canonical(blocks))
+
+    def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
+        """Remove blocks while the circuit stays a solution.
+
+        Returns:
+            The shortest solution, and the best circuit with one block fewer; ``None`` if there is none.
+        """
+        while True:
+            best: _Circuit | None = None
+            for place in self._rng.permutation(len(solution.skeleton)).tolist():
+                if not trials.running:
+                    return solution, None
+                shorter = self._changed(solution, lambda blocks, own, at=place: (blocks.pop(at), own.pop(at)))
+                found = self._optimized(trials, *shorter)
+                if found is not None and (best is None or found.error < best.error):
+                    best = found
+                if found is not None and found.success:
+                    break
+            if best is None or not best.success:
+                return solution, best
+            solution = best
+
+    # -- mutations -----------------------------------------------------------------------------------------------------
+
+    def _mutated(self, circuit: _Circuit) -> tuple[Skeleton, FloatArray]:
         """Insert, delete, replace or move a random block; return the skeleton in canonical order, and its angles."""
-        head, own = self._skeletons.split(skeleton, params)
-        blocks, rng = list(skeleton), self._rng
-        kind = int(rng.integers(4)) if blocks else 0
-        place = int(rng.integers(len(blocks) + (kind == 0)))
-        if kind == 1:
-            del blocks[place], own[place]
-        elif kind == 3:
-            target = int(rng.integers(len(blocks)))
-            blocks.insert(target, blocks.pop(place))
-            own.insert(target, own.pop(place))
-        else:
-            block = int(rng.integers(len(self._skeletons.blocks)))
-            angles = self._angles(self._skeletons.block_sizes[block])
-            if kind == 0:
-                blocks.insert(place, block)
-                own.insert(place, angles)
-            else:
-                blocks[place], own[place] = block, angles
+        size, draw = len(circuit.skeleton), self._rng.random()
+        if size == 0 or (size < self._limit and draw < 0.5):
+            return self._changed(circuit, self._insert)
+        if draw < 0.1:
+            return self._changed(circuit, self._delete)
+        return self._changed(circuit, self._replace if draw < 0.6 else self._move)
+
+    def _changed(self, circuit: _Circuit, change: Any) -> tuple[Skeleton, FloatArray]:
+        head, own = self._skeletons.split(circuit.skeleton, circuit.params)
+        blocks = list(circuit.skeleton)
+        change(blocks, own)
         order = self._skeletons.canonical(blocks)
         return tuple(blocks[k] for k in order), np.concatenate([head, *(own[k] for k in order)])
+
+    def _insert(self, blocks: list[int], own: list[FloatArray]) -> None:
+        place, block = int(self._rng.integers(len(blocks) + 1)), self._block()
+        blocks.insert(place, block)
+        own.insert(place, self._angles(self._skeletons.block_sizes[block]))
+
+    def _delete(self, blocks: list[int], own: list[FloatArray]) -> None:
+        place = int(self._rng.integers(len(blocks)))
+        del blocks[place], own[place]
+
+    def _replace(self, blocks: list[int], own: list[FloatArray]) -> None:
+        place, block = int(self._rng.integers(len(blocks))), self._block()
+        blocks[place], own[place] = block, self._angles(self._skeletons.block_sizes[block])
+
+    def _move(self, blocks: list[int], own: list[FloatArray]) -> None:
+        place, target = self._rng.integers(len(blocks), size=2).tolist()
+        blocks.insert(target, blocks.pop(place))
+        own.insert(target, own.pop(place))
+
+    def _block(self) -> int:
+        return int(self._rng.integers(len(self._skeletons.blocks)))

@@ -73,8 +73,8 @@ class Skeletons:
                 (numbers[entangler, pair], *(numbers[gate, (qubit,)] for qubit in pair for gate in turn))
                 for pair in self.blocks
             ]
-        self.head_size = first + sum(catalogue.num_angles[action] for action in self._row)
-        self.block_sizes = [sum(catalogue.num_angles[step] for step in steps) for steps in self._steps]
+        self.head_size: int = first + sum(catalogue.num_angles[action] for action in self._row)
+        self.block_sizes: list[int] = [sum(catalogue.num_angles[step] for step in steps) for steps in self._steps]
         self.two_qubit_gates = [sum(catalogue.num_two_qubit_gates[step] for step in steps) for steps in self._steps]
 
     def actions(self, skeleton: Sequence[Block]) -> tuple[int, ...] | None:
@@ -153,8 +153,8 @@ class BlockSearcher(WholeCircuitSearcher):
         if max_iterations < 1:
             raise ValueError(must("max_iterations", "be at least 1", max_iterations))
         super().__init__(env, seed)
-        is_real = getattr(env, "unwrapped", env).problem.hamiltonian.is_real
-        self._skeletons = Skeletons(self._bench, is_real, entangler, dressing)
+        self._hamiltonian = getattr(env, "unwrapped", env).problem.hamiltonian
+        self._skeletons = Skeletons(self._bench, self._hamiltonian.is_real, entangler, dressing)
         self._max_iterations = max_iterations
 
     def _angles(self, number: int) -> FloatArray:

@@ -63,6 +63,7 @@ class Workbench(Protocol):
         starts: int | None = None,
         max_iterations: int | None = None,
         give_up_above: float | None = None,
+        first_iterations: int = 10,
         num_threads: int = 1,
     ) -> Any:
         """Optimise many circuits together; see :class:`qas_envs.whole_circuits.CircuitPlayer`."""
