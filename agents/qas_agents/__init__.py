@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qas_agents.gadgets import extract
+from qas_agents.post_processing import post_process, pruned, resynthesised
 from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
     BeamSearch,
@@ -52,7 +53,10 @@ __all__ = [
     "extract",
     "grow",
     "pauli_pool",
+    "post_process",
+    "pruned",
     "qubit_adapt",
+    "resynthesised",
     "skeleton_floors",
     "usual_pool",
 ]
