@@ -35,7 +35,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "at the end, 10 random": {"starts": 10, "warm": False, "when": "end"},
 }
 SOLUTIONS = 40  # of each instance, from as many searches as needed
-EVERY = 5  # solutions of one search follow each other closely; every fifth is taken
+OF_ONE_SEARCH = 5  # solutions of one search are alike, so that only the first ones are taken
 
 
 def solutions(settings: dict[str, Any]) -> list[list[int]]:
@@ -50,9 +50,8 @@ def solutions(settings: dict[str, Any]) -> list[list[int]]:
             nonlocal seen
             if locals_["infos"][0]["success"]:
                 seen += 1
-                if seen % EVERY == 0:
-                    found[tuple(env.player.actions)] = None  # noqa: B023  # within this iteration
-            return len(found) < SOLUTIONS and seen < 10 * EVERY
+                found[tuple(env.player.actions)] = None  # noqa: B023  # within this iteration
+            return len(found) < SOLUTIONS and seen < OF_ONE_SEARCH
 
         BlockAnnealing(env, seed).learn(3000, note)
         seed += 1
