@@ -149,8 +149,8 @@ class QubitHamiltonian:
 def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     """Run restricted Hartree-Fock and map the active space's Hamiltonian to qubits.
 
-    Orbital signs are fixed (largest coefficient positive), and so are rotations of degenerate orbitals, so that the same
-    molecule gives the same Pauli terms.
+    Orbital signs are fixed (largest coefficient positive), and so are rotations of degenerate orbitals, so that the
+    same molecule gives the same Pauli terms.
 
     Raises:
         ValueError: PySCF refuses the molecule, Hartree-Fock does not converge, orbitals are out of range, or the
@@ -255,9 +255,9 @@ def _canonical(mean_field: Any) -> NDArray[np.float64]:
 
 
 def _fix_rotation(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotate orbitals so that the k-th has the largest weight that it can on a basis function; all later ones have none.
+    """Rotate orbitals so that the k-th has all weight on one basis function that it and the later ones have.
 
-    The weight of the chosen function in the space of the orbitals is the largest; of equals it is the first.
+    This function is the one on which they have the largest weight, the first one of equals.
     """
     rotated = orbitals.copy()
     for done in range(rotated.shape[1] - 1):

@@ -65,7 +65,7 @@ def lih(bond_length: float, num_qubits: int, geometry: str = "angstrom", mapping
 
 
 def beh2(geometry: str, num_qubits: int = 6, bond_length: float = 1.33) -> Molecule:
-    """BeH2, linear, STO-3G, Jordan-Wigner: (4e, 3o) with 6 qubits, all orbitals with 14; ``bond_length`` of each arm."""
+    """BeH2, linear, STO-3G, Jordan-Wigner: (4e, 3o) with 6 qubits, all orbitals with 14; both bonds are equal."""
     atoms: tuple[Atom, ...] = (("H", (0.0, 0.0, -bond_length)), ("Be", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, bond_length)))
     if num_qubits == 14:
         return Molecule(f"BeH2 (14 qubits, {bond_length} Å)", atoms, GEOMETRIES[geometry], "sto-3g", "jordan_wigner")

@@ -241,8 +241,8 @@ def _core_orbitals(solved: MeanField) -> int:
 def orbital_symmetries(solved: MeanField) -> NDArray[np.float64]:
     """Return ``<orbital| O |orbital>``, ``(num_orbitals,)``, of the operation that leaves all nuclei in their places.
 
-    A linear molecule: ``cos(m 2 pi / 9)`` for a rotation, 1 for sigma. A planar one: 1 or -1 for the reflection. Others:
-    1. The integral is a sum over points that the operation maps onto themselves.
+    A linear molecule: ``cos(m 2 pi / 9)`` for a rotation, 1 for sigma. A planar one: 1 or -1 for the reflection. Any
+    other: 1. The integral is a sum over points that the operation maps onto themselves.
     """
     nuclei = solved.pyscf.mol.atom_coords()
     axes = np.linalg.svd(nuclei - nuclei.mean(axis=0))

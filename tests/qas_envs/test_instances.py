@@ -144,7 +144,7 @@ def test_other_lengths_need_chemistry(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for bad in (0.1, 21, float("nan")):
         with pytest.raises(ValueError, match=r"lie in \[0\.2, 20\]"):
             h6_chain(bad)
-    with pytest.raises(ValueError, match="except at 1.33 with 6 qubits"):
+    with pytest.raises(ValueError, match=r"except at 1\.33 with 6 qubits"):
         beh2("legacy-bohr", 14)
     with pytest.raises(ValueError, match="angstrom"):
         h2o(14, "legacy-bohr")
