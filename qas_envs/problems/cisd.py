@@ -64,7 +64,7 @@ def _occupied(orbitals: int, count: int) -> NDArray[np.int64]:
     from pyscf.fci import cistring
 
     strings = np.asarray(cistring.make_strings(range(orbitals), count), dtype=np.int64)
-    return strings[:, None] >> np.arange(orbitals) & 1
+    return np.asarray(strings[:, None] >> np.arange(orbitals) & 1)
 
 
 def occupations(integrals: Integrals) -> NDArray[np.float64]:

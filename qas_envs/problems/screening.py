@@ -152,7 +152,7 @@ def embedded(circuit: Circuit, qubits: Sequence[int], basis_state: str) -> Circu
 
     Examples:
         >>> embedded(Circuit(2).h(0).cx(0, 1), [1, 3], "0101").count_ops()
-        {'x': 1, 'h': 1, 'cx': 1}
+        {'x': 2, 'h': 1, 'cx': 1}
     """
     bits = _bits(len(basis_state), qubits, basis_state)
     if circuit.num_qubits != len(qubits):
