@@ -56,7 +56,7 @@ def cisd(integrals: Integrals) -> tuple[float, NDArray[np.float64]]:
 
 def _excitations(orbitals: int, count: int) -> NDArray[np.int64]:
     """Return how many of the lowest orbitals each string of ``count`` electrons leaves, ``(num_strings,)``."""
-    return count - _occupied(orbitals, count)[:, :count].sum(axis=1)
+    return np.asarray(count - _occupied(orbitals, count)[:, :count].sum(axis=1))
 
 
 def _occupied(orbitals: int, count: int) -> NDArray[np.int64]:
