@@ -13,6 +13,7 @@ from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import chosen, is_whole
 from qas_envs.factory import make_env
 from qas_envs.problems import PROBLEMS
+from qas_envs.problems.instances import MOLECULES
 from qas_envs.rules import RULES
 from qas_envs.vector import CircuitBuildingVectorEnv
 from qas_simulators.errors import must
@@ -41,11 +42,11 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-BeH2-v0": EnvironmentId("beh2"),
     "QAS-H2O-v0": EnvironmentId("h2o"),
     "QAS-CH2-v0": EnvironmentId("ch2"),
-    "QAS-H4-v0": EnvironmentId("h4_chain"),
-    "QAS-StretchedH2O-v0": EnvironmentId("stretched_h2o"),
+    **{row.environment: EnvironmentId(name) for name, row in MOLECULES.items()},
     "QAS-Molecule-v0": EnvironmentId("molecule", example={"geometry": "H 0 0 0; H 0 0 0.74", "unit": "angstrom"}),
     "QAS-TFIM-v0": EnvironmentId("tfim"),
     "QAS-Heisenberg-v0": EnvironmentId("heisenberg"),
+    "QAS-IsingGraph-v0": EnvironmentId("ising_graphs"),
     "QAS-GroundState-v0": EnvironmentId("ground_state", example={"hamiltonian": {"ZZ": -1.0, "XI": -0.5}}),
     "QAS-Bell-v0": EnvironmentId("bell", "kanqas_bell"),
     "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas_ghz"),

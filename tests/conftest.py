@@ -47,6 +47,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     return (yield)
 
 
+LARGE = ("QAS-H6-v0", "QAS-N2-v0")
+"""Environment ids of 12 qubits, too slow for thousands of steps, many shots and density matrices."""
+
+
 def steady(value: object) -> str:
     """Return a test's name for a value, the same in every process: without addresses."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 from qas_envs.problems.floors import KnownFloor, known_floors
+from qas_envs.problems.graphs import ising_graphs
 from qas_envs.problems.hamiltonians import ground_state
-from qas_envs.problems.molecules import beh2, ch2, h2, h2o, h4_chain, lih, molecule, stretched_h2o
+from qas_envs.problems.molecules import TABLE, beh2, ch2, h2, h2o, lih, molecule
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
 from qas_envs.problems.spins import heisenberg, tfim
 from qas_envs.problems.states import bell, ghz, random_state, state, state_preparation, w
+
+h4_chain, h6_chain, n2, stretched_h2o = (TABLE[name] for name in ("h4_chain", "h6_chain", "n2", "stretched_h2o"))
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "h2": h2,
@@ -15,11 +18,11 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "beh2": beh2,
     "h2o": h2o,
     "ch2": ch2,
-    "h4_chain": h4_chain,
-    "stretched_h2o": stretched_h2o,
+    **TABLE,
     "molecule": molecule,
     "tfim": tfim,
     "heisenberg": heisenberg,
+    "ising_graphs": ising_graphs,
     "ground_state": ground_state,
     "bell": bell,
     "ghz": ghz,
@@ -41,10 +44,13 @@ __all__ = [
     "h2",
     "h2o",
     "h4_chain",
+    "h6_chain",
     "heisenberg",
+    "ising_graphs",
     "known_floors",
     "lih",
     "molecule",
+    "n2",
     "random_state",
     "state",
     "state_preparation",

@@ -22,6 +22,7 @@ from qas_simulators import PauliSum
 from qas_simulators.errors import must, needs_extra, unknown_name
 
 UNITS = ("angstrom", "bohr")
+_DEGENERATE = 1e-7  # Hartree, of orbital energies
 _NEAREST = 0.05  # no two nuclei of a molecule are nearer
 
 
@@ -148,7 +149,8 @@ class QubitHamiltonian:
 def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     """Run restricted Hartree-Fock and map the active space's Hamiltonian to qubits.
 
-    Orbital signs are fixed (largest coefficient positive), so that the same molecule gives the same Pauli terms.
+    Orbital signs are fixed (largest coefficient positive), and so are rotations of degenerate orbitals, so that the
+    same molecule gives the same Pauli terms.
 
     Raises:
         ValueError: PySCF refuses the molecule, Hartree-Fock does not converge, orbitals are out of range, or the
@@ -156,34 +158,64 @@ def molecular_hamiltonian(molecule: Molecule) -> QubitHamiltonian:
     """
     with needs_extra("chemistry"):
         import openfermion  # noqa: F401  (said before the mean field is computed)
+
+    asked = sector_of(molecule.sector)
+    solved = mean_field_of(molecule)
+    integrals = solved.integrals if asked is None else replace(solved.integrals, sector=asked)
+    mapped = to_qubits(integrals, molecule.mapping, asked is not None and asked.aim == "penalty")
+    return QubitHamiltonian(
+        mapped.hamiltonian,
+        float(solved.pyscf.e_tot),
+        integrals.sector,
+        mapped.ground_energy,
+        mapped.lowest_energy,
+        mapped.sector_energy,
+        {symbol: int(potential[0]) for symbol, potential in sorted(solved.pyscf.mol._ecp.items())},
+        {name: version(name) for name in ("pyscf", "openfermion")},
+    )
+
+
+@dataclass(frozen=True)
+class MeanField:
+    """A molecule's restricted Hartree-Fock state.
+
+    Attributes:
+        pyscf: PySCF's object, converged.
+        orbitals: Coefficients, ``(num_basis_functions, num_orbitals)``, in order of energy.
+        active: Indices of the orbitals that are kept.
+        integrals: Of the active space, with the mean field's numbers of electrons.
+    """
+
+    pyscf: Any
+    orbitals: NDArray[np.float64]
+    active: list[int]
+    integrals: Integrals
+
+
+def mean_field_of(molecule: Molecule) -> MeanField:
+    """Run restricted Hartree-Fock.
+
+    Raises:
+        ValueError: As for :func:`molecular_hamiltonian`.
+    """
+    with needs_extra("chemistry"):
         from pyscf import lib, scf
 
     lib.num_threads(1)  # sums in one order: the same digits every time
     mol = _built(molecule)
     active = _active_orbitals(molecule, mol.nao)
     check_register(len(active), molecule.mapping)
-    asked = sector_of(molecule.sector)
     electrons = mol.nelectron - 2 * len(molecule.frozen)
     if not molecule.spin <= electrons <= 2 * len(active) - molecule.spin:
         raise ValueError(must("active", f"be orbitals that hold {electrons} electrons", active))
     mean_field = scf.ROHF(mol) if molecule.spin else scf.RHF(mol)
     mean_field.conv_tol, mean_field.conv_tol_grad = 1e-13, 1e-9
-    energy = float(mean_field.kernel())
+    mean_field.kernel()
     if not mean_field.converged:
         raise ValueError(must("atoms", "be a geometry at which Hartree-Fock converges", molecule.atoms))
-    sector = asked or Sector(electrons, molecule.spin / 2)
-    integrals = _integrals(mean_field, molecule.frozen, active, sector)
-    mapped = to_qubits(integrals, molecule.mapping, asked is not None and asked.aim == "penalty")
-    return QubitHamiltonian(
-        mapped.hamiltonian,
-        energy,
-        sector,
-        mapped.ground_energy,
-        mapped.lowest_energy,
-        mapped.sector_energy,
-        {symbol: int(potential[0]) for symbol, potential in sorted(mol._ecp.items())},
-        {name: version(name) for name in ("pyscf", "openfermion")},
-    )
+    orbitals = _canonical(mean_field)
+    sector = Sector(electrons, molecule.spin / 2)
+    return MeanField(mean_field, orbitals, active, _integrals(mean_field, orbitals, molecule.frozen, active, sector))
 
 
 def _active_orbitals(molecule: Molecule, count: int) -> list[int]:
@@ -194,15 +226,47 @@ def _active_orbitals(molecule: Molecule, count: int) -> list[int]:
     return active
 
 
-def _integrals(mean_field: Any, frozen: Sequence[int], active: list[int], sector: Sector) -> Integrals:
+def _integrals(
+    mean_field: Any, orbitals: NDArray[np.float64], frozen: Sequence[int], active: list[int], sector: Sector
+) -> Integrals:
     """Return the active space's integrals in the mean field's orbitals, frozen orbitals folded in."""
     from pyscf import ao2mo
 
-    orbitals = _fix_signs(np.asarray(mean_field.mo_coeff))
     one_body = orbitals.T @ mean_field.get_hcore() @ orbitals
     two_body = ao2mo.restore(1, ao2mo.kernel(mean_field.mol, orbitals), orbitals.shape[1])  # chemists' (pq|rs)
     effective, kept, constant = _active_space(one_body, two_body, frozen, active)
     return Integrals(constant + float(mean_field.mol.energy_nuc()), effective, kept, sector)
+
+
+def _canonical(mean_field: Any) -> NDArray[np.float64]:
+    """Return the orbitals of a mean field, ``(num_basis_functions, num_orbitals)``, signs and rotations fixed.
+
+    The pi orbitals of a linear molecule come in pairs of one energy, which the diagonalisation rotates at random.
+    """
+    orbitals = np.array(mean_field.mo_coeff)
+    levels = np.column_stack([mean_field.mo_energy, 1e3 * mean_field.mo_occ])
+    start = 0
+    for end in range(1, len(levels) + 1):
+        if end == len(levels) or np.abs(levels[end] - levels[start]).max() > _DEGENERATE:
+            if end - start > 1:
+                orbitals[:, start:end] = _fix_rotation(orbitals[:, start:end])
+            start = end
+    return _fix_signs(orbitals)
+
+
+def _fix_rotation(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotate orbitals so that the k-th has all weight on one basis function that it and the later ones have.
+
+    This function is the one on which they have the largest weight, the first one of equals.
+    """
+    rotated = orbitals.copy()
+    for done in range(rotated.shape[1] - 1):
+        rest = rotated[:, done:]
+        weights = np.linalg.norm(rest, axis=1)
+        chosen = rest[np.argmax(weights > weights.max() - 1e-6)]
+        reflected = np.linalg.qr(np.column_stack([chosen, np.eye(len(chosen))]))[0]
+        rotated[:, done:] = rest @ reflected
+    return rotated
 
 
 def _fix_signs(orbitals: NDArray[np.float64]) -> NDArray[np.float64]:

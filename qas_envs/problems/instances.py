@@ -1,4 +1,8 @@
-"""Definitions of the shipped molecules: the table that ``generate`` turns into files.
+"""Definitions of the shipped molecules: the tables that ``generate`` turns into files.
+
+A molecule with one register is a row of :data:`MOLECULES`. Its problem, its environment id and its file follow from the
+row. Molecules with several registers or mappings have a function of their own in
+:mod:`~qas_envs.problems.molecules`.
 
 ``legacy-bohr`` variants read the published coordinates as bohr, as the released codes did although their file names
 suggest ångström; the others are the true geometries.
@@ -6,7 +10,10 @@ suggest ångström; the others are the true geometries.
 
 from __future__ import annotations
 
-from typing import Final
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from qas_envs.problems.chemistry import Atom, Molecule
 
@@ -15,8 +22,9 @@ H2_BOND_LENGTHS: Final = (0.7, 0.7414, 2.63)
 LIH_BOND_LENGTHS: Final[dict[int, tuple[float, ...]]] = {
     4: (1.2, 1.4, 1.8, 2.2, 2.4, 2.8, 3.4, 3.6),  # with the members of the suite of families
     6: (1.2, 2.2, 3.4),
-    12: (3.4,),
+    12: (1.6, 3.0, 3.4),
 }
+BEH2_BOND_LENGTHS: Final = {6: (1.33,), 14: (1.3, 3.0)}
 H2_MAPPINGS: Final = {2: "parity", 3: "parity_total", 4: "jordan_wigner"}
 LIH_MAPPINGS: Final = {4: "parity", 6: "jordan_wigner", 12: "jordan_wigner"}
 RELEASED_MAPPINGS: Final = {"h2": {2: "checksum", 3: "checksum_total"}, "lih": {6: "jordan_wigner_blocked"}}
@@ -27,6 +35,7 @@ _H2O: Final[tuple[Atom, ...]] = (
     ("H", (1.477, -0.273, 0.0)),
 )
 _H2O_SPACES: Final = {8: ("sto-3g", (3, 4, 5, 6)), 10: ("6-31g", (3, 4, 5, 6, 7)), 12: ("6-31g", (3, 4, 5, 6, 7, 8))}
+H2O_QUBITS: Final = (*_H2O_SPACES, 14)
 _CH2: Final[tuple[Atom, ...]] = (("C", (0.0, 0.0, 0.0)), ("H", (1.08, 0.0, 0.0)), ("H", (-0.225, 1.056, 0.0)))
 
 
@@ -55,17 +64,21 @@ def lih(bond_length: float, num_qubits: int, geometry: str = "angstrom", mapping
     return Molecule(name, atoms, unit, "sto-3g", mapping, frozen=(0,), active=active)
 
 
-def beh2(geometry: str) -> Molecule:
-    """BeH2, linear with arms of 1.33, STO-3G, (4e, 3o), Jordan-Wigner, 6 qubits."""
-    atoms: tuple[Atom, ...] = (("H", (0.0, 0.0, -1.33)), ("Be", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, 1.33)))
-    name = f"BeH2 ({geometry})"
+def beh2(geometry: str, num_qubits: int = 6, bond_length: float = 1.33) -> Molecule:
+    """BeH2, linear, STO-3G, Jordan-Wigner: (4e, 3o) with 6 qubits, all orbitals with 14; both bonds are equal."""
+    atoms: tuple[Atom, ...] = (("H", (0.0, 0.0, -bond_length)), ("Be", (0.0, 0.0, 0.0)), ("H", (0.0, 0.0, bond_length)))
+    if num_qubits == 14:
+        return Molecule(f"BeH2 (14 qubits, {bond_length} Å)", atoms, GEOMETRIES[geometry], "sto-3g", "jordan_wigner")
+    name = f"BeH2 ({geometry})" if bond_length == 1.33 else f"BeH2 ({bond_length} Å)"
     return Molecule(name, atoms, GEOMETRIES[geometry], "sto-3g", "jordan_wigner", frozen=(0,), active=(1, 2, 3))
 
 
 def h2o(num_qubits: int, geometry: str) -> Molecule:
-    """H2O with four active electrons, Jordan-Wigner: STO-3G on 8 qubits, 6-31G on 10 and 12."""
-    basis, active = _H2O_SPACES[num_qubits]
+    """H2O, Jordan-Wigner: four active electrons in STO-3G on 8 qubits, in 6-31G on 10 and 12; all STO-3G on 14."""
     name = f"H2O ({num_qubits} qubits, {geometry})"
+    if num_qubits == 14:
+        return Molecule(name, _H2O, GEOMETRIES[geometry], "sto-3g", "jordan_wigner")
+    basis, active = _H2O_SPACES[num_qubits]
     return Molecule(name, _H2O, GEOMETRIES[geometry], basis, "jordan_wigner", frozen=(0, 1, 2), active=active)
 
 
@@ -79,10 +92,31 @@ def ch2(geometry: str) -> Molecule:
     return Molecule(name, _CH2, unit, "sto-3g", "jordan_wigner", frozen=(0,), active=(1, 2, 3, 4))
 
 
-def h4_chain(bond_length: float) -> Molecule:
-    """Four hydrogen atoms in a row, STO-3G, Jordan-Wigner, 8 qubits; ``bond_length`` in ångström."""
-    atoms = tuple(("H", (0.0, 0.0, bond_length * k)) for k in range(4))
-    return Molecule(f"H4 chain ({bond_length} Å)", atoms, "angstrom", "sto-3g", "jordan_wigner")
+def _hydrogen_chain(num_atoms: int, bond_length: float) -> Molecule:
+    atoms = tuple(("H", (0.0, 0.0, bond_length * k)) for k in range(num_atoms))
+    return Molecule(f"H{num_atoms} chain ({bond_length} Å)", atoms, "angstrom", "sto-3g", "jordan_wigner")
+
+
+def h4_chain(bond_length: float = 1.0) -> Molecule:
+    """Four hydrogen atoms in a row, STO-3G, 8 qubits; ``bond_length`` in ångström: 1.0 is shipped."""
+    return _hydrogen_chain(4, bond_length)
+
+
+def h6_chain(bond_length: float = 1.0) -> Molecule:
+    """Six hydrogen atoms in a row, STO-3G, 12 qubits; ``bond_length`` in ångström: 1.0 and 1.5 are shipped."""
+    return _hydrogen_chain(6, bond_length)
+
+
+def n2(bond_length: float = 1.1) -> Molecule:
+    """N2, STO-3G, (6e, 6o), 12 qubits; ``bond_length`` in ångström: 1.1 is shipped.
+
+    The four orbitals of lowest energy are frozen: 1s and 2s of both atoms (1 and 2 sigma g, 1 and 2 sigma u). Kept are
+    the bonding and antibonding orbitals of the three bonds: 3 sigma g, 3 sigma u, and both pairs of pi orbitals.
+    """
+    atoms, active = diatomic(("N", "N"), bond_length), (4, 5, 6, 7, 8, 9)
+    return Molecule(
+        f"N2 ({bond_length} Å)", atoms, "angstrom", "sto-3g", "jordan_wigner", frozen=(0, 1, 2, 3), active=active
+    )
 
 
 def stretched_h2o() -> Molecule:
@@ -96,20 +130,58 @@ def stretched_h2o() -> Molecule:
     return Molecule(name, atoms, "angstrom", "sto-3g", "jordan_wigner", frozen=(0, 1, 2), active=(3, 4, 5, 6))
 
 
+@dataclass(frozen=True)
+class MoleculeRow:
+    """One row of the table of molecules with one register.
+
+    Attributes:
+        environment: Environment id.
+        define: Returns the molecule. Its arguments, with their defaults, are those of the problem, and its docstring
+            describes the problem.
+        file: Name of an instance's file, without the ending; ``{argument}`` stands for its value.
+        bond_lengths: Those with a file, in ångström; empty if there is no such argument.
+    """
+
+    environment: str
+    define: Callable[..., Molecule]
+    file: str
+    bond_lengths: tuple[float, ...] = ()
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """Arguments with defaults."""
+        return inspect.signature(self.define, eval_str=True)
+
+    def instances(self) -> dict[str, Molecule]:
+        """Return the shipped molecules by the name of their file."""
+        settings: list[dict[str, Any]] = [{"bond_length": length} for length in self.bond_lengths] or [{}]
+        return {self.file.format(**each): self.define(**each) for each in settings}
+
+
+MOLECULES: Final[dict[str, MoleculeRow]] = {
+    "h4_chain": MoleculeRow("QAS-H4-v0", h4_chain, "h4_8_jordan_wigner_{bond_length}_angstrom", (1.0,)),
+    "h6_chain": MoleculeRow("QAS-H6-v0", h6_chain, "h6_12_jordan_wigner_{bond_length}_angstrom", (1.0, 1.5)),
+    "n2": MoleculeRow("QAS-N2-v0", n2, "n2_12_jordan_wigner_{bond_length}_angstrom", (1.1,)),
+    "stretched_h2o": MoleculeRow("QAS-StretchedH2O-v0", stretched_h2o, "stretched_h2o_8_jordan_wigner_angstrom"),
+}
+"""Molecules with one register, by the name of the problem."""
+
+
 def shipped() -> dict[str, Molecule]:
     """Return every shipped molecule by the name of its file, without the ending."""
     table = {f"h2_{n}_{mapping}_{r}_angstrom": h2(r, n) for n, mapping in H2_MAPPINGS.items() for r in H2_BOND_LENGTHS}
-    for n in (4, 6):
+    for n in LIH_BOND_LENGTHS:
         table |= {f"lih_{n}_{LIH_MAPPINGS[n]}_{r}_angstrom": lih(r, n) for r in LIH_BOND_LENGTHS[n]}
     for geometry in GEOMETRIES:
         label = geometry.replace("-", "_")
-        table[f"lih_12_jordan_wigner_3.4_{label}"] = lih(3.4, 12, geometry)
         table[f"beh2_6_jordan_wigner_{label}"] = beh2(geometry)
         table[f"ch2_8_jordan_wigner_{label}"] = ch2(geometry)
         table |= {f"h2o_{n}_jordan_wigner_{label}": h2o(n, geometry) for n in _H2O_SPACES}
     table |= {f"h2_{n}_{name}_0.7414_angstrom": h2(0.7414, n, name) for n, name in RELEASED_MAPPINGS["h2"].items()}
     table["lih_6_jordan_wigner_blocked_2.2_angstrom"] = lih(2.2, 6, mapping="jordan_wigner_blocked")
-    table["lih_6_jordan_wigner_3.4_legacy_bohr"] = lih(3.4, 6, "legacy-bohr")
-    table["h4_8_jordan_wigner_1.0_angstrom"] = h4_chain(1.0)
-    table["stretched_h2o_8_jordan_wigner_angstrom"] = stretched_h2o()
+    table |= {f"lih_{n}_jordan_wigner_3.4_legacy_bohr": lih(3.4, n, "legacy-bohr") for n in (6, 12)}
+    table |= {f"beh2_14_jordan_wigner_{r}_angstrom": beh2("angstrom", 14, r) for r in BEH2_BOND_LENGTHS[14]}
+    table["h2o_14_jordan_wigner_angstrom"] = h2o(14, "angstrom")
+    for row in MOLECULES.values():
+        table |= row.instances()
     return table

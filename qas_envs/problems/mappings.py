@@ -17,6 +17,8 @@ MAPPINGS: Final = ("jordan_wigner", "jordan_wigner_blocked", "bravyi_kitaev", *R
 SMALLEST: Final = 1e-12
 """Hartree; smaller terms of a molecule are rounding errors."""
 
+_LOST: Final = 1e-8  # OpenFermion drops terms below this while it adds them up
+
 
 def penalty(modes: int, mapping: str, sector: Sector) -> PauliSum:
     """Return ``(N - electrons)**2 + (Sz - sz)**2``, which is 0 in the sector and at least 1 in every other."""
@@ -75,6 +77,8 @@ def map_fermions(fermions: Any, modes: int, mapping: str, sector: Sector | None,
 
 def _pauli_sum(operator: Any, num_qubits: int, smallest: float) -> PauliSum:
     terms = [(factors, weight) for factors, weight in operator.terms.items() if abs(weight) > smallest]
+    if smallest:  # of a molecule, Hermitian: one of two conjugate terms may be lost
+        return sum_of_factors(terms or [((), 0.0)], num_qubits, _LOST)
     return sum_of_factors(terms or [((), 0.0)], num_qubits)
 
 

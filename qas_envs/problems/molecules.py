@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from qas_simulators.errors import must, unknown_name
 from qas_simulators.program import cache_directory
 
 _DEGENERATE = 1e-8  # Hartree
-_RECORD_VERSION = 3  # of computed molecules; a change invalidates cached ones
+_RECORD_VERSION = 4  # of computed molecules; a change invalidates cached ones
 _DECIMALS = 12  # of the coefficients; more would record the rounding of one machine's linear algebra
 
 
@@ -151,13 +151,17 @@ def h2(bond_length: float = 0.7414, num_qubits: int = 4, mapping: str | None = N
     own = instances.H2_MAPPINGS[num_qubits]
     chosen = _mapping("h2", num_qubits, own, mapping)
     lengths = instances.H2_BOND_LENGTHS if chosen == own else (0.7414,)
-    return _at_bond_length("h2", float(bond_length), num_qubits, chosen, lengths)
+    length = _length(bond_length)
+    file = f"h2_{num_qubits}_{chosen}_{length}_angstrom"
+    return _at_bond_length(file, instances.h2(length, num_qubits, chosen), length, lengths)
 
 
 def lih(
     bond_length: float = 3.4, num_qubits: int = 4, geometry: str = "angstrom", mapping: str | None = None
 ) -> Problem:
-    """LiH, STO-3G; ``bond_length`` in ångström: 1.2, 2.2 and 3.4 are shipped, for 4 qubits 1.4, 1.8, 2.4, 2.8, 3.6 too.
+    """LiH, STO-3G; ``bond_length`` in ångström: 3.4 is shipped, others depend on the register.
+
+    4 qubits: 1.2, 1.4, 1.8, 2.2, 2.4, 2.8, 3.4, 3.6 are shipped; 6 qubits: 1.2, 2.2, 3.4; 12 qubits: 1.6, 3.0, 3.4.
 
     Args:
         bond_length: Others than the shipped ones need the ``chemistry`` extra.
@@ -168,7 +172,7 @@ def lih(
     """
     _check_choice("num_qubits", num_qubits, instances.LIH_MAPPINGS)
     _check_choice("geometry", geometry, instances.GEOMETRIES)
-    length = float(bond_length)
+    length = _length(bond_length)
     if geometry == "legacy-bohr":
         if length != 3.4 or num_qubits == 4 or mapping is not None:
             raise ValueError(must("geometry", "be 'angstrom' but at 3.4 with 6 or 12 qubits", geometry))
@@ -176,7 +180,8 @@ def lih(
     own = instances.LIH_MAPPINGS[num_qubits]
     chosen = _mapping("lih", num_qubits, own, mapping)
     lengths = instances.LIH_BOND_LENGTHS[num_qubits] if chosen == own else (2.2,)
-    return _at_bond_length("lih", length, num_qubits, chosen, lengths)
+    file = f"lih_{num_qubits}_{chosen}_{length}_angstrom"
+    return _at_bond_length(file, instances.lih(length, num_qubits, mapping=chosen), length, lengths)
 
 
 def _mapping(molecule: str, num_qubits: int, own: str, asked: str | None) -> str:
@@ -189,16 +194,33 @@ def _mapping(molecule: str, num_qubits: int, own: str, asked: str | None) -> str
     return asked
 
 
-def beh2(geometry: str = "angstrom") -> Problem:
-    """BeH2, STO-3G, (4e, 3o), 6 qubits; ``geometry`` ``"angstrom"`` or ``"legacy-bohr"`` as in released codes."""
+def beh2(geometry: str = "angstrom", num_qubits: int = 6, bond_length: float | None = None) -> Problem:
+    """BeH2, linear, STO-3G: (4e, 3o) on 6 qubits, all orbitals on 14.
+
+    Args:
+        geometry: On 6 qubits ``"angstrom"``, or ``"legacy-bohr"`` as in released codes.
+        num_qubits: 6 or 14.
+        bond_length: Of both bonds, in ångström. Shipped are 1.33 on 6 qubits (the default), 1.3 (the default) and 3.0
+            on 14; others need the ``chemistry`` extra.
+    """
+    _check_choice("num_qubits", num_qubits, instances.BEH2_BOND_LENGTHS)
     _check_choice("geometry", geometry, instances.GEOMETRIES)
-    return _shipped_problem(f"beh2_6_jordan_wigner_{geometry.replace('-', '_')}")
+    lengths = instances.BEH2_BOND_LENGTHS[num_qubits]
+    length = lengths[0] if bond_length is None else _length(bond_length)
+    if geometry == "legacy-bohr" and (num_qubits != 6 or length != 1.33):
+        raise ValueError(must("geometry", "be 'angstrom' except at 1.33 with 6 qubits", geometry))
+    name = geometry.replace("-", "_") if num_qubits == 6 else f"{length}_angstrom"
+    file = f"beh2_{num_qubits}_jordan_wigner_{name}"
+    return _at_bond_length(file, instances.beh2(geometry, num_qubits, length), length, lengths)
 
 
 def h2o(num_qubits: int = 8, geometry: str = "angstrom") -> Problem:
-    """H2O, four active electrons: STO-3G on 8 qubits, 6-31G on 10 and 12; ``geometry`` as for BeH2."""
-    _check_choice("num_qubits", num_qubits, (8, 10, 12))
-    _check_choice("geometry", geometry, instances.GEOMETRIES)
+    """H2O: four active electrons, STO-3G on 8 qubits, 6-31G on 10 and 12; all orbitals of STO-3G on 14.
+
+    ``geometry`` is ``"angstrom"``, or ``"legacy-bohr"`` as in released codes, which have no 14 qubits.
+    """
+    _check_choice("num_qubits", num_qubits, instances.H2O_QUBITS)
+    _check_choice("geometry", geometry, instances.GEOMETRIES if num_qubits < 14 else ("angstrom",))
     return _shipped_problem(f"h2o_{num_qubits}_jordan_wigner_{geometry.replace('-', '_')}")
 
 
@@ -208,14 +230,31 @@ def ch2(geometry: str = "angstrom") -> Problem:
     return _shipped_problem(f"ch2_8_jordan_wigner_{geometry.replace('-', '_')}")
 
 
-def h4_chain() -> Problem:
-    """Four hydrogen atoms in a row, 1 Å apart, STO-3G, 8 qubits."""
-    return _shipped_problem("h4_8_jordan_wigner_1.0_angstrom")
+def _of_table(name: str) -> Callable[..., Problem]:
+    """Return the problem function of a row of :data:`~qas_envs.problems.instances.MOLECULES`."""
+    row = instances.MOLECULES[name]
+    signature = row.signature
+
+    def build(*given: Any, **settings: Any) -> Problem:
+        bound = signature.bind(*given, **settings)
+        bound.apply_defaults()
+        if "bond_length" not in bound.arguments:
+            return _shipped_problem(row.file)
+        length = bound.arguments["bond_length"] = _length(bound.arguments["bond_length"])
+        file = row.file.format(**bound.arguments)
+        return _at_bond_length(file, row.define(**bound.arguments), length, row.bond_lengths)
+
+    types = {argument: parameter.annotation for argument, parameter in signature.parameters.items()}
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = row.define.__doc__
+    build.__annotations__ = {**types, "return": Problem}
+    build.__signature__ = signature.replace(return_annotation=Problem)  # type: ignore[attr-defined]
+    return build
 
 
-def stretched_h2o() -> Problem:
-    """H2O with bonds of 1.5 Å, STO-3G, (4e, 4o), 8 qubits: strongly correlated."""
-    return _shipped_problem("stretched_h2o_8_jordan_wigner_angstrom")
+TABLE: Final = {name: _of_table(name) for name in instances.MOLECULES}
+"""Problem functions of molecules with one register."""
+globals().update(TABLE)  # pickles name a function by its module
 
 
 def molecule(
@@ -292,17 +331,19 @@ def _check_choice(argument: str, value: object, choices: Collection[object]) -> 
         raise ValueError(must(argument, f"be one of {list(choices)}", value))
 
 
-@cache
-def _at_bond_length(
-    molecule: str, bond_length: float, num_qubits: int, mapping: str, shipped: tuple[float, ...]
-) -> Problem:
-    if bond_length in shipped:
-        return _shipped_problem(f"{molecule}_{num_qubits}_{mapping}_{bond_length}_angstrom")
+def _length(bond_length: float) -> float:
     if not 0.2 <= bond_length <= 20:
         raise ValueError(must("bond_length", "lie in [0.2, 20] ångström", bond_length))
-    define = instances.h2 if molecule == "h2" else instances.lih
+    return float(bond_length)
+
+
+@cache
+def _at_bond_length(file: str, definition: Molecule, bond_length: float, shipped: tuple[float, ...]) -> Problem:
+    """Return a shipped instance, or compute another length."""
+    if bond_length in shipped:
+        return _shipped_problem(file)
     try:
-        record = _computed(define(bond_length, num_qubits, mapping=mapping))
+        record = _computed(definition)
     except ImportError:
         choices = ", ".join(map(str, shipped))
         hint = f'be one of the shipped {choices} Å (others: pip install "qas-envs[chemistry]")'

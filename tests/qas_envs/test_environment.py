@@ -24,6 +24,9 @@ from qas_envs.problems import lih
 from qas_envs.problems.molecules import load_molecule
 from qas_envs.rewards import FixedEnds, PricedGates, Transition
 from qas_simulators import Circuit, NoiseModel, StatevectorSimulator, reference
+from tests.conftest import LARGE
+
+SMALL = [environment for environment in ENVIRONMENTS if environment not in LARGE]
 
 
 def build(environment: str, **settings: object) -> CircuitBuildingEnv:
@@ -55,12 +58,12 @@ def test_gymnasium_checker(environment: str) -> None:
         check_env(build(environment), skip_render_check=True)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("environment", SMALL)
 def test_same_seed_same_bits(environment: str) -> None:
     assert play(build(environment), 150, seed=3) == play(build(environment), 150, seed=3)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("environment", SMALL)
 def test_long_random_play_stays_in_the_spaces(environment: str) -> None:
     env = build(environment, render_mode="ansi")
     rng = np.random.default_rng(1)
@@ -80,7 +83,7 @@ def test_long_random_play_stays_in_the_spaces(environment: str) -> None:
             observation, info = env.reset()
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@pytest.mark.parametrize("environment", SMALL)
 def test_ten_thousand_random_legal_steps(environment: str) -> None:
     env = build(environment, optimizer="none")
     rng = np.random.default_rng(2)
