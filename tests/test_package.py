@@ -137,9 +137,10 @@ PUBLIC = {
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (
-        "BeamSearch DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy GreedySearch Growth "
-        "HardwareEfficient MaskedDQN RandomPolicy SB3Agent SimulatedAnnealing best_of distinct_skeletons extract grow "
-        "pauli_pool qubit_adapt skeleton_floors usual_pool"
+        "BeamSearch BlockAnnealing BlockBeam DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy "
+        "GreedySearch Growth HardwareEfficient LayeredBlocks MaskedDQN RandomBlocks RandomPolicy SB3Agent "
+        "SimulatedAnnealing best_of distinct_skeletons extract grow pauli_pool post_process pruned qubit_adapt "
+        "resynthesised skeleton_floors usual_pool"
     ),
     "qas_experiments": "plots",
 }
