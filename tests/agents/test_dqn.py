@@ -65,6 +65,9 @@ CONFIG = DQNConfig(
     target_update_interval=50,
     epsilon_decay=1.0,
 )
+FAST = dataclasses.replace(
+    CONFIG, learning_rate=1e-2, batch_size=32, learning_starts=100, target_update_interval=20
+)  # at the known values after a few hundred gradient steps
 
 
 # -- targets ---------------------------------------------------------------------------------------------------------
@@ -90,13 +93,13 @@ def test_converges_to_the_known_values(n_step: int, truncate_at: int | None) -> 
     """Exploration is off-policy for n > 1, so there ε is small and only the greedy values are compared."""
     epsilon = 1.0 if n_step == 1 else 0.02
     decay = 1.0 if n_step == 1 else 0.99
-    config = dataclasses.replace(CONFIG, n_step=n_step, epsilon_end=epsilon, epsilon_decay=decay)
+    config = dataclasses.replace(FAST, n_step=n_step, epsilon_end=epsilon, epsilon_decay=decay)
     agent = MaskedDQN(Corridor(truncate_at), config, seed=0)
-    agent.learn(4000)
+    agent.learn(1000)
     values = agent.q_values(np.eye(4, dtype=np.float32))
     if n_step == 1:
         legal = ~np.isnan(Corridor.Q)
-        np.testing.assert_allclose(values[legal], Corridor.Q[legal], atol=0.25)
+        np.testing.assert_allclose(values[legal], Corridor.Q[legal], atol=0.05)
     else:
         np.testing.assert_allclose(values[[2, 3], 0], [4.0, 10.0], atol=0.4)
     assert agent.predict(np.eye(4, dtype=np.float32)[2], action_masks=np.array([1, 0]), deterministic=True)[0] == 0
@@ -115,10 +118,10 @@ VARIANTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", VARIANTS)
 def test_every_variant_converges(change: dict[str, Any]) -> None:
-    agent = MaskedDQN(Corridor(), dataclasses.replace(CONFIG, **change), seed=0)
-    agent.learn(3000)
+    agent = MaskedDQN(Corridor(), dataclasses.replace(FAST, **change), seed=0)
+    agent.learn(1000)
     legal = ~np.isnan(Corridor.Q)
-    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.4)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.1)
 
 
 def test_many_environments_at_once() -> None:
@@ -126,11 +129,11 @@ def test_many_environments_at_once() -> None:
 
     envs = SyncVectorEnv([Corridor] * 4, autoreset_mode=AutoresetMode.DISABLED)
     seen: list[int] = []
-    agent = MaskedDQN(envs, CONFIG, seed=0)
-    agent.learn(4000, callback=lambda now, _: seen.append(len(now["infos"])) or True)  # type: ignore[func-returns-value]
-    assert agent.num_timesteps == 4000 and seen == [4] * 1000
+    agent = MaskedDQN(envs, FAST, seed=0)
+    agent.learn(2000, callback=lambda now, _: seen.append(len(now["infos"])) or True)  # type: ignore[func-returns-value]
+    assert agent.num_timesteps == 2000 and seen == [4] * 500
     legal = ~np.isnan(Corridor.Q)
-    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.3)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.1)
     with pytest.raises(ValueError, match="Disabled"):
         MaskedDQN(SyncVectorEnv([Corridor]), CONFIG)
 
@@ -143,10 +146,10 @@ def test_solves_bell() -> None:
         n_step=1,
         learning_starts=500,
         train_frequency=2,
-        epsilon_decay=0.997,
-        learning_rate=1e-3,
+        epsilon_decay=0.995,
+        learning_rate=3e-3,
     )
-    agent = MaskedDQN(env, config, seed=1).learn(5000)
+    agent = MaskedDQN(env, config, seed=1).learn(2500)
     observation, info = env.reset()
     for _ in range(2):
         action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
