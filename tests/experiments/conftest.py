@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytest
@@ -17,7 +18,7 @@ from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.records import Record, Records
 from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
 from qas_experiments.training.run import train
 
@@ -96,6 +97,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark")
     benchmark(composed(folder, *SMALL))
     return folder
+
+
+@pytest.fixture
+def record(played: Path) -> Record:
+    """The first record of the small benchmark."""
+    return next(iter(Records(played / "records.sqlite")))
+
+
+def changed(record: Record, circuit: str, **figures: Any) -> Record:
+    """Return a record with other figures of a circuit."""
+    circuits = {**record.circuits, circuit: {**record.circuits[circuit], **figures}}
+    return dataclasses.replace(record, circuits=circuits)
 
 
 def of_another_machine(record: Record) -> Record:

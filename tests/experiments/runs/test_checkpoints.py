@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.settings import TrainSettings
 from qas_experiments.training.run import train
-from qas_experiments.training.session import Session
 from tests.experiments.conftest import QUICK, command, compose
+from tests.experiments.runs.conftest import cut_power
 
 LONG = [
     *QUICK,
@@ -34,22 +33,6 @@ VARIANTS = {
         "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
     ],
 }
-
-
-def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
-    """Train until so many checkpoints are written."""
-    original, written = Session.checkpoint, []
-
-    def checkpoint(session: Session) -> None:
-        original(session)
-        written.append(1)
-        if len(written) == stop_after:
-            raise RuntimeError("power cut")
-
-    with monkeypatch.context() as context:
-        context.setattr(Session, "checkpoint", checkpoint)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(settings)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
