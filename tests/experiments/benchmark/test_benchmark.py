@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from qas_experiments.benchmark import cells as cells_module
 from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, play, play_all
 from qas_experiments.benchmark.records import Records
 from qas_experiments.building import make_environment
-from tests.experiments.conftest import SMALL, composed, conf
+from tests.experiments.conftest import SMALL, call, composed, conf
 
 
 def test_only_missing_cells_are_played(played: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,17 +200,11 @@ class Mine:
 '''
 
 
-def test_agents_from_outside(tmp_path: Path) -> None:
+def test_agents_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "my_agents.py").write_text(OUTSIDE)
     arguments = [*SMALL[2:], "agent=my_agents:Mine", "+agent.settings.share=0.5", "folder=cells", "records=r.sqlite"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "qas_experiments.commands.benchmark", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = call("benchmark", *arguments, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert {(record.agent, record.instance) for record in Records(tmp_path / "r.sqlite")} == {
         ("Mine", "H2-4"),
