@@ -25,8 +25,13 @@ def finished(folder: Path) -> list[int]:
     return sorted(summary["settings"]["training"]["seed"] for summary in summaries)
 
 
-@pytest.mark.parametrize("launcher", [["joblib", "hydra.launcher.n_jobs=2"], ["submitit_local"]])
+@pytest.mark.parametrize(
+    "launcher",
+    [["joblib", "hydra.launcher.n_jobs=2"], pytest.param(["submitit_local"], marks=pytest.mark.slow)],
+    ids=["joblib", "submitit"],
+)
 def test_sweep_on_this_machine(launcher: list[str], tmp_path: Path) -> None:
+    """Of submitit: python -m pytest tests/experiments/commands/test_sweeps.py -m slow."""
     pytest.importorskip("hydra_plugins.hydra_" + launcher[0].partition("_")[0] + "_launcher")
     ended = process("train", "-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -106,11 +111,10 @@ def end_processes_of(folder: Path) -> None:
 
 def test_a_benchmark_in_parts_is_merged(tmp_path: Path) -> None:
     """One file of records for every job; nothing is written by two machines."""
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     settings = ["suite=quick", "agent=random", 'instances=["TFIM-3"]', "suite.max_evaluations=300"]
-    jobs = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "records=runs/part-${hydra:job.num}.sqlite"]
-
-    ended = process("benchmark", *jobs, *settings, "seeds=[0],[1]", cwd=tmp_path)
+    ended = call(
+        "benchmark", "-m", "records=runs/part-${hydra:job.num}.sqlite", *settings, "seeds=[0],[1]", cwd=tmp_path
+    )
     assert ended.returncode == 0, ended.stderr
     parts = ["records=runs/part-0.sqlite", "merge=runs/part-1.sqlite"]
     merged = call("benchmark", *settings, "seeds=[0,1]", *parts, cwd=tmp_path)
