@@ -41,7 +41,7 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     if optimizer is not settings.optimizer:
         optimizer = OmegaConf.to_container(OmegaConf.merge(option("optimizer", optimizer["name"]), optimizer))
     reward = _prescribed(env.reward, rules["reward"])
-    return dataclasses.replace(settings, env=dataclasses.replace(env, reward=reward), optimizer=optimizer)
+    return dataclasses.replace(settings, env=dataclasses.replace(env, **{"reward": reward}), optimizer=optimizer)
 
 
 def _prescribed(given: Any, rule: Any) -> Any:

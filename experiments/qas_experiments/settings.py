@@ -153,6 +153,7 @@ class CampaignSettings:
 
     folder: str = MISSING  # of runs, and of the file records.sqlite
     seeds: int = 5
+    first_seed: int = 0  # those before it are left out, e.g. because their results are committed
     fewer_seeds: dict[str, Any] = field(default_factory=dict)  # by suite and instance: slow ones, played last
     known: list[str] = field(default_factory=list)  # patterns of files with records that are not played again
     trainings: list[CampaignTraining] = field(default_factory=list)
