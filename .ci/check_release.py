@@ -70,7 +70,7 @@ def build(folder: Path, given: str) -> Path:
     Raises:
         SystemExit: It is not pure, too large, of another version, or the sdist lacks what is needed to test it.
     """
-    call(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)  # the extra `dev` has hatchling
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     if wheel.name != f"qas_envs-{given}-py3-none-any.whl":
         sys.exit(f"{wheel.name} is no pure wheel of version {given}")

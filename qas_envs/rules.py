@@ -240,7 +240,10 @@ class Rules:
         """Refuse rules that would fail at the first step."""
         optimizer, simulator = self.optimizer, self.simulator
         if getattr(optimizer, "needs_kernels", False):
-            others = "'adam_spsa', 'cobyla', 'none' or 'rotosolve'"
+            *first, last = sorted(
+                name for name, kind in OPTIMIZERS.items() if not getattr(kind, "needs_kernels", False)
+            )
+            others = f"{', '.join(map(repr, first))} or {last!r}"
             if simulator.shots is not None:
                 raise ValueError(must("optimizer", f"be one that works with shots ({others})", optimizer))
             if not simulator.has_kernels:

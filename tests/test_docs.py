@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,29 +110,6 @@ def load(name: str) -> ModuleType:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def test_the_recipe_for_a_gate(tmp_path: Path) -> None:
-    """A copy of the simulators gets the row; then everything that the recipe says of the gate must hold."""
-    pytest.importorskip("qiskit")
-    text = (ROOT / "docs" / "recipes" / "gate.md").read_text("utf-8")
-    blocks = dict(re.findall(r'```(?:python|text) title="(.*?)"\n(.*?)```', text, re.DOTALL))
-    (place, row), (_, check) = blocks.items()
-    shutil.copytree(ROOT / "simulators" / "qas_simulators", tmp_path / "qas_simulators")
-    table = tmp_path / "qas_simulators" / "gates.py"
-    rows = table.read_text("utf-8")
-    end = ")\n\nGATE_INDEX"
-    assert place.startswith("simulators/qas_simulators/gates.py") and rows.count(end) == 1
-    table.write_text(rows.replace(end, row + end), "utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "QAS_ENVS_CACHE_DIR": str(tmp_path / "cache")}
-    for code, works in ((check, True), (check.replace('"ch"', '"cha"'), False)):
-        command = [
-            sys.executable,
-            "-c",
-            f"import qas_simulators\nassert {str(tmp_path)!r} in qas_simulators.__file__\n{code}",
-        ]
-        ended = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
-        assert (ended.returncode == 0) == works, ended.stderr
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)], ids=["desk", "phone"])

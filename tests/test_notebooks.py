@@ -1,6 +1,6 @@
 """Every notebook runs from the first cell to the last, in an empty folder, and its committed outputs are small.
 
-Those that train agents are marked slow: python -m pytest tests/test_notebooks.py -m slow
+All except one are marked slow: python -m pytest tests/test_notebooks.py -m slow
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.test_docs import ROOT, load
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 NAMES = {"first_circuit", "gadgets", "kan", "noise", "own_agent", "own_molecule", "training"}
-QUICK = {"first_circuit", "noise", "own_molecule"}  # the others train agents, which takes minutes
+QUICK = {"first_circuit"}  # each of the others takes half a minute or, where agents are trained, minutes
 MOST_BYTES = 250_000
 
 

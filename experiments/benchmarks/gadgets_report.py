@@ -38,7 +38,7 @@ def report() -> None:
         "is rounding); CZ, gates and depth are of the unrolled best circuit, of the seeds that solved. *Solved*: error",
         f"against the exact ground energy below {ACCURACY:g} J, or chemical accuracy for LiH. Evaluations are energies",
         "of the simulator, those of the search and of pruning included. The agent is `dqn_guided` throughout.",
-        "Made by `python experiments/benchmarks/gadgets.py run` and `report`.",
+        "Made by `qas-benchmark campaign=gadgets` and `python experiments/benchmarks/gadgets.py`.",
     ]
     lines += ising(rows) + learned_gadgets(rows) + transfers(rows) + targets(rows) + weak_fields()
     (RESULTS / "gadgets.md").write_text("\n".join(lines) + "\n")

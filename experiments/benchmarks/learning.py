@@ -1,21 +1,17 @@
 """Which agent finds short circuits, and with how many energy evaluations?
 
-    python experiments/benchmarks/learning.py run [workers]   # plays the missing cells, seed by seed
-    python experiments/benchmarks/learning.py report          # writes results/learning.{json,md}
+    OMP_NUM_THREADS=1 qas-benchmark campaign=learning workers=2    # trains what is missing, seed by seed
+    python experiments/benchmarks/learning.py                      # writes results/learning.{json,md}
 
 The problems are LiH on 4 qubits at three bond lengths and on 6 qubits at one, with the full gate set. The guided DQN is
 compared with annealing, the random legal policy and algorithms of Stable-Baselines3, five seeds each, and with the
-floor of an exhaustive skeleton search. A cell is a run folder of ``qas-train``; finished cells, and rows of the
-committed results, are not played again.
+floor of an exhaustive skeleton search. A cell is a run folder of the campaign, or a row of the committed results.
+Seeds 0 to 4 are committed: ``campaign.first_seed=5 campaign.seeds=10`` adds five, and then ``SEEDS`` is to be changed.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,59 +29,26 @@ class Instance:
     """One problem.
 
     Attributes:
-        settings: Overrides of ``qas-train``.
         bond_length: In Å.
         num_qubits: Of the register.
         floor: The longest skeletons to try for the floor.
-        steps: Environment steps (for annealing: circuits), by agent.
+        agents: Their names.
     """
 
-    settings: tuple[str, ...]
     bond_length: float
     num_qubits: int
     floor: int
-    steps: dict[str, int]
+    agents: tuple[str, ...]
 
 
-FOUR = {"dqn_guided": 300_000, "annealing": 300_000, "random": 100_000, **dict.fromkeys(SB3, 60_000)}
-SIX = {"dqn_guided": 1_200_000, "annealing": 1_200_000, "random": 300_000}
-INSTANCES = {
-    f"LiH, {length} Å, 4 qubits": Instance((f"env.problem.bond_length={length}",), length, 4, 3, FOUR)
-    for length in (3.4, 2.2, 1.2)
-} | {
-    "LiH, 2.2 Å, 6 qubits": Instance(
-        ("env.problem.bond_length=2.2", "+env.problem.num_qubits=6", "env.max_gates=60"), 2.2, 6, 4, SIX
-    )
-}
-EXTRA = {("LiH, 2.2 Å, 6 qubits", "dqn_guided"): ("agent.search_steps=1000000",)}
+SIX = ("dqn_guided", "annealing", "random")
+INSTANCES = {f"LiH, {length} Å, 4 qubits": Instance(length, 4, 3, SIX + SB3) for length in (3.4, 2.2, 1.2)}
+INSTANCES["LiH, 2.2 Å, 6 qubits"] = Instance(2.2, 6, 4, SIX)
 
 
 def folder_of(instance: str, agent: str, seed: int) -> Path:
     """Return the run folder of a cell."""
     return RUNS / f"{instance.replace(', ', '_').replace(' ', '_').replace('Å', 'A')}-{agent}-seed{seed}"
-
-
-def play(instance: str, agent: str, seed: int) -> None:
-    """Train one cell."""
-    task = INSTANCES[instance]
-    folder = folder_of(instance, agent, seed)
-    settings = [
-        "env=lih",
-        *task.settings,
-        f"agent={agent}",
-        f"training.total_timesteps={task.steps[agent]}",
-        *EXTRA.get((instance, agent), ()),
-    ]
-    quiet = ["training.progress=false", "training.baselines=false"]
-    start = [f"run={folder}", f"training.seed={seed}", *settings, *quiet]
-    if folder.exists():
-        start = [f"resume={folder}"]
-    RUNS.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.log").open("a") as file:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "qas_experiments.commands.train", *start]
-        subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=True)
-    print(instance, agent, seed, flush=True)
 
 
 def committed() -> list[dict[str, Any]]:
@@ -95,7 +58,7 @@ def committed() -> list[dict[str, Any]]:
 
 
 def cells() -> list[dict[str, Any]]:
-    """Return all finished cells, in the order in which they are to be played."""
+    """Return all finished cells, in the order of the results."""
     known = {(row["instance"], row["agent"], row["seed"]): row for row in committed()}
     for instance, agent, seed in wanted():
         path = folder_of(instance, agent, seed) / "summary.json"
@@ -107,7 +70,7 @@ def cells() -> list[dict[str, Any]]:
 
 def wanted() -> list[tuple[str, str, int]]:
     """Return all cells; those of Stable-Baselines3 come last, problem by problem."""
-    every = [(name, agent, seed) for seed in SEEDS for name, task in INSTANCES.items() for agent in task.steps]
+    every = [(name, agent, seed) for seed in SEEDS for name, task in INSTANCES.items() for agent in task.agents]
     order = list(INSTANCES)
     return sorted(every, key=lambda cell: (order.index(cell[0]) + 1) * cell[1].startswith("sb3"))
 
@@ -177,7 +140,7 @@ def report() -> None:
         "`dqn_guided` begins with a search by annealing; *by the search* counts the seeds whose shortest circuit is",
         "the search's, so that training added the frozen policy alone. Of Stable-Baselines3's algorithms only the last",
         "knows masks; else an illegal action costs a step and no evaluation.",
-        "Made by `python experiments/benchmarks/learning.py run` and `report`.",
+        "Made by `qas-benchmark campaign=learning` and `python experiments/benchmarks/learning.py`.",
     ]
     for name, task in INSTANCES.items():
         lines += ["", f"## {name}", "", "Floor by exhaustive skeleton search: "]
@@ -189,7 +152,7 @@ def report() -> None:
             "| agent | solved | fewest CNOT | by the search | frozen policy: solved | CNOT | steps | evaluations | s |",
         ]
         lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
-        of_task = {agent: [c for c in played if (c["instance"], c["agent"]) == (name, agent)] for agent in task.steps}
+        of_task = {agent: [c for c in played if (c["instance"], c["agent"]) == (name, agent)] for agent in task.agents}
         of_task = {agent: some for agent, some in of_task.items() if some}
         for agent, some in of_task.items():
             solved = [c["best"]["two_qubit_gates"] for c in some if is_solved(c, "best")]
@@ -231,16 +194,5 @@ def is_solved(cell: dict[str, Any], row: str) -> bool:
     return cell[row] is not None and cell[row]["energy_error"] < cell["accuracy"]
 
 
-def main(command: str, workers: str = "2") -> None:
-    """Run or report."""
-    if command == "report":
-        report()
-        return
-    done = {(row["instance"], row["agent"], row["seed"]) for row in cells()}
-    with ThreadPoolExecutor(int(workers)) as pool:
-        for _ in pool.map(lambda cell: play(*cell), [cell for cell in wanted() if cell not in done]):
-            pass
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    report()

@@ -15,13 +15,13 @@ from qas_agents.registry import AGENTS as OWN_AGENTS
 from qas_agents.registry import AgentEntry, Row
 from qas_envs import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
+from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
 from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must, unknown_name
 
 POLICIES: Final = ("best", "last")
 """Policies that a run saves: the one with the best greedy episode, and the one after the last step."""
-_NOT_SETTINGS: Final = ("env", "seed", "device", "settings")
 
 
 def entry_of(settings: Mapping[str, Any]) -> AgentEntry:
@@ -58,7 +58,7 @@ def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) 
     if not functions:
         return
     owners = {name: function for function in functions for name in signature(function).parameters}
-    for name in _NOT_SETTINGS:
+    for name in NOT_SETTINGS:
         owners.pop(name, None)
     for name, value in settings.items():
         check_settings(owner, owners[chosen(f"setting of {owner}", name, owners)], {name: value})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from importlib.resources import files
 from typing import Any, Final, cast
 
 import gymnasium as gym
@@ -13,6 +12,7 @@ from omegaconf import OmegaConf
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
 from qas_experiments.agents import entry_of
+from qas_experiments.options import option
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
 
@@ -39,10 +39,9 @@ def resolved(settings: TrainSettings) -> TrainSettings:
         rules = preset_for(env.preset or own, row.problem, env.problem).rules
     optimizer = _prescribed(settings.optimizer, rules["optimizer"])
     if optimizer is not settings.optimizer:
-        file = files("qas_experiments.conf.optimizer").joinpath(f"{optimizer['name']}.yaml")
-        optimizer = OmegaConf.to_container(OmegaConf.merge(OmegaConf.create(file.read_text("utf-8")), optimizer))
+        optimizer = OmegaConf.to_container(OmegaConf.merge(option("optimizer", optimizer["name"]), optimizer))
     reward = _prescribed(env.reward, rules["reward"])
-    return dataclasses.replace(settings, env=dataclasses.replace(env, reward=reward), optimizer=optimizer)
+    return dataclasses.replace(settings, env=dataclasses.replace(env, **{"reward": reward}), optimizer=optimizer)
 
 
 def _prescribed(given: Any, rule: Any) -> Any:

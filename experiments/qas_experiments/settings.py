@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from qas_envs.rules import RULES
+from qas_envs.rules import RULES, RuleArguments
+from qas_experiments.options import register_options
+
+_Settings = TypeVar("_Settings")
+
+
+_OWN_GROUPS = ("optimizer", "noise")  # rules that are groups of the configuration
+
+
+def _rule_type(name: str) -> Any:
+    """Return the type of a rule's field: a flag, a number, a name or file, or anything that the rule checks."""
+    hint = get_type_hints(RuleArguments)[name]
+    if hint in (bool, int):
+        return hint | None
+    return str | None if RULES[name].takes_texts else Any
+
+
+def _with_rules(kind: type[_Settings]) -> type[_Settings]:
+    """Add to a class a field for every rule of environments, ``None`` by default."""
+    for name in RULES:
+        if name not in _OWN_GROUPS:
+            kind.__annotations__[name] = _rule_type(name)
+            setattr(kind, name, None)
+    return kind
 
 
 @dataclass
+@_with_rules
 class EnvSettings:
-    """The environment and its rules; ``None`` keeps the rule of the environment's id.
+    """The environment and its rules, a field for each of :data:`qas_envs.rules.RULES` that is no group of its own.
 
-    Components (``reward``, ``curriculum``, ...) are a name or ``{name: ..., settings}``.
+    ``None`` keeps the rule of the environment's id. Rules with choices (``reward``, ``curriculum``, ...) are a name or
+    ``{name: ..., settings}``.
     """
 
     id: str = MISSING
     problem: dict[str, Any] = field(default_factory=dict)  # e.g. bond_length, num_qubits
     preset: str | None = None
-    gates: Any = None  # a set by name, or a list of gates
-    actions: Any = None  # gates, or blocks of an entangling gate and rotations
-    max_gates: int | None = None
-    encoding: Any = None
-    reward: Any = None
-    curriculum: Any = None
-    halting: Any = None
-    couplings: Any = None
-    simulator: Any = None  # e.g. {name: auto, shots: 10000, shot_noise: exact}
-    initial: Any = None
-    illegal: str | None = None
-    stop: bool | None = None
-    mask: Any = None
-    gadgets: str | None = None
     vary: Any = None  # a family of instances, of which each episode draws one
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
 
 COMPONENTS = tuple(
-    name for name, rule in RULES.items() if rule.choices and EnvSettings.__annotations__.get(name) == "Any"
+    name for name, rule in RULES.items() if rule.choices and name not in _OWN_GROUPS and _rule_type(name) is Any
 )
 """Rules of which ``env.<rule>.<setting>=...`` changes a setting."""
 
@@ -137,6 +153,7 @@ class CampaignSettings:
 
     folder: str = MISSING  # of runs, and of the file records.sqlite
     seeds: int = 5
+    first_seed: int = 0  # those before it are left out, e.g. because their results are committed
     fewer_seeds: dict[str, Any] = field(default_factory=dict)  # by suite and instance: slow ones, played last
     known: list[str] = field(default_factory=list)  # patterns of files with records that are not played again
     trainings: list[CampaignTraining] = field(default_factory=list)
@@ -185,7 +202,8 @@ class TuneSettings:
 
 
 def register_schemas() -> None:
-    """Register the schemas with Hydra."""
+    """Register the schemas with Hydra, and the options that have no file."""
+    register_options()
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSettings)
     store.store(name="benchmark_schema", node=BenchmarkSettings)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.bridges.qasm3 import OUTSIDE_STDGATES
+from qas_simulators.bridges.qasm3_definitions import definition
 from qas_simulators.circuit import Circuit
 from qas_simulators.drawing import draw_text
 from qas_simulators.errors import must
@@ -218,8 +218,8 @@ class Gadget:
         for what, qubits, links in self.parts:
             if isinstance(what, Gadget):
                 what._define(found)
-            elif what in OUTSIDE_STDGATES:
-                found[what] = OUTSIDE_STDGATES[what]
+            elif (text := definition(what)) is not None:
+                found[what] = text
             name = what if isinstance(what, str) else what.name
             angles = f"({', '.join(_expression(link) for link in links)})" if links else ""
             lines.append(f"  {name}{angles} {', '.join(f'q{qubit}' for qubit in qubits)};")

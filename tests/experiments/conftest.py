@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytest
@@ -17,7 +20,8 @@ from omegaconf import OmegaConf
 
 from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.commands import launch
 from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
 from qas_experiments.training.run import train
 
@@ -36,6 +40,10 @@ QUICK = [
 def commands_end() -> Iterator[None]:
     """Forget what Hydra keeps of a command that a test called in this process."""
     yield
+    forget_hydra()
+
+
+def forget_hydra() -> None:
     HydraConfig.instance().cfg = None
     GlobalHydra.instance().clear()
 
@@ -48,14 +56,30 @@ def compose(*overrides: str) -> TrainSettings:
     return settings
 
 
+def call(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Call ``qas-<program>`` in this process, in a folder; return its exit status and what it prints."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(cwd)
+        patch.setenv("HYDRA_FULL_ERROR", "1")  # restored afterwards
+        patch.setattr(sys, "argv", [f"qas-{program}", *arguments])
+        try:
+            getattr(launch, program)()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1
+    forget_hydra()
+    return subprocess.CompletedProcess([program, *arguments], status, out.getvalue(), err.getvalue())
+
+
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "qas_experiments.commands.train", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Call ``qas-train`` in this process; see :func:`call`."""
+    return call("train", *arguments, cwd=cwd)
+
+
+def process(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``qas-<program>`` in a process of its own."""
+    line = [sys.executable, "-m", f"qas_experiments.commands.{program}", *arguments]
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def conf(group: str) -> list[str]:
@@ -96,6 +120,18 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("benchmark")
     benchmark(composed(folder, *SMALL))
     return folder
+
+
+@pytest.fixture
+def record(played: Path) -> Record:
+    """The first record of the small benchmark."""
+    return next(iter(Records(played / "records.sqlite")))
+
+
+def changed(record: Record, circuit: str, **figures: Any) -> Record:
+    """Return a record with other figures of a circuit."""
+    circuits = {**record.circuits, circuit: {**record.circuits[circuit], **figures}}
+    return dataclasses.replace(record, circuits=circuits)
 
 
 def of_another_machine(record: Record) -> Record:

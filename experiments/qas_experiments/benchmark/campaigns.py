@@ -126,7 +126,7 @@ def _cells_of_calls(plan: CampaignSettings) -> Iterator[Cell]:
             settings.suite.seeds = plan.seeds
             fewer = plan.fewer_seeds.get(suite, {}) if call.instances is None else {}
             for cell in cells_of(settings, given):
-                if cell.seed < fewer.get(cell.instance, plan.seeds):
+                if plan.first_seed <= cell.seed < fewer.get(cell.instance, plan.seeds):
                     yield cell
 
 
@@ -135,11 +135,12 @@ def _cells_of_calls(plan: CampaignSettings) -> Iterator[Cell]:
 
 def _trainings(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
     """Yield the trainings, except those of policies whose cells are all recorded."""
-    for seed in range(plan.seeds):
+    for seed in range(plan.first_seed, plan.seeds):
         for training in plan.trainings:
             if training.plays is None or _unrecorded(training.plays, seed, recorded):
                 run = _run_of(plan, training, seed)
-                overrides = [*training.overrides, f"training.seed={seed}", "training.progress=false", f"run={run}"]
+                given = [text.replace("{seed}", str(seed)) for text in training.overrides]
+                overrides = [*given, f"training.seed={seed}", "training.progress=false", f"run={run}"]
                 settings, call = _composed(overrides, "train")
                 yield Cell("", run.name, call.agent, seed, settings, is_recorded=False)
 
@@ -165,7 +166,7 @@ def _unrecorded(call: CallSettings, seed: int, recorded: _Recorded) -> dict[str,
 
 def _cells_of_policies(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
     """Yield the cells without a record that play a finished training's policy."""
-    for seed in range(plan.seeds):
+    for seed in range(plan.first_seed, plan.seeds):
         for training in plan.trainings:
             run = _run_of(plan, training, seed)
             if training.plays is None or not (run / "summary.json").exists():

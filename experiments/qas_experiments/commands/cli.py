@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from qas_experiments import options
 from qas_experiments.commands.errors import one_line
 from qas_experiments.commands.sweeps import Sweep, SweepInterrupted
 from qas_experiments.interrupts import INTERRUPTED, handled
@@ -26,7 +26,7 @@ from qas_experiments.settings import COMPONENTS, register_schemas
 from qas_experiments.yaml_files import check_yaml
 from qas_simulators.errors import unknown_name
 
-CONF = "qas_experiments.conf"
+CONF = options.CONF
 _USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
 _MOST_RESTARTS = 3  # of a sweep whose workers are killed
 
@@ -121,15 +121,15 @@ def check_overrides(config_name: str, overrides: list[str]) -> None:
         HydraException, OmegaConfBaseException: Any other error, such as a wrong type.
     """
     parsed = OverridesParser.create().parse_overrides(overrides)
-    groups = _groups()
+    groups = options.groups()
     first_choices = []
     for override in parsed:
         if override.key_or_group in groups and not override.is_delete():
-            options = _values(override)
-            for option in options:
+            chosen = _values(override)
+            for option in chosen:
                 if option not in (*groups[override.key_or_group], "null"):
                     raise ValueError(unknown_name(override.key_or_group, option, groups[override.key_or_group]))
-            first_choices.append(f"{override.key_or_group}={options[0]}")
+            first_choices.append(f"{override.key_or_group}={chosen[0]}")
     with hydra.initialize_config_module(CONF, version_base="1.3"):
         keys = set(_flatten(OmegaConf.to_container(hydra.compose(config_name, first_choices))))
         for override in parsed:
@@ -150,14 +150,6 @@ def _near(name: str, keys: set[str]) -> set[str]:
     if section in keys and "." in name:
         return {key for key in keys if key.startswith(f"{section}.")}
     return {key for key in keys if "." not in key}
-
-
-def _groups() -> dict[str, list[str]]:
-    folders = [entry for entry in files(CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
-    return {
-        folder.name: sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
-        for folder in folders
-    }
 
 
 def _values(override: Override) -> list[str]:

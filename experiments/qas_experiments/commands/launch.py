@@ -1,53 +1,35 @@
-"""Entry points of the console scripts; missing optional packages give one line instead of a traceback."""
+"""Entry points of the console scripts; missing optional packages give one line instead of a traceback.
+
+The command ``qas-<name>`` is the function ``main`` of the module ``<name>`` in this package.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
 
 from qas_simulators.errors import needs_extra
 
+_EXTRAS: Final = {"tune": "sweeps"}
+"""Extras of commands that need another one than ``experiments``."""
 
-def _start(module: str, extra: str = "experiments") -> None:
+
+def _start(name: str) -> None:
     try:
-        with needs_extra(extra):
-            main = import_module(module).main
+        with needs_extra(_EXTRAS.get(name, "experiments")):
+            main = import_module(f"qas_experiments.commands.{name}").main
     except ImportError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
     main()
 
 
-def train() -> None:
-    """``qas-train``."""
-    _start("qas_experiments.commands.train")
-
-
-def evaluate() -> None:
-    """``qas-evaluate``."""
-    _start("qas_experiments.commands.evaluate")
-
-
-def tune() -> None:
-    """``qas-tune``."""
-    _start("qas_experiments.commands.tune", "sweeps")
-
-
-def benchmark() -> None:
-    """``qas-benchmark``."""
-    _start("qas_experiments.commands.benchmark")
-
-
-def report() -> None:
-    """``qas-report``."""
-    _start("qas_experiments.commands.report")
-
-
-def gadgets() -> None:
-    """``qas-gadgets``."""
-    _start("qas_experiments.commands.gadgets")
-
-
-def runs() -> None:
-    """``qas-runs``."""
-    _start("qas_experiments.commands.runs")
+def __getattr__(name: str) -> Callable[[], None]:
+    """Return the function that starts a command."""
+    if name.startswith("_") or find_spec(f"qas_experiments.commands.{name}") is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return partial(_start, name)

@@ -62,17 +62,21 @@ class _Device:
         self._everywhere = frozenset(everywhere)
         self._places = {name: frozenset(own) for name, own in places.items()}
         self._ptms: dict[int, FloatArray] = {}  # by identity: a default error is the same everywhere
+        self._gates: dict[Place, frozenset[tuple[str, Place, float, int]]] = {}
+        self._noises: dict[tuple[str, frozenset[Any]], FloatArray | str] = {}
 
-    def gates_on(self, place: Place) -> frozenset[tuple[str, Place, float]]:
-        """Return the gates on some or all of these qubits, numbered from 0 on, with their infidelities."""
-        found = set()
-        for count in range(1, len(place) + 1):
-            for local in permutations(range(len(place)), count):
-                own = tuple(place[k] for k in local)
-                names = {name for name in self._everywhere if _STANDARD[name].num_qubits == count}
-                names |= {name for name, places in self._places.items() if own in places}
-                found |= {(name, local, self._infidelity(name, own)) for name in names}
-        return frozenset(found)
+    def _gates_on(self, place: Place) -> frozenset[tuple[str, Place, float, int]]:
+        """Return the gates on some or all of these qubits, numbered from 0 on: infidelities and identities of errors."""
+        if place not in self._gates:
+            found = set()
+            for count in range(1, len(place) + 1):
+                for local in permutations(range(len(place)), count):
+                    own = tuple(place[k] for k in local)
+                    names = {name for name in self._everywhere if _STANDARD[name].num_qubits == count}
+                    names |= {name for name, places in self._places.items() if own in places}
+                    found |= {(name, local, self._infidelity(name, own), id(self.error(name, own))) for name in names}
+            self._gates[place] = frozenset(found)
+        return self._gates[place]
 
     def _infidelity(self, name: str, place: Place) -> float:
         """Return a gate's average infidelity; on large devices one number for all that are noisy."""
@@ -92,8 +96,17 @@ class _Device:
         return self._ptms[id(error)]
 
     def noise(self, gate: Gate, place: Place) -> FloatArray | str:
-        """Return the noise of a gate as a Pauli transfer matrix, or the reason why it is unknown."""
-        native = self.gates_on(place)
+        """Return the noise of a gate as a Pauli transfer matrix, or the reason why it is unknown.
+
+        It is computed once for all places that have the same gates with the same errors.
+        """
+        key = (gate.name, self._gates_on(place))
+        if key not in self._noises:
+            self._noises[key] = self._new_noise(gate, place)
+        return self._noises[key]
+
+    def _new_noise(self, gate: Gate, place: Place) -> FloatArray | str:
+        native = frozenset((name, local, infidelity) for name, local, infidelity, _ in self._gates_on(place))
         found = []
         for angle in _ANGLES if gate.num_params else (0.0,):
             steps = _decomposition(gate.name, angle, native)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from qas_simulators.circuit import Circuit, Operation
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.gates import GATES, gate_index
+from qas_simulators.gates import GATES, Gate, gate_index
 
 with needs_extra("pennylane"):
     import pennylane as qml
@@ -39,14 +39,24 @@ _NAMES: Final = {operation: name for name, operation in _OPERATIONS.items()}
 
 
 def to_pennylane(circuit: Circuit) -> QuantumScript:
-    """Return a tape of the same gates without measurements; wires are qubit numbers."""
+    """Return a tape of the same gates without measurements; wires are qubit numbers.
+
+    A gate that PennyLane does not have is a ``QubitUnitary``.
+    """
     operations = []
     for name, qubits, angle in circuit:
         if name in _ADJOINTS:
             operations.append(qml.adjoint(_OPERATIONS[_ADJOINTS[name]](wires=qubits)))
+        elif name not in _OPERATIONS:
+            operations.append(by_matrix(GATES[gate_index(name)], qubits, angle))
         else:
             operations.append(_OPERATIONS[name](*(() if angle is None else (angle,)), wires=qubits))
     return QuantumScript(operations)
+
+
+def by_matrix(gate: Gate, qubits: tuple[int, ...], angle: float | None) -> qml.QubitUnitary:
+    """Return a gate as PennyLane's operation with a matrix, of which the first wire is the most significant bit."""
+    return qml.QubitUnitary(gate.matrix(angle or 0.0), wires=qubits[::-1])
 
 
 def from_pennylane(tape: QuantumScript, num_qubits: int | None) -> Circuit:

@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from qas_simulators.bridges.qasm3_definitions import definition
 from qas_simulators.circuit import Circuit
 from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.gates import gate_index
 
 _HEAD: Final = ["OPENQASM 3.0;", 'include "stdgates.inc";']
-OUTSIDE_STDGATES: Final = {
-    "sxdg": "gate sxdg a { inv @ sx a; }",
-    "ecr": "gate ecr a, b { s a; sx b; cx a, b; x a; }",  # up to a global phase
-    "rxx": "gate rxx(t) a, b { cx a, b; rx(t) a; cx a, b; }",
-    "ryy": "gate ryy(t) a, b { cy a, b; ry(t) a; cy a, b; }",
-    "rzz": "gate rzz(t) a, b { cx a, b; rz(t) b; cx a, b; }",
-}
 _REGISTER: Final = re.compile(r"qubit\[([1-9]\d?)\] q;")
 _FLOAT: Final = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
 _GATE: Final = re.compile(rf"([a-z]+)(?:\(({_FLOAT})\))? q\[(\d\d?)\](?:, q\[(\d\d?)\])?;", re.ASCII)
@@ -31,8 +26,7 @@ def to_qasm3(circuit: Circuit) -> str:
 
 
 def _definitions(circuit: Circuit) -> list[str]:
-    used = circuit.count_ops()
-    return [definition for name, definition in OUTSIDE_STDGATES.items() if name in used]
+    return [text for name in sorted(circuit.count_ops(), key=gate_index) if (text := definition(name)) is not None]
 
 
 def from_qasm3(text: str) -> Circuit:

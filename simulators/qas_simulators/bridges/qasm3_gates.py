@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from qas_simulators.bridges.qasm3_definitions import STDGATES
 from qas_simulators.bridges.qasm3_expressions import Number, UnreadableError, integer, number
 from qas_simulators.errors import needs_extra, unknown_name
 
@@ -18,10 +19,6 @@ with needs_extra("qiskit"):
 
 from qas_simulators.bridges.qiskit_expansion import MAX_GATES, PREFIX
 
-_STANDARD: Final = (
-    *("p", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "rx", "ry", "rz", "id", "u1", "u2", "u3", "phase"),
-    *("cx", "cy", "cz", "cp", "crx", "cry", "crz", "ch", "swap", "cu", "CX", "cphase", "ccx", "cswap"),
-)
 _OTHER_NAMES: Final = {"CX": "cx", "phase": "p", "cphase": "cp"}
 _MAX_REPETITIONS: Final = 10_000
 _MAX_POWER_QUBITS: Final = 6
@@ -55,7 +52,7 @@ class Gates:
     def include_standard(self, is_taken: Callable[[str], bool]) -> None:
         """Add the gates of ``stdgates.inc``."""
         known = get_standard_gate_name_mapping()
-        for name in _STANDARD:
+        for name in STDGATES:
             if is_taken(name):
                 raise UnreadableError(f"the name {name!r} of stdgates.inc is given already")
             gate = known[_OTHER_NAMES.get(name, name)]

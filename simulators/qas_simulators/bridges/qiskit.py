@@ -6,21 +6,39 @@ import numpy as np
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.gates import GATES, Gate, gate_index
 from qas_simulators.pauli import NEGLIGIBLE, PauliSum
 
 with needs_extra("qiskit"):
     from qiskit import QuantumCircuit
+    from qiskit.circuit import Gate as QiskitGate
+    from qiskit.circuit.library import UnitaryGate
     from qiskit.quantum_info import SparsePauliOp
 
-from qas_simulators.bridges.qiskit_expansion import RefusedInstructionError, append_all
+from qas_simulators.bridges.qiskit_expansion import QISKIT_NAMES, RefusedInstructionError, append_all
 
 
 def to_qiskit(circuit: Circuit) -> QuantumCircuit:
-    """Return the same gates on the same qubit numbers; names in the gate table are Qiskit's method names."""
+    """Return the same gates on the same qubit numbers.
+
+    A gate that Qiskit does not have is an instruction of this name, defined by its matrix.
+    """
     result = QuantumCircuit(circuit.num_qubits)
     for name, qubits, angle in circuit:
-        getattr(result, name)(*(() if angle is None else (angle,)), *qubits)
+        if name in QISKIT_NAMES:
+            getattr(result, name)(*(() if angle is None else (angle,)), *qubits)
+        else:
+            result.append(defined_by_matrix(GATES[gate_index(name)], angle), qubits)
     return result
+
+
+def defined_by_matrix(gate: Gate, angle: float | None) -> QiskitGate:
+    """Return a gate as an instruction of its name whose definition is its matrix; :func:`from_qiskit` recognises it."""
+    instruction = QiskitGate(gate.name, gate.num_qubits, [] if angle is None else [angle])
+    definition = QuantumCircuit(gate.num_qubits)
+    definition.append(UnitaryGate(gate.matrix(angle or 0.0)), range(gate.num_qubits))
+    instruction.definition = definition
+    return instruction
 
 
 def from_qiskit(circuit: QuantumCircuit) -> Circuit:

@@ -28,6 +28,8 @@ _EQUAL: Final = 1e-10  # largest difference between entries of equal matrices
 _CLASSES: Final[dict[type, str]] = {
     gate.base_class: name for name, gate in get_standard_gate_name_mapping().items() if name in GATE_INDEX
 }
+QISKIT_NAMES: Final = frozenset(_CLASSES.values())
+"""Gates of the gate table that Qiskit has, with a method of this name on its circuits."""
 
 
 class RefusedInstructionError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,16 @@ from qas_experiments.benchmark import campaigns
 from qas_experiments.benchmark.campaigns import campaign
 from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.benchmark.records import Records, write_lines
-from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
+from qas_experiments.settings import (
+    BenchmarkSettings,
+    CallSettings,
+    CampaignSettings,
+    CampaignTraining,
+    register_schemas,
+)
 from tests.experiments.conftest import SMALL, composed, conf
 
+ROOT = Path(__file__).parents[3]
 BUDGET = ["suite.max_evaluations=300", "suite.total_timesteps=200"]
 
 
@@ -84,11 +92,26 @@ def test_committed_records_are_those_of_the_campaign() -> None:
 
 
 def test_every_campaign_composes() -> None:
+    register_schemas()
     for name in conf("campaign"):
         plan = campaigns._composed([f"campaign={name}"])[0].campaign
         assert plan.calls or plan.trainings
         for suite, fewer in plan.fewer_seeds.items():
             assert set(fewer) <= set(campaigns._composed([f"suite={suite}"])[0].suite.instances)
+
+
+@pytest.mark.parametrize(("name", "number"), [("learning", 27), ("gadgets", 24)])
+def test_trainings_of_a_campaign_compose(name: str, number: int) -> None:
+    """For a seed that is not the first; its number is filled in wherever a training names it."""
+    register_schemas()
+    plan = campaigns._composed([f"campaign={name}", "campaign.first_seed=3", "campaign.seeds=4"])[0].campaign
+    trainings = list(campaigns._trainings(plan, campaigns._Recorded(plan)))
+    assert len(trainings) == len({cell.settings.run for cell in trainings}) == number
+    for cell in trainings:
+        settings = dataclasses.asdict(cell.settings)
+        assert cell.settings.training.seed == 3 and "{seed}" not in str(settings) and settings["run"].endswith("seed3")
+        gadgets = settings["env"]["gadgets"]
+        assert gadgets in (None, "redundant_cz") or (ROOT / gadgets).exists()
 
 
 def test_a_dry_run_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,11 +28,6 @@ RESULTS = Path(__file__).parents[3] / "experiments" / "results" / "leaderboard"
 LENGTH = 1.0  # of H2, in ångström; none that is shipped
 
 
-@pytest.fixture
-def record(played: Path) -> Record:
-    return next(iter(Records(played / "records.sqlite")))
-
-
 def with_digits(problem: Problem, size: float) -> Problem:
     """Return a problem whose coefficients another machine computed: off by ``size`` or more, for another hash."""
     for seed in range(24):

@@ -63,7 +63,7 @@ def test_bad_evaluations(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("agent", [name for name in conf("agent") if name.startswith("sb3")])
 def test_agents_of_stable_baselines(agent: str, tmp_path: Path) -> None:
-    settings = [entry for entry in QUICK if not entry.startswith("agent.")]
+    settings = [*(entry for entry in QUICK if not entry.startswith("agent.")), "training.total_timesteps=300"]
     small = {"sb3_dqn": "learning_starts", "sb3_qrdqn": "learning_starts"}.get(agent, "n_steps")
     settings += ["agent.batch_size=32"] if "ppo" in agent else []
     settings += [f"agent={agent}", f"agent.{small}=64", "env=tfim", "env.problem.num_qubits=2", "env.max_gates=6"]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from qas_simulators.kernels.compile import cache_directory
-from tests.experiments.conftest import QUICK, command
+from tests.experiments.conftest import QUICK, call, process
 
 SWEEP = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=300", "training.seed=0,1"]
 
@@ -25,10 +25,15 @@ def finished(folder: Path) -> list[int]:
     return sorted(summary["settings"]["training"]["seed"] for summary in summaries)
 
 
-@pytest.mark.parametrize("launcher", [["joblib", "hydra.launcher.n_jobs=2"], ["submitit_local"]])
+@pytest.mark.parametrize(
+    "launcher",
+    [["joblib", "hydra.launcher.n_jobs=2"], pytest.param(["submitit_local"], marks=pytest.mark.slow)],
+    ids=["joblib", "submitit"],
+)
 def test_sweep_on_this_machine(launcher: list[str], tmp_path: Path) -> None:
+    """Of submitit: python -m pytest tests/experiments/commands/test_sweeps.py -m slow."""
     pytest.importorskip("hydra_plugins.hydra_" + launcher[0].partition("_")[0] + "_launcher")
-    ended = command("-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, cwd=tmp_path)
+    ended = process("train", "-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert finished(tmp_path) == [0, 1]
 
@@ -98,24 +103,20 @@ print(*[task.node_id for task in list_tasks() if task.name == "_run_job"])
 
 def end_processes_of(folder: Path) -> None:
     """End the processes whose home is in a folder."""
-    for process in psutil.process_iter():
+    for running in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get("HOME", "").startswith(f"{folder}{os.sep}"):
-                process.kill()
+            if running.environ().get("HOME", "").startswith(f"{folder}{os.sep}"):
+                running.kill()
 
 
 def test_a_benchmark_in_parts_is_merged(tmp_path: Path) -> None:
     """One file of records for every job; nothing is written by two machines."""
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     settings = ["suite=quick", "agent=random", 'instances=["TFIM-3"]', "suite.max_evaluations=300"]
-    jobs = ["-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "records=runs/part-${hydra:job.num}.sqlite"]
-
-    def benchmark(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "qas_experiments.commands.benchmark", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-    ended = benchmark(*jobs, *settings, "seeds=[0],[1]")
+    ended = call(
+        "benchmark", "-m", "records=runs/part-${hydra:job.num}.sqlite", *settings, "seeds=[0],[1]", cwd=tmp_path
+    )
     assert ended.returncode == 0, ended.stderr
-    merged = benchmark(*settings, "seeds=[0,1]", "records=runs/part-0.sqlite", "merge=runs/part-1.sqlite")
+    parts = ["records=runs/part-0.sqlite", "merge=runs/part-1.sqlite"]
+    merged = call("benchmark", *settings, "seeds=[0,1]", *parts, cwd=tmp_path)
     assert "1 records added from runs/part-1.sqlite" in merged.stdout, merged.stderr
     assert "2 cells, 2 of them recorded" in merged.stdout

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.settings import TrainSettings
 from qas_experiments.training.run import train
-from qas_experiments.training.session import Session
 from tests.experiments.conftest import QUICK, command, compose
+from tests.experiments.runs.conftest import cut_power
 
 LONG = [
     *QUICK,
@@ -25,7 +24,12 @@ LONG = [
 ]
 VARIANTS = {
     "plain": [],
-    "priorities, shot noise": ["agent.prioritization=0.6", "noise=mumbai", "optimizer=adam_spsa"],
+    "priorities, shot noise": [
+        "agent.prioritization=0.6",
+        "noise=mumbai",
+        "optimizer=adam_spsa",
+        "optimizer.iterations=[5]",
+    ],
     "kan": ["agent.network={name: kan, hidden: [3]}", "agent.refit_interval=50", "agent.dueling=true"],
     "demonstrations": ["agent.demonstrations=4", "agent.search_steps=50", "env.max_gates=8"],
     "gadgets": ["env.gadgets=grl", "env.gates=ibm", "env.max_gates=20"],
@@ -34,22 +38,6 @@ VARIANTS = {
         "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
     ],
 }
-
-
-def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
-    """Train until so many checkpoints are written."""
-    original, written = Session.checkpoint, []
-
-    def checkpoint(session: Session) -> None:
-        original(session)
-        written.append(1)
-        if len(written) == stop_after:
-            raise RuntimeError("power cut")
-
-    with monkeypatch.context() as context:
-        context.setattr(Session, "checkpoint", checkpoint)
-        with pytest.raises(RuntimeError, match="power cut"):
-            train(settings)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -71,13 +59,18 @@ def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monk
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_killed_and_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "steps"), [(1, 2500), pytest.param(10, 20_000, marks=pytest.mark.slow)])
+def test_killed_and_resumed(kills: int, steps: int, tmp_path: Path) -> None:
+    """More kills: python -m pytest tests/experiments/runs/test_checkpoints.py -m slow."""
     script = Path(__file__).parents[3] / "experiments" / "benchmarks" / "kill_and_resume.py"
     result = subprocess.run(
-        [sys.executable, str(script), "2", "4000", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, str(script), str(kills), str(steps), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "2 kills" in result.stdout and "all files are the same bytes" in result.stdout
+    assert f"{kills} kills" in result.stdout and "all files are the same bytes" in result.stdout
 
 
 def test_bad_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

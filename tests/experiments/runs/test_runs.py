@@ -34,8 +34,7 @@ from qas_experiments.training import clock
 from qas_experiments.training.run import train
 from qas_experiments.training.session import Session
 from tests.experiments.conftest import compose
-from tests.experiments.runs.test_checkpoints import cut_power
-from tests.experiments.runs.test_damaged_checkpoints import SMALL
+from tests.experiments.runs.conftest import SMALL, cut_power
 
 RANDOM = ["env=tfim", "env.problem.num_qubits=2", "agent=random", "training.progress=false", "training.baselines=false"]
 

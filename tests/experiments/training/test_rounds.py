@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from qas_experiments.training.transfer import growth_between
 from qas_simulators import Circuit, Gadget, StatevectorSimulator, load_gadgets
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
-from tests.experiments.conftest import compose
+from tests.experiments.conftest import call, compose
 
 LOOP = [
     "env=tfim",
@@ -211,19 +209,14 @@ def test_circuits_of_a_run_are_read_back(loop: Path) -> None:
 # -- qas-gadgets -------------------------------------------------------------------------------------------------------
 
 
-def gadgets_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qas_experiments.commands.gadgets", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_show_prints_counts_pictures_and_qasm() -> None:
-    shown = gadgets_command("show", "grl").stdout
+def test_show_prints_counts_pictures_and_qasm(tmp_path: Path) -> None:
+    shown = call("gadgets", "show", "grl", cwd=tmp_path).stdout
     assert "rz_cz" in shown and "q0: ──RZ(p0)──●" in shown
-    assert "gate rz_cz(p0) q0, q1 {" in gadgets_command("show", "grl", "--qasm").stdout
+    assert "gate rz_cz(p0) q0, q1 {" in call("gadgets", "show", "grl", "--qasm", cwd=tmp_path).stdout
 
 
 def test_draw_writes_a_picture_of_each(tmp_path: Path) -> None:
-    assert gadgets_command("draw", "grl", "--out", str(tmp_path / "new")).returncode == 0
+    assert call("gadgets", "draw", "grl", "--out", str(tmp_path / "new"), cwd=tmp_path).returncode == 0
     for name in ("rz_cz", "x_sx"):
         assert (tmp_path / "new" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -248,7 +241,7 @@ def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: P
         (["extract", str(empty), "--out", out], "`circuits` must contain at least one circuit"),
         (["extract", str(loop / "round-0"), "--out", out, "--rank", "best"], "Unknown rank 'best'"),
     ):
-        ended = gadgets_command(*arguments)
+        ended = call("gadgets", *arguments, cwd=tmp_path)
         assert ended.returncode == 2 and message in ended.stderr and len(ended.stderr.splitlines()) == 1
     assert not Path(out).exists()
 

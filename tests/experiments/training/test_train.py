@@ -212,7 +212,9 @@ def test_command_line_fails_in_one_line(tmp_path: Path) -> None:
 
 
 def test_command_line_warns_of_a_trivial_threshold(tmp_path: Path) -> None:
-    result = command(*QUICK, "env=tfim", "env.problem.field=0.001", "run=trivial", cwd=tmp_path)
+    result = command(
+        *QUICK, "training.total_timesteps=250", "env=tfim", "env.problem.field=0.001", "run=trivial", cwd=tmp_path
+    )
     assert result.returncode == 0, result.stderr
     assert "warning: The empty circuit already meets the success threshold" in result.stdout
 

@@ -1,0 +1,143 @@
+"""Guides of the double DQN: demonstrations of its own successes, and guides of others."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import qas_envs  # noqa: F401
+from qas_agents import Demonstrations, DemonstrationsConfig, MaskedDQN
+from tests.agents.test_dqn import CONFIG
+
+
+def test_guided_by_its_own_successes() -> None:
+    """Pruned circuits are kept if they succeed gate by gate; the frozen policy comes to build the shortest one."""
+    env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10, reward="priced").unwrapped
+    config = dataclasses.replace(
+        CONFIG,
+        network={"name": "mlp", "hidden": [64]},
+        learning_rate=1e-3,
+        gamma=0.99,
+        n_step=3,
+        buffer_size=5000,
+        epsilon_decay=0.99,
+    )
+    counted: list[int] = []
+    guide = Demonstrations(env, DemonstrationsConfig(4, search_steps=300))
+    agent = MaskedDQN(env, config, seed=0, guide=guide)
+    agent.learn(6000, callback=lambda now, _: counted.append(now["self"].num_timesteps) or True)  # type: ignore[func-returns-value]
+    assert counted == list(range(1, len(counted) + 1)), "every circuit tried is a step"
+    assert len(counted) == agent.num_timesteps >= 6000
+    assert 1 <= len(guide.kept) <= 4 and len(guide.kept[0]) == 3
+    for actions in guide.kept:
+        env.reset()
+        infos = [env.step(action)[4] for action in actions]
+        assert infos[-1]["success"] and not any(info["success"] for info in infos[:-1])
+    observation, info = env.reset()
+    while not info.get("success") and len(env.episode.actions) < 10:
+        action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
+        observation, _, _, _, info = env.step(int(action))
+    assert info["success"] and len(env.episode.actions) == 3
+
+
+def test_a_callback_ends_the_search_too() -> None:
+    env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
+    agent = MaskedDQN(env, CONFIG, seed=0, guide=Demonstrations(env, DemonstrationsConfig(4, search_steps=300)))
+    agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
+    assert 50 <= agent.num_timesteps < 100, "no more than the circuit that was being pruned"
+
+
+def test_the_search_takes_its_settings() -> None:
+    """Annealing that begins with one gate tries circuits of about one gate; by default it begins with 40."""
+    env = gym.make("QAS-LiH-v0", max_gates=40, reward="priced").unwrapped
+    longest = []
+    for search in ({}, {"start_gates": 1}):
+        lengths: list[int] = []
+        guide = Demonstrations(env, DemonstrationsConfig(4, search_steps=5, search=search))
+        MaskedDQN(env, CONFIG, seed=0, guide=guide).learn(
+            5, callback=lambda now, _, seen=lengths: seen.append(len(env.episode.actions)) or True
+        )  # type: ignore[misc]
+        longest.append(max(lengths))
+    assert longest[0] > 20 and longest[1] < 8
+
+
+def test_the_search_is_part_of_the_steps() -> None:
+    env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10).unwrapped
+    guide = Demonstrations(env, DemonstrationsConfig(4, search_steps=5000))
+    agent = MaskedDQN(env, dataclasses.replace(CONFIG, learning_starts=30), seed=0, guide=guide)
+    agent.learn(200)
+    assert (agent.num_timesteps, agent.num_moves) == (200, 0)
+    agent.learn(400)
+    assert 0 < agent.num_moves <= 400 and agent.num_gradient_steps > 0
+
+
+def test_what_cannot_be_guided() -> None:
+    with pytest.raises(TypeError, match="CartPoleEnv has no 'player'"):
+        Demonstrations(gym.make("CartPole-v1"))
+    envs = gym.make_vec("QAS-Bell-v0", num_envs=2, autoreset_mode="Disabled")
+    guide = Demonstrations(gym.make("QAS-Bell-v0"))
+    with pytest.raises(ValueError, match="where environments are a vector"):
+        MaskedDQN(envs, CONFIG, guide=guide)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"search_steps": 10, "demonstrations": 0}, "be positive where search_steps are"),
+        ({"search": {"too_qubit": 0.1}}, "Unknown setting of the search 'too_qubit'.*Did you mean 'two_qubit'"),
+        ({"search": {"seed": 1}}, "Unknown setting of the search 'seed'"),
+        ({"demonstrations": -1}, "not be negative"),
+        ({"demonstration_share": 1.5}, r"\[0, 1\]"),
+    ],
+)
+def test_bad_settings_of_demonstrations(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DemonstrationsConfig(**settings)
+
+
+class SecondAction:
+    """A guide that always suggests the second action, where it is legal."""
+
+    calls: list[str]
+
+    def __init__(self) -> None:
+        self.calls = []
+
+    def before_training(self, rng: np.random.Generator, report: Any) -> None:
+        self.calls.append("before_training")
+
+    def next_action(self, mask: Any) -> int | None:
+        return 1 if mask[1] else None
+
+    def record_episode(self) -> None:
+        self.calls.append("record_episode")
+
+    def end_episode(self, success: bool, rng: np.random.Generator, report: Any) -> None:
+        self.calls.append("end_episode")
+
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        return {"calls": self.calls}
+
+    def check(self, state: Any, num_actions: int) -> None:
+        pass
+
+    def restore(self, state: Any) -> None:
+        self.calls = list(state["calls"])
+
+
+def test_any_guide_can_be_handed_in(tmp_path: Path) -> None:
+    env, guide, taken = gym.make("QAS-Bell-v0", max_gates=3).unwrapped, SecondAction(), []
+    agent = MaskedDQN(env, CONFIG, seed=0, guide=guide)
+    agent.learn(30, callback=lambda seen, _: taken.append(seen["actions"][0]) or True)  # type: ignore[func-returns-value]
+    assert 1 in taken[:2] and guide.calls[:3] == ["before_training", "record_episode", "end_episode"]
+    assert agent.state()[1]["demonstrations"] == {"calls": guide.calls}
+    agent.save(tmp_path / "policy.safetensors")
+    assert MaskedDQN.load(tmp_path / "policy.safetensors", env).guide is None
