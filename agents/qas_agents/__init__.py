@@ -18,10 +18,15 @@ from qas_agents.searchers import (
     RandomPolicy,
     SimulatedAnnealing,
     best_of,
+    ceo_pool,
+    determinant,
     distinct_skeletons,
     pauli_pool,
+    prune_operators,
+    qeb_pool,
     qubit_adapt,
     skeleton_floors,
+    spin_orbitals,
     usual_pool,
 )
 from qas_simulators.errors import needs_extra
@@ -48,12 +53,17 @@ __all__ = [
     "SB3Agent",
     "SimulatedAnnealing",
     "best_of",
+    "ceo_pool",
+    "determinant",
     "distinct_skeletons",
     "extract",
     "grow",
     "pauli_pool",
+    "prune_operators",
+    "qeb_pool",
     "qubit_adapt",
     "skeleton_floors",
+    "spin_orbitals",
     "usual_pool",
 ]
 
