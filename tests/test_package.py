@@ -138,8 +138,9 @@ PUBLIC = {
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (
         "BeamSearch DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy GreedySearch Growth "
-        "HardwareEfficient MaskedDQN RandomPolicy SB3Agent SimulatedAnnealing best_of distinct_skeletons extract grow "
-        "pauli_pool qubit_adapt skeleton_floors usual_pool"
+        "HardwareEfficient MaskedDQN RandomPolicy SB3Agent SimulatedAnnealing best_of ceo_pool determinant "
+        "distinct_skeletons extract grow pauli_pool prune_operators qeb_pool qubit_adapt skeleton_floors spin_orbitals "
+        "usual_pool"
     ),
     "qas_experiments": "plots",
 }

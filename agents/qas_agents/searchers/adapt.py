@@ -23,7 +23,7 @@ class AdaptStep:
     Attributes:
         operators: Labels of the exponentials, in order.
         energy: After optimising all angles.
-        circuit: The reference, then the exponentials written out, each with its angle as a parameter; nothing is merged.
+        circuit: The reference, then the exponentials written out, one parameter each; nothing is merged.
         evaluations: Energy evaluations so far, including two per operator and exponential of the pool for the slopes.
     """
 
