@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +16,12 @@ from qas_simulators.kernels.pair_rotations import reach, slopes_of_moves
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import UNLINKED, FloatArray, Settings
+from qas_simulators.program import UNLINKED, FloatArray
 from qas_simulators.statevector import StatevectorSimulator
 
 _SMALLEST = 1e-14  # amplitudes and matrix elements, beside the largest: rounding
-_CONVERGED: Settings = (1000, 1e-7, 1e-13)  # iterations, and tolerances in the Hamiltonian's own unit
+_ITERATIONS, _SLOPE = 1000, 1e-7  # where L-BFGS stops; the gradient in the Hamiltonian's own unit
+_NO_PLACES: Final = np.empty(0, dtype=np.int32)
 
 
 class Minimum(NamedTuple):
@@ -140,16 +141,28 @@ class Subspace:
         ket, bra = memory.reshape(2, -1)
         by_move = np.empty(len(self._factors))
         slopes_of_moves(bra, ket, self.states, self._places, self._masks, self._factors, by_move)
-        return self._unit * np.bincount(self._owners, by_move)
+        return np.asarray(self._unit * np.bincount(self._owners, by_move), dtype=np.float64)
 
-    def minimize(self, sequence: Sequence[int], angles: ArrayLike) -> Minimum:
-        """Minimise the energy over all angles by L-BFGS with exact gradients, starting from those given."""
+    def minimize(self, sequence: Sequence[int], angles: ArrayLike, tolerance: float = 1e-13) -> Minimum:
+        """Minimise the energy over all angles by L-BFGS with exact gradients.
+
+        Args:
+            sequence: Places of the exponentials in the pool, in order.
+            angles: One for each, in radians: the start.
+            tolerance: Stop when an iteration gains no more than this; for very small and very large operators in their
+                own unit, see :meth:`PauliSum.in_unit`.
+        """
         params = _angles(angles)
-        energy, evaluations, _ = self._run(sequence, params, MINIMIZE)
+        energy, evaluations, _ = self._run(sequence, params, MINIMIZE, tolerance=tolerance)
         return Minimum(energy, params, evaluations)
 
     def _run(
-        self, sequence: Sequence[int], params: FloatArray, task: int, gradient: FloatArray | None = None
+        self,
+        sequence: Sequence[int],
+        params: FloatArray,
+        task: int,
+        gradient: FloatArray | None = None,
+        tolerance: float = 0.0,
     ) -> tuple[float, int, NDArray[Any]]:
         """Run the kernel; return the energy, the number of evaluations, and the memory."""
         pairs = [self._pairs_of(k) for k in sequence]
@@ -158,7 +171,9 @@ class Subspace:
         memory = np.empty(2 * len(self.states), dtype=self._reference.dtype)
         energy, evaluations = solve_pairs(
             np.cumsum([0, *(len(one.left) for one in pairs)]),
-            *(np.concatenate([empty, *part]) for empty, *part in zip(self._no_pairs(), *pairs, strict=True)),
+            np.concatenate([_NO_PLACES, *(one.left for one in pairs)]),
+            np.concatenate([_NO_PLACES, *(one.right for one in pairs)]),
+            np.concatenate([self._factors[:0], *(one.factors for one in pairs)]),
             self._reference,
             *self._rows,
             memory,
@@ -166,12 +181,9 @@ class Subspace:
             task,
             params,
             np.empty(0) if gradient is None else gradient,
-            _CONVERGED,
+            (_ITERATIONS, _SLOPE, tolerance),
         )
         return self._unit * energy, evaluations, memory
-
-    def _no_pairs(self) -> _Pairs:
-        return _Pairs(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32), self._factors[:0])
 
     def _pairs_of(self, k: int) -> _Pairs:
         """Return the pairs of amplitudes that an exponential of the pool turns."""
@@ -194,13 +206,13 @@ def _angles(angles: ArrayLike) -> FloatArray:
 
 def _signs(states: NDArray[np.int64], mask: int) -> NDArray[np.int64]:
     """Return -1 for each state with an odd number of the mask's bits, else 1."""
-    return 1 - 2 * (np.bitwise_count(states & mask).astype(np.int64) & 1)
+    return np.asarray(1 - 2 * (np.bitwise_count(states & mask).astype(np.int64) & 1))
 
 
 def _without_phase(statevector: NDArray[np.complex128]) -> NDArray[np.complex128]:
     """Return the state with a real largest amplitude, and without rounding errors that would make it complex."""
     largest = statevector[np.abs(statevector).argmax()]
-    turned = statevector * (np.abs(largest) / largest)
+    turned = np.asarray(statevector * (np.abs(largest) / largest))
     for part in (turned.real, turned.imag):
         part[np.abs(part) < _SMALLEST] = 0.0
     return turned

@@ -14,6 +14,7 @@ from qas_simulators.exponentials import Exponential, pauli_exponential
 from qas_simulators.subspace import Subspace
 
 _EQUAL = 1e-9  # scores that differ by less are the same
+_COARSE = 1e-8  # while pruning, optimisation ends when an iteration gains less; smaller takes four times as long
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def prune_operators(
     """Remove operators one by one while the energy, all other angles optimised again, stays below a threshold.
 
     Operators are tried in the order of the energy that their removal costs at the present angles, per CNOT. After each
-    removal the order is found again. The result has no operator that can be removed.
+    removal the order is found again. In the end no operator can be removed, as far as coarse optimisations tell.
 
     Args:
         step: Result of :func:`qubit_adapt` with the same Hamiltonian, pool and reference.
@@ -147,18 +148,19 @@ def prune_operators(
         raise ValueError(must("threshold", f"be above the energy of the step, {step.energy}", threshold))
     sequence = [places[label] for label in step.operators]
     angles = step.circuit.params[step.circuit.num_params - len(sequence) :]
-    energy, evaluations = step.energy, step.evaluations + len(sequence)
+    evaluations = step.evaluations + len(sequence)
     order = _by_removal(ansatz, sequence, angles)
     while order:
         k = order.pop(0)
         shorter = sequence[:k] + sequence[k + 1 :]
-        trial = ansatz.subspace.minimize(shorter, np.delete(angles, k))
+        trial = ansatz.subspace.minimize(shorter, np.delete(angles, k), _COARSE)
         evaluations += trial.evaluations
         if trial.energy < threshold:
-            sequence, energy, angles = shorter, trial.energy, trial.angles
+            sequence, angles = shorter, trial.angles
             order = _by_removal(ansatz, sequence, angles)
             evaluations += len(sequence)
-    return ansatz.step(sequence, angles.tolist(), energy, evaluations)
+    last = ansatz.subspace.minimize(sequence, angles)
+    return ansatz.step(sequence, last.angles.tolist(), last.energy, evaluations + last.evaluations)
 
 
 def _by_removal(ansatz: _Ansatz, sequence: list[int], angles: NDArray[np.float64]) -> list[int]:
@@ -168,7 +170,7 @@ def _by_removal(ansatz: _Ansatz, sequence: list[int], angles: NDArray[np.float64
     for k, place in enumerate(sequence):
         energy = ansatz.subspace.energy(sequence[:k] + sequence[k + 1 :], np.delete(angles, k))
         ranks.append((energy - present) / max(ansatz.costs[place], 1))
-    return np.argsort(ranks, kind="stable").tolist()
+    return [int(k) for k in np.argsort(ranks, kind="stable")]
 
 
 def _lowest_basis_state(hamiltonian: PauliSum) -> Circuit:
