@@ -73,8 +73,8 @@ def pauli_exponential(label: str) -> Exponential:
         ValueError: Letters other than I, X, Y, Z, or only I.
 
     Examples:
-        >>> pauli_exponential("XIY").gadget.circuit().count_ops()
-        {'sdg': 1, 'h': 3, 'cx': 2, 'rz': 1, 's': 1}
+        >>> pauli_exponential("XIZ").gadget.circuit().count_ops()
+        {'h': 2, 'cx': 2, 'rz': 1}
     """
     letters = {qubit: letter for qubit, letter in enumerate(reversed(label)) if letter != "I"}
     if not letters or not set(letters.values()) <= {"X", "Y", "Z"}:
@@ -149,4 +149,4 @@ def _excitation(sources: Sequence[int], targets: Sequence[int]) -> Move:
 
 
 def _label(sources: Sequence[int], targets: Sequence[int]) -> str:
-    return f"{' '.join(map(str, sources))} > {' '.join(map(str, targets))}"
+    return f"{' '.join(map(str, sorted(sources)))} > {' '.join(map(str, sorted(targets)))}"
