@@ -121,7 +121,7 @@ def chain(atoms: int, distance: float) -> str:
 
 
 MOLECULES: dict[str, tuple[str, int, str]] = {
-    "H4 1.0 Å": (chain(4, 1.0), 4, ""),
+    "H4 1.0 Å": (chain(4, 1.0), 4, "72"),
     "LiH-12 1.6 Å": ("Li 0 0 0; H 0 0 1.6", 4, "45"),
     "LiH-12 3.0 Å": ("Li 0 0 0; H 0 0 3.0", 4, "49"),
     "LiH-12 3.4 Å": ("Li 0 0 0; H 0 0 3.4", 4, "49"),
