@@ -19,15 +19,11 @@ from qas_agents import (
     SimulatedAnnealing,
     best_of,
     distinct_skeletons,
-    pauli_pool,
-    qubit_adapt,
     skeleton_floors,
-    usual_pool,
 )
-from qas_agents.searchers.adapt import append_exponential
 from qas_agents.searchers.pruning import prune, workbench
 from qas_agents.searchers.skeleton import Skeleton, dressed, skeletons
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators import PauliSum, StatevectorSimulator
 from tests.agents.test_dqn import Corridor
 
 
@@ -274,67 +270,6 @@ def test_bad_skeleton_searches() -> None:
     for arguments, settings in [((-1,), {}), ((1,), {"starts": 0}), ((1,), {"couplings": [(0, 2)]})]:
         with pytest.raises(ValueError, match="must"):
             next(skeleton_floors(hamiltonian, *arguments, **settings))  # type: ignore[arg-type]
-
-
-# -- qubit-ADAPT -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("label", ["IYI", "XIY", "ZYX", "YYY", "ZII"])
-def test_exponentials_of_strings(label: str) -> None:
-    """Against the matrix exponential: cos - i sin times the string."""
-    from qiskit.quantum_info import Operator, Pauli
-
-    circuit = Circuit(3)
-    append_exponential(circuit, label, 0.7)
-    string = Pauli(label).to_matrix()
-    expected = np.cos(0.35) * np.eye(8) - 1j * np.sin(0.35) * string
-    assert np.abs(Operator(circuit.to_qiskit()).data - expected).max() < 1e-12
-    assert circuit.num_two_qubit_gates == 2 * (3 - label.count("I") - 1)
-
-
-@pytest.mark.parametrize(
-    ("environment", "settings", "rows"),
-    [
-        ("QAS-TFIM-v0", {"num_qubits": 4}, {10: (12, 1.6e-3), 11: (14, 1e-10)}),
-        ("QAS-TFIM-v0", {"num_qubits": 6}, {23: (34, 1.6e-3)}),
-        ("QAS-LiH-v0", {"bond_length": 1.2}, {1: (6, 3.25e-3), 2: (10, 1.85e-3), 3: (14, 5.95e-4)}),
-        ("QAS-LiH-v0", {"bond_length": 3.4}, {4: (20, 7.85e-3), 9: (32, 1.6e-3), 12: (44, 7.75e-5)}),
-        ("QAS-LiH-v0", {"bond_length": 2.2, "num_qubits": 6}, {2: (12, 7.85e-3), 4: (24, 1.6e-3)}),
-        ("QAS-H2O-v0", {"num_qubits": 8, "geometry": "angstrom"}, {2: (12, 1.495e-3)}),
-    ],
-)
-def test_adapt_reaches_the_errors_of_an_independent_run(
-    environment: str, settings: dict[str, Any], rows: dict[int, tuple[int, float]]
-) -> None:
-    """CX counts and errors of another program's table; the row before the last must not do as well."""
-    problem = make(environment, **settings).problem
-    steps = list(qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), max(rows)))
-    for operators, (two_qubit_gates, error) in rows.items():
-        assert steps[operators].circuit.num_two_qubit_gates == two_qubit_gates
-        assert steps[operators].energy - problem.ground_energy < error
-        assert steps[operators - 1].energy - problem.ground_energy > error
-        energy = StatevectorSimulator().expectation(steps[operators].circuit, problem.hamiltonian)
-        assert energy == pytest.approx(steps[operators].energy, abs=1e-12)
-
-
-def test_adapt_with_excitations_reaches_the_errors_of_an_independent_run() -> None:
-    """LiH at 2.2 angstrom on six qubits: the other program's strings had the chains of Jordan and Wigner."""
-    problem = make("QAS-LiH-v0", bond_length=2.2, num_qubits=6).problem
-    pool = pauli_pool(6, (2, 4), "XY", chains=True)
-    assert len(pool) == len(set(pool)) == 15 * 2 + 15 * 8 and {"IIXZZY", "XYIIXX", "XZZYXX"} <= set(pool)
-    assert "XIIYXX" not in pool
-    steps = list(qubit_adapt(problem.hamiltonian, pool, 13))
-    for operators, error in {4: 1.4e-3, 5: 9.4e-4, 6: 8.3e-4, 8: 5.3e-4, 10: 1.8e-4, 12: 1e-4, 13: 7e-5}.items():
-        assert steps[operators].energy - problem.ground_energy == pytest.approx(error, rel=0.05)
-
-
-def test_adapt_ends_where_no_slope_is_left() -> None:
-    steps = list(qubit_adapt(PauliSum({"IZ": -1.0, "ZI": -1.0}), pauli_pool(2, (1, 2)), 5))
-    assert len(steps) == 1 and steps[0].energy == pytest.approx(-2.0)
-    with pytest.raises(ValueError, match=r"`pool` must hold labels of 2 letters"):
-        next(qubit_adapt(PauliSum({"IZ": -1.0}), ["XYZ"], 1))
-    with pytest.raises(ValueError, match=r"`weights` must lie in 1\.\.2"):
-        pauli_pool(2, (3,))
 
 
 @pytest.mark.parametrize(("terms", "lengths"), [({"ZZ": 1.0, "XI": 0.5}, [0, 1]), ({"Z": 1.0, "X": 0.5}, [0])])

@@ -1,20 +1,20 @@
-"""qubit-ADAPT-VQE: a greedy classical baseline that appends exponentials of Pauli strings."""
+"""ADAPT-VQE: a greedy classical baseline that appends exponentials of a pool; and pruning of its circuits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators import Circuit, PauliSum
 from qas_simulators.errors import must
-from qas_simulators.optimizers import ScanLBFGS
+from qas_simulators.exponentials import Exponential, pauli_exponential
+from qas_simulators.subspace import Subspace
 
-_INTO_Z = {"X": (("h",), ("h",)), "Y": (("sdg", "h"), ("h", "s")), "Z": ((), ())}
-"""Gates that change a Pauli matrix into Z, and gates that undo it."""
+_EQUAL = 1e-9  # scores that differ by less are the same
+_COARSE = 1e-8  # while pruning, optimisation ends when an iteration gains less; smaller takes four times as long
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class AdaptStep:
     """Result after some number of exponentials.
 
     Attributes:
-        operators: Labels of the strings, in order.
+        operators: Labels of the exponentials, in order.
         energy: After optimising all angles.
-        circuit: Exponentials written out, ``2 (weight - 1)`` CX each; nothing is merged.
-        evaluations: Energy evaluations so far, including two per operator and string of the pool for the slopes.
+        circuit: The reference, then the exponentials written out, one parameter each; nothing is merged.
+        evaluations: Energy evaluations so far, including two per operator and exponential of the pool for the slopes.
     """
 
     operators: tuple[str, ...]
@@ -34,133 +34,143 @@ class AdaptStep:
     evaluations: int
 
 
-def pauli_pool(
-    num_qubits: int, weights: Sequence[int], letters: str = "XYZ", odd_y: bool = True, chains: bool = False
-) -> list[str]:
-    """Return the labels of all Pauli strings of given weights.
+class _Ansatz:
+    """Writes products of exponentials as steps."""
 
-    Args:
-        num_qubits: Length of a label; its last letter belongs to qubit 0.
-        weights: How many letters may differ from I.
-        letters: Choices for these letters. Molecules: ``"XY"`` with weights 2 and 4; spins: ``"XYZ"`` with 1 and 2.
-        odd_y: Only strings with an odd number of Y: the others do not change real states of real Hamiltonians.
-        chains: Put Z between the first and the second of these letters, the third and the fourth, and so on. With
-            ``"XY"`` and weights 2 and 4 this gives the Jordan-Wigner strings of fermionic excitations.
+    def __init__(self, hamiltonian: PauliSum, pool: Sequence[str | Exponential], reference: Circuit | None) -> None:
+        size = hamiltonian.num_qubits
+        labels = [item for item in pool if isinstance(item, str)]
+        if not pool or any(len(label) != size for label in labels):
+            raise ValueError(must("pool", f"hold labels of {size} letters, or exponentials", list(pool)[:3]))
+        self.pool = [pauli_exponential(item) if isinstance(item, str) else item for item in pool]
+        self.reference = _lowest_basis_state(hamiltonian) if reference is None else reference
+        self.subspace = Subspace(hamiltonian, self.reference, self.pool)
+        self.costs = np.array([exponential.num_two_qubit_gates for exponential in self.pool])
 
-    Raises:
-        ValueError: A weight below 1 or above the number of qubits.
-
-    Examples:
-        >>> pauli_pool(2, [2], "XY")
-        ['XY', 'YX']
-        >>> pauli_pool(3, [2], "XY", chains=True)[2:4]
-        ['XZY', 'YZX']
-    """
-    if any(not 1 <= weight <= num_qubits for weight in weights):
-        raise ValueError(must("weights", f"lie in 1..{num_qubits}", list(weights)))
-    pool = []
-    for weight in weights:
-        for places in combinations(range(num_qubits), weight):
-            for word in product(letters, repeat=weight):
-                if not odd_y or word.count("Y") % 2:
-                    label = ["I"] * num_qubits
-                    for start, end in zip(places[::2], places[1::2], strict=False) if chains else ():
-                        label[start:end] = "Z" * (end - start)
-                    for place, letter in zip(places, word, strict=True):
-                        label[place] = letter
-                    pool.append("".join(label))
-    return pool
-
-
-def usual_pool(hamiltonian: PauliSum) -> list[str]:
-    """Return the usual pool for a Hamiltonian: strings on at most as many qubits as its terms, and at most 4.
-
-    For terms of more than two letters on more than four qubits, as of molecules, only strings of X and Y with an even
-    weight.
-
-    Args:
-        hamiltonian: The Hamiltonian whose energy is minimised.
-
-    Examples:
-        >>> usual_pool(PauliSum({"ZZ": 1.0, "XI": 0.5}))
-        ['YI', 'IY', 'XY', 'YX', 'YZ', 'ZY']
-    """
-    weight = max(sum(letter != "I" for letter in label) for label in hamiltonian.terms())
-    if hamiltonian.num_qubits > 4 and weight > 2:
-        return pauli_pool(hamiltonian.num_qubits, (2, 4), "XY")
-    return pauli_pool(hamiltonian.num_qubits, range(1, min(weight, 4) + 1))
-
-
-def append_exponential(circuit: Circuit, label: str, angle: float = 0.0) -> None:
-    """Append ``exp(-i angle / 2 P)`` for the string of a label: basis changes, a chain of CX, one RZ, and back."""
-    factors = [(qubit, letter) for qubit, letter in enumerate(reversed(label)) if letter != "I"]
-    if len(factors) == 1:
-        qubit, letter = factors[0]
-        circuit.append(f"r{letter.lower()}", [qubit], angle)
-        return
-    chain = [(first[0], second[0]) for first, second in pairwise(factors)]
-    for qubit, letter in factors:
-        for name in _INTO_Z[letter][0]:
-            circuit.append(name, [qubit])
-    for pair in chain:
-        circuit.append("cx", pair)
-    circuit.append("rz", [factors[-1][0]], angle)
-    for pair in reversed(chain):
-        circuit.append("cx", pair)
-    for qubit, letter in factors:
-        for name in _INTO_Z[letter][1]:
-            circuit.append(name, [qubit])
+    def step(self, sequence: Sequence[int], angles: Sequence[float], energy: float, evaluations: int) -> AdaptStep:
+        """Return the step with exponentials given by their places in the pool."""
+        circuit = self.reference.copy()
+        for k, angle in zip(sequence, angles, strict=True):
+            self.pool[k].append_to(circuit, angle)
+        return AdaptStep(tuple(self.pool[k].label for k in sequence), energy, circuit, evaluations)
 
 
 def qubit_adapt(
     hamiltonian: PauliSum,
-    pool: Sequence[str],
+    pool: Sequence[str | Exponential],
     max_operators: int,
     reference: Circuit | None = None,
     tolerance: float = 1e-7,
+    per_cnot: bool = False,
+    tetris: bool = False,
 ) -> Iterator[AdaptStep]:
-    """Yield the reference circuit, then the circuit after each appended operator.
+    """Yield the reference circuit, then the circuit after each step.
 
-    Each step appends the string with the steepest slope at angle 0, then optimises all angles by L-BFGS.
+    Each step appends the exponential with the steepest slope at angle 0, then optimises all angles by L-BFGS with exact
+    gradients.
 
     Args:
         hamiltonian: The operator whose energy is minimised.
-        pool: Labels; of strings with equal slopes the first is chosen.
+        pool: Labels of Pauli strings, or exponentials (:func:`pauli_pool`, :func:`qeb_pool`, :func:`ceo_pool`); of
+            those with equal slopes the first is chosen.
         max_operators: Largest number of operators.
         reference: Initial circuit; by default the basis state of lowest energy.
         tolerance: The search ends when all slopes are below this.
+        per_cnot: Compare slopes divided by the CNOTs of the exponential.
+        tetris: Each step appends several exponentials: the best, the best on qubits that it leaves free, and so on.
+
+    Raises:
+        ValueError: An empty pool, or one for another register; a reference of another size.
 
     References:
         Tang et al., "qubit-ADAPT-VQE", PRX Quantum 2, 020310 (2021), arXiv:1911.10205.
+        Anastasiou et al., "TETRIS-ADAPT-VQE", arXiv:2209.10562.
     """
-    if any(len(label) != hamiltonian.num_qubits for label in pool) or not pool:
-        raise ValueError(must("pool", f"hold labels of {hamiltonian.num_qubits} letters", list(pool)[:3]))
-    simulator, optimizer = StatevectorSimulator(), ScanLBFGS(gradient_tolerance=1e-7, energy_tolerance=1e-13)
-    circuit = _lowest_basis_state(hamiltonian) if reference is None else reference.copy()
-    energy, evaluations = simulator.expectation(circuit, hamiltonian), 1
-    operators: tuple[str, ...] = ()
-    strings = [PauliSum({label: 1.0}) for label in pool]
-    yield AdaptStep(operators, energy, circuit.copy(), evaluations)
-    for _ in range(max_operators):
-        slopes = _slopes(simulator.statevector(circuit), strings, hamiltonian)
+    ansatz = _Ansatz(hamiltonian, pool, reference)
+    sequence: list[int] = []
+    angles = np.empty(0)
+    energy, evaluations = ansatz.subspace.energy(sequence, angles), 1
+    yield ansatz.step(sequence, angles.tolist(), energy, evaluations)
+    while len(sequence) < max_operators:
+        slopes = np.abs(ansatz.subspace.slopes(sequence, angles))
         evaluations += 2 * len(pool)  # the cost on a quantum computer
-        steepest = int(np.argmax(slopes > slopes.max() - 1e-9))
-        if slopes[steepest] < tolerance:
+        scores = slopes / np.maximum(ansatz.costs, 1) if per_cnot else slopes
+        chosen = _best(np.where(slopes >= tolerance, scores, 0.0), ansatz.pool, max_operators - len(sequence), tetris)
+        if not chosen:
             return
-        append_exponential(circuit, pool[steepest])
-        operators = (*operators, pool[steepest])
-        result = optimizer.minimize(simulator, circuit, hamiltonian)  # without a scan: the slope at 0 is steep
-        circuit.params, energy = result.params, result.energy
-        evaluations += result.evaluations
-        yield AdaptStep(operators, energy, circuit.copy(), evaluations)
+        sequence += chosen
+        energy, angles, spent = ansatz.subspace.minimize(sequence, [*angles, *(0.0 for _ in chosen)])
+        evaluations += spent
+        yield ansatz.step(sequence, angles.tolist(), energy, evaluations)
 
 
-def _slopes(
-    statevector: NDArray[np.complex128], strings: Sequence[PauliSum], hamiltonian: PauliSum
-) -> NDArray[np.float64]:
-    """Return the absolute slope of the energy at angle 0 of each exponential, ``|Im <H psi| P psi>|``."""
-    image = hamiltonian.apply(statevector).conj()
-    return np.array([abs((image @ string.apply(statevector)).imag) for string in strings])
+def _best(scores: NDArray[np.float64], pool: Sequence[Exponential], room: int, tetris: bool) -> list[int]:
+    """Return the exponential with the highest score, or (``tetris``) several on different qubits; scores above 0."""
+    chosen: list[int] = []
+    free = np.ones(len(pool), dtype=bool)
+    while len(chosen) < (room if tetris else 1) and scores[free].max(initial=0.0) > 0.0:
+        chosen.append(int(np.argmax(free & (scores > scores[free].max() - _EQUAL))))
+        taken = set(pool[chosen[-1]].qubits)
+        free &= np.array([taken.isdisjoint(exponential.qubits) for exponential in pool])
+    return chosen
+
+
+def prune_operators(
+    step: AdaptStep,
+    hamiltonian: PauliSum,
+    pool: Sequence[str | Exponential],
+    threshold: float,
+    reference: Circuit | None = None,
+) -> AdaptStep:
+    """Remove operators one by one while the energy, all other angles optimised again, stays below a threshold.
+
+    Operators are tried in the order of the energy that their removal costs at the present angles, per CNOT. After each
+    removal the order is found again. In the end no operator can be removed, as far as coarse optimisations tell.
+
+    Args:
+        step: Result of :func:`qubit_adapt` with the same Hamiltonian, pool and reference.
+        hamiltonian: The operator whose energy is minimised.
+        pool: As for :func:`qubit_adapt`.
+        threshold: An energy above that of ``step``.
+        reference: As for :func:`qubit_adapt`.
+
+    Returns:
+        The shorter circuit; its ``evaluations`` include those of ``step``.
+
+    Raises:
+        ValueError: An energy of ``step`` that is not below the threshold, or operators that are not in the pool.
+    """
+    ansatz = _Ansatz(hamiltonian, pool, reference)
+    places = {exponential.label: k for k, exponential in enumerate(ansatz.pool)}
+    if not set(step.operators) <= set(places):
+        raise ValueError(must("step", "have operators of the pool", step.operators))
+    if not step.energy < threshold:
+        raise ValueError(must("threshold", f"be above the energy of the step, {step.energy}", threshold))
+    sequence = [places[label] for label in step.operators]
+    angles = step.circuit.params[step.circuit.num_params - len(sequence) :]
+    evaluations = step.evaluations + len(sequence)
+    order = _by_removal(ansatz, sequence, angles)
+    while order:
+        k = order.pop(0)
+        shorter = sequence[:k] + sequence[k + 1 :]
+        trial = ansatz.subspace.minimize(shorter, np.delete(angles, k), _COARSE)
+        evaluations += trial.evaluations
+        if trial.energy < threshold:
+            sequence, angles = shorter, trial.angles
+            order = _by_removal(ansatz, sequence, angles)
+            evaluations += len(sequence)
+    last = ansatz.subspace.minimize(sequence, angles)
+    return ansatz.step(sequence, last.angles.tolist(), last.energy, evaluations + last.evaluations)
+
+
+def _by_removal(ansatz: _Ansatz, sequence: list[int], angles: NDArray[np.float64]) -> list[int]:
+    """Return positions by the energy without each exponential, the others' angles as they are, per CNOT."""
+    present = ansatz.subspace.energy(sequence, angles)
+    ranks = []
+    for k, place in enumerate(sequence):
+        energy = ansatz.subspace.energy(sequence[:k] + sequence[k + 1 :], np.delete(angles, k))
+        ranks.append((energy - present) / max(ansatz.costs[place], 1))
+    return [int(k) for k in np.argsort(ranks, kind="stable")]
 
 
 def _lowest_basis_state(hamiltonian: PauliSum) -> Circuit:

@@ -1,6 +1,6 @@
 """Angle optimisation inside compiled code: exact scans of single angles, then L-BFGS on adjoint gradients.
 
-The same source serves both simulators: ``_evaluate`` and ``_workspace`` resolve by the program's type when compiled.
+The same source serves all simulators: ``_evaluate`` and ``_workspace`` resolve by the program's type when compiled.
 
 References:
     Nakanishi, Fujii and Todo, "Sequential minimal optimization for quantum-classical hybrid algorithms",
@@ -15,9 +15,10 @@ import math
 import numpy as np
 from numba.extending import overload
 
-from qas_simulators.kernels import amplitudes, pauli_vectors
+from qas_simulators.kernels import amplitudes, pair_rotations, pauli_vectors
 from qas_simulators.kernels.amplitudes import StatevectorProgram
 from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
+from qas_simulators.kernels.pair_rotations import PairProgram
 from qas_simulators.kernels.passes import claim
 from qas_simulators.kernels.pauli_plan import PauliTransferProgram
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE, SCAN
@@ -36,9 +37,12 @@ def _workspace(program, num_params, memory):
     raise NotImplementedError
 
 
+_MODULES = {StatevectorProgram: amplitudes, PauliTransferProgram: pauli_vectors, PairProgram: pair_rotations}
+
+
 def _module_of(program):
     """Return the kernel module that evaluates programs of a type."""
-    return pauli_vectors if program.instance_class is PauliTransferProgram else amplitudes
+    return _MODULES[program.instance_class]
 
 
 @overload(_evaluate, jit_options=INNER)
@@ -325,3 +329,50 @@ def solve_pauli_transfer(
         )
         _solve(program, memory, links, task, row, batch, sizes[k], counts[k], settings)
         k = claim(cursor)
+
+
+@kernel
+def solve_pairs(
+    starts,
+    left,
+    right,
+    factors,
+    reference,
+    rows,
+    columns,
+    entries,
+    memory,
+    links,
+    task,
+    params,
+    gradient,
+    settings,
+):
+    """Do one task, any except ``SCAN``, for a product of exponentials; see :class:`PairProgram`.
+
+    Args:
+        starts: As in :class:`PairProgram`; so are ``left`` to ``entries``.
+        left: See there.
+        right: See there.
+        factors: See there.
+        reference: See there.
+        rows: See there.
+        columns: See there.
+        entries: See there.
+        memory: Two vectors. After ``ENERGY`` they are the state, and the observable times it.
+        links: Empty, as every exponential has its own angle.
+        task: ``ENERGY``, ``GRADIENT`` or ``MINIMIZE``.
+        params: Angles, one for each exponential. ``MINIMIZE`` changes them.
+        gradient: Output of ``GRADIENT``, as long as ``params``.
+        settings: Of ``MINIMIZE``: most iterations, gradient tolerance and energy tolerance.
+
+    Returns:
+        The energy, and the number of evaluations.
+    """
+    program = PairProgram(starts, left, right, factors, reference, rows, columns, entries)
+    work = _workspace(program, params.size, memory)
+    rotations = np.empty(0), np.empty(0)
+    if task == MINIMIZE:
+        most, gradient_tolerance, energy_tolerance = settings
+        return _lbfgs(program, links, params, most, gradient_tolerance, energy_tolerance, rotations, work)
+    return _value(program, links, params, gradient, task, rotations, work), np.int64(1)
