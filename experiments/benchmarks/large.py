@@ -29,7 +29,7 @@ from qas_simulators import Circuit
 RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "large.json"
 SEEDS = 5
-EVALUATIONS = 150_000
+EVALUATIONS = 500_000
 RULE = "occupation"
 LENGTHS = (1.6, 3.0, 3.4)
 

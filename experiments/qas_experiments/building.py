@@ -17,14 +17,13 @@ from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
 
 PRESCRIBED: Final = "preset"
-"""Name of a reward or an optimiser that is replaced by the one of the preset."""
+"""Name of a reward, an optimiser or a kind of actions that is replaced by the one of the preset."""
 
 
 def resolved(settings: TrainSettings) -> TrainSettings:
-    """Return settings with the reward and the optimiser of the preset filled in.
+    """Return settings with the reward, the actions and the optimiser of the preset filled in.
 
-    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. A reward or an optimiser that
-    the user chose stays.
+    The preset is ``env.preset``, else the one of the environment's id, else ``blocks``. What the user chose stays.
 
     Raises:
         ValueError: An unknown environment or preset.
@@ -33,15 +32,15 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     if env.id not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
     row = ENVIRONMENTS[env.id]
-    own = row.preset if row.preset != "default" else "priced"
+    own = row.preset if row.preset != "default" else "blocks"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the environment gives the same warning
         rules = preset_for(env.preset or own, row.problem, env.problem).rules
     optimizer = _prescribed(settings.optimizer, rules["optimizer"])
     if optimizer is not settings.optimizer:
         optimizer = OmegaConf.to_container(OmegaConf.merge(option("optimizer", optimizer["name"]), optimizer))
-    reward = _prescribed(env.reward, rules["reward"])
-    return dataclasses.replace(settings, env=dataclasses.replace(env, **{"reward": reward}), optimizer=optimizer)
+    own_rules = {name: _prescribed(getattr(env, name), rules[name]) for name in ("reward", "actions")}
+    return dataclasses.replace(settings, env=dataclasses.replace(env, **own_rules), optimizer=optimizer)
 
 
 def _prescribed(given: Any, rule: Any) -> Any:

@@ -156,6 +156,7 @@ class CampaignSettings:
     first_seed: int = 0  # those before it are left out, e.g. because their results are committed
     fewer_seeds: dict[str, Any] = field(default_factory=dict)  # by suite and instance: slow ones, played last
     known: list[str] = field(default_factory=list)  # patterns of files with records that are not played again
+    common: list[str] = field(default_factory=list)  # overrides of all trainings, before their own
     trainings: list[CampaignTraining] = field(default_factory=list)
     calls: list[CallSettings] = field(default_factory=list)
 

@@ -139,7 +139,7 @@ def _trainings(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
         for training in plan.trainings:
             if training.plays is None or _unrecorded(training.plays, seed, recorded):
                 run = _run_of(plan, training, seed)
-                given = [text.replace("{seed}", str(seed)) for text in training.overrides]
+                given = [text.replace("{seed}", str(seed)) for text in (*plan.common, *training.overrides)]
                 overrides = [*given, f"training.seed={seed}", "training.progress=false", f"run={run}"]
                 settings, call = _composed(overrides, "train")
                 yield Cell("", run.name, call.agent, seed, settings, is_recorded=False)
