@@ -1,6 +1,6 @@
 """How many solutions survive being built step by step: solutions of annealing over blocks, played again by ``step``.
 
-    OMP_NUM_THREADS=1 python experiments/benchmarks/replay.py    # writes results/replay.md, about ten minutes
+    OMP_NUM_THREADS=1 python experiments/benchmarks/replay.py    # writes results/replay.md, some minutes
 
 A solution that is lost when it is built step by step cannot be shown to an agent that learns from steps. Each optimiser
 of the table is used at every step, or at the end of the episode only; evaluations are those of a whole episode.
@@ -23,7 +23,6 @@ RESULT = Path(__file__).parents[1] / "results" / "replay.md"
 INSTANCES: dict[str, dict[str, Any]] = {
     "LiH-4 3.4 Å": {"id": "QAS-LiH-v0", "bond_length": 3.4},
     "LiH-6 2.2 Å": {"id": "QAS-LiH-v0", "bond_length": 2.2, "num_qubits": 6, "max_gates": 80},
-    "TFIM-6": {"id": "QAS-TFIM-v0", "num_qubits": 6, "max_gates": 80},
 }
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "warm start": {},

@@ -66,7 +66,7 @@ class _Device:
         self._noises: dict[tuple[str, frozenset[Any]], FloatArray | str] = {}
 
     def _gates_on(self, place: Place) -> frozenset[tuple[str, Place, float, int]]:
-        """Return the gates on some or all of these qubits, numbered from 0 on: infidelities and identities of errors."""
+        """Return the gates on these qubits, which are numbered from 0 on: infidelities and identities of errors."""
         if place not in self._gates:
             found = set()
             for count in range(1, len(place) + 1):
