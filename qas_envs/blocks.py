@@ -1,4 +1,4 @@
-"""Blocks: actions that append an entangling gate together with the one-qubit gates after it."""
+"""Blocks: actions that append an entangling gate with the one-qubit gates after it, or an excitation of a molecule."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qas_envs.catalogue import GateSet
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Gadget
 from qas_simulators.errors import must
+from qas_simulators.excitations import coupled_exchange, single_excitation
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from qas_simulators.gates import GATES, gate_index
@@ -111,6 +112,58 @@ class BlockSet:
         return circuit
 
 
+@dataclass(frozen=True, eq=False)
+class ExcitationSet:
+    """Qubit excitations of a molecule as actions: they conserve the numbers of electrons of both spins.
+
+    A circuit starts with a basis state. Single excitations have 2 CNOTs. On four qubits, pairs of double excitations
+    with equal or opposite angles are actions: coupled exchanges, with 9 CNOTs instead of 13 for one double excitation.
+
+    Attributes:
+        spin_of: The spin of every qubit's spin orbital, 0 or 1.
+        reference: Prepares the basis state where the rule ``initial`` gives no circuit.
+
+    References:
+        Yordanov et al., "Qubit-excitation-based adaptive variational quantum eigensolver", arXiv:2011.10540.
+        Ramôa et al., coupled exchange operators, arXiv:2407.08696.
+    """
+
+    spin_of: tuple[int, ...]
+    reference: Circuit
+
+    def placements(
+        self, num_qubits: int, couplings: Collection[tuple[int, int]] | None
+    ) -> list[tuple[Gadget, tuple[int, ...]]]:
+        """See :class:`Placements`."""
+        single = single_excitation()
+        exchanges = coupled_exchange(1), coupled_exchange(-1)
+        found: list[tuple[Gadget, tuple[int, ...]]] = [
+            (single, pair) for pair in combinations(range(num_qubits), 2) if len({self.spin_of[q] for q in pair}) == 1
+        ]
+        for a, b, c, d in combinations(range(num_qubits), 4):
+            halves = [((a, b), (c, d)), ((a, c), (b, d)), ((a, d), (b, c))]
+            fitting = [(left, right) for left, right in halves if self._spins(left) == self._spins(right)]
+            for ((first, second), targets), ((_, third), _) in combinations(fitting, 2):
+                last = next(qubit for qubit in targets if qubit != third)
+                found += [(exchange, (first, second, third, last)) for exchange in exchanges]
+        allowed = [one for one in found if couplings is None or _pairs_of(*one) <= {*couplings}]
+        if not allowed:
+            raise ValueError(must("couplings", "allow an excitation", couplings))
+        return allowed
+
+    def started(self, initial: Circuit) -> Circuit:
+        """See :class:`Placements`."""
+        return initial if len(initial) else self.reference.copy()
+
+    def _spins(self, qubits: tuple[int, int]) -> list[int]:
+        return sorted(self.spin_of[qubit] for qubit in qubits)
+
+
+def _pairs_of(gadget: Gadget, qubits: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """Return the pairs that the two-qubit gates of a placed gadget act on."""
+    return {tuple(qubits[q] for q in formal) for _, formal, _ in gadget.unrolled() if len(formal) == 2}
+
+
 # -- choices of the rule `actions` -------------------------------------------------------------------------------------
 
 
@@ -141,7 +194,23 @@ def _blocks(
     return BlockSet(tuple(entanglers), tuple(dressing), tuple(dressing if row is None else row), directed)
 
 
-ACTIONS: Final[dict[str, Callable[..., Placements | None]]] = {"gates": _single_gates, "blocks": _blocks}
+def _excitations(gates: GateSet, problem: Problem) -> ExcitationSet:
+    """Qubit excitations and coupled exchanges of a molecule, from its basis state of lowest energy."""
+    mapping = problem.provenance.get("molecule", {}).get("mapping")
+    half = problem.num_qubits // 2
+    orders = {"jordan_wigner": (0, 1) * half, "jordan_wigner_blocked": (0,) * half + (1,) * half}
+    if mapping not in orders or problem.num_qubits % 2:
+        raise ValueError(
+            must("actions", "be 'blocks' or 'gates': excitations need a molecule in Jordan-Wigner", mapping)
+        )
+    return ExcitationSet(orders[mapping], problem.best_basis_state())
+
+
+ACTIONS: Final[dict[str, Callable[..., Placements | None]]] = {
+    "gates": _single_gates,
+    "blocks": _blocks,
+    "excitations": _excitations,
+}
 """What an action appends, by name: functions of the gate set and the problem."""
 
 

@@ -144,6 +144,32 @@ def test_the_row_is_optimised_and_remembered() -> None:
         env.player.play([0, 2], None, 0, (0.5,))
 
 
+def test_excitations_conserve_the_electrons() -> None:
+    """The number of electrons of each spin is that of the closed shell, whatever the angles."""
+    env = made("QAS-H4-v0", actions="excitations", max_gates=200)
+    assert env.initial.count_ops() == {"x": 4}
+    counts = {env.catalogue.actions[k].gate: pairs for k, pairs in enumerate(env.catalogue.num_two_qubit_gates)}
+    assert sorted(counts.values()) == [2, 9, 9]
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        actions = rng.integers(len(env.catalogue.actions), size=4).tolist()
+        circuit = env.initial.copy()
+        for action in actions:
+            env.catalogue.append(circuit, action)
+        circuit.params = rng.uniform(-3, 3, circuit.num_params)
+        state = env.simulator.statevector(circuit)  # type: ignore[attr-defined]
+        kept = np.flatnonzero(np.abs(state) > 1e-10)
+        assert {(sum(k >> q & 1 for q in (0, 2, 4, 6)), sum(k >> q & 1 for q in (1, 3, 5, 7))) for k in kept} == {
+            (2, 2)
+        }
+    best = min(np.flatnonzero(~np.isnan(env.player.gains().slopes)), key=lambda k: -env.player.gains().slopes[k])
+    env.reset(seed=0)
+    before = env.energy
+    assert env.step(int(best))[-1]["energy"] < before - 1e-3
+    with pytest.raises(ValueError, match="molecule"):
+        made(actions="excitations")
+
+
 # -- many circuits at once ---------------------------------------------------------------------------------------------
 
 
