@@ -20,6 +20,7 @@ ROWS = {
     "random legal policy": "random legal policy",
     "greedy construction": "greedy construction",
 }
+INSTANCES = {"LiH-4": "LiH-4 3.4 Å", "LiH-6": "LiH-6 2.2 Å"}
 ACCURACY = 1.6e-3
 
 
@@ -42,21 +43,23 @@ def table(found: dict[str, Any]) -> list[str]:
     lines = [
         "# Blocks or single gates",
         "",
-        "`qas-benchmark campaign=blocks`: 100,000 energy evaluations a seed, the baselines as many. *Solved*: seeds with",
-        "a true error below 1.6e-3 Ha. CNOTs, and evaluations until the best circuit was found, are those of the solved",
-        "seeds; interquartile means with 95 % bootstrap intervals.",
+        "`qas-benchmark campaign=blocks`: 100,000 energy evaluations a seed, the baselines as many. *Solved*: seeds",
+        "with a true error below 1.6e-3 Ha. CNOTs, and evaluations until the best circuit was found, are those of the",
+        "solved seeds; interquartile means with 95 % bootstrap intervals.",
         "",
         "| instance | actions | circuit | solved | CNOTs | evaluations |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for instance, actions in dict.fromkeys(tuple(name.rsplit(", ", 2)[:2]) for name in found):
-        runs = [rows for name, rows in found.items() if name.startswith(f"{instance}, {actions}, ")]
+    for instance, actions in dict.fromkeys(tuple(name.split("_")[:2]) for name in found):
+        runs = [rows for name, rows in found.items() if name.startswith(f"{instance}_{actions}_")]
         for row, label in ROWS.items():
             played = [run[row] for run in runs if run[row] is not None]
             solved = [one for one in played if one["energy_error"] < ACCURACY]
             cells = [iqm_with_interval([one[key] for one in solved]) for key in ("two_qubit_gates", "evaluations")]
             cells = cells if solved else ["", ""]
-            lines.append(f"| {instance} | {actions} | {label} | {len(solved)}/{len(played)} | {' | '.join(cells)} |")
+            lines.append(
+                f"| {INSTANCES[instance]} | {actions} | {label} | {len(solved)}/{len(played)} | {' | '.join(cells)} |"
+            )
     return lines
 
 
