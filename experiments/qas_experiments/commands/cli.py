@@ -45,6 +45,9 @@ def run_command(config_name: str, function: Callable[[Any], Any]) -> None:
         for folder in filter(None, (flags.config_dir, flags.config_path)):
             for path in sorted(Path(folder).rglob("*.yaml")):
                 check_yaml(path)
+        if not asks_only:
+            sys.argv += (dropped := without_other_network(config_name, flags.overrides))
+            flags.overrides += dropped
         check_overrides(config_name, [] if asks_only else flags.overrides)
         if flags.multirun and not asks_only:
             raise SystemExit(_sweep(config_name, function))
@@ -105,6 +108,26 @@ def expanded(argument: str) -> list[str]:
     if outside := re.fullmatch(r"agent=([\w.]+:\w+)", argument):
         return ["agent=external", f"agent.target='{outside.group(1)}'"]
     return [argument]
+
+
+def without_other_network(config_name: str, overrides: list[str]) -> list[str]:
+    """Return the overrides that drop the settings of the agent's usual network, if another one is chosen by name.
+
+    Settings that are overridden too are kept: they are of the chosen network.
+    """
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    chosen = [override for override in parsed if override.key_or_group == "agent.network.name"]
+    if not chosen or chosen[-1].is_sweep_override():
+        return []
+    agents = [override for override in parsed if override.key_or_group == "agent"]
+    if any(value not in options.groups()["agent"] for override in agents for value in _values(override)):
+        return []  # check_overrides names it
+    with hydra.initialize_config_module(CONF, version_base="1.3"):
+        network = OmegaConf.select(hydra.compose(config_name, [*map(_unswept, agents)]), "agent.network")
+    if not network or network["name"] == chosen[-1].value():
+        return []
+    given = {override.key_or_group for override in parsed}
+    return [f"~{key}" for name in network if (key := f"agent.network.{name}") not in given]
 
 
 def fail(error: Exception) -> NoReturn:

@@ -59,7 +59,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monk
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("kills", "steps"), [(1, 2500), pytest.param(10, 20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "steps"), [(1, 1500), pytest.param(10, 20_000, marks=pytest.mark.slow)])
 def test_killed_and_resumed(kills: int, steps: int, tmp_path: Path) -> None:
     """More kills: python -m pytest tests/experiments/runs/test_checkpoints.py -m slow."""
     script = Path(__file__).parents[3] / "experiments" / "benchmarks" / "kill_and_resume.py"
