@@ -59,7 +59,7 @@ def test_a_row_of_a_table_is_an_option_with_the_defaults_of_its_code() -> None:
     env = make_environment(settings)
     assert env.optimizer == Still(5, [1, 2]) and agents.make_agent(settings, env).share == 0.5  # type: ignore[arg-type,attr-defined]
     with pytest.raises(ValueError, match="Did you mean 'still'"):
-        check_overrides("train", ["optimizer=stil"])
+        check_overrides("train", ["optimizer=stilly"])
     with pytest.raises(ValueError, match=r"Unknown override 'agent\.shares'"):
         check_overrides("train", ["agent=mine", "agent.shares=1"])
 
@@ -97,5 +97,5 @@ def test_networks_of_a_sweep_or_of_no_agent_are_left_alone() -> None:
 
 def test_commands_are_the_modules_of_their_names() -> None:
     assert callable(launch.train) and callable(launch.runs)
-    with pytest.raises(AttributeError, match="'trian'"):
-        launch.trian  # noqa: B018
+    with pytest.raises(AttributeError, match="'trainer'"):
+        launch.trainer  # noqa: B018
