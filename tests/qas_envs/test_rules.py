@@ -33,6 +33,8 @@ def built(**rules: Any) -> Any:
         fitting["vary"] = {"field": (0.5, 1.5)}
     if "shots" in str(rules.get("simulator")):
         fitting["optimizer"] = "none"
+    if "excitations" in str(rules.get("actions")):
+        return make_env("lih", **(fitting | rules))
     return make_env("tfim", problem_settings={"num_qubits": 4}, **(fitting | rules))
 
 

@@ -62,7 +62,13 @@ def test_slow_instances_have_fewer_seeds(tmp_path: Path) -> None:
 
 
 def test_policies_are_trained_where_a_cell_needs_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    quick = ["env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=60", "training.baselines=false"]
+    quick = [
+        "env=tfim",
+        "env.actions=gates",
+        "env.problem.num_qubits=2",
+        "training.total_timesteps=60",
+        "training.baselines=false",
+    ]
     plays = CallSettings(["quick"], ["agent=frozen", *BUDGET], instances=["TFIM-3"])
     training = CampaignTraining("policies/seed{seed}", [*quick, "env.problem.num_qubits=3"], plays)
     plan = CampaignSettings(str(tmp_path / "folder"), seeds=1, trainings=[training])

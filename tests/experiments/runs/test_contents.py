@@ -17,7 +17,13 @@ from qas_experiments.training.contents import with_contents
 from qas_experiments.training.run import train
 from tests.experiments.conftest import QUICK, compose, composed
 
-PAIR = ["env=tfim", "env.problem.num_qubits=2", "training.baselines=false", "training.progress=false"]
+PAIR = [
+    "env=tfim",
+    "env.actions=gates",
+    "env.problem.num_qubits=2",
+    "training.baselines=false",
+    "training.progress=false",
+]
 RESULTS = Path(__file__).parents[3] / "experiments/results/leaderboard"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -53,3 +54,34 @@ def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: boo
     settings.env.simulator = {"shots": 10}
     if optimizer != "scan_lbfgs":  # refuses shots
         assert not is_one_sample(settings)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind"),
+    [
+        (["env=lih"], "blocks"),
+        (["env=lih", "env.actions=gates"], "gates"),
+        (["env=h4_chain", "env.actions=excitations"], "excitations"),
+        (["env=lih", "env.preset=crlqas"], "gates"),
+        (["env=lih", "env.preset=priced"], "gates"),
+        (["env=bell", "agent=kanqas_mlp"], "gates"),
+        (["experiment=crlqas_lih6"], "gates"),
+        (["experiment=grl_tfim2_h1"], "gates"),
+        (["experiment=family_lih"], "gates"),
+        (["experiment=lih_quick"], "blocks"),
+    ],
+)
+def test_blocks_are_the_default_and_papers_keep_their_gates(overrides: list[str], kind: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        env = make_environment(compose(*overrides))
+    names = {action.gate for action in env.catalogue.actions}
+    found = {"cx_ry": "blocks", "single_qubit_excitation": "excitations"}
+    assert next((found[name] for name in found if name in names), "gates") == kind
+
+
+def test_settings_of_runs_before_blocks_stay_gates() -> None:
+    """Configurations of older runs and records have no word of actions."""
+    settings = compose("env=lih")
+    settings.env.actions = None
+    assert not make_environment(settings).catalogue.has_blocks

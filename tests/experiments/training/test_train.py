@@ -123,8 +123,8 @@ def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
 
 
 def test_gates_are_a_set_or_a_list() -> None:
-    by_list = make_environment(compose("env=tfim", "env.gates=[ry,cz]"))
-    by_name = make_environment(compose("env=tfim", "env.gates=ry_cz"))
+    by_list = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=[ry,cz]"))
+    by_name = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=ry_cz"))
     assert {action.gate for action in by_list.catalogue.actions} == {"ry", "cz"}
     assert {action.gate for action in by_name.catalogue.actions} == {"ry", "cz"}
     with pytest.raises(ValueError, match=r"Unknown gate 'cq'.*Did you mean 'cz'"):
