@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from qas_agents.registry import AGENTS, AgentEntry
@@ -22,6 +23,8 @@ from qas_envs.presets import PRESETS
 from qas_envs.problems import PROBLEMS, Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS
 from qas_envs.rules import RULES
+from qas_experiments.benchmark.records import Record, Records, by_agent
+from qas_experiments.benchmark.tables import is_solution, row_of
 from qas_simulators import Circuit, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.noise_presets import NOISE_MODELS
 
@@ -259,6 +262,34 @@ def _shown(value: object) -> str:
     return "" if value is None else f"`{value}`"
 
 
+# -- results -----------------------------------------------------------------------------------------------------------
+
+_OF_BLOCKS = ("annealing_blocks", "hea_blocks", "random_blocks")
+_OF_GATES = ("annealing, cheap gates", "dqn_guided, cheap gates", "dqn_guided", "annealing", "hea", "random")
+
+
+def blocks() -> str:
+    """Return, for every instance with records of `annealing_blocks`, its figures beside those of other agents."""
+    rows = []
+    for path in sorted((_RESULTS / "leaderboard").glob("*.jsonl.xz")):
+        found = [record for record in Records(path) if record.suite in ("crlqas", "tensorrl", "grl", "hard")]
+        played = dict.fromkeys(one.instance for one in found if one.agent == "annealing_blocks")
+        for instance in played:
+            agents = by_agent([record for record in found if record.instance == instance])
+            others = [name for name in _OF_GATES if name in agents]
+            best = max(others, key=lambda name: _standing(agents[name]))
+            for name in (*(one for one in _OF_BLOCKS if one in agents), best):
+                figures = row_of(agents[name])
+                rows.append((instance, f"`{name}`", figures[0].split(" ")[0], figures[2], figures[4]))
+    return table(("instance", "agent", "solved", "CNOTs", "evaluations to the first solution"), rows)
+
+
+def _standing(records: Sequence[Record]) -> tuple[float, float]:
+    """Return how good an agent is: the share of seeds that it solves, then few CNOTs."""
+    solved = [one.circuits["best"]["two_qubit_gates"] for one in records if is_solution(one, "best")]
+    return len(solved) / len(records), -float(np.mean(solved)) if solved else 0.0
+
+
 BLOCKS: dict[str, Callable[..., str]] = {
     "instances": instances,
     "noise": noise,
@@ -266,6 +297,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "presets": presets,
     "agent": agent,
     "agents": agents,
+    "blocks": blocks,
     "choices": choices,
     "rules": rules,
 }

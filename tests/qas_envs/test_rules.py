@@ -34,7 +34,7 @@ def built(**rules: Any) -> Any:
     if "shots" in str(rules.get("simulator")):
         fitting["optimizer"] = "none"
     if "excitations" in str(rules.get("actions")):
-        return make_env("lih", **(fitting | rules))
+        return make_env("h4_chain", **(fitting | rules))
     return make_env("tfim", problem_settings={"num_qubits": 4}, **(fitting | rules))
 
 
