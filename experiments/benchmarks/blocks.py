@@ -43,7 +43,7 @@ def table(found: dict[str, Any]) -> list[str]:
     lines = [
         "# Blocks or single gates",
         "",
-        "`qas-benchmark campaign=blocks`: 100,000 energy evaluations a seed, the baselines as many. *Solved*: seeds",
+        "`qas-benchmark campaign=blocks`: a million energy evaluations a seed, the baselines as many. *Solved*: seeds",
         "with a true error below 1.6e-3 Ha. CNOTs, and evaluations until the best circuit was found, are those of the",
         "solved seeds; interquartile means with 95 % bootstrap intervals.",
         "",

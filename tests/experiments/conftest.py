@@ -33,7 +33,6 @@ QUICK = [
     "training.progress=false",
     "training.evaluate_every=2",
     "training.baselines=false",
-    "env.actions=gates",
 ]
 
 
