@@ -64,7 +64,6 @@ def test_slow_instances_have_fewer_seeds(tmp_path: Path) -> None:
 def test_policies_are_trained_where_a_cell_needs_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick = [
         "env=tfim",
-        "env.actions=gates",
         "env.problem.num_qubits=2",
         "training.total_timesteps=60",
         "training.baselines=false",

@@ -19,7 +19,6 @@ from tests.experiments.conftest import QUICK, compose, composed
 
 PAIR = [
     "env=tfim",
-    "env.actions=gates",
     "env.problem.num_qubits=2",
     "training.baselines=false",
     "training.progress=false",
