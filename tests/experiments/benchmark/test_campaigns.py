@@ -86,6 +86,7 @@ def test_policies_are_trained_where_a_cell_needs_them(tmp_path: Path, capsys: py
 
 def test_committed_records_are_those_of_the_campaign() -> None:
     """Agents that draw, and are recorded for all seeds: none of their cells is missing."""
+    register_schemas()
     root = Path(__file__).parents[3]
     plan = campaigns._composed(["campaign=leaderboard"])[0].campaign
     plan.known = [str(root / name) for name in plan.known]
