@@ -240,11 +240,13 @@ def studies() -> list[str]:
     )
     mumbai = tables("leaderboard.md")["noisy", "LiH-4 3.4 Å, Mumbai"]["annealing, 3 M"]["error without noise"]
     rules = {
-        "CRLQAS | H2-4": "H2-4, crlqas",
-        "CRLQAS | LiH-4, 2.2 Å": "LiH-4 2.2 Å, crlqas",
-        "GRL | TFIM-2": "TFIM-2, grl",
-        "GRL | TFIM-3": "TFIM-3, grl",
-        "TensorRL-QAS | BeH2-6": "BeH2-6, tensorrl",
+        "CRLQAS | H2-2": "H2-2, crlqas",
+        "CRLQAS | H2-3": "H2-3, crlqas",
+        "CRLQAS | H2-4, 0.70 Å": "H2-4 0.70 Å, crlqas",
+        "GRL | TFIM-2, native gates": "TFIM-2, grl",
+        "GRL | TFIM-3, CX and rotations": "TFIM-3 CX, grl",
+        "GRL | TFIM-4, native gates": "TFIM-4, grl",
+        "TensorRL-QAS | BeH2-6, published geometry": "BeH2-6 bohr, tensorrl",
     }
     return [
         f"| frozen policy | {min(of_frozen):,} to {max(of_frozen):,} | {firsts('frozen')} |",

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from qas_envs.catalogue import GateSet
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Gadget
+from qas_simulators.dressings import usual_dressing
 from qas_simulators.errors import must
 from qas_simulators.excitations import coupled_exchange, single_excitation
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gadgets import Part
 from qas_simulators.gates import GATES, gate_index
-
-_REAL: Final = (("ry",), ("sx", "rz", "sx"))
-"""One-qubit gates that turn real states into all real states of a qubit, up to X; the first available is used."""
-
-_COMPLEX: Final = (("ry", "rz"), ("rx", "rz"), ("sx", "rz", "sx", "rz"))
-"""One-qubit gates that, after CX, CZ or ECR, leave no direction out; the first available is used."""
 
 
 class Placements(Protocol):
@@ -74,8 +71,12 @@ class BlockSet:
             ("dressing", 1, self.dressing),
             ("row", 1, self.row),
         ):
-            if not isinstance(gates, tuple) or any(GATES[gate_index(gate)].num_qubits != number for gate in gates):
-                raise ValueError(must(name, f"be a tuple of gates on {number} qubit(s)", gates))
+            if (
+                not isinstance(gates, tuple)
+                or len({*gates}) < len(gates) * (name == "entanglers")
+                or any(GATES[gate_index(gate)].num_qubits != number for gate in gates)
+            ):
+                raise ValueError(must(name, f"be a tuple of gates on {number} qubit(s), no entangler twice", gates))
 
     def gadget(self, entangler: str) -> Gadget:
         """Return the block of an entangler as a gadget on two formal qubits."""
@@ -99,6 +100,8 @@ class BlockSet:
             for pair in combinations(range(num_qubits), 2):
                 ways = [way for way in (pair, pair[::-1]) if couplings is None or way in couplings]
                 found += [(gadget, way) for way in ways[: 2 if both else 1]]
+        if num_qubits < 2:
+            raise ValueError(must("actions", "be 'gates' on one qubit", "blocks"))
         if not found:
             raise ValueError(must("couplings", "leave a pair of qubits for blocks", couplings))
         return found
@@ -107,8 +110,11 @@ class BlockSet:
         """See :class:`Placements`."""
         circuit = initial.copy()
         for qubit in range(circuit.num_qubits):
-            for gate in self.row:
-                circuit.append(gate, (qubit,), 0.0 if GATES[gate_index(gate)].num_params else None)
+            for k, gate in enumerate(self.row):
+                # SX RZ(pi) SX is a phase, so that the row keeps basis states; all other rotations do so at angle 0.
+                is_between = gate == "rz" and (*self.row[k - 1 : k], *self.row[k + 1 : k + 2]) == ("sx", "sx")
+                angle = np.pi if is_between else 0.0
+                circuit.append(gate, (qubit,), angle if GATES[gate_index(gate)].num_params else None)
         return circuit
 
 
@@ -181,16 +187,15 @@ def _blocks(
 ) -> BlockSet:
     """Blocks of the gate set's gates: each of its two-qubit gates, followed by rotations.
 
-    By default the rotations are RY where the Hamiltonian is real, RY and RZ where it is not, or what does the same with
-    the gates of the set. The row at the start is like the dressing.
+    By default the rotations are RY where the Hamiltonian and the entanglers are real, otherwise RY and RZ, or what does
+    the same with the gates of the set. The row at the start is like the dressing.
     """
-    if dressing is None:
-        usual = (*_REAL, *_COMPLEX) if problem.hamiltonian.is_real else _COMPLEX
-        fitting = [turn for turn in usual if {*gates.one_qubit}.issuperset(turn)]
-        if not fitting:
-            raise ValueError(must("gates", f"include the one-qubit gates of {usual} for blocks", gates.one_qubit))
-        dressing = fitting[0]
     entanglers = gates.two_qubit if entanglers is None else entanglers
+    if dressing is None:
+        dressing = usual_dressing(gates.one_qubit, entanglers, problem.hamiltonian)
+        if dressing is None:
+            requirement = "include ry (and rz), or sx and rz, for blocks; actions='gates' needs none of them"
+            raise ValueError(must("gates", requirement, gates.one_qubit))
     return BlockSet(tuple(entanglers), tuple(dressing), tuple(dressing if row is None else row), directed)
 
 

@@ -81,7 +81,7 @@ class ActionCatalogue:
     Attributes:
         actions: Every action that appends something.
         gadget_names: Names of the gadgets, blocks included.
-        has_blocks: Whether blocks replace single gates.
+        num_blocks: Number of blocks, which are the first actions; 0 where single gates are actions.
         stop: The number of the action that ends the episode, or ``None``.
         operations: Every gate that some action appends; the first are the actions of the gate set.
         alphabet: The gates of all operations.
@@ -113,7 +113,7 @@ class ActionCatalogue:
             raise ValueError(must("gadgets", "have different names", names))
         self.num_qubits = num_qubits
         self.gates = gates
-        self.has_blocks = len(blocks) > 0
+        self.num_blocks = len(blocks)
         plain = () if self.has_blocks else _plain_actions(num_qubits, gates, couplings)
         # rows of (gate, qubit0, qubit1 or -1), ready for Circuit.append_row
         self._rows = [(gate_index(a.gate), a.qubits[0], a.qubits[1] if len(a.qubits) == 2 else -1) for a in plain]
@@ -182,8 +182,13 @@ class ActionCatalogue:
         return circuit.table
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether blocks replace single gates."""
+        return self.num_blocks > 0
+
+    @property
     def has_gadgets(self) -> bool:
-        """Whether some actions are gadgets."""
+        """Whether some actions append several gates."""
         return len(self._gadgets) > 0
 
     @property

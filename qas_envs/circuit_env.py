@@ -186,7 +186,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 result = self.optimize_angles(num_new)
                 episode.circuit.params = result.params
                 energy, evaluations, gradients = result.energy, result.evaluations, result.gradients
-            reward, success, terminated, truncated = self.conclude(index, energy)
+            is_known = num_new is not None or not self.optimizes_at_end
+            reward, success, terminated, truncated = self.conclude(index, energy, is_known)
             info = episode.info(episode.figures(success, evaluations, gradients))
             self.show()
             observation = episode.encoder.observe(self.view())
@@ -218,17 +219,30 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """
         episode = self.episode
         num_new = episode.append(index) if episode.adds_gates(index) else None
-        if getattr(self.optimizer, "when", "step") == "step":
-            return num_new
-        return episode.circuit.num_params if episode.surely_ends(index) else None
+        if self.optimizes_at_end:
+            return episode.circuit.num_params if episode.surely_ends(index) else None
+        # The rotations at the start of a circuit of blocks are new with its first block.
+        is_first = num_new is not None and self.catalogue.has_blocks and not episode.actions
+        return episode.circuit.num_params if is_first else num_new
+
+    @property
+    def optimizes_at_end(self) -> bool:
+        """Whether angles are optimised only once, at the end of an episode."""
+        return getattr(self.optimizer, "when", "step") == "end"
 
     def optimize_angles(self, num_new: int) -> OptimizationResult:
         """Return the best angles of the circuit, of which the last ``num_new`` are new; nothing is changed."""
         return self.optimizer.minimize(self.simulator, self.episode.circuit, self.episode.problem.hamiltonian, num_new)
 
-    def conclude(self, index: int, energy: float) -> Outcome:
-        """Record and judge an action once the circuit has its gates and their angles."""
-        outcome = judge(self.episode, self.curriculum, index, energy)
+    def conclude(self, index: int, energy: float, is_known: bool = True) -> Outcome:
+        """Record and judge an action once the circuit has its gates and their angles.
+
+        Args:
+            index: The checked action.
+            energy: Of the circuit, or the last one that was evaluated.
+            is_known: Whether it is of the circuit.
+        """
+        outcome = judge(self.episode, self.curriculum, index, energy, is_known)
         self._renderer.add(self.episode.error)
         return outcome
 

@@ -54,7 +54,7 @@ def draw_instance(
     curriculum.start(episode.problem)
 
 
-def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) -> Outcome:
+def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float, is_known: bool = True) -> Outcome:
     """Record an action in its episode and judge it.
 
     Args:
@@ -62,6 +62,7 @@ def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) 
         curriculum: Observes the energy and the end of the episode.
         action: The checked action.
         energy: Energy of the circuit.
+        is_known: Whether it was evaluated; otherwise it is that of an earlier circuit, and no success.
     """
     rules, catalogue, circuit = episode.rules, episode.rules.catalogue, episode.circuit
     new_gates = two_qubit_gates = 0
@@ -74,7 +75,7 @@ def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float) 
     previous, episode.energy = episode.energy, energy
     curriculum.observe(energy)
     reference, episode.threshold = curriculum.reference_energy, curriculum.threshold
-    success = abs(energy - reference) < episode.threshold
+    success = is_known and abs(energy - reference) < episode.threshold
     exhausted = stops or episode.is_exhausted
     total_two_qubit_gates = circuit.num_two_qubit_gates
     reward = rules.reward(

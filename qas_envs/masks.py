@@ -115,8 +115,11 @@ class _GadgetRepeats:
         """Write the mask after an action, given which single gates are allowed."""
         standing = {other for other in self.standing if self._qubits[other].isdisjoint(self._qubits[action])}
         self.standing = standing | {action} if len(self.parts[action]) > 1 else standing
-        array[: len(self.parts)] = (self._begins @ (1 - allowed)) == 0
-        array[list(self.standing)] = 0
+        gates = array[: len(self.parts)]
+        gates[:] = (self._begins @ (1 - allowed)) == 0
+        gates[list(self.standing)] = 0
+        if not gates.any():  # where all actions are blocks on one pair
+            gates[:] = 1
 
 
 class CommutingMask:
@@ -175,12 +178,13 @@ class CommutingMask:
 
 
 class CanonicalMask:
-    """Of the orders of actions that give the same circuit, only the first is legal, and no pair follows itself.
+    """Of the orders of actions that give the same circuit, only the first is legal, and no action follows itself.
 
-    Actions on different qubits commute. A sequence is legal if no action could move forward past later-numbered actions
-    on other qubits; then each circuit has exactly one sequence, the lexicographically smallest. An action on a pair of
-    qubits may not follow an action on the same pair until another action has acted on one of the two; a larger gadget
-    may not follow itself. If no action were legal, as on two qubits, all are.
+    Actions on different qubits commute. A sequence is legal if no action could move to an earlier place past
+    higher-numbered actions on other qubits; then each circuit has exactly one sequence, the lexicographically smallest.
+    An action may not be repeated until another action has acted on one of its qubits. For blocks that is a restriction:
+    two equal blocks in a row on one pair prepare more states than one. If no action were legal, as on two qubits, all
+    are.
 
     References:
         The normal form of commuting letters: Anisimov, Knuth, "Inhomogeneous sorting", 1979.
@@ -192,11 +196,9 @@ class CanonicalMask:
         for number, action in enumerate(catalogue.actions):
             touched[number, [*action.qubits]] = 1
         common = touched @ touched.T
-        sizes = touched.sum(axis=1)
         # Whether an action, given by the row, lets each other one be legal again, and whether it forbids it.
         frees = common > 0
-        is_pair_again = (common == 2) & (sizes == 2) & (sizes[:, None] == 2)
-        forbids = (~frees & np.tri(size, k=-1, dtype=np.bool_)) | is_pair_again | np.eye(size, dtype=np.bool_)
+        forbids = (~frees & np.tri(size, k=-1, dtype=np.bool_)) | np.eye(size, dtype=np.bool_)
         self._frees, self._keeps = frees.astype(np.int8), (~forbids).astype(np.int8)
         self._size = size
         self._legal = np.ones(size, dtype=np.int8)
@@ -225,7 +227,7 @@ class CanonicalMask:
         self.array[: self._size] = self._legal if self._legal.any() else 1
 
 
-def _usual(catalogue: ActionCatalogue) -> Mask:
+def usual_mask(catalogue: ActionCatalogue) -> Mask:
     """``canonical`` for blocks, otherwise ``frontier``."""
     return CanonicalMask(catalogue) if catalogue.has_blocks else FrontierMask(catalogue)
 
@@ -255,7 +257,7 @@ class NoMask:
 
 
 MASKS: Final[dict[str, Callable[[ActionCatalogue], Mask]]] = {
-    "auto": _usual,
+    "auto": usual_mask,
     "frontier": FrontierMask,
     "commuting": CommutingMask,
     "canonical": CanonicalMask,

@@ -33,7 +33,7 @@ def _out_of_reach(env: CircuitBuildingEnv) -> str:
 
 def _solved_by_x_gates(env: CircuitBuildingEnv) -> str:
     problem, threshold = env.problem, env.curriculum.threshold
-    if env.rules.initial is not None or threshold > problem.accuracy or problem.num_qubits > _MOST_QUBITS:
+    if not _starts_empty(env) or threshold > problem.accuracy or problem.num_qubits > _MOST_QUBITS:
         return ""
     errors = problem.hamiltonian.basis_energies() - problem.ground_energy
     if not errors.min() < threshold <= errors[0]:  # the empty circuit has a warning of its own
@@ -42,6 +42,12 @@ def _solved_by_x_gates(env: CircuitBuildingEnv) -> str:
         f"{problem.name} is solved by X gates alone: the error of the best basis state is {errors.min():.3g}, "
         f"the threshold {threshold:.3g}."
     )
+
+
+def _starts_empty(env: CircuitBuildingEnv) -> bool:
+    """Return whether episodes start with the empty circuit, or with rotations by 0 that blocks begin with."""
+    is_idle = abs(env.episode.first_energy - env.problem.empty_energy) < 1e-9 * max(1.0, abs(env.problem.empty_energy))
+    return env.rules.initial is None or (env.catalogue.has_blocks and is_idle)
 
 
 def _solved_at_once(env: CircuitBuildingEnv) -> str:
@@ -57,7 +63,7 @@ def _solved_at_once(env: CircuitBuildingEnv) -> str:
 
 def _decided_by_rounding(env: CircuitBuildingEnv) -> str:
     """The released settings of some chains begin with a threshold that is the empty circuit's error."""
-    if env.rules.initial is not None:
+    if not _starts_empty(env):
         return ""
     threshold = env.curriculum.threshold
     error = abs(env.problem.empty_energy - env.curriculum.reference_energy)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
-from qas_envs.blocks import ACTIONS, BlockSet, is_block_set
+from qas_envs.blocks import ACTIONS, Placements, is_block_set
 from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet, gate_set_of
 from qas_envs.components import Rule, chosen, has_methods, is_instance, is_whole
 from qas_envs.couplings import COUPLINGS, edges_of
@@ -20,7 +20,7 @@ from qas_envs.families import Family
 from qas_envs.gadget_sets import gadget_sets, gadgets_of
 from qas_envs.halting import HALTINGS, Halting, NoHalting
 from qas_envs.initial_circuits import INITIAL_CIRCUITS
-from qas_envs.masks import MASKS, FrontierMask, Mask, is_mask_function
+from qas_envs.masks import MASKS, Mask, is_mask_function, usual_mask
 from qas_envs.rewards import REWARDS, Reward
 from qas_envs.simulation import SIMULATORS
 from qas_simulators import Circuit, Gadget, NoiseModel, Simulator
@@ -68,9 +68,9 @@ class RuleArguments(TypedDict, total=False):
         ),
     ]
     actions: Annotated[
-        Named | BlockSet,
+        Named | Placements,
         Rule(
-            "What an action appends: a gate of the gate set, or a block of an entangling gate and rotations after it",
+            "What an action appends: a gate of the gate set, an entangling gate with rotations, or an excitation",
             "gates",
             is_block_set,
             ACTIONS,
@@ -226,7 +226,7 @@ class Rules:
     initial: Circuit | None = None
     illegal: str = "raise"
     family: Family | None = None
-    mask: Callable[[ActionCatalogue], Mask] = FrontierMask
+    mask: Callable[[ActionCatalogue], Mask] = usual_mask
 
     def __post_init__(self) -> None:
         if not isinstance(self.catalogue, ActionCatalogue):

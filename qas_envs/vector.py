@@ -158,7 +158,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
                 envs[k].reset()
             figures = {k: episodes[k].figures(False, 0, 0) for k in waiting}
             for k, (energy, evaluations, gradients) in self._optimized(indices).items():
-                rewards[k], success, terminated[k], truncated[k] = envs[k].conclude(indices[k], energy)
+                is_known = evaluations > 0 or not envs[k].optimizes_at_end
+                rewards[k], success, terminated[k], truncated[k] = envs[k].conclude(indices[k], energy, is_known)
                 figures[k] = episodes[k].figures(success, evaluations, gradients)
                 envs[k].show()
             result = self._returned(rewards, terminated, truncated, [figures[k] for k in range(self.num_envs)], undo)
@@ -171,7 +172,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         appended = {k: self.envs[k].append(index) for k, index in indices.items()}
         num_new = {k: number for k, number in appended.items() if number is not None}
         found: dict[int, _Numbers] = {k: (episodes[k].energy, 0, 0) for k in indices if k not in num_new}
-        together = self._optimize_together(num_new)
+        together = self._optimize_together(num_new) if num_new else {}
         found.update(self._optimize_one_by_one(num_new) if together is None else together)
         return {k: found[k] for k in indices}
 

@@ -62,7 +62,8 @@ class Gains:
         slopes: Euclidean norm of the energy's derivatives by the action's angles at 0, ``(num_actions,)``.
         scanned: Energy now minus the energy after the action, each of its angles moved to the exact minimum of its
             sinusoid, ``(num_actions,)``; negative where no angle undoes the harm of a fixed gate.
-        evaluations: Energies that a device would spend: one per action, and five per angle.
+        evaluations: Energies that a device would spend: one for the circuit, one per action and five per angle; more
+            where angles are shared.
     """
 
     slopes: NDArray[np.float64]
@@ -166,7 +167,10 @@ class CircuitPlayer:
             own = np.zeros(sum(counts)) if angles is None else [*chain.from_iterable(angles)]
             episode.circuit.params = [*first, *own]
             num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
-            result = env.optimize_angles(num_new)
+            if angles is None and initial_angles is None:
+                num_new += self._num_first
+            optimizer = env.optimizer if angles is None else _warm(env.optimizer)
+            result = optimizer.minimize(env.simulator, episode.circuit, env.problem.hamiltonian, num_new)
             episode.circuit.params = result.params
             return self._played(result.energy, result.evaluations, result.gradients, finished)
 
@@ -196,16 +200,19 @@ class CircuitPlayer:
 
         Raises:
             ValueError: Actions that are not legal, angles that do not fit them, or an optimiser without the settings
-                ``starts`` and ``max_iterations`` where these are given.
+                ``starts`` and ``max_iterations`` where these or ``give_up_above`` are given.
         """
         if params is not None and len(params) != len(circuits):
             raise ValueError(must("params", f"have an entry for each of {len(circuits)} circuits", len(params)))
         env, episode = self._env, self._env.episode
         built = [self._built(actions, None if params is None else params[k]) for k, actions in enumerate(circuits)]
-        new = [circuit.num_params - episode.initial.num_params if params is None else 0 for circuit in built]
+        held = episode.initial.num_params - self._num_first
+        new = [circuit.num_params - held if params is None else 0 for circuit in built]
         optimizer = _changed(env.optimizer, starts=starts, max_iterations=max_iterations)
         if starts is not None:
             optimizer = _changed(optimizer, warm=params is not None or starts == 0)
+        elif params is not None:
+            optimizer = _warm(optimizer)
         counts = np.zeros((2, len(built)), dtype=np.int64)
         if give_up_above is None:
             energies = self._optimize(optimizer, built, new, counts, range(len(built)), num_threads)
@@ -250,10 +257,16 @@ class CircuitPlayer:
             circuits.append(circuit)
         found = candidates(self._env.simulator, circuits, episode.problem.hamiltonian, new, num_threads)
         slopes, scanned = np.full((2, size), np.nan)
-        slopes[legal], scanned[legal] = found.slopes, episode.energy - found.scanned
-        return Gains(slopes, scanned, int(found.evaluations.sum()))
+        energy = self._env.simulator.expectation(episode.circuit, episode.problem.hamiltonian)
+        slopes[legal], scanned[legal] = found.slopes, energy - found.scanned
+        return Gains(slopes, scanned, 1 + int(found.evaluations.sum()))
 
     # -- parts of the methods above ------------------------------------------------------------------------------------
+
+    @property
+    def _num_first(self) -> int:
+        """Number of the initial circuit's angles that are new with the first action: all where actions are blocks."""
+        return self._env.episode.initial.num_params if self.catalogue.has_blocks else 0
 
     def _legal(self, actions: Sequence[int]) -> LegalActions:
         """Return actions after checking them."""
@@ -332,6 +345,11 @@ class CircuitPlayer:
                 energies.append(result.energy)
                 counts[:, row] += [result.evaluations, result.gradients]
         return np.array(energies)
+
+
+def _warm(optimizer: Optimizer) -> Optimizer:
+    """Return an optimiser that uses the angles that it is given."""
+    return _changed(optimizer, warm=True) if getattr(optimizer, "warm", True) is False else optimizer
 
 
 def _changed(optimizer: Optimizer, **settings: Any) -> Optimizer:

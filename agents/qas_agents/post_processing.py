@@ -49,7 +49,7 @@ def post_process(
         seed: See :func:`pruned`.
         simulator: Without shots; by default the noiseless one.
         synthesise: Whether to re-synthesise, which needs the ``qiskit`` extra and replaces gates by RZ, RY and CX.
-        should_stop: Called after every trial; if true, the best circuit so far is returned.
+        should_stop: Called before every trial; if true, the best circuit so far is returned.
 
     Raises:
         ValueError: The energy of the circuit is above the limit even after its angles were optimised.
@@ -68,9 +68,18 @@ def post_process(
         other = resynthesised(best.circuit)
         if other.num_two_qubit_gates >= best.circuit.num_two_qubit_gates:
             break
-        again = pruned(
-            other, hamiltonian, highest_energy, starts=starts, seed=seed, simulator=simulator, should_stop=should_stop
-        )
+        try:
+            again = pruned(
+                other,
+                hamiltonian,
+                highest_energy,
+                starts=starts,
+                seed=seed,
+                simulator=simulator,
+                should_stop=should_stop,
+            )
+        except ValueError:  # under noise the other gates cost energy
+            break
         best = replace(again, evaluations=best.evaluations + again.evaluations)
     return best
 
@@ -89,7 +98,7 @@ def pruned(
     """Remove two-qubit gates one at a time while the energy with re-optimised angles stays below a limit.
 
     The gate whose removal raises the energy least before optimisation is tried first. After a removal rotations merge.
-    At the end rotations are removed in the same way.
+    At the end one-qubit gates are removed in the same way.
 
     Args:
         circuit: Any circuit; shared angles become separate ones.
@@ -99,7 +108,7 @@ def pruned(
         seed: Seeds the random starts.
         simulator: Without shots; by default the noiseless one.
         max_iterations: L-BFGS iterations of each optimisation.
-        should_stop: Called after every trial; if true, the best circuit so far is returned.
+        should_stop: Called before every trial; if true, the best circuit so far is returned.
 
     Raises:
         ValueError: The energy of the circuit is above the limit even after its angles were optimised.
@@ -181,7 +190,7 @@ def _of(num_qubits: int, gates: Iterable[Operation]) -> Circuit:
 
 
 def resynthesised(circuit: Circuit) -> Circuit:
-    """Return a circuit of RZ, RY and CX with the same unitary, up to a global phase, and at most as many CNOTs.
+    """Return a circuit of RZ, RY and CX with the same unitary, up to a global phase, or a copy of a shorter original.
 
     Every run of gates on one pair of qubits is written with at most three CNOTs, by Qiskit's implementation of Cartan's
     (KAK) decomposition. Needs the ``qiskit`` extra.

@@ -21,9 +21,10 @@ class Candidates(NamedTuple):
     Attributes:
         energies: At the angles that the circuits have, ``(B,)``.
         slopes: Euclidean norm of the derivatives by the new angles there, ``(B,)``, in energy per radian.
-        scanned: After each new angle was moved to the exact minimum of its sinusoid, one after the other, ``(B,)``.
+        scanned: After each new angle was moved to the exact minimum of its sinusoid, one after the other, ``(B,)``; a
+            shared angle to the best of some points.
         evaluations: Energies spent on each, as on hardware: one, two per new angle for its derivative, and three per
-            new angle for its scan, ``(B,)``.
+            new angle for its scan, ``(B,)``; more for shared angles.
     """
 
     energies: FloatArray
@@ -85,12 +86,14 @@ def _one_by_one(
 ) -> Candidates:
     """Do the same for circuits that cannot share a call; scans of linked angles are sampled."""
     energies, slopes, scanned = np.empty((3, len(circuits)))
+    evaluations = _evaluations(num_new)
     for k, (circuit, new) in enumerate(zip(circuits, num_new, strict=True)):
         energies[k], gradient = simulator.expectation_and_gradient(circuit, observable)
         first = circuit.num_params - new
         slopes[k] = np.linalg.norm(gradient[first:])
-        scanned[k], *_ = minimize(simulator.program(circuit, observable), circuit.params, first, (0, 0.0, 0.0))
-    return Candidates(unit * energies, unit * slopes, unit * scanned, _evaluations(num_new))
+        scanned[k], spent, _ = minimize(simulator.program(circuit, observable), circuit.params, first, (0, 0.0, 0.0))
+        evaluations[k] += max(0, spent - 1 - 3 * new)  # shared angles are sampled at more points
+    return Candidates(unit * energies, unit * slopes, unit * scanned, evaluations)
 
 
 def _evaluations(num_new: Sequence[int]) -> FloatArray:

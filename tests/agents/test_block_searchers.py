@@ -83,7 +83,7 @@ def test_complex_hamiltonians_get_two_rotations() -> None:
 
 def test_canonical_orders_are_those_of_the_mask() -> None:
     env = made(num_qubits=5, actions="blocks", max_gates=100)
-    skeletons = Skeletons(env.player, is_real=True)
+    skeletons = Skeletons(env.player, env.problem.hamiltonian)
     rng = np.random.default_rng(1)
     for _ in range(30):
         word = rng.integers(10, size=5).tolist()
@@ -172,7 +172,7 @@ def test_two_qubits_leave_always_something_to_play() -> None:
         (BlockAnnealing, {"entangler": "ry"}, "two-qubit"),
         (BlockBeam, {"width": 0}, "width"),
         (LayeredBlocks, {"pattern": "ladders"}, "ladder"),
-        (LayeredBlocks, {"step": 50}, "max_gates"),
+        (LayeredBlocks, {"step": 50}, "step"),
         (RandomBlocks, {"most_blocks": -1}, "most_blocks"),
         (RandomBlocks, {"max_iterations": 0}, "max_iterations"),
     ],
@@ -184,5 +184,34 @@ def test_wrong_settings_are_refused(searcher: Any, settings: dict[str, Any], wor
 
 def test_couplings_without_the_pattern_are_refused() -> None:
     env = made(num_qubits=4, couplings=[(0, 1), (1, 0), (0, 2), (2, 0), (0, 3), (3, 0)])
-    with pytest.raises(ValueError, match="couplings"):
+    with pytest.raises(ValueError, match="pattern"):
         LayeredBlocks(env, 0)
+
+
+@pytest.mark.parametrize("searcher", SEARCHERS)
+def test_budgets_without_room_for_a_block_are_refused(searcher: Any) -> None:
+    with pytest.raises(ValueError, match="max_gates"):
+        searcher(made(num_qubits=4, max_gates=3), 0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("actions", ["gates", "blocks"])
+def test_product_states_are_found(actions: str) -> None:
+    env = made("QAS-GroundState-v0", hamiltonian={"ZI": 1.0, "IZ": 1.0}, actions=actions, max_gates=20)
+    infos = played(BlockAnnealing(env, 0), 3000)
+    assert min(info["num_two_qubit_gates"] for info in infos if info["success"]) == 0
+
+
+def test_canonical_orders_with_two_entanglers_are_legal() -> None:
+    env = made(num_qubits=5, gates=["cx", "cz", "ry"], actions="blocks", max_gates=100)
+    skeletons = Skeletons(env.player, env.problem.hamiltonian)
+    rng = np.random.default_rng(2)
+    for _ in range(200):
+        word = rng.integers(len(skeletons.blocks), size=6).tolist()
+        order = skeletons.canonical(word)
+        assert skeletons.actions([word[place] for place in order]) is not None
+
+
+def test_gadgets_are_no_blocks() -> None:
+    env = made(num_qubits=3, actions="blocks", gadgets="grl", max_gates=60)
+    assert len(Skeletons(env.player, env.problem.hamiltonian).blocks) == 3 < len(env.catalogue.actions)

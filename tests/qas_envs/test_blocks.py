@@ -59,7 +59,7 @@ def test_settings_couplings_and_objects() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"gates": "kanqas"}, "one-qubit gates"),
+        ({"gates": "kanqas"}, "include ry"),
         ({"actions": {"name": "blocks", "dressing": ["cx"]}}, "1 qubit"),
         ({"actions": {"name": "blocks", "entanglers": []}}, "at least one two-qubit gate"),
         ({"actions": {"name": "blocks", "rotations": ["ry"]}}, "dressing"),
@@ -324,3 +324,75 @@ def test_blocks_lose_nothing_that_gates_can_prepare() -> None:
     env = made("QAS-GroundState-v0", hamiltonian=pair.terms())
     found = env.player.play_many([[0]], starts=4).energies[0]
     assert found == pytest.approx(exact, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "gates", [["cx", "ry"], ["ecr", "ry", "rz"], ["rzz", "ry", "rz"], ["rxx", "rx", "rz"], "ibm", "ibm_ecr"]
+)
+def test_one_block_entangles_a_pair(gates: object) -> None:
+    """The Bell state needs one entangler; around complex ones, RY alone does not suffice."""
+    env = made("QAS-GroundState-v0", hamiltonian={"ZZ": 1.0, "XX": 1.0}, gates=gates, max_gates=40)
+    assert env.player.play_many([[0]], starts=20).energies[0] == pytest.approx(-2.0, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rotations_at_the_start_are_scanned_with_the_first_block() -> None:
+    """At angle 0 the row is on a stationary point of this energy, whose minimum is that of |1111>."""
+    env = made("QAS-GroundState-v0", hamiltonian={"ZIII": 1.0, "IZII": 1.0, "IIZI": 1.0, "IIIZ": 1.0})
+    env.reset(seed=0)
+    assert env.step(3)[-1]["energy"] == pytest.approx(-4.0, abs=1e-9)
+    assert env.player.play([3])[1]["energy"] == pytest.approx(-4.0, abs=1e-9)
+    assert env.player.play_many([[3]]).energies[0] == pytest.approx(-4.0, abs=1e-9)
+
+
+def test_native_rotations_keep_the_initial_state() -> None:
+    energies = [
+        made("QAS-LiH-v0", initial=initial, gates=gates, actions=actions).energy
+        for initial in ("empty", "basis_state")
+        for gates, actions in (("crlqas", "gates"), ("crlqas", "blocks"), ("ibm", "blocks"))
+    ]
+    assert energies == pytest.approx([energies[0]] * 3 + [energies[3]] * 3, abs=1e-9)
+
+
+def test_on_two_qubits_other_masks_leave_an_action() -> None:
+    env = made(num_qubits=2, mask="frontier")
+    env.reset(seed=0)
+    assert env.step(0)[-1]["action_mask"].tolist() == [1]
+
+
+def test_given_angles_are_used_without_a_warm_start() -> None:
+    env = made(num_qubits=4, optimizer={"name": "scan_lbfgs", "starts": 1, "warm": False, "max_iterations": 1})
+    rng = np.random.default_rng(0)
+    energies = env.player.play_many([[0, 3]] * 3, list(rng.uniform(-3, 3, (3, 8)))).energies
+    assert len({*energies.round(9)}) > 1
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_no_success_before_the_angles_are_optimised() -> None:
+    curriculum = {"name": "moving", "initial": 50.0}
+    optimizer = {**MEMORYLESS, "when": "end"}
+    env = made(num_qubits=3, optimizer=optimizer, curriculum=curriculum, stop=True)
+    env.reset(seed=0)
+    _, _, terminated, _, info = env.step(0)
+    assert not terminated and not info["success"]
+    assert env.step(env.catalogue.stop)[-1]["success"]
+    vector = gym.make_vec(
+        "QAS-TFIM-v0", num_envs=2, num_qubits=3, actions="blocks", optimizer=optimizer, curriculum=curriculum, stop=True
+    )
+    vector.reset(seed=0)
+    assert not vector.step([0, 1])[2].any()
+
+
+def test_gains_are_those_of_the_circuit_where_its_energy_is_not_known() -> None:
+    env = made(
+        num_qubits=3, optimizer={**MEMORYLESS, "when": "end"}, stop=True, gates=["x", "ry", "cx"], actions="gates"
+    )
+    env.reset(seed=0)
+    env.step(env.catalogue.index("x", 0))
+    idle = env.catalogue.index("cx", 1, 2)
+    assert env.player.gains().scanned[idle] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_trivial_problems_are_warned_of_with_blocks_too() -> None:
+    with pytest.warns(UserWarning, match="solved by X gates alone"):
+        made("QAS-GroundState-v0", hamiltonian={"ZI": 1.0, "IZ": 1.0})

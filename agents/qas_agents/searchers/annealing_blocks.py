@@ -28,9 +28,9 @@ class _Circuit(NamedTuple):
 class BlockAnnealing(BlockSearcher):
     """Simulated annealing whose mutations insert, delete, replace or move one block; fewer blocks after each solution.
 
-    The search minimises the logarithm of the energy error over skeletons of at most so many blocks. A solution lowers
-    this limit: the search continues from the solution without the block whose removal does the least harm, with one
-    block fewer. A block is an entangling gate with rotations on both of its qubits, after a row of rotations on all
+    The search minimises the logarithm of the energy error over skeletons with a limited number of blocks. A solution
+    lowers the limit: the search continues from the solution without the block whose removal does the least harm, with
+    one block fewer. A block is an entangling gate with rotations on both of its qubits, after a row of rotations on all
     qubits. The angles of the other blocks are kept as the start of the optimisation, those of a new block are drawn.
 
     A cycle that ends without a solution is followed by one from random skeletons or from the best solution, by turns;
@@ -80,9 +80,11 @@ class BlockAnnealing(BlockSearcher):
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
         whole = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
-        for name, value in {**whole, "give_up": give_up, "start_blocks": start_blocks + 1}.items():
+        for name, value in {**whole, "give_up": give_up}.items():
             if value < 1:
-                raise ValueError(must(name, "be positive", value))
+                raise ValueError(must(name, "be at least 1", value))
+        if start_blocks < 0:
+            raise ValueError(must("start_blocks", "not be negative", start_blocks))
         super().__init__(env, seed, max_iterations, entangler, dressing)
         self._openings, self._cycle, self._visits = openings, cycle, visits
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
@@ -92,6 +94,7 @@ class BlockAnnealing(BlockSearcher):
 
     def _search(self, trials: Trials) -> None:
         solution: _Circuit | None = None
+        shorter: _Circuit | None = None  # the best circuit with a block fewer than the solution
         cycles = 0
         while trials.running:
             if solution is None:
@@ -100,13 +103,14 @@ class BlockAnnealing(BlockSearcher):
             elif cycles % 2:
                 begin = self._opening(trials)
             else:
-                begin = self._shortened(trials, solution)[1]
+                begin = shorter or self._opening(trials)
             cycles += 1
             while begin is not None and trials.running:
                 found = begin if begin.success else self._anneal(trials, begin)
                 if found is None:
                     break
-                solution, begin = self._shortened(trials, found)
+                solution, shorter = self._shortened(trials, found)
+                begin = shorter
                 self._limit = max(1, len(solution.skeleton) - 1)
 
     def _anneal(self, trials: Trials, current: _Circuit) -> _Circuit | None:
@@ -141,7 +145,7 @@ class BlockAnnealing(BlockSearcher):
     ) -> _Circuit | None:
         """Optimise and report a skeleton, in two stages if it may be hopeless; ``None`` if it is not legal."""
         actions = self._skeletons.actions(skeleton)
-        if not actions:
+        if actions is None:
             return None
         played = self._bench.play_many(
             [actions],
@@ -165,7 +169,7 @@ class BlockAnnealing(BlockSearcher):
     def _opening(self, trials: Trials, skeleton: Skeleton | None = None) -> _Circuit | None:
         """Return the best of some random skeletons, or of some random angles of the given one."""
         skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
-        actions = [own for one in skeletons if (own := self._skeletons.actions(one))]
+        actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
         starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
         if len(actions) < len(skeletons):
             return None

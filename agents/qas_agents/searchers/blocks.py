@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from qas_agents.searchers.pruning import Workbench
 from qas_agents.searchers.whole_circuits import Trials, WholeCircuitSearcher
+from qas_simulators import PauliSum
+from qas_simulators.dressings import usual_dressing
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 
@@ -19,9 +21,8 @@ Block = int
 Skeleton = tuple[Block, ...]
 FloatArray = NDArray[np.float64]
 
-_TURNS: Final = (("ry",), ("sx", "rz", "sx"), ("ry", "rz"), ("rx", "rz"), ("sx", "rz", "sx", "rz"))
-"""One-qubit gates around an entangler in order of preference; the first two kinds serve real Hamiltonians."""
 _ENTANGLERS: Final = ("cx", "cz", "ecr")
+_TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
 
 
 class Skeletons:
@@ -32,7 +33,7 @@ class Skeletons:
 
     Args:
         bench: Plays whole circuits of the environment.
-        is_real: Whether the Hamiltonian is real, so that RY is enough.
+        hamiltonian: Decides which rotations are needed.
         entangler: The two-qubit gate of a block; by default the first available one of CX, CZ and ECR.
         dressing: One-qubit gates on both qubits after the entangler, and on every qubit at the start.
 
@@ -49,7 +50,7 @@ class Skeletons:
     def __init__(
         self,
         bench: Workbench,
-        is_real: bool,
+        hamiltonian: PauliSum,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
     ) -> None:
@@ -58,11 +59,11 @@ class Skeletons:
         first = len(bench.initial_angles)
         self._row: tuple[int, ...] = ()
         if catalogue.has_blocks:
-            self._steps: list[tuple[int, ...]] = [(number,) for number in range(len(catalogue.actions))]
-            self.blocks = [action.qubits for action in catalogue.actions]
+            self._steps: list[tuple[int, ...]] = [(number,) for number in range(catalogue.num_blocks)]
+            self.blocks = [action.qubits for action in catalogue.actions[: catalogue.num_blocks]]
         else:
             numbers = {(action.gate, action.qubits): k for k, action in enumerate(catalogue.actions)}
-            entangler, turn = _gates_of_blocks({gate for gate, _ in numbers}, is_real, entangler, dressing)
+            entangler, turn = _gates_of_blocks({gate for gate, _ in numbers}, hamiltonian, entangler, dressing)
             self._row = tuple(numbers[gate, (qubit,)] for qubit in range(catalogue.num_qubits) for gate in turn)
             ways: dict[tuple[int, ...], tuple[int, ...]] = {}  # the first available direction of each pair
             for action in catalogue.actions:
@@ -88,25 +89,34 @@ class Skeletons:
     def canonical(self, skeleton: Sequence[Block]) -> list[int]:
         """Return the order of places in which a skeleton is the lexicographically smallest of the same circuit.
 
-        Of several blocks in a row on the same pair, only the first is kept.
+        Of equal blocks in a row on the same qubits, only the first is kept.
         """
-        left = [(self.blocks[block], block, place) for place, block in enumerate(skeleton)]
-        order: list[int] = []
-        last: dict[int, frozenset[int]] = {}  # the last block on each qubit, by its pair or by its number
+        kept = list(range(len(skeleton)))
+        while True:
+            ordered = self._ordered(skeleton, kept)
+            last: dict[int, Block] = {}
+            kept = []
+            for place in ordered:
+                block = skeleton[place]
+                if any(last.get(qubit) != block for qubit in self.blocks[block]):
+                    kept.append(place)
+                last.update(dict.fromkeys(self.blocks[block], block))
+            if len(kept) == len(ordered):
+                return kept
+
+    def _ordered(self, skeleton: Sequence[Block], places: Sequence[int]) -> list[int]:
+        """Return places of a skeleton in the smallest order in which blocks on common qubits keep their order."""
+        left, order = list(places), []
         while left:
             touched: set[int] = set()
-            best = None
-            for k, (qubits, block, _) in enumerate(left):
-                if touched.isdisjoint(qubits) and (best is None or block < left[best][1]):
-                    best = k
+            best = left[0]
+            for place in left:
+                qubits = self.blocks[skeleton[place]]
+                if touched.isdisjoint(qubits) and skeleton[place] < skeleton[best]:
+                    best = place
                 touched.update(qubits)
-            assert best is not None
-            qubits, block, place = left.pop(best)
-            kind = frozenset(qubits if len(qubits) == 2 else (-block - 1,))
-            if any(last.get(qubit) != kind for qubit in qubits):
-                order.append(place)
-            for qubit in qubits:
-                last[qubit] = kind
+            left.remove(best)
+            order.append(best)
         return order
 
     def split(self, skeleton: Sequence[Block], params: FloatArray) -> tuple[FloatArray, list[FloatArray]]:
@@ -117,17 +127,18 @@ class Skeletons:
 
 
 def _gates_of_blocks(
-    available: set[str], is_real: bool, entangler: str | None, dressing: Sequence[str] | None
+    available: set[str], hamiltonian: PauliSum, entangler: str | None, dressing: Sequence[str] | None
 ) -> tuple[str, tuple[str, ...]]:
     """Return the entangler and the one-qubit gates of blocks."""
-    turns = _TURNS if is_real else _TURNS[2:]
-    turn = tuple(dressing) if dressing is not None else next((turn for turn in turns if available.issuperset(turn)), ())
     chosen = entangler or next((name for name in _ENTANGLERS if name in available), "cx")
+    turn = (usual_dressing(available, [chosen], hamiltonian) or ()) if dressing is None else tuple(dressing)
     if not turn or not {*turn, chosen} <= available:
         wanted = (*turn, chosen) if turn else ("ry", "rz", chosen)
         raise ValueError(must("gates", f"include {wanted} for blocks", sorted(available)))
     if GATES[gate_index(chosen)].num_qubits != 2:
         raise ValueError(must("entangler", "be a two-qubit gate", chosen))
+    if any(GATES[gate_index(gate)].num_qubits != 1 for gate in turn):
+        raise ValueError(must("dressing", "hold one-qubit gates", turn))
     return chosen, turn
 
 
@@ -154,7 +165,9 @@ class BlockSearcher(WholeCircuitSearcher):
             raise ValueError(must("max_iterations", "be at least 1", max_iterations))
         super().__init__(env, seed)
         self._hamiltonian = getattr(env, "unwrapped", env).problem.hamiltonian
-        self._skeletons = Skeletons(self._bench, self._hamiltonian.is_real, entangler, dressing)
+        self._skeletons = Skeletons(self._bench, self._hamiltonian, entangler, dressing)
+        if all(self._skeletons.actions((block,)) is None for block in range(len(self._skeletons.blocks))):
+            raise ValueError(must("max_gates", "leave room for a block", "too small"))
         self._max_iterations = max_iterations
 
     def _angles(self, number: int) -> FloatArray:
@@ -179,15 +192,15 @@ class BlockSearcher(WholeCircuitSearcher):
     ) -> Iterator[tuple[int, dict[str, Any], FloatArray]]:
         """Optimise legal skeletons together and report each; yield its number, its info and its angles."""
         actions = [self._skeletons.actions(skeleton) for skeleton in skeletons]
-        legal = [(number, own) for number, own in enumerate(actions) if own]
-        if not legal:
-            return
-        played = self._bench.play_many(
-            [own for _, own in legal], [params[number] for number, _ in legal], max_iterations=self._max_iterations
-        )
-        for place, (number, own) in enumerate(legal):
-            if not trials.running:
-                return
-            info = self._bench.show(own, played, place)
-            trials.report(info, is_last=True)
-            yield number, info, played.circuits[place].params
+        legal = [(number, own) for number, own in enumerate(actions) if own is not None]
+        for first in range(0, len(legal), _TOGETHER):
+            part = legal[first : first + _TOGETHER]
+            played = self._bench.play_many(
+                [own for _, own in part], [params[number] for number, _ in part], max_iterations=self._max_iterations
+            )
+            for place, (number, own) in enumerate(part):
+                if not trials.running:
+                    return
+                info = self._bench.show(own, played, place)
+                trials.report(info, is_last=True)
+                yield number, info, played.circuits[place].params

@@ -72,7 +72,7 @@ class LayeredBlocks(BlockSearcher):
         numbers = {tuple(sorted(qubits)): number for number, qubits in enumerate(self._skeletons.blocks)}
         pairs = PATTERNS[pattern](self._bench.catalogue.num_qubits)
         if missing := [pair for pair in pairs if pair not in numbers]:
-            raise ValueError(must("couplings", f"have all pairs of the pattern {pattern!r}", missing[0]))
+            raise ValueError(must("pattern", f"have pairs that have a block, which {missing[0]} has not", pattern))
         self._layer = [numbers[pair] for pair in pairs]
         self._starts_each, self._step = starts, step or len(self._layer)
 
@@ -83,7 +83,7 @@ class LayeredBlocks(BlockSearcher):
             skeleton = tuple(blocks[place] for place in self._skeletons.canonical(blocks))
             if self._skeletons.actions(skeleton) is None:
                 if size == self._step:
-                    raise ValueError(must("max_gates", f"allow {self._step} blocks of the pattern", "smaller"))
+                    raise ValueError(must("step", "be a number of blocks that the gate budget allows", self._step))
                 size = self._step
                 continue
             number = self._starts_each
