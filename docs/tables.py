@@ -280,7 +280,8 @@ def blocks() -> str:
             best = max(others, key=lambda name: _standing(agents[name]))
             for name in (*(one for one in _OF_BLOCKS if one in agents), best):
                 figures = row_of(agents[name])
-                rows.append((instance, f"`{name}`", figures[0].split(" ")[0], figures[2], figures[4]))
+                label = f"{instance}, native gates" if path.name.startswith("grl") else instance
+                rows.append((label, f"`{name}`", figures[0].split(" ")[0], figures[2], figures[4]))
     return table(("instance", "agent", "solved", "CNOTs", "evaluations to the first solution"), rows)
 
 
