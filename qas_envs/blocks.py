@@ -29,7 +29,7 @@ class Placements(Protocol):
         """Return the blocks and the qubits that each acts on, in the order of the actions."""
         ...
 
-    def started(self, initial: Circuit) -> Circuit:
+    def initial_circuit(self, initial: Circuit) -> Circuit:
         """Return the circuit that episodes start with, given the circuit of the rule ``initial``."""
         ...
 
@@ -73,7 +73,7 @@ class BlockSet:
         ):
             if (
                 not isinstance(gates, tuple)
-                or len({*gates}) < len(gates) * (name == "entanglers")
+                or (name == "entanglers" and len({*gates}) < len(gates))
                 or any(GATES[gate_index(gate)].num_qubits != number for gate in gates)
             ):
                 raise ValueError(must(name, f"be a tuple of gates on {number} qubit(s), no entangler twice", gates))
@@ -106,7 +106,7 @@ class BlockSet:
             raise ValueError(must("couplings", "leave a pair of qubits for blocks", couplings))
         return found
 
-    def started(self, initial: Circuit) -> Circuit:
+    def initial_circuit(self, initial: Circuit) -> Circuit:
         """See :class:`Placements`."""
         circuit = initial.copy()
         for qubit in range(circuit.num_qubits):
@@ -157,7 +157,7 @@ class ExcitationSet:
             raise ValueError(must("couplings", "allow an excitation", couplings))
         return allowed
 
-    def started(self, initial: Circuit) -> Circuit:
+    def initial_circuit(self, initial: Circuit) -> Circuit:
         """See :class:`Placements`."""
         return initial if len(initial) else self.reference.copy()
 
@@ -226,7 +226,7 @@ def is_block_set(name: str, value: Any) -> Any:
         ValueError: It has not the methods of :class:`Placements`; ``name`` is the argument's name for the message.
     """
     if isinstance(value, type) or not all(
-        callable(getattr(value, method, None)) for method in ("placements", "started")
+        callable(getattr(value, method, None)) for method in ("placements", "initial_circuit")
     ):
         raise ValueError(must(name, 'be a name, {"name": ..., settings}, or a BlockSet', value))
     return value

@@ -73,7 +73,7 @@ def make_env(
     _check_family(parts["curriculum"], family)
     initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
     if actions is not None:
-        initial = actions.started(Circuit(problem.num_qubits) if initial is None else initial)
+        initial = actions.initial_circuit(Circuit(problem.num_qubits) if initial is None else initial)
     parts |= {"simulator": simulator, "initial": initial}
     own = {name: part for name, part in parts.items() if name in Rules.__dataclass_fields__}
     env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
