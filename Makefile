@@ -28,7 +28,7 @@ train: $(VENV)/.train  ## LiH at 3.4 angstrom, about five minutes on two cores; 
 	$(BIN)/qas-train $(ARGS)
 
 test: $(VENV)/.dev  ## the whole test suite; ARGS="-k kernels" selects
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

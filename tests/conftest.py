@@ -34,6 +34,16 @@ Every package of the extra ``dev`` is there, so that a test which skips for want
 """
 
 
+_LONGEST_FIRST = ("tests/test_notebooks", "tests/test_docs", "tests/experiments")
+"""Files that take longest; with the short ones last, two processes end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest files first; the order within a file stays."""
+    ranks = len(_LONGEST_FIRST)
+    items.sort(key=lambda item: next((k for k in range(ranks) if item.nodeid.startswith(_LONGEST_FIRST[k])), ranks))
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """Fail a run in CI if tests were skipped for another reason than those of :data:`CI_SKIPS`."""
