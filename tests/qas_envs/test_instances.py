@@ -252,7 +252,7 @@ DIGESTS = {
 
 @pytest.mark.parametrize(("num_qubits", "seed"), DIGESTS)
 def test_a_seed_is_an_instance(num_qubits: int, seed: int) -> None:
-    """The same digest on every machine; the terms as recorded; the energy of the matrix built anew."""
+    """The same digest on every machine; the terms as recorded; the energy of an independently built matrix."""
     problem = ising_graphs(num_qubits, seed)
     assert problem.digest == DIGESTS[num_qubits, seed]
     edges, couplings, fields = (problem.provenance[key] for key in ("edges", "couplings", "fields"))

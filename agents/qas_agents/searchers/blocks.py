@@ -22,7 +22,7 @@ Skeleton = tuple[Block, ...]
 FloatArray = NDArray[np.float64]
 
 _ENTANGLERS: Final = ("cx", "cz", "ecr")
-_TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
+TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
 
 
 class Skeletons:
@@ -193,8 +193,8 @@ class BlockSearcher(WholeCircuitSearcher):
         """Optimise legal skeletons together and report each; yield its number, its info and its angles."""
         actions = [self._skeletons.actions(skeleton) for skeleton in skeletons]
         legal = [(number, own) for number, own in enumerate(actions) if own is not None]
-        for first in range(0, len(legal), _TOGETHER):
-            part = legal[first : first + _TOGETHER]
+        for first in range(0, len(legal), TOGETHER):
+            part = legal[first : first + TOGETHER]
             played = self._bench.play_many(
                 [own for _, own in part], [params[number] for number, _ in part], max_iterations=self._max_iterations
             )

@@ -42,7 +42,7 @@ SMALL = [
 
 
 def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_after: int) -> None:
-    """Train until so many checkpoints are written."""
+    """Train until a given number of checkpoints is written."""
     original, written = Session.checkpoint, []
 
     def checkpoint(session: Session) -> None:
