@@ -17,7 +17,6 @@ from qas_envs import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
 from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
-from qas_experiments.settings import TrainSettings
 from qas_simulators.errors import must, unknown_name
 
 POLICIES: Final = ("best", "last")
@@ -41,15 +40,22 @@ def entry_of(settings: Mapping[str, Any]) -> AgentEntry:
     return row if isinstance(row, AgentEntry) else row(given)
 
 
-def make_agent(settings: TrainSettings, env: CircuitBuildingEnv) -> Agent:
-    """Build the agent for an environment.
+def built(entry: AgentEntry, settings: Mapping[str, Any], env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
+    """Build the agent of an entry for an environment.
+
+    Args:
+        entry: The entry.
+        settings: The ``name`` and the settings of the agent.
+        env: The environment.
+        seed: Seed of the agent.
+        device: PyTorch's name of the device.
 
     Raises:
-        ValueError: Unknown name or settings.
+        ValueError: Unknown settings.
     """
-    entry, given = entry_of(settings.agent), dict(settings.agent)
+    given = dict(settings)
     _check_settings(f"agent {given.pop('name')!r}", entry, given)
-    return entry.make(env, settings.training.seed, settings.training.device, **given)
+    return entry.make(env, seed, device, **given)
 
 
 def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) -> None:

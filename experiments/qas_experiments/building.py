@@ -1,23 +1,95 @@
-"""Environments from settings."""
+"""Plans: settings that are resolved once, and what is built from them."""
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import gymnasium as gym
 from omegaconf import OmegaConf
 
+from qas_agents.protocols import Agent
+from qas_agents.registry import AgentEntry
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
-from qas_experiments.agents import entry_of
+from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
 
 PRESCRIBED: Final = "preset"
 """Name of a reward, an optimiser or a kind of actions that is replaced by the one of the preset."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training builds: its environments and its agent.
+
+    Commands resolve their settings here once, and pass the plan on.
+
+    Attributes:
+        settings: The settings, with the rules of the preset filled in; ``config.yaml`` holds these.
+        entry: The entry of the agent.
+    """
+
+    settings: TrainSettings
+    entry: AgentEntry
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> Plan:
+        """Resolve settings.
+
+        Raises:
+            ValueError: An unknown environment, preset or agent.
+        """
+        return cls(resolved(settings), entry_of(settings.agent))
+
+    def make_agent(self, env: CircuitBuildingEnv) -> Agent:
+        """Build the agent for an environment.
+
+        Raises:
+            ValueError: Unknown settings of the agent, or settings that do not fit the environment.
+        """
+        training = self.settings.training
+        return built(self.entry, self.settings.agent, env, training.seed, training.device)
+
+    def make_environment(self, *, evaluation: bool = False, is_silent: bool = False) -> CircuitBuildingEnv:
+        """Build an environment.
+
+        Args:
+            evaluation: Whether success means the problem's accuracy, and no episode is halted at random.
+            is_silent: Whether to suppress warnings, for environments that have been built before.
+
+        Raises:
+            ValueError: Invalid settings.
+        """
+        env = self.settings.env
+        arguments = {**env.problem, "noise": self.settings.noise, "optimizer": self.settings.optimizer}
+        rules = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__ if name not in ("id", "problem")}
+        arguments |= {name: value for name, value in rules.items() if value is not None}
+        if not self.entry.obeys_masks():
+            arguments.setdefault("illegal", "skip")
+        if evaluation:
+            arguments |= {"curriculum": "fixed", "halting": "none"}
+        with warnings.catch_warnings():
+            if is_silent:
+                warnings.simplefilter("ignore", UserWarning)
+            return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
+
+    def is_one_sample(self) -> bool:
+        """Return whether all seeds give the same run, because neither agent nor environment draws random numbers.
+
+        Raises:
+            ValueError: Invalid settings.
+        """
+        if self.entry.is_random:
+            return False
+        env = self.make_environment(is_silent=True)
+        has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
+        is_exact = env.simulator.shots is None and getattr(env.optimizer, "is_deterministic", False)
+        return has_one_member and is_exact and not env.rules.halts_at_random
 
 
 def resolved(settings: TrainSettings) -> TrainSettings:
@@ -53,43 +125,5 @@ def _prescribed(given: Any, rule: Any) -> Any:
 def make_environment(
     settings: TrainSettings, *, evaluation: bool = False, is_silent: bool = False
 ) -> CircuitBuildingEnv:
-    """Build the environment.
-
-    Args:
-        settings: Settings of the environment, its noise and its optimiser.
-        evaluation: Whether success means the problem's accuracy, and no episode is halted at random.
-        is_silent: Whether to suppress warnings, for environments that have been built before.
-
-    Raises:
-        ValueError: Invalid settings.
-    """
-    if is_silent:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            return make_environment(settings, evaluation=evaluation)
-    settings = resolved(settings)
-    env = settings.env
-    arguments = {**env.problem, "noise": settings.noise, "optimizer": settings.optimizer}
-    rules: dict[str, Any] = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__}
-    for name in ("id", "problem"):
-        rules.pop(name)
-    arguments |= {name: value for name, value in rules.items() if value is not None}
-    if not entry_of(settings.agent).obeys_masks():
-        arguments.setdefault("illegal", "skip")
-    if evaluation:
-        arguments |= {"curriculum": "fixed", "halting": "none"}
-    return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
-
-
-def is_one_sample(settings: TrainSettings) -> bool:
-    """Return whether all seeds give the same run, because neither agent nor environment draws random numbers.
-
-    Raises:
-        ValueError: Invalid settings.
-    """
-    if entry_of(settings.agent).is_random:
-        return False
-    env = make_environment(settings, is_silent=True)
-    has_one_member = env.family is None or bool((env.family.low == env.family.high).all())
-    is_exact = env.simulator.shots is None and getattr(env.optimizer, "is_deterministic", False)
-    return has_one_member and is_exact and not env.rules.halts_at_random
+    """Build the environment of settings; see :meth:`Plan.make_environment`."""
+    return Plan.of(settings).make_environment(evaluation=evaluation, is_silent=is_silent)

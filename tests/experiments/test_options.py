@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from qas_agents import RandomPolicy
 from qas_agents.registry import AGENTS, searcher
 from qas_experiments import agents, options
-from qas_experiments.building import make_environment
+from qas_experiments.building import Plan, make_environment
 from qas_experiments.commands import launch
 from qas_experiments.commands.cli import check_overrides, without_other_network
 from qas_experiments.settings import register_schemas
@@ -57,7 +57,7 @@ def test_a_row_of_a_table_is_an_option_with_the_defaults_of_its_code() -> None:
     assert settings.agent == {"name": "mine", "share": 0.5}
     check_overrides("train", overrides)
     env = make_environment(settings)
-    assert env.optimizer == Still(5, [1, 2]) and agents.make_agent(settings, env).share == 0.5  # type: ignore[arg-type,attr-defined]
+    assert env.optimizer == Still(5, [1, 2]) and Plan.of(settings).make_agent(env).share == 0.5  # type: ignore[arg-type,attr-defined]
     with pytest.raises(ValueError, match="Did you mean 'still'"):
         check_overrides("train", ["optimizer=stilly"])
     with pytest.raises(ValueError, match=r"Unknown override 'agent\.shares'"):

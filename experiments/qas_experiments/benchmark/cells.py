@@ -25,7 +25,7 @@ from qas_experiments.benchmark.recording import record_of
 from qas_experiments.benchmark.records import Record, Records, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
 from qas_experiments.benchmark.verification import faults_of
-from qas_experiments.building import is_one_sample
+from qas_experiments.building import Plan
 from qas_experiments.runs.files import is_finished, overridden
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.training.contents import with_contents
@@ -238,7 +238,7 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
 
 def _is_one_sample(settings: TrainSettings) -> bool:
     try:
-        return is_one_sample(settings)
+        return Plan.of(settings).is_one_sample()
     except ValueError:  # the error is reported when the cell is played
         return False
 

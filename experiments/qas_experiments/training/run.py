@@ -17,8 +17,7 @@ from rich.table import Table
 from qas_agents import GreedySearch, RandomPolicy
 from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
-from qas_experiments.agents import make_agent
-from qas_experiments.building import make_environment, resolved
+from qas_experiments.building import Plan
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs.files import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
@@ -57,16 +56,16 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         require_unfinished(Path(resumed))
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
-    settings = with_contents(resolved(settings))
-    training = settings.training
+    plan = Plan.of(with_contents(settings))
+    settings, training = plan.settings, plan.settings.training
     _check(training)
     torch.set_num_threads(training.threads)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     ready = Clock()
-    env, judge = _environments(settings, console)
-    agent = make_agent(settings, env)
+    env, judge = _environments(plan, console)
+    agent = plan.make_agent(env)
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
@@ -85,11 +84,11 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
             resumed_at = f"resumed after {session.recorder.steps:,} steps"
             console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
         with folder.recording_aborts():
-            return _play(settings, session, env, judge, folder, console, interrupt, ready.seconds)
+            return _play(plan, session, env, judge, folder, console, interrupt, ready.seconds)
 
 
 def _play(
-    settings: TrainSettings,
+    plan: Plan,
     session: Session,
     env: CircuitBuildingEnv,
     judge: CircuitBuildingEnv,
@@ -110,18 +109,18 @@ def _play(
             rows |= trivial_circuits(judge)
     folder.write_progress(recorder.steps, recorder.evaluations, recorder.seconds, "baselines")
     with _timed(seconds, "baselines"):
-        others = _play_baselines(settings, recorder, interrupt, console) if settings.training.baselines else {}
+        others = _play_baselines(plan, recorder, interrupt, console) if plan.settings.training.baselines else {}
     rows |= {name: other.best for name, other in others.items()}
     with _timed(seconds, "saving"):
         short = {name: None if found is None else reported(found, env) for name, found in rows.items()}
         _write_circuits(folder, recorder, short["found in training"], policies.get("frozen policy, best"))
         _show(env, short, rows, folder, console)
-    summary = _summary(settings, env, recorder, rows, short, others)
+    summary = _summary(plan.settings, env, recorder, rows, short, others)
     summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
     summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
     folder.remove_progress()
     folder.write_json(SUMMARY, summary)  # last, because its presence marks the folder as complete
-    if not settings.checkpoint.keep and not interrupt.requested:
+    if not plan.settings.checkpoint.keep and not interrupt.requested:
         session.drop_checkpoint()
     return summary
 
@@ -144,11 +143,11 @@ def _check(training: TrainingSettings) -> None:
             raise ValueError(must(f"training.{name}", "not be negative", getattr(training, name)))
 
 
-def _environments(settings: TrainSettings, console: Console) -> tuple[CircuitBuildingEnv, CircuitBuildingEnv]:
+def _environments(plan: Plan, console: Console) -> tuple[CircuitBuildingEnv, CircuitBuildingEnv]:
     """Return the environments for training and for evaluation; print each of their warnings once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        environments = make_environment(settings), make_environment(settings, evaluation=True)
+        environments = plan.make_environment(), plan.make_environment(evaluation=True)
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         console.print(f"warning: {message}", highlight=False, soft_wrap=True)
     return environments
@@ -175,27 +174,25 @@ def _show(
     console.print(f"all files are in {folder.path}", highlight=False)
 
 
-def _play_baselines(
-    settings: TrainSettings, recorder: Recorder, interrupt: Interrupt, console: Console
-) -> dict[str, Recorder]:
+def _play_baselines(plan: Plan, recorder: Recorder, interrupt: Interrupt, console: Console) -> dict[str, Recorder]:
     """Play the random legal policy and the greedy construction with as many energy evaluations as the training."""
     budget, played = recorder.evaluations, {}
     makers: dict[str, Callable[[CircuitBuildingEnv], Agent]] = {
-        "random legal policy": lambda env: RandomPolicy(env, settings.training.seed),
+        "random legal policy": lambda env: RandomPolicy(env, plan.settings.training.seed),
         "greedy construction": lambda env: GreedySearch(env),
     }
     for name, make in makers.items():
         if interrupt.requested:
             console.print(f"interrupted: {name} was skipped", highlight=False)
             continue
-        env = make_environment(settings, evaluation=True, is_silent=True)
+        env = plan.make_environment(evaluation=True, is_silent=True)
 
         def should_stop() -> bool:
             bar.update(other, lambda other: min(1.0, other.evaluations / budget))  # noqa: B023  within this iteration
             return interrupt.requested or other.evaluations >= budget  # noqa: B023
 
         console.print(f"{name}, at most {budget:,} evaluations", highlight=False)
-        with TrainingBar(console, recorder.steps, env.problem.unit, settings.training.progress) as bar:
+        with TrainingBar(console, recorder.steps, env.problem.unit, plan.settings.training.progress) as bar:
             other = Recorder(env, lambda row: None, should_stop)
             make(env).learn(2**62, callback=other)
             other.clock.stop()

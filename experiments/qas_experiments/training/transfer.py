@@ -9,8 +9,7 @@ from qas_agents import Growth
 from qas_envs import CircuitBuildingEnv
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.encodings import TensorEncoder
-from qas_experiments.agents import entry_of
-from qas_experiments.building import make_environment
+from qas_experiments.building import Plan
 from qas_experiments.runs.files import settings_of
 from qas_simulators.errors import must
 
@@ -49,11 +48,11 @@ def begin_with(agent: Any, env: CircuitBuildingEnv, run: Path) -> None:
     Raises:
         ValueError: There is no such run, or the agents or environments do not match.
     """
-    settings = settings_of(run)
-    entry = entry_of(settings.agent)
+    plan = Plan.of(settings_of(run))
+    entry = plan.entry
     if entry.inherit is None or entry.load is None:
-        raise ValueError(must("policy", "be of an agent that can grow", settings.agent["name"]))
-    before = make_environment(settings)
+        raise ValueError(must("policy", "be of an agent that can grow", plan.settings.agent["name"]))
+    before = plan.make_environment()
     parent = entry.load(run / "policy_last.safetensors", before)
     if type(parent) is not type(agent):
         kinds = [type(one).__name__ for one in (parent, agent)]

@@ -14,8 +14,7 @@ from rich.console import Console
 from safetensors.numpy import load, save
 
 from qas_envs.snapshots import state_of
-from qas_experiments.agents import make_agent
-from qas_experiments.building import make_environment
+from qas_experiments.building import Plan
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import DamagedCheckpointError
 from qas_experiments.runs.files import settings_of
@@ -78,10 +77,11 @@ def standing(cut: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 def session_of(run: Path) -> tuple[Session, RunFolder]:
     """Return all that resumes a run."""
     chosen = settings_of(run)
-    env, judge = make_environment(chosen), make_environment(chosen, evaluation=True)
+    plan = Plan.of(chosen)
+    env, judge = plan.make_environment(), plan.make_environment(evaluation=True)
     folder = RunFolder.reopen(run)
     console = Console(quiet=True)
-    return Session(chosen.training, make_agent(chosen, env), env, judge, folder, console, Interrupt()), folder
+    return Session(chosen.training, plan.make_agent(env), env, judge, folder, console, Interrupt()), folder
 
 
 def resumed(run: Path, steps: int = 0) -> str:

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from qas_experiments.agents import make_agent
-from qas_experiments.building import make_environment
+from qas_experiments.building import Plan
 from qas_experiments.runs.checkpoints import Checkpoints
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import RunFolder
@@ -234,8 +233,9 @@ def test_only_files_that_were_written_are_deleted(tmp_path: Path, monkeypatch: p
 def test_a_run_does_not_write_over_anothers_checkpoint(cut: Path, tmp_path: Path) -> None:
     run = shutil.copytree(cut, tmp_path / "run")
     before = contents(run / "checkpoint")
-    env = make_environment(settings_of(run))
-    agent = make_agent(settings_of(run), env)
+    plan = Plan.of(settings_of(run))
+    env = plan.make_environment()
+    agent = plan.make_agent(env)
     with pytest.raises(ValueError, match="have a separate checkpoint folder"):
         Checkpoints(run / "checkpoint").write(agent, {})
     assert contents(run / "checkpoint") == before

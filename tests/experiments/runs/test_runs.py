@@ -23,7 +23,7 @@ from qas_agents import RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import MovingThreshold
 from qas_experiments.benchmark.records import settings_hash
-from qas_experiments.building import make_environment
+from qas_experiments.building import Plan, make_environment
 from qas_experiments.runs import files as run_files
 from qas_experiments.runs import folders
 from qas_experiments.runs.files import git_commit, new_folder
@@ -133,7 +133,7 @@ def test_each_part_has_its_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Parts take 1, 10, 100 and 1000 hours: whatever else they take does not matter then."""
     hour, module = 3600.0, sys.modules["qas_experiments.training.run"]
     fake = FakeTime(monkeypatch)
-    fake.lengthen(monkeypatch, module, "make_agent", 1 * hour)
+    fake.lengthen(monkeypatch, Plan, "make_agent", 1 * hour)
     fake.lengthen(monkeypatch, Session, "frozen", 10 * hour)
     fake.lengthen(monkeypatch, module, "_play_baselines", 100 * hour)
     fake.lengthen(monkeypatch, module, "_write_circuits", 1000 * hour)

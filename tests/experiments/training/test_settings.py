@@ -12,7 +12,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_envs.encodings import ENCODINGS
 from qas_envs.masks import NoMask
 from qas_envs.rules import RULES
-from qas_experiments.building import is_one_sample, make_environment
+from qas_experiments.building import Plan, make_environment
 from qas_experiments.commands.cli import check_overrides, expanded
 from qas_experiments.settings import EnvSettings, TrainSettings, register_schemas
 from tests.experiments.conftest import compose
@@ -50,10 +50,10 @@ def test_settings_of_every_rule_with_choices_can_be_overridden(
 )
 def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: bool) -> None:
     settings = compose("env=tfim", "env.problem.num_qubits=2", "agent=greedy", f"optimizer={optimizer}")
-    assert is_one_sample(settings) == is_one
+    assert Plan.of(settings).is_one_sample() == is_one
     settings.env.simulator = {"shots": 10}
     if optimizer != "scan_lbfgs":  # refuses shots
-        assert not is_one_sample(settings)
+        assert not Plan.of(settings).is_one_sample()
 
 
 @pytest.mark.parametrize(

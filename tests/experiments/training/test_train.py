@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from qas_experiments.agents import AGENTS, make_agent
-from qas_experiments.building import PRESCRIBED, make_environment
+from qas_experiments.agents import AGENTS
+from qas_experiments.building import PRESCRIBED, Plan, make_environment
 from qas_experiments.commands.cli import check_overrides
 from qas_experiments.options import without_file
 from qas_experiments.runs.metrics import reproducible_metrics
@@ -116,7 +116,7 @@ def test_a_run_is_never_overwritten(run: Path) -> None:
 def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
     settings = compose(f"experiment={experiment}")
     env = make_environment(settings)
-    agent = make_agent(settings, env)
+    agent = Plan.of(settings).make_agent(env)
     recorder = Recorder(env, lambda row: None, lambda: False)
     agent.learn(1, callback=recorder)
     assert recorder.steps == 1 and recorder.evaluations >= 1
