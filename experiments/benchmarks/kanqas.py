@@ -1,203 +1,82 @@
 """A fair comparison for KANQAS: does a KAN in the double DQN find circuits that an MLP does not?
 
-    python experiments/benchmarks/kanqas.py run [workers]   # plays the missing cells, seed by seed
-    python experiments/benchmarks/kanqas.py report          # writes results/kanqas.{json,md}
+    OMP_NUM_THREADS=1 qas-benchmark campaign=kanqas workers=2    # trains what is missing, seed by seed
+    python experiments/benchmarks/kanqas.py                      # writes results/kanqas.{json,md}
 
 MLP, KAN (with and without refitted grids) and the random legal policy have the same number of environment steps. The
 networks have the same batch size, replay buffer, learning rate and exploration. There are ten seeds per agent and one
-thread per cell; seconds are processor time. A finished cell is a file, or a row of the committed results, and is not
-played again.
+thread per cell. A cell is a run folder of the campaign, or a row of the committed results, whose seconds are processor
+time. Seeds 0 to 9 are committed: ``campaign.first_seed=10 campaign.seeds=15`` adds five.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
-import warnings
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-SEEDS = range(10)
 RUNS = Path("runs/kanqas")
 RESULTS = Path(__file__).parents[1] / "results"
-CONF = Path(__file__).parents[1] / "qas_experiments" / "conf" / "agent"
 AGENTS = ("mlp", "kan", "kan_refit", "kan_released", "random")
-# kan_refit: grids are refitted every 50 updates, as in the paper; kan_released: also with the initial coefficients of
-# pykan 0.2.6, as in the released code
 
 
 @dataclass(frozen=True)
 class Task:
-    """A problem, its number of steps, and the settings of its agents.
+    """A problem.
 
     Attributes:
-        environment: Environment id.
-        settings: Arguments of ``gym.make``.
+        folder: Beginning of the names of its run folders.
         steps: Environment steps.
         optimal: Gates of the shortest solution; 0 if there is none or it is unknown.
-        base: Agent preset that the networks' settings are based on.
-        networks: Network settings by agent.
-        shared: Changes of the preset for all networks.
     """
 
-    environment: str
-    settings: dict[str, Any]
+    folder: str
     steps: int
-    optimal: int
-    base: str
-    networks: dict[str, dict[str, Any]]
-    shared: dict[str, Any] = field(default_factory=dict)
+    optimal: int = 0
 
 
-def kan(hidden: list[int], order: int = 3) -> dict[str, Any]:
-    """Return the settings of a KAN."""
-    return {"name": "kan", "hidden": hidden, "grid": 5, "order": order}
-
-
-MLP = {"name": "mlp", "hidden": [30, 30, 30], "activation": "relu"}
-WIDE_MLP = {"name": "mlp", "hidden": [128, 128]}
-SMALL = {"batch_size": 500, "buffer_size": 10_000, "learning_starts": 500}
 TASKS = {
-    "Bell": Task("QAS-Bell-v0", {}, 30_000, 2, "kanqas_mlp", {"mlp": MLP, "kan": kan([2])}, SMALL),
-    "GHZ-3": Task(
-        "QAS-GHZ-v0",
-        {},
-        40_000,
-        3,
-        "kanqas_mlp",
-        {"mlp": MLP, "kan": kan([3], 4), "kan_released": {**kan([3], 4), "start": "pykan-0.2.6"}},
-        {**SMALL, "gamma": 0.64},
-    ),
-    "Bell, noisy": Task(
-        "QAS-Bell-v0", {"noise": "kanqas"}, 15_000, 0, "kanqas_mlp", {"mlp": MLP, "kan": kan([10, 10, 10], 4)}
-    ),
-    "H2, 4 qubits": Task(
-        "QAS-H2-v0",
-        {"bond_length": 0.7},
-        40_000,
-        0,
-        "dqn",
-        {"mlp": WIDE_MLP, "kan": kan([10])},
-        {"learning_starts": 5_000},
-    ),
-    "LiH, 4 qubits": Task(
-        "QAS-LiH-v0", {}, 40_000, 0, "dqn", {"mlp": WIDE_MLP, "kan": kan([10])}, {"learning_starts": 5_000}
-    ),
+    "Bell": Task("Bell", 30_000, 2),
+    "GHZ-3": Task("GHZ-3", 40_000, 3),
+    "Bell, noisy": Task("Bell_noisy", 15_000),
+    "H2, 4 qubits": Task("H2_4_qubits", 40_000),
+    "LiH, 4 qubits": Task("LiH_4_qubits", 40_000),
 }
 
 
-def path_of(task: str, agent: str, seed: int) -> Path:
-    """Return the file of a cell."""
-    return RUNS / f"{task.replace(', ', '_').replace(' ', '_')}-{agent}-seed{seed}.json"
-
-
-class Tally:
-    """A callback that records the end of every episode and the best circuit."""
-
-    def __init__(self, env: Any) -> None:
-        self._env = env
-        self.episodes: list[tuple[bool, int, float]] = []  # success, gates, error
-        self.evaluations = 0
-        self.best: dict[str, Any] = {}
-        self._rank: tuple[float, ...] = (2,)
-
-    def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        """Record one step."""
-        from qas_experiments.training.recorder import rank_of
-
-        info = locals_["infos"][0]
-        self.evaluations += int(info["evaluations"])
-        error, gates = float(info["energy_error"]), int(info["num_gates"])
-        rank = rank_of(self._env.problem.accuracy, error, int(info["num_two_qubit_gates"]), gates)
-        if rank < self._rank:
-            self._rank = rank
-            self.best = {
-                "energy_error": error,
-                "two_qubit_gates": int(info["num_two_qubit_gates"]),
-                "gates": gates,
-                "depth": int(info["depth"]),
-                "qasm": self._env.circuit.to_qasm3(),
-            }
-        if locals_["dones"][0]:
-            self.episodes.append((bool(info["success"]), gates, error))
-        return True
-
-
-def play(task_name: str, agent_name: str, seed: int) -> None:
-    """Play one cell and write its file."""
-    import gymnasium as gym
-    import torch
-    from omegaconf import OmegaConf
-
-    import qas_envs  # noqa: F401
-    from qas_agents import DQNConfig, MaskedDQN, RandomPolicy
-    from qas_experiments.training.rollouts import rollout
-
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore", UserWarning)  # the noisy task warns that it cannot be solved
-    task = TASKS[task_name]
-    env = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
-    env.reset(seed=0)
-    env.step(0)  # compiles kernels that are not cached
-    tally = Tally(env)
-    result: dict[str, Any] = {"task": task_name, "agent": agent_name, "seed": seed, "steps": task.steps}
-    agent: Any
-    if agent_name == "random":
-        agent = RandomPolicy(env, seed)
-    else:
-        preset = dict(OmegaConf.to_container(OmegaConf.load(CONF / f"{task.base}.yaml")))  # type: ignore[call-overload]
-        preset.pop("name")
-        own: dict[str, Any] = {"network": task.networks[agent_name.removesuffix("_refit")]}
-        if agent_name in ("kan_refit", "kan_released"):
-            own["refit_interval"] = 50
-        config = DQNConfig(**{**preset, **task.shared, **own})
-        agent = MaskedDQN(env, config, seed)
-        result["parameters"] = sum(p.numel() for p in agent.online_network.parameters())
-    started = time.process_time()
-    agent.learn(task.steps, callback=tally)
-    result |= {
-        "processor_seconds": time.process_time() - started,
-        "evaluations": tally.evaluations,
-        "episodes": tally.episodes,
-        "best": tally.best,
+def digest(task: str, agent: str, seed: int, run: Path) -> dict[str, Any]:
+    """Return the row of a finished run."""
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    metrics = map(json.loads, (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    training, rows = summary["training"], summary["rows"]
+    row = {
+        "task": task,
+        "agent": agent,
+        "seed": seed,
+        "steps": training["steps"],
+        "processor_seconds": training["seconds"],  # one thread
+        "evaluations": training["evaluations"],
+        "episodes": [(row["success"], row["gates"], row["energy_error"]) for row in metrics],
+        "best": rows["found in training"],
     }
-    if agent_name != "random":
-        judge = gym.make(task.environment, disable_env_checker=True, **task.settings).unwrapped
-        found, _ = rollout(agent, judge)
-        result["policy"] = found.numbers() | {"success": bool(found.energy_error < judge.problem.accuracy)}
-    target = path_of(task_name, agent_name, seed)
-    part = target.with_suffix(".part")
-    part.write_text(json.dumps(result))
-    part.replace(target)
+    if agent != "random":
+        policy = rows["frozen policy, last"]
+        row["policy"] = policy | {"success": policy["energy_error"] < summary["accuracy"]}
+        row["parameters"] = _parameters(run)
+    return row
 
 
-def agents_of(task: Task) -> list[str]:
-    """Return the agents of a task."""
-    return [agent for agent in AGENTS if agent == "random" or agent.removesuffix("_refit") in task.networks]
+def _parameters(run: Path) -> int:
+    """Return the number of trained parameters of a run's network."""
+    from qas_experiments.building import Plan
+    from qas_experiments.runs.files import settings_of
 
-
-def run(workers: int) -> None:
-    """Play all missing cells, each in a separate process."""
-    RUNS.mkdir(parents=True, exist_ok=True)
-    done = finished()
-    cells = [(name, agent, seed) for seed in SEEDS for name, task in TASKS.items() for agent in agents_of(task)]
-
-    def one(cell: tuple[str, str, int]) -> None:
-        if cell not in done:
-            environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-            command = [sys.executable, __file__, "cell", *map(str, cell)]
-            subprocess.run(command, env=environment, check=True)
-            print(*cell, flush=True)
-
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one, cells))
+    plan = Plan.of(settings_of(run))
+    agent: Any = plan.make_agent(plan.make_environment(is_silent=True))
+    return sum(parameter.numel() for parameter in agent.online_network.parameters())
 
 
 def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
@@ -223,14 +102,19 @@ def figures(cell: dict[str, Any], optimal: int) -> dict[str, float]:
 
 
 def finished() -> dict[tuple[str, str, int], dict[str, Any]]:
-    """Return the rows of all finished cells: those of the committed results, and those on disk."""
+    """Return the rows of all finished cells: those of the committed results, and the runs of the campaign."""
+    from qas_experiments.runs.files import is_finished
+
     known = RESULTS / "kanqas.json"
     rows = json.loads(known.read_text(encoding="utf-8")) if known.exists() else []
-    for path in sorted(RUNS.glob("*.json")):
-        cell = json.loads(path.read_text(encoding="utf-8"))
-        row = {key: value for key, value in cell.items() if key != "episodes"}
-        row |= {"num_episodes": len(cell["episodes"]), "figures": figures(cell, TASKS[cell["task"]].optimal)}
-        rows.append(row)
+    for name, task in TASKS.items():
+        for run in sorted(RUNS.glob(f"{task.folder}-*-seed*")):
+            agent, seed = run.name.removeprefix(f"{task.folder}-").split("-seed")
+            if is_finished(run):
+                cell = digest(name, agent, int(seed), run)
+                row = {key: value for key, value in cell.items() if key != "episodes"}
+                row |= {"num_episodes": len(cell["episodes"]), "figures": figures(cell, task.optimal)}
+                rows.append(row)
     return {(row["task"], row["agent"], row["seed"]): row for row in rows}
 
 
@@ -243,7 +127,7 @@ def report() -> None:
         "always against the exact value. *Best ever* is the best circuit of a run: fewest CNOT, then gates, then error",
         "among the successful ones. *Frozen policy* is what the agent builds greedily when training is over. Cells ran",
         "side by side with other work on two cores, so processor times vary by half. Made by",
-        "`python experiments/benchmarks/kanqas.py run` and `report`.",
+        "`qas-benchmark campaign=kanqas` and `python experiments/benchmarks/kanqas.py`.",
         "",
     ]
     kept = finished()
@@ -271,11 +155,4 @@ def _table(name: str, kept: dict[tuple[str, str, int], dict[str, Any]]) -> list[
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["run"]:
-        run(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
-    elif sys.argv[1:2] == ["cell"]:
-        play(sys.argv[2], sys.argv[3], int(sys.argv[4]))
-    elif sys.argv[1:] == ["report"]:
-        report()
-    else:
-        sys.exit(__doc__)
+    report()

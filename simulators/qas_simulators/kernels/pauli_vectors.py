@@ -259,6 +259,21 @@ def _tune_run(blocks1, items, before, rotations, blocks, pulled, partial, params
 
 
 @inlined
+def _meet(program, work, vector, other, is_bra, back, run, places):
+    """Correlate the state and the observable where they meet, before a run of gates."""
+    left, right = (vector, other) if is_bra else (other, vector)
+    pulls = run if back else work.blocks.shape[0] - 1  # the last block is the identity
+    _correlate(left, right, places, run, pulls, work)
+
+
+@inlined
+def _tune(program, work, params, first, run):
+    """Tune the angles of a run."""
+    rows = work.items, work.before, work.rotations, work.blocks
+    _tune_run(program.blocks1, *rows, work.pulled, work.partial, params, first, run)
+
+
+@inlined
 def _walk(program, work, way, params, first, begin, end):
     """Go through the steps in positions ``begin`` to ``end`` in one of four ways.
 
@@ -296,24 +311,11 @@ def _walk(program, work, way, params, first, begin, end):
                     if part == 1 and is_run:
                         if meets:
                             other = work.tape[run] if not work.has_inverses else ket if is_bra else bra
-                            left, right = (vector, other) if is_bra else (other, vector)
-                            pulls = run if back else work.blocks.shape[0] - 1  # the last block is the identity
-                            _correlate(left, right, places[work.steps[step, 1]], run, pulls, work)
+                            _meet(program, work, vector, other, is_bra, back, run, places[work.steps[step, 1]])
                             if way == BACK:
                                 continue
                             if way == TUNE:
-                                _tune_run(
-                                    program.blocks1,
-                                    work.items,
-                                    work.before,
-                                    work.rotations,
-                                    work.blocks,
-                                    work.pulled,
-                                    work.partial,
-                                    params,
-                                    first,
-                                    run,
-                                )
+                                _tune(program, work, params, first, run)
                         elif work.tape.shape[0] > 0:
                             tape = work.tape[run]
                             for i in range(tape.size):

@@ -106,7 +106,7 @@ def test_every_campaign_composes() -> None:
             assert set(fewer) <= set(campaigns._composed([f"suite={suite}"])[0].suite.instances)
 
 
-@pytest.mark.parametrize(("name", "number"), [("learning", 27), ("gadgets", 24)])
+@pytest.mark.parametrize(("name", "number"), [("learning", 27), ("gadgets", 24), ("kanqas", 21)])
 def test_trainings_of_a_campaign_compose(name: str, number: int) -> None:
     """For a seed that is not the first; its number is filled in wherever a training names it."""
     register_schemas()
