@@ -6,6 +6,7 @@ import os
 import re
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's threads wait for each other where cores are busy
+os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")  # kernels of GPUs run on the CPU
 
 import shutil
 from collections.abc import Iterator

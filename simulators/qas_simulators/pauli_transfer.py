@@ -23,6 +23,7 @@ class PauliTransferSimulator(Simulator):
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
         shot_noise: As in :class:`Simulator`.
+        device: As in :class:`Simulator`.
 
     Examples:
         >>> from qas_simulators import Circuit, NoiseModel, PauliSum
@@ -38,8 +39,9 @@ class PauliTransferSimulator(Simulator):
         seed: int | None = None,
         num_threads: int = 1,
         shot_noise: str = "exact",
+        device: str = "cpu",
     ) -> None:
-        super().__init__(shots, seed, num_threads, shot_noise)
+        super().__init__(shots, seed, num_threads, shot_noise, device)
         if noise is not None and not isinstance(noise, NoiseModel):
             raise ValueError(must("noise", "be a NoiseModel or None", noise))
         self.noise = noise if noise is not None else NoiseModel()

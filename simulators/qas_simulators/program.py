@@ -1,7 +1,7 @@
 """Flat programs for the kernels, and the functions that run them.
 
 A program joins circuits, which are flat tables already, with the gate table's matrices or the noise, and an observable.
-Only this module, ``noise_tables`` and ``subspace`` import kernels.
+Only this module, ``noise_tables``, ``subspace`` and the package ``cuda`` import kernels.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class KernelProgram(NamedTuple):
     size: int  # number of entries of a state
     vectors: tuple[int, int, int, int]  # number of states that each task needs memory for
     links: Links = UNLINKED
+    device: str = "cpu"  # where batches of circuits run; single circuits always run on the CPU
 
 
 ROTATION_KINDS: Final = {"X": 0, "Y": 1, "Z": 2}  # RX, RY, RZ have the same numbers in both kinds of kernels
@@ -82,12 +83,14 @@ def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
 STATEVECTOR_KINDS, STATEVECTOR_MATRICES = _statevector_tables()
 
 
-def statevector_program(tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:
+def statevector_program(
+    tables: Table, observable: PauliSum, links: Links = UNLINKED, device: str = "cpu"
+) -> KernelProgram:
     """Return the program of circuits, ``(circuits, num_gates or more, 4)``, and an observable on as many qubits."""
     flips, diagonals = observable.grouped()
     constants = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals
     size = diagonals.shape[1]
-    return KernelProgram(entries.solve_statevector, tables, constants, np.complex128, size, (2, 2, 3, 3), links)
+    return KernelProgram(entries.solve_statevector, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -326,6 +329,13 @@ def _do_each(
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """Do a task for several circuits; return energies ``(rows,)``, and evaluations and gradients ``(rows, 2)``."""
     found, counts = np.empty(len(params)), np.empty((len(rows), 2), dtype=np.int64)
+    if program.device == "cuda":
+        from qas_simulators.cuda.batch import solve_each as solve_on_device
+
+        solve_on_device(
+            program.constants, program.tables, task, rows, (params, gradients, found), sizes, counts, descent
+        )
+        return found[rows], counts
     arguments = np.zeros(1, dtype=np.int64), task, rows, (params, gradients, found), sizes, counts, descent
     num_others = 0 if IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
     others = [thread_pool(num_threads).submit(_run, program, *arguments) for _ in range(num_others)]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must, needs_extra, unknown_name
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, sweep, thread_pool, turn_to_minimum
 from qas_simulators.program import energies as energies_of
@@ -24,6 +24,13 @@ _MEMORY_LIMIT: Final = 8 * 2**30
 
 def _is_positive_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _require_gpu() -> None:
+    """Raise ``ValueError`` unless there is a GPU."""
+    with needs_extra("cuda"):
+        from qas_simulators.cuda.batch import require_device
+    require_device()
 
 
 class Simulator(ABC):
@@ -38,9 +45,10 @@ class Simulator(ABC):
         num_threads: Threads among which batches of angles or circuits are divided; a single energy uses one.
         shot_noise: ``"exact"``, the variance ``1 - <P>**2``; or a published rule, ``"crlqas"`` or ``"crlqas_noisy"``:
             see :mod:`qas_simulators.shot_noise`.
+        device: Where batches of circuits are simulated, one of :attr:`devices`.
 
     Raises:
-        ValueError: ``shots`` or ``num_threads`` is less than 1, or ``shot_noise`` is unknown.
+        ValueError: ``shots`` or ``num_threads`` is less than 1, ``shot_noise`` is unknown, or there is no such device.
 
     Examples:
         Both kinds have the same methods:
@@ -56,8 +64,16 @@ class Simulator(ABC):
     has_kernels: ClassVar[bool] = True
     """Whether :meth:`program` works, which optimisers that run inside kernels need."""
 
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    """Where batches of circuits can be simulated."""
+
     def __init__(
-        self, shots: int | None = None, seed: int | None = None, num_threads: int = 1, shot_noise: str = "exact"
+        self,
+        shots: int | None = None,
+        seed: int | None = None,
+        num_threads: int = 1,
+        shot_noise: str = "exact",
+        device: str = "cpu",
     ) -> None:
         if shots is not None and not _is_positive_integer(shots):
             raise ValueError(must("shots", "be an integer of at least 1, or None", shots))
@@ -65,6 +81,11 @@ class Simulator(ABC):
             raise ValueError(must("num_threads", "be an integer of at least 1", num_threads))
         if shot_noise not in SHOT_NOISES:
             raise ValueError(unknown_name("shot noise", shot_noise, SHOT_NOISES))
+        if device not in self.devices:
+            raise ValueError(unknown_name(f"device of {type(self).__name__}", device, self.devices))
+        if device == "cuda":
+            _require_gpu()
+        self.device = device
         self.shots = shots
         self.shot_noise = shot_noise
         self.num_threads = num_threads

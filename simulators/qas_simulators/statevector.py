@@ -20,12 +20,16 @@ class StatevectorSimulator(Simulator):
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
         shot_noise: As in :class:`Simulator`.
+        device: ``"cpu"``, or ``"cuda"``: a GPU computes energies, gradients and minimisations of batches of circuits,
+            such as those of vector environments; single circuits stay on the CPU.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum
         >>> round(StatevectorSimulator().expectation(Circuit(1).ry(0.5, 0), PauliSum({"X": 1.0})), 6)
         0.479426
     """
+
+    devices = ("cpu", "cuda")
 
     @property
     def is_noisy(self) -> bool:
@@ -36,7 +40,7 @@ class StatevectorSimulator(Simulator):
         return statevector_program(circuit.table[None], observable, links_of(circuit))
 
     def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram:
-        return statevector_program(batch.tables, observable)
+        return statevector_program(batch.tables, observable, device=self.device)
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits

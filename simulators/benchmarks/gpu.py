@@ -1,0 +1,148 @@
+"""Batches of small circuits on a GPU, beside one core of the CPU; results are checked equal before timing.
+
+    pip install -e ".[cuda]"
+    python simulators/benchmarks/gpu.py [--json results.json]        # under five minutes with a GPU
+    NUMBA_ENABLE_CUDASIM=1 python simulators/benchmarks/gpu.py --small   # the same code without one, a few circuits
+
+Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
+Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
+which is the call that environments make.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import qas_envs  # noqa: F401
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.cuda.batch import DeviceBatch
+from qas_simulators.cuda.lanes import IS_SIMULATED, cuda
+from qas_simulators.kernels.tasks import GRADIENT
+from qas_simulators.optimizers import ScanLBFGS
+from qas_simulators.program import slopes_each
+
+PROBLEMS: dict[int, tuple[str, dict[str, Any]]] = {
+    4: ("QAS-LiH-v0", {}),
+    6: ("QAS-BeH2-v0", {}),
+    8: ("QAS-H2O-v0", {}),
+    10: ("QAS-H2O-v0", {"num_qubits": 10}),
+}
+GOALS = {4: 1.5e8, 6: 5e7, 8: 1.5e7, 10: 1.5e6}  # energies with gradients per second, float64
+NUM_GATES, REPETITIONS, CHECKED = 40, 7, 200
+NAMES = ("rx", "ry", "rz", "cx")
+
+
+def random_batch(num_qubits: int, number: int, num_gates: int) -> CircuitBatch:
+    """Return circuits of random gates."""
+    rng, circuits = np.random.default_rng(num_qubits), []
+    for _ in range(number):
+        circuit = Circuit(num_qubits)
+        for kind in rng.integers(len(NAMES), size=num_gates):
+            qubits = rng.choice(num_qubits, 2 if kind == 3 else 1, replace=False).tolist()
+            circuit.append(NAMES[kind], qubits, None if kind == 3 else float(rng.normal()))
+        circuits.append(circuit)
+    return CircuitBatch(circuits, num_gates)
+
+
+def repeated(batch: CircuitBatch, sizes: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return tables, angles and sizes of a batch several times over, with other angles each time."""
+    angles = np.tile(batch.angles, (times, 1)) + np.random.default_rng(0).normal(size=(times * len(batch), 1))
+    return np.tile(batch.tables, (times, 1, 1)), angles, np.tile(sizes, (times, 1))
+
+
+def seconds(run: Any) -> float:
+    """Return the median wall time of a call, after one that compiles."""
+    run()
+    times = []
+    for _ in range(1 if IS_SIMULATED else REPETITIONS):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def gradients(num_qubits: int, observable: PauliSum, is_small: bool) -> dict[str, Any]:
+    """Return rates of energies with gradients, and the worst difference from the CPU."""
+    number, num_gates = (2, 4) if is_small else (CHECKED, NUM_GATES)
+    batch = random_batch(num_qubits, number, num_gates)
+    sizes = batch.sizes(range(number), [0] * number)
+    program = StatevectorSimulator().batch_program(batch, observable)
+    assert program is not None
+    wanted, slopes = slopes_each(program, batch.angles, sizes)
+    on_cpu = seconds(lambda: slopes_each(program, batch.angles, sizes)) / number
+    row: dict[str, Any] = {"qubits": num_qubits, "groups": len(program.constants[2]), "one core": 1 / on_cpu}
+    for name, is_single in (("float64", False), ("float32", True)):
+        checked = DeviceBatch(program.constants, program.tables, batch.angles, sizes, is_single=is_single)
+        checked.run(GRADIENT)
+        worst = np.abs(checked.energies.copy_to_host() - wanted).max()
+        row[f"{name}: difference"] = float(max(worst, np.abs(checked.gradients.copy_to_host() - slopes).max()))
+        copies = 1 if is_small else max(1, 2 ** (20 - max(0, num_qubits - 4)) // number)
+        many = DeviceBatch(program.constants, *repeated(batch, sizes, copies), is_single=is_single)
+
+        def launch(many: DeviceBatch = many) -> None:
+            many.run(GRADIENT)
+            cuda.synchronize()
+
+        row[name] = number * copies / seconds(launch)
+    return row
+
+
+def minimisations(num_qubits: int, observable: PauliSum, is_small: bool) -> dict[str, Any]:
+    """Return whole minimisations per second, copies included, and how the minima of both devices compare."""
+    number, num_gates = (1, 3) if is_small else (4096, 20)
+    optimizer = ScanLBFGS(max_iterations=2 if is_small else 200, scan_all=True)
+    rates: dict[str, Any] = {"qubits": num_qubits}
+    energies = []
+    for name, device in (("one core", "cpu"), ("GPU", "cuda")):
+        own = number if device == "cuda" else max(1, number // 16)
+        simulator = StatevectorSimulator(device=device)
+
+        def run(own: int = own, simulator: StatevectorSimulator = simulator) -> np.ndarray:
+            batch = random_batch(num_qubits, own, num_gates)
+            new = [0] * own
+            return optimizer.minimize_each(simulator, batch, observable, range(own), new).energies  # type: ignore[union-attr]
+
+        energies.append(run())
+        rates[name] = own / seconds(run)
+    common = min(map(len, energies))
+    rates["within 1e-6"] = float((np.abs(energies[0][:common] - energies[1][:common]) < 1e-6).mean())
+    return rates
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--small", action="store_true", help="a few small circuits, for the simulator of a GPU")
+    arguments = parser.parse_args()
+    name = "the simulator of a GPU" if IS_SIMULATED else cuda.get_current_device().name.decode()
+    results: dict[str, Any] = {"device": name, "gradients": [], "minimisations": []}
+    print(f"{name}\nenergies with gradients per second, {NUM_GATES} gates")
+    print("qubits groups   one core    float64       goal    float32   difference")
+    for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else None]:
+        observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
+        row = gradients(num_qubits, observable, arguments.small)
+        results["gradients"].append(row)
+        rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {GOALS[num_qubits]:10.3g} {row['float32']:10.3g}"
+        print(f"{num_qubits:6d} {row['groups']:6d} {rates} {row['float64: difference']:12.1e}", flush=True)
+    print("minimisations per second (scan of all angles, L-BFGS), copies included\nqubits   one core        GPU  same")
+    for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else 3]:
+        observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
+        row = minimisations(num_qubits, observable, arguments.small)
+        results["minimisations"].append(row)
+        print(f"{num_qubits:6d} {row['one core']:10.4g} {row['GPU']:10.4g} {row['within 1e-6']:5.2f}", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

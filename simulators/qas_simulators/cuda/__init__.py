@@ -1,0 +1,1 @@
+"""Many small circuits at once on a GPU; see :func:`qas_simulators.cuda.batch.solve_each`."""
