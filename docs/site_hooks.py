@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"(\]\()(?!https?:|#|mailto:)([^)#\s]+)")
-_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "*/README.md", "experiments/results/*.md"]
+_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "*/README.md", "experiments/results/*.md"]
 _DATA = [
     "experiments/qas_experiments/benchmark/published.yaml",
     "agents/qas_agents/dqn/config.py",
