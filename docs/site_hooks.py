@@ -11,7 +11,15 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"(\]\()(?!https?:|#|mailto:)([^)#\s]+)")
-_PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "*/README.md", "experiments/results/*.md"]
+_PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "CODE_OF_CONDUCT.md",
+    "SECURITY.md",
+    "*/README.md",
+    "experiments/results/*.md",
+]
 _DATA = [
     "experiments/qas_experiments/benchmark/published.yaml",
     "agents/qas_agents/dqn/config.py",
@@ -64,3 +72,11 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     if page.file.src_uri.endswith(".ipynb"):
         html = re.sub(r'href="(?!https?:)([^"#]+)\.md', r'href="\1.html', html)
     return re.sub(r":(?:meth|class|func|attr|mod|data):(?=<code>)", "", html)
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Take the script that searches pages opened from disk from here, not from the network."""
+    return output.replace(
+        "https://unpkg.com/iframe-worker/shim",
+        posixpath.relpath("assets/worker.js", posixpath.dirname(page.url) or "."),
+    )
