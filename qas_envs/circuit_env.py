@@ -32,14 +32,17 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     angle 0. The optimiser then minimises the problem's energy over all angles, starting from the previous ones.
 
     ## Action Space
-    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` show the legal
-    actions; by default a gate may not be repeated until another gate has acted on one of its qubits. An illegal action
-    raises ``ValueError`` and changes nothing. With ``illegal="skip"``, for agents without masks, it uses up a gate of
-    the budget instead: the circuit stays the same, and the reward is that of a step without a gate and without gain.
-    With ``stop`` there is an additional action, always legal, which appends nothing and ends the episode.
+    ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` (booleans) show
+    the legal actions; by default a gate may not be repeated until another gate has acted on one of its qubits. An
+    illegal action is skipped: it uses up one gate of the budget (also if the action is a gadget or a block), the
+    circuit stays the same, nothing is optimised, and the reward is that of a step without a gate and without gain.
+    With ``illegal="raise"`` it raises ``ValueError`` and changes nothing. With ``stop`` there is an additional action,
+    always legal, which appends nothing and ends the episode.
 
     ## Observation Space
-    That of the encoding; by default the flattened one-hot tensor of moments, and the energy.
+    That of the encoding; by default the flattened one-hot tensor of moments, and the energy. With
+    ``mask_in_observation=True`` it is a ``Dict`` of ``observation`` and ``action_mask`` (int8, 1 = allowed);
+    ``"rllib"`` and ``"tianshou"`` have the keys that these libraries read.
 
     ## Rewards
     The reward rule computes them from the transition only.
@@ -54,7 +57,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     halting (with its setting ``terminates``, termination).
 
     ## Information
-    ``action_mask``; ``energy``; ``energy_error`` (from the exact ground energy; with shots both are estimates, and the
+    All numbers are NumPy's. ``action_mask``; ``energy``; ``energy_error`` (from the exact ground energy; with shots both are estimates, and the
     error may be negative); ``success``; ``threshold``; ``num_gates``, ``num_two_qubit_gates``, ``num_params``,
     ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's optimisation, as counted by
     :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that vary, by name.
@@ -67,7 +70,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             ``"ansi_list"`` and ``"rgb_array_list"`` (all frames since the last call of ``render``) or ``None``.
 
     ## Version History
-    * v0: first version
+    * v0: first version. Since 0.2.0 an illegal action is skipped by default; before, it raised ``ValueError``.
 
     Raises:
         ValueError: Rules that do not fit the problem, or an unknown render mode.
@@ -97,7 +100,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.episode = Episode.new(problem, rules)
         self.initial = self.episode.initial
         self.action_space = spaces.Discrete(len(rules.catalogue))
-        self.observation_space = self.episode.encoder.space
+        self.observation_space = self.episode.space
         self.curriculum.start(problem)
         self._containers = [name for name, value in vars(self.curriculum).items() if isinstance(value, CONTAINERS)]
         self.episode.threshold = self.curriculum.threshold
@@ -138,6 +141,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Return what the encoder may use."""
         return self.episode.view(self.simulator, self.curriculum.threshold)
 
+    def observe(self) -> Observation:
+        """Return the observation of the current circuit."""
+        return self.episode.observe(self.simulator, self.curriculum.threshold)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
@@ -164,7 +171,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self.begin()
             episode.halt_at = self.rules.halting.sample(self.np_random)
             self.show()
-            result = self.encoder.observe(self.view()), episode.info(episode.figures(False, 0, 0))
+            result = self.observe(), episode.info(episode.figures(False, 0, 0))
             self.finished = finished
         return result
 
@@ -174,7 +181,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         The environment is unchanged if anything is raised by the simulator, the optimiser or the keyboard.
 
         Raises:
-            ValueError: The action is out of range or masked.
+            ValueError: The action is out of range; or masked, with ``illegal="raise"``.
             ResetNeeded: The episode is over.
         """
         episode = self.episode
@@ -190,7 +197,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             reward, success, terminated, truncated = self.conclude(index, energy, is_known)
             info = episode.info(episode.figures(success, evaluations, gradients))
             self.show()
-            observation = episode.encoder.observe(self.view())
+            observation = self.observe()
         return observation, reward, terminated, truncated, info
 
     def render(self) -> Any:

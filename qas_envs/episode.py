@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike
 
@@ -35,6 +36,18 @@ FIGURES = (
     "gradients",
 )
 """The numbers in ``info``."""
+_REALS = ("energy", "energy_error", "threshold")
+
+
+def _as_numpy(name: str, value: float) -> Any:
+    """Return a number as a NumPy scalar, and ``success`` as an array without axes.
+
+    Gymnasium's vector environments collect NumPy's scalars of booleans as objects, but arrays as booleans.
+    """
+    if name == "success":
+        return np.array(bool(value))
+    return np.float64(value) if name in _REALS else np.int64(value)
+
 
 _ANY = 1e38  # no energy is beyond; Gymnasium's checker takes infinite bounds of observations for a mistake
 
@@ -76,7 +89,7 @@ class Episode:
         energy: Energy of the circuit, in the problem's unit.
         first_energy: Energy of the initial circuit.
         threshold: The success threshold that the last step was judged by.
-        wasted: Illegal actions that were skipped; each uses a gate of the budget.
+        wasted: Illegal actions that were skipped; each uses one gate of the budget, whatever the action would append.
         halt_at: 0-based index of the last action before random halting; ``None`` without halting.
         over: Whether the episode has ended, or none has begun.
 
@@ -209,8 +222,7 @@ class Episode:
         if not self.mask.array[index] and self.rules.illegal != "skip":
             raise ValueError(
                 f"Action {index} ({self.rules.catalogue.actions[index]}) is masked: an earlier gate makes it "
-                'pointless. Choose an action with info["action_mask"] == 1, or build the environment with '
-                'illegal="skip".'
+                'pointless. Choose an action with info["action_mask"] == 1, or leave out illegal="raise".'
             )
         return index
 
@@ -265,9 +277,17 @@ class Episode:
         ends = np.cumsum([self.initial.num_params, *(num_angles[action] for action in self.actions)]).tolist()
         return [tuple(params[first:end]) for first, end in pairwise(ends)]
 
+    @property
+    def space(self) -> spaces.Space[Any]:
+        """The space of observations."""
+        keys, space = self.rules.mask_keys, self.encoder.space
+        mask = spaces.Box(0, 1, (len(self.rules.catalogue),), np.int8)
+        return space if keys is None else spaces.Dict({keys[0]: space, keys[1]: mask})
+
     def observe(self, simulator: Simulator, threshold: float) -> Observation:
-        """Return the encoder's observation; see :meth:`view`."""
-        return self.encoder.observe(self.view(simulator, threshold))
+        """Return the encoder's observation, with the mask if the rules say so; see :meth:`view`."""
+        keys, observation = self.rules.mask_keys, self.encoder.observe(self.view(simulator, threshold))
+        return observation if keys is None else {keys[0]: observation, keys[1]: self.mask.array.copy()}
 
     def view(self, simulator: Simulator, threshold: float) -> View:
         """Return what encoders may use.
@@ -297,5 +317,7 @@ class Episode:
     def info(self, figures: Sequence[float]) -> dict[str, Any]:
         """Return the ``info`` of an environment, given what :meth:`figures` returned."""
         family = self.rules.family
-        context = {} if family is None else dict(zip(family.names, self.context, strict=True))
-        return {"action_mask": self.mask.array.copy(), **dict(zip(FIGURES, figures, strict=True)), **context}
+        numbers = {name: _as_numpy(name, value) for name, value in zip(FIGURES, figures, strict=True)}
+        names = () if family is None else family.names
+        context = {name: np.float64(value) for name, value in zip(names, self.context, strict=True)}
+        return {"action_mask": self.mask.array.copy(), **numbers, **context}

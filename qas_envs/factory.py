@@ -19,7 +19,7 @@ from qas_envs.rule_warnings import warn_of
 from qas_envs.rules import RULES, RuleArguments, Rules
 from qas_envs.simulation import simulator_of
 from qas_simulators import Circuit, NoiseModel
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unexpected_argument
 
 
 def make_env(
@@ -42,10 +42,10 @@ def make_env(
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
             ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
             ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
-            ``simulator``; see
-            :class:`~qas_envs.rules.RuleArguments`.
+            ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
+        TypeError: An unknown keyword argument.
         ValueError: An unknown name, a number out of range, an object of another kind, or rules that do not fit each
             other; the message is one line that names the choices.
 
@@ -55,7 +55,8 @@ def make_env(
         ('H2 (0.7414 Å)', 8)
     """
     for name in rules:
-        chosen("environment argument", name, RULES)
+        if name not in RULES:
+            raise TypeError(unexpected_argument("make_env()", name, RULES))
     of_problem = problem if isinstance(problem, str) else ""
     values = {**preset_for(preset, of_problem, problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)

@@ -16,7 +16,7 @@ from qas_envs.problems import PROBLEMS
 from qas_envs.problems.instances import MOLECULES
 from qas_envs.rules import RULES
 from qas_envs.vector import CircuitBuildingVectorEnv
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unexpected_argument
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,19 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
 
 
 def make_registered(environment: str, render_mode: str | None = None, **arguments: Any) -> CircuitBuildingEnv:
-    """Build the environment of an id; ``arguments`` go to the problem or override the rules."""
+    """Build the environment of an id; ``arguments`` go to the problem or override the rules.
+
+    Raises:
+        TypeError: An unknown keyword argument.
+        ValueError: As for :func:`~qas_envs.factory.make_env`.
+    """
     row = ENVIRONMENTS[chosen("environment id", environment, ENVIRONMENTS)]
     of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
+    known = (*of_problem, *RULES, "preset", "vary")
     for name in arguments:
-        chosen(f"argument of {environment}", name, (*of_problem, *RULES, "preset", "vary"))
+        if name not in known:
+            raise TypeError(unexpected_argument(environment, name, known))
     varied = arguments.get("vary")
     varied = varied if isinstance(varied, Mapping) else {}
     missing = [

@@ -29,6 +29,8 @@ from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS, Optimizer
 
 ILLEGAL: Final = {"raise": "raise", "skip": "skip"}
+MASK_KEYS: Final = {"rllib": ("observations", "action_mask"), "tianshou": ("obs", "mask")}
+"""Keys of observation and mask that libraries read."""
 MOST_GATES: Final = 100_000
 """Largest budget: larger circuits are too large to be optimised after every gate."""
 Named = str | Mapping[str, Any]
@@ -49,6 +51,15 @@ def _is_bool(name: str, value: Any) -> bool:
 
 def _is_treatment(name: str, value: Any) -> str:
     return chosen("treatment of illegal actions", value, ILLEGAL)
+
+
+def _is_choice_of_keys(name: str, value: Any) -> bool | tuple[str, str]:
+    if isinstance(value, bool):
+        return value
+    keys = tuple(value) if isinstance(value, list | tuple) else ()
+    if len(set(map(str, keys))) != 2 or not all(isinstance(key, str) and key for key in keys):
+        raise ValueError(must(name, f"be True, False, one of {[*MASK_KEYS]}, or two different keys", value))
+    return keys[0], keys[1]
 
 
 class RuleArguments(TypedDict, total=False):
@@ -121,11 +132,21 @@ class RuleArguments(TypedDict, total=False):
     illegal: Annotated[
         Named,
         Rule(
-            "What an illegal action does: raise an error, or use up a gate of the budget without appending one",
-            "raise",
+            "What an illegal action does: use up one gate of the budget without appending one, or raise an error",
+            "skip",
             _is_treatment,
             ILLEGAL,
             kind="treatment of illegal actions",
+        ),
+    ]
+    mask_in_observation: Annotated[
+        bool | Named | Sequence[str],
+        Rule(
+            "Whether observations are dictionaries of observation and mask; also the two keys, or a library's name",
+            False,
+            _is_choice_of_keys,
+            MASK_KEYS,
+            kind="library",
         ),
     ]
     initial: Annotated[
@@ -198,9 +219,10 @@ class Rules:
         optimizer: Optimises all angles after every gate.
         max_gates: The gate budget.
         initial: The circuit that episodes start with; ``None`` for the empty circuit.
-        illegal: ``"raise"``, or ``"skip"``: an illegal action uses up a gate of the budget.
+        illegal: ``"skip"``: an illegal action uses up one gate of the budget; or ``"raise"``.
         family: Instances that differ from episode to episode; ``None`` for one instance.
         mask: Makes the mask of a catalogue.
+        mask_in_observation: Whether observations are dictionaries with the mask; or their two keys.
 
     Raises:
         ValueError: An object of another kind, or rules that do not fit each other, such as an optimiser that needs
@@ -224,9 +246,10 @@ class Rules:
     optimizer: Optimizer
     max_gates: int
     initial: Circuit | None = None
-    illegal: str = "raise"
+    illegal: str = "skip"
     family: Family | None = None
     mask: Callable[[ActionCatalogue], Mask] = usual_mask
+    mask_in_observation: bool | tuple[str, str] = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.catalogue, ActionCatalogue):
@@ -259,6 +282,12 @@ class Rules:
     def capacity(self) -> int:
         """The most gates that an episode can append: the last gadget may exceed the budget."""
         return self.max_gates + self.catalogue.overhang
+
+    @property
+    def mask_keys(self) -> tuple[str, str] | None:
+        """Keys of observation and mask in observations that are dictionaries; ``None`` for others."""
+        keys = self.mask_in_observation
+        return (("observation", "action_mask") if keys else None) if isinstance(keys, bool) else keys
 
     @property
     def halts_at_random(self) -> bool:

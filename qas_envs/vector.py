@@ -138,7 +138,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         No environment is changed if anything is raised.
 
         Raises:
-            ValueError: An action is out of range or masked, or there are not as many actions as environments.
+            ValueError: An action is out of range (or masked, with ``illegal="raise"``), or there are not as many actions as environments.
             TypeError: ``actions`` is a single number.
         """
         envs, episodes = self.envs, self._episodes
@@ -225,7 +225,7 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             for k in np.flatnonzero(over).tolist():
                 env = self.envs[k]
-                final = {"final_obs": env.encoder.observe(env.view()), "final_info": env.episode.info(figures[k])}
+                final = {"final_obs": env.observe(), "final_info": env.episode.info(figures[k])}
                 last = self._add_info(last, final, k)
                 undo.keep_randomness(env)
                 env.reset()
@@ -233,15 +233,21 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         return self._observations(), rewards, terminated, truncated, {**self._infos(figures), **last}
 
     def _observations(self) -> Any:
+        keys, observations = self.envs[0].rules.mask_keys, self._encoded()
+        return observations if keys is None else {keys[0]: observations, keys[1]: self._masks.copy()}
+
+    def _encoded(self) -> Any:
+        """Return what the encoders observe, without masks."""
         if self._encoders:
             for env, encoder in zip(self.envs, self._encoders, strict=True):
                 encoder.refresh(env.view())
             return self._vectors.copy()
         observations = [env.encoder.observe(env.view()) for env in self.envs]
-        if isinstance(self.single_observation_space, spaces.Box):
+        space = self.envs[0].encoder.space
+        if isinstance(space, spaces.Box):
             return np.stack(observations)
-        out: Any = create_empty_array(self.single_observation_space, self.num_envs)
-        return concatenate(self.single_observation_space, observations, out)
+        out: Any = create_empty_array(space, self.num_envs)
+        return concatenate(space, observations, out)
 
     def _infos(self, figures: list[tuple[float, ...]]) -> dict[str, Any]:
         """Return Gymnasium's vector form of ``info``: an array for every key, and which of its entries are valid."""

@@ -302,7 +302,7 @@ class CircuitPlayer:
         episode.energy = energy
         success = abs(energy - env.curriculum.reference_energy) < episode.threshold
         episode.over = success or episode.is_exhausted
-        observation = episode.encoder.observe(env.view())
+        observation = env.observe()
         env.finished = finished
         return observation, episode.info(episode.figures(success, evaluations, gradients))
 

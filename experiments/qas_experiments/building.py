@@ -69,14 +69,17 @@ class Plan:
         arguments = {**env.problem, "noise": self.settings.noise, "optimizer": self.settings.optimizer}
         rules = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__ if name not in ("id", "problem")}
         arguments |= {name: value for name, value in rules.items() if value is not None}
-        if not self.entry.obeys_masks():
-            arguments.setdefault("illegal", "skip")
+        # an agent that obeys masks and yet chooses an illegal action has a fault, which must not pass unseen
+        arguments.setdefault("illegal", "raise" if self.entry.obeys_masks() else "skip")
         if evaluation:
             arguments |= {"curriculum": "fixed", "halting": "none"}
         with warnings.catch_warnings():
             if is_silent:
                 warnings.simplefilter("ignore", UserWarning)
-            return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
+            try:
+                return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
+            except TypeError as error:  # an unknown setting of the problem
+                raise ValueError(str(error)) from None
 
     def is_one_sample(self) -> bool:
         """Return whether all seeds give the same run, because neither agent nor environment draws random numbers.

@@ -17,10 +17,24 @@ def unknown_name(kind: str, name: object, choices: Iterable[str]) -> str:
         >>> unknown_name("optimizer", "cobila", ["cobyla", "none"])
         "Unknown optimizer 'cobila'. Choices: cobyla, none. Did you mean 'cobyla'?"
     """
+    return f"Unknown {kind} {shown(name)}. {_choices(name, choices)}"
+
+
+def _choices(name: object, choices: Iterable[str]) -> str:
     names = sorted(choices)
-    message = f"Unknown {kind} {shown(name)}. Choices: {', '.join(names)}."
+    message = f"Choices: {', '.join(names)}."
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     return f"{message} Did you mean {near[0]!r}?" if near else message
+
+
+def unexpected_argument(function: str, name: object, choices: Iterable[str]) -> str:
+    """Return the message of a ``TypeError`` about an unknown keyword argument: Python's words, then the choices.
+
+    Examples:
+        >>> unexpected_argument("f()", "rewards", ["gates", "reward"])
+        "f() got an unexpected keyword argument 'rewards'. Choices: gates, reward. Did you mean 'reward'?"
+    """
+    return f"{function} got an unexpected keyword argument {shown(name)}. {_choices(name, choices)}"
 
 
 def must(argument: str, requirement: str, value: object) -> str:

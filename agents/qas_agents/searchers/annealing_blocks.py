@@ -162,7 +162,7 @@ class BlockAnnealing(BlockSearcher):
         info = self._bench.show(actions, played, number)
         trials.report(info, is_last=True)
         error = max(abs(info["energy_error"]), _LEAST_ERROR)
-        return _Circuit(skeleton, played.circuits[number].params, error, info["success"])
+        return _Circuit(skeleton, played.circuits[number].params, error, bool(info["success"]))
 
     # -- where cycles start --------------------------------------------------------------------------------------------
 

@@ -58,8 +58,8 @@ class Prices:
 
     def cost(self, info: dict[str, Any]) -> float:
         """Return the cost of the circuit that an environment's info describes."""
-        pairs = info["num_two_qubit_gates"]
-        cost = self.two_qubit * pairs + self.one_qubit * (info["num_gates"] - pairs)
+        pairs, gates = int(info["num_two_qubit_gates"]), int(info["num_gates"])
+        cost = self.two_qubit * pairs + self.one_qubit * (gates - pairs)
         if not info["success"]:
             cost += self.unsolved + math.log10(max(1.0, abs(info["energy_error"]) / info["threshold"]))
         return float(cost)

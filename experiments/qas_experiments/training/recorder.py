@@ -176,7 +176,10 @@ class Recorder:
 
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Record one step; return False to stop training."""
-        info = locals_["infos"][0]
+        info = {
+            name: value.item() if getattr(value, "shape", None) == () else value
+            for name, value in locals_["infos"][0].items()
+        }
         self.steps += 1
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:

@@ -22,11 +22,11 @@ def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> 
     while not over:
         action, _ = agent.predict(observation, deterministic=deterministic, action_masks=info["action_mask"])
         observation, _, terminated, truncated, info = env.step(action)
-        evaluations += info["evaluations"]
-        gradients += info["gradients"]
+        evaluations += int(info["evaluations"])
+        gradients += int(info["gradients"])
         over = terminated or truncated
     seconds = time.perf_counter() - started
-    energy, error = info["energy"], info["energy_error"]
+    energy, error = float(info["energy"]), float(info["energy_error"])
     if has_shot_noise(env):  # a policy is ranked by its circuit's exact energy, not by a lucky estimate
         energy = without_shots(env.simulator).expectation(env.circuit, env.problem.hamiltonian)
         error = energy - env.problem.ground_energy
