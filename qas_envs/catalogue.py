@@ -211,13 +211,17 @@ class ActionCatalogue:
 
 
 def gate_set_of(names: GateSet | Sequence[str]) -> GateSet:
-    """Return the gate set of gates by name, such as ``["ry", "cz"]``; a gate set is returned as it is.
+    """Return the gate set of gates by name, such as ``["ry", "cz"]``, or of a Qiskit backend; a gate set stays.
 
     Raises:
         ValueError: Something else, or an unknown gate.
     """
     if isinstance(names, GateSet):
         return names
+    if hasattr(names, "operation_names") and not isinstance(names, type):
+        from qas_simulators.bridges.backends import native_gates
+
+        names = native_gates(names)
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise ValueError(must("gates", "be the name of a set, a list of gates or a GateSet", names))
     of_two = [GATES[gate_index(name)].num_qubits == 2 for name in names]

@@ -36,6 +36,7 @@ EXTRAS = {
     "chemistry": ("pyscf", "openfermion"),
     "kan": ("kan",),
     "pennylane": ("pennylane",),
+    "cirq": ("cirq",),
     "pygsti": ("pygsti",),
 }
 """Modules that each extra brings."""

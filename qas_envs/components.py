@@ -35,6 +35,7 @@ class Rule:
         unnamed: The choice that ``None``, or a mapping without a name, stands for; empty if there is none.
         settings_of: The function whose parameters are the settings of all choices; by default each has its own.
         takes_texts: Whether ``check`` also accepts texts, such as the name of a file.
+        marker: A word; a text that holds it is no name but is given to ``check``.
         name: The name of the rule.
 
     Examples:
@@ -52,6 +53,7 @@ class Rule:
     unnamed: str = ""
     settings_of: Callable[..., Any] | None = None
     takes_texts: bool = False
+    marker: str = ""
     name: str = ""
 
     def resolve(self, value: Any) -> Any:
@@ -70,7 +72,8 @@ class Rule:
         if value is None and self.unnamed:
             value = self.unnamed
         is_named = self.choices and isinstance(value, Mapping if self.takes_texts else str | Mapping)
-        if not is_named:
+        is_marked = isinstance(value, str) and self.marker and self.marker in value
+        if not is_named or is_marked:
             return self.check(self.name, value)
         settings = {} if isinstance(value, str) else dict(value)
         name = value if isinstance(value, str) else settings.pop("name", self.unnamed or None)

@@ -84,7 +84,9 @@ def require_connected(pairs: Collection[tuple[int, int]], num_qubits: int) -> No
 
 
 def edges_of(name: str, choice: Any) -> Pairs | None:
-    """Return the pairs of a list of pairs, or of a Qiskit coupling map or backend; ``None`` for all.
+    """Return the pairs of a list of pairs, a networkx graph, or a Qiskit coupling map or backend; ``None`` for all.
+
+    An undirected graph allows both directions of every edge.
 
     Raises:
         ValueError: Something else; ``name`` is the argument's name for the message.
@@ -92,10 +94,13 @@ def edges_of(name: str, choice: Any) -> Pairs | None:
     edges = getattr(choice, "coupling_map", choice)  # backends have this attribute
     if edges is None:  # also of a backend that couples all qubits
         return None
+    if callable(getattr(edges, "is_directed", None)) and hasattr(edges, "nodes"):  # a graph of networkx
+        pairs = list(edges.edges())
+        edges = pairs if edges.is_directed() else [*pairs, *(pair[::-1] for pair in pairs)]
     try:
         return frozenset((index(a), index(b)) for a, b in (edges.get_edges() if hasattr(edges, "get_edges") else edges))
     except (TypeError, ValueError):
-        requirement = f"be one of {[*COUPLINGS]}, pairs of qubits, a coupling map or a backend"
+        requirement = f"be one of {[*COUPLINGS]}, pairs of qubits, a graph, a coupling map or a backend"
         raise ValueError(must(name, requirement, edges)) from None
 
 

@@ -12,6 +12,7 @@ from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
 from qas_envs.couplings import Pairs, couplings_of, require_connected
 from qas_envs.curricula import Curriculum, InstanceCurriculum
+from qas_envs.devices import DeviceChoice
 from qas_envs.families import Family, check_member
 from qas_envs.presets import preset_for
 from qas_envs.problems import PROBLEMS, Problem
@@ -40,7 +41,7 @@ def make_env(
         problem_settings: Arguments of a problem that is given by name.
         vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
-            ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
+            ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
             ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
             ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 
@@ -60,8 +61,13 @@ def make_env(
     of_problem = problem if isinstance(problem, str) else ""
     values = {**preset_for(preset, of_problem, problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)
+    device = RULES["backend"].resolve(values["backend"])
+    if isinstance(device, DeviceChoice):
+        values["backend"] = part = device.on(problem.num_qubits)
+        values |= {name: own for name, own in device.rules(part).items() if name not in rules}
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
-    simulator = simulator_of(parts["simulator"], parts["noise"])
+    given_noise = parts["noise"](problem.num_qubits) if callable(parts["noise"]) else parts["noise"]
+    simulator = simulator_of(parts["simulator"], given_noise)
     noise: NoiseModel | None = getattr(simulator, "noise", None)
     couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
     actions: Placements | None = parts["actions"]

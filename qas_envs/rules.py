@@ -15,6 +15,7 @@ from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet, gate_set_of
 from qas_envs.components import Rule, chosen, has_methods, is_instance, is_whole
 from qas_envs.couplings import COUPLINGS, edges_of
 from qas_envs.curricula import CURRICULA, Curriculum
+from qas_envs.devices import PROGRAM, circuit_of, device_of, noise_of
 from qas_envs.encodings import ENCODINGS, Encoding
 from qas_envs.families import Family
 from qas_envs.gadget_sets import gadget_sets, gadgets_of
@@ -68,10 +69,18 @@ class RuleArguments(TypedDict, total=False):
     :data:`RULES` is this table by name; the table of the documentation is made from it.
     """
 
+    backend: Annotated[
+        Named | Any,
+        Rule(
+            "A Qiskit backend or its name: its best qubits with their gates, couplings and noise",
+            None,
+            device_of,
+        ),
+    ]
     gates: Annotated[
         Named | GateSet | Sequence[str],
         Rule(
-            "Gate set, a list of gates, or a `GateSet`",
+            "Gate set, a list of gates, a `GateSet`, or the native gates of a Qiskit backend",
             "crlqas",
             lambda _, gates: gate_set_of(gates),
             GATE_SETS,
@@ -103,7 +112,7 @@ class RuleArguments(TypedDict, total=False):
     couplings: Annotated[
         Named | Iterable[tuple[int, int]] | Any,
         Rule(
-            "Pairs of qubits that two-qubit gates may act on; also a list of pairs, a Qiskit coupling map or backend",
+            "Pairs of qubits that two-qubit gates may act on; also a list of pairs, a networkx graph, a Qiskit coupling map or backend",
             "all",
             edges_of,
             COUPLINGS,
@@ -150,14 +159,16 @@ class RuleArguments(TypedDict, total=False):
         ),
     ]
     initial: Annotated[
-        Named | Circuit | None,
+        Named | Circuit | Any | None,
         Rule(
-            "The circuit that episodes start with; it counts in the resources, not in the budget",
+            "The circuit that episodes start with, also as a Qiskit circuit or OpenQASM text; "
+            "it counts in the resources, not in the budget",
             "empty",
-            is_instance(Circuit, or_none=True),
+            circuit_of,
             INITIAL_CIRCUITS,
             context=("problem",),
             kind="initial circuit",
+            marker=PROGRAM,
         ),
     ]
     encoding: Annotated[
@@ -181,8 +192,8 @@ class RuleArguments(TypedDict, total=False):
         Rule("The optimiser of all angles after every gate", "scan_lbfgs", has_methods("minimize"), OPTIMIZERS),
     ]
     noise: Annotated[
-        Named | NoiseModel | None,
-        Rule("The noise model", None, is_instance(NoiseModel, or_none=True), NOISE_MODELS),
+        Named | NoiseModel | Any | None,
+        Rule("The noise model, also one of Qiskit Aer", None, noise_of, NOISE_MODELS),
     ]
     simulator: Annotated[
         Named | Simulator,
@@ -223,6 +234,7 @@ class Rules:
         family: Instances that differ from episode to episode; ``None`` for one instance.
         mask: Makes the mask of a catalogue.
         mask_in_observation: Whether observations are dictionaries with the mask; or their two keys.
+        backend: The part of a device that gates, couplings and noise are taken from; ``None`` without a device.
 
     Raises:
         ValueError: An object of another kind, or rules that do not fit each other, such as an optimiser that needs
@@ -250,6 +262,7 @@ class Rules:
     family: Family | None = None
     mask: Callable[[ActionCatalogue], Mask] = usual_mask
     mask_in_observation: bool | tuple[str, str] = False
+    backend: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.catalogue, ActionCatalogue):

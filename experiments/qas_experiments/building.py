@@ -67,6 +67,8 @@ class Plan:
         """
         env = self.settings.env
         arguments = {**env.problem, "noise": self.settings.noise, "optimizer": self.settings.optimizer}
+        if env.backend is not None and self.settings.noise.get("name") == "none":
+            del arguments["noise"]  # the device's noise
         rules = {name: getattr(env, name) for name in EnvSettings.__dataclass_fields__ if name not in ("id", "problem")}
         arguments |= {name: value for name, value in rules.items() if value is not None}
         # an agent that obeys masks and yet chooses an illegal action has a fault, which must not pass unseen

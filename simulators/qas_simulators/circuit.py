@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from qas_simulators.checks import finite_number
 from qas_simulators.errors import must, unknown_name
@@ -13,9 +14,11 @@ from qas_simulators.flat_circuit import FlatCircuit, Link
 from qas_simulators.gates import GATE_INDEX, GATES, gate_index
 
 if TYPE_CHECKING:
+    from cirq import Circuit as CirqCircuit
     from matplotlib.figure import Figure
     from pennylane.tape import QuantumScript
     from qiskit import QuantumCircuit
+    from qiskit.circuit import ParameterVector
 
 
 class Operation(NamedTuple):
@@ -145,17 +148,19 @@ class Circuit(FlatCircuit):
         return f"<Circuit: {self.num_qubits} qubits, {self.num_gates} gates, depth {self.depth()}>"
 
     @overload
-    def draw(self, output: Literal["text"] = "text") -> str: ...
+    def draw(self, output: Literal["text", "latex", "svg"] = "text", **settings: Any) -> str: ...
 
     @overload
     def draw(self, output: Literal["mpl"], **settings: Any) -> Figure: ...
 
-    def draw(self, output: Literal["text", "mpl"] = "text", **settings: Any) -> str | Figure:
-        """Return a drawing: text, one line per qubit and one column per moment, or a matplotlib figure.
+    def draw(self, output: Literal["text", "latex", "svg", "mpl"] = "text", **settings: Any) -> str | Figure:
+        """Return a drawing: text, one line per qubit and one column per moment, or a picture.
 
         Args:
-            output: ``"text"``, or ``"mpl"`` for a figure (needs the ``plots`` extra).
-            settings: Of :func:`qas_simulators.pictures.circuit_figure`: ``title``, ``theme``, ``fold``, ``angles``.
+            output: ``"text"``; ``"latex"`` for a ``quantikz`` environment; ``"svg"``; or ``"mpl"`` for a figure (needs
+                the ``plots`` extra).
+            settings: ``angles``, a text for each rotation; for SVG also ``theme``; for figures those of
+                :func:`qas_simulators.pictures.circuit_figure`.
 
         Raises:
             ValueError: Another output.
@@ -164,8 +169,12 @@ class Circuit(FlatCircuit):
             from qas_simulators.pictures import circuit_figure
 
             return circuit_figure(self, **settings)
+        if output in ("latex", "svg"):
+            from qas_simulators.drawing_files import draw_latex, draw_svg
+
+            return draw_latex(self, **settings) if output == "latex" else draw_svg(self, **settings)
         if output != "text":
-            raise ValueError(unknown_name("output", output, ["text", "mpl"]))
+            raise ValueError(unknown_name("output", output, ["text", "latex", "svg", "mpl"]))
         from qas_simulators.drawing import draw_text
 
         return draw_text(self, **settings)
@@ -188,18 +197,24 @@ class Circuit(FlatCircuit):
     # -- other formats and libraries, imported when called: these modules build circuits, so they import this one, and
     # the libraries may not be installed
 
-    def to_qiskit(self) -> QuantumCircuit:
-        """Return the same circuit as a ``qiskit.QuantumCircuit`` (needs the ``qiskit`` extra)."""
+    def to_qiskit(self, symbols: str | ParameterVector | None = None) -> QuantumCircuit:
+        """Return the same circuit as a ``qiskit.QuantumCircuit`` (needs the ``qiskit`` extra).
+
+        ``symbols``, a ``ParameterVector`` or its name, takes the place of the parameters.
+        """
         from qas_simulators.bridges.qiskit import to_qiskit
 
-        return to_qiskit(self)
+        return to_qiskit(self, symbols)
 
     @classmethod
-    def from_qiskit(cls, circuit: QuantumCircuit) -> Circuit:
-        """Return a Qiskit circuit as a ``Circuit`` (needs the ``qiskit`` extra)."""
+    def from_qiskit(cls, circuit: QuantumCircuit, params: ArrayLike | None = None) -> Circuit:
+        """Return a Qiskit circuit as a ``Circuit`` (needs the ``qiskit`` extra).
+
+        ``params`` are the values of its symbols, in the order of ``circuit.parameters``; angles stay linked to them.
+        """
         from qas_simulators.bridges.qiskit import from_qiskit
 
-        return from_qiskit(circuit)
+        return from_qiskit(circuit, params)
 
     def to_pennylane(self) -> QuantumScript:
         """Return the same circuit as a PennyLane tape (needs the ``pennylane`` extra)."""
@@ -216,6 +231,27 @@ class Circuit(FlatCircuit):
         from qas_simulators.bridges.pennylane import from_pennylane
 
         return from_pennylane(tape, num_qubits)
+
+    def to_pennylane_template(self) -> Callable[..., None]:
+        """Return a function ``template(params=None, wires=None)`` that applies the gates in a PennyLane ``QNode``.
+
+        Qubit ``k`` acts on ``wires[k]``, by default wire ``k``; ``params`` may be differentiated.
+        """
+        from qas_simulators.bridges.pennylane import template
+
+        return template(self)
+
+    def to_cirq(self) -> CirqCircuit:
+        """Return the same circuit as a ``cirq.Circuit`` on ``LineQubit`` objects (needs the ``cirq`` extra)."""
+        from qas_simulators.bridges.cirq import to_cirq
+
+        return to_cirq(self)
+
+    def to_qasm2(self) -> str:
+        """Return the circuit as an OpenQASM 2 program; gates that its library lacks are defined in it."""
+        from qas_simulators.bridges.qasm2_writer import to_qasm2
+
+        return to_qasm2(self)
 
     def to_qasm3(self) -> str:
         """Return the circuit as an OpenQASM 3 program; angles keep all 17 digits."""

@@ -103,7 +103,7 @@ def extent(circuit: Circuit, fold: int = 24) -> tuple[int, float]:
     """Return how many moments wide and how many qubits high a drawing is."""
     if fold < 1:
         raise ValueError(must("fold", "be at least 1", fold))
-    columns = max((column for column, *_ in _placed(circuit)), default=0) + 1
+    columns = max((column for column, *_ in placed(circuit)), default=0) + 1
     bands = -(-columns // fold)
     return min(columns, fold), bands * circuit.num_qubits + (bands - 1) * 0.6
 
@@ -136,15 +136,15 @@ def draw_circuit(
         raise ValueError(must("angles", f"hold a text for each of {circuit.num_rotations} rotations", texts))
     rest = iter(texts)
     columns, rows = extent(circuit, fold)
-    placed = list(_placed(circuit))
-    last = max((column for column, *_ in placed), default=0)
+    gates = list(placed(circuit))
+    last = max((column for column, *_ in gates), default=0)
     for band in range(last // fold + 1):
         end = min(columns, last - band * fold + 1)
         for qubit in range(num_qubits):
             y = -band * (num_qubits + 0.6) - qubit
             axes.plot([-0.7, end - 0.3], [y, y], color=colours.wire, lw=0.9, zorder=1)
             axes.text(-0.85, y, f"q{qubit}", ha="right", va="center", color=colours.ink, fontsize=16 * side)
-    for column, name, qubits, angle in placed:
+    for column, name, qubits, angle in gates:
         top = -(column // fold) * (num_qubits + 0.6)
         x, ys = column % fold, [top - qubit for qubit in qubits]
         if len(qubits) == 2:
@@ -158,7 +158,7 @@ def draw_circuit(
     axes.set_axis_off()
 
 
-def _placed(circuit: Circuit) -> Iterable[tuple[int, str, tuple[int, ...], float | None]]:
+def placed(circuit: Circuit) -> Iterable[tuple[int, str, tuple[int, ...], float | None]]:
     """Yield gates with their moment, later if a two-qubit gate's line would cross another gate."""
     free = [0] * circuit.num_qubits
     for name, qubits, angle in circuit:

@@ -145,7 +145,7 @@ def test_every_rule_of_a_wrong_kind(rule: str) -> None:
         ({"simulator": {"shot_noise": "none"}}, "Unknown shot noise 'none'"),
         ({"simulator": {"noise": "mumbai"}}, "Unknown setting of simulator 'auto' 'noise'"),
         ({"simulator": "statevector", "noise": "mumbai"}, "where there is noise"),
-        ({"initial": ["h"]}, "`initial` must be a name, .*, a Circuit or None"),
+        ({"initial": ["h"]}, "`initial` must be a name, .*, OpenQASM text, or None"),
         ({"initial": Circuit(7)}, "`initial` must have 4 qubits"),
         ({"illegal": ["raise"]}, "Unknown treatment of illegal actions"),
         ({"stop": 1}, "`stop`"),
@@ -173,7 +173,7 @@ def test_what_make_env_and_rules_refuse_by_themselves() -> None:
     assert "problem" in refused(make_env, ["tfim"])
     assert "`problem_settings`" in refused(make_env, "tfim", problem_settings=5)
     assert "`vary`" in refused(make_env, tfim(2), vary={"field": (0.5, 1.0)})
-    assert "environment argument" in refused(make_env, "tfim", gate="crlqas")
+    assert "unexpected keyword argument 'gate'" in refused(make_env, "tfim", gate="crlqas")
     good = make_env("tfim", problem_settings={"num_qubits": 2})
     parts = {
         "catalogue": good.catalogue,

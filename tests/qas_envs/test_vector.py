@@ -92,7 +92,7 @@ def test_every_id_has_one(environment: str) -> None:
 
 
 def test_a_bad_action_changes_no_environment() -> None:
-    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=2)
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, num_qubits=2, illegal="raise")
     envs.reset(seed=0)
     envs.step([0, 1, 2])
     for bad in ([1, 1, 3], [1, 0, 99]):

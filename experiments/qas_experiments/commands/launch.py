@@ -14,7 +14,7 @@ from typing import Final
 
 from qas_simulators.errors import needs_extra
 
-_EXTRAS: Final = {"tune": "sweeps"}
+_EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 """Extras of commands that need another one than ``experiments``."""
 
 

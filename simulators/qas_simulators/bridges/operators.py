@@ -40,7 +40,7 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
         operator: A ``PauliSum``; labels with coefficients, as a mapping or as pairs, or Qiskit's sparse triples
             ``("ZZ", [0, 1], -1.0)``; a Hermitian matrix ``(2**n, 2**n)``, dense or SciPy's sparse; Qiskit's
             ``SparsePauliOp``, ``Pauli``, ``PauliList``, ``SparseObservable`` or ``Operator``; PennyLane's operators,
-            also as the pair with the number of qubits that ``qml.qchem`` returns; OpenFermion's ``QubitOperator``;
+            also as the pair with the number of qubits that ``qml.qchem`` returns, and molecules of ``qml.qchem``; OpenFermion's ``QubitOperator``;
             Cirq's ``PauliSum`` or ``PauliString`` on ``LineQubit`` objects.
         num_qubits: Size of the register, for formats without it; by default the highest qubit used plus one.
 
@@ -51,6 +51,10 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
         >>> read_operator([("ZI", -1.0), ("IX", 0.5)]).terms()
         {'ZI': -1.0, 'IX': 0.5}
     """
+    if type(operator).__name__ == "Molecule" and package_of(operator) == "pennylane":
+        import pennylane as qml
+
+        operator = qml.qchem.molecular_hamiltonian(operator)
     if isinstance(operator, tuple) and len(operator) == 2 and package_of(operator[0]) == "pennylane":
         operator, num_qubits = operator[0], operator[1] if num_qubits is None else num_qubits
     if num_qubits is not None and not (isinstance(num_qubits, int | np.integer) and 1 <= num_qubits <= MAX_QUBITS):

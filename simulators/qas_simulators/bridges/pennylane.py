@@ -1,11 +1,13 @@
-"""Circuits to and from PennyLane tapes (the ``pennylane`` extra)."""
+"""Circuits to and from PennyLane: tapes, templates, molecules (the ``pennylane`` extra)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from qas_simulators.circuit import Circuit, Operation
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.flat_circuit import Link
 from qas_simulators.gates import GATES, Gate, gate_index
 
 with needs_extra("pennylane"):
@@ -52,6 +54,47 @@ def to_pennylane(circuit: Circuit) -> QuantumScript:
         else:
             operations.append(_OPERATIONS[name](*(() if angle is None else (angle,)), wires=qubits))
     return QuantumScript(operations)
+
+
+def template(circuit: Circuit) -> Callable[..., None]:
+    """Return a function that applies the circuit's gates inside a quantum function of PennyLane.
+
+    Its arguments are ``params``, of shape ``(num_params,)`` and of any interface that PennyLane differentiates, by
+    default the circuit's values; and ``wires``, by default ``0, 1, ...``: qubit ``k`` acts on ``wires[k]``.
+    """
+    operations = list(zip(circuit, _sources(circuit), strict=True))
+    num_qubits, num_params, values = circuit.num_qubits, circuit.num_params, circuit.params
+
+    def apply(params: Any = None, wires: Any = None) -> None:
+        params = values if params is None else params
+        places = list(range(num_qubits) if wires is None else wires)
+        if len(places) != num_qubits:
+            raise ValueError(must("wires", f"be {num_qubits} wires", places))
+        if qml.math.shape(params) != (num_params,):
+            raise ValueError(must("params", f"have shape ({num_params},)", qml.math.shape(params)))
+        for (name, qubits, value), link in operations:
+            angle = value if link is None or link.source < 0 else link.offset + link.factor * params[link.source]
+            _apply(name, [places[qubit] for qubit in qubits], angle)
+
+    return apply
+
+
+def _sources(circuit: Circuit) -> list[Link | None]:
+    """Return the link of every gate's angle; ``None`` for gates without angle."""
+    links = iter(circuit.links)
+    return [None if angle is None else next(links) for *_, angle in circuit]
+
+
+def _apply(name: str, wires: list[Any], angle: Any) -> Any:
+    """Return an operation; inside a quantum function it is applied too."""
+    gate = GATES[gate_index(name)]
+    if name in _ADJOINTS:
+        return qml.adjoint(_OPERATIONS[_ADJOINTS[name]])(wires=wires)
+    if name in _OPERATIONS:
+        return _OPERATIONS[name](*(() if angle is None else (angle,)), wires=wires)
+    if gate.axis is not None:
+        return qml.PauliRot(angle, gate.axis, wires=wires)
+    return qml.QubitUnitary(gate.matrix(angle or 0.0), wires=wires[::-1])
 
 
 def by_matrix(gate: Gate, qubits: tuple[int, ...], angle: float | None) -> qml.QubitUnitary:

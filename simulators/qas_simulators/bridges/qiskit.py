@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
@@ -12,19 +15,37 @@ from qas_simulators.pauli import NEGLIGIBLE, PauliSum
 with needs_extra("qiskit"):
     from qiskit import QuantumCircuit
     from qiskit.circuit import Gate as QiskitGate
+    from qiskit.circuit import ParameterVector
     from qiskit.circuit.library import UnitaryGate
     from qiskit.quantum_info import SparsePauliOp
 
 from qas_simulators.bridges.qiskit_expansion import QISKIT_NAMES, RefusedInstructionError, append_all
 
 
-def to_qiskit(circuit: Circuit) -> QuantumCircuit:
+def to_qiskit(circuit: Circuit, symbols: str | ParameterVector | None = None) -> QuantumCircuit:
     """Return the same gates on the same qubit numbers.
 
     A gate that Qiskit does not have is an instruction of this name, defined by its matrix.
+
+    Args:
+        circuit: The circuit.
+        symbols: Replaces parameters by symbols: a vector, or its name. Angles stay linked to them as they are.
+
+    Raises:
+        ValueError: A vector of another length, or symbols in a gate that Qiskit does not have.
     """
-    result = QuantumCircuit(circuit.num_qubits)
-    for name, qubits, angle in circuit:
+    vector = ParameterVector(symbols, circuit.num_params) if isinstance(symbols, str) else symbols
+    if vector is not None and len(vector) != circuit.num_params:
+        raise ValueError(must("symbols", f"have the circuit's {circuit.num_params} parameters", len(vector)))
+    result, links = QuantumCircuit(circuit.num_qubits), iter(circuit.links)
+    for name, qubits, value in circuit:
+        link = None if value is None else next(links)
+        angle: Any = value
+        if vector is not None and link is not None and link.source >= 0:
+            if name not in QISKIT_NAMES:
+                raise ValueError(must("symbols", f"be None for a circuit with gate {name!r}, unknown to Qiskit", symbols))
+            symbol = vector[link.source]
+            angle = symbol if link[1:] == (1.0, 0.0) else link.offset + link.factor * symbol
         if name in QISKIT_NAMES:
             getattr(result, name)(*(() if angle is None else (angle,)), *qubits)
         else:
@@ -41,19 +62,29 @@ def defined_by_matrix(gate: Gate, angle: float | None) -> QiskitGate:
     return instruction
 
 
-def from_qiskit(circuit: QuantumCircuit) -> Circuit:
-    """Read a circuit with bound angles, up to a global phase.
+def from_qiskit(circuit: QuantumCircuit, params: ArrayLike | None = None) -> Circuit:
+    """Read a circuit, up to a global phase.
 
     Gates are recognised by their class, not by their name. Gates outside the gate table are expanded by
     their definitions, or by their matrices where they have no definition. Barriers are skipped. Measurements at the end
     of the circuit are left out with a warning.
 
+    Args:
+        circuit: The circuit.
+        params: Values of the symbols, in the order of ``circuit.parameters``. They become the parameters; angles stay
+            linked to them.
+
     Raises:
-        ValueError: An angle that is still a symbol, control flow, a condition, a reset, a gate after a measurement of
+        ValueError: Symbols without values, an angle that is no affine function of one symbol, control flow, a condition, a reset, a gate after a measurement of
             its qubit, or a gate without definition and matrix.
     """
+    if circuit.parameters and params is not None:
+        from qas_simulators.bridges.qiskit_symbols import read_symbols
+
+        return read_symbols(circuit, params, from_qiskit)
     if circuit.parameters:
-        raise ValueError(must("circuit", "have bound parameters", [parameter.name for parameter in circuit.parameters]))
+        names = [parameter.name for parameter in circuit.parameters]
+        raise ValueError(must("circuit", "have bound parameters, or `params` their values", names))
     result = Circuit(circuit.num_qubits)
     try:
         append_all(circuit, result)

@@ -1,0 +1,120 @@
+"""``qas-run``: circuits on fake devices, beside what our noise model predicts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+from qiskit.quantum_info import SparsePauliOp, Statevector
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+from qas_envs.problems import tfim
+from qas_experiments.commands.run import nested
+from qas_experiments.device_runs import DeviceSettings, _energies, on_active_qubits, run_on_device, transpiled
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from tests.experiments.conftest import call, compose
+
+CIRCUIT = Circuit(2).ry(0.8, 0).h(1).cx(0, 1).cx(0, 1).cx(0, 1).rz(0.4, 1).ry(-0.3, 0)
+
+
+@pytest.mark.parametrize("primitive", ["estimator", "sampler"])
+def test_measured_energy_is_the_predicted_one(primitive: str) -> None:
+    """Aer simulates the fake device; our simulator predicts the energy from the same calibration."""
+    backend, problem = FakeManilaV2(), tfim(2)
+    settings = DeviceSettings(backend, primitive, shots=20_000, seed=3)
+    found = run_on_device(CIRCUIT, problem, settings)
+    assert abs(found["energy"] - found["predicted"]) < 5 * found["error_bar"]
+    assert 0.001 < found["error_bar"] < 0.03
+    exact = Statevector(CIRCUIT.to_qiskit()).expectation_value(problem.hamiltonian.to_qiskit()).real
+    assert found["noiseless"] == pytest.approx(exact, abs=1e-12) and found["exact"] == problem.ground_energy
+    assert abs(found["predicted"] - found["noiseless"]) > 2 * found["error_bar"], "noise shows"
+    counts = {name: row["two_qubit_gates"] for name, row in found["counts"].items()}
+    assert counts == {"as built": 3, "simplified": 1, "simplified, transpiled": 1, "Qiskit level 3": 1}
+    assert len(found["qubits"]) == 2 and json.loads(json.dumps(found)) == found
+    assert run_on_device(CIRCUIT, problem, settings)["energy"] == found["energy"], "seeded"
+
+
+def test_a_transpiled_circuit_has_the_same_energy() -> None:
+    """Also where routing exchanges qubits: a CX between the ends of a line."""
+    circuit, observable = Circuit(3).ry(0.7, 0).cx(0, 2).ry(0.2, 1).cx(1, 0).rx(0.4, 2), PauliSum({"ZIX": 0.3, "IYZ": 1.0})
+    expected = StatevectorSimulator().expectation(circuit, observable)
+    for layout, level in (([0, 1, 2], 1), ("qiskit", 3), ("calibrated", 1)):
+        program = transpiled(circuit, FakeManilaV2(), layout, seed=0, level=level)
+        qubits, local, mapped = on_active_qubits(program, observable)
+        assert StatevectorSimulator().expectation(local, mapped) == pytest.approx(expected, abs=1e-9)
+        assert len(qubits) == local.num_qubits <= 5 and {"cx", "rz", "sx", "x"} >= set(local.count_ops())
+
+
+def test_energies_of_shots() -> None:
+    """Words are read from the right; X and Z are measured as bits after the change of basis."""
+    group = SparsePauliOp(["IZ", "XI", "XZ"], [0.5, 2.0, -1.0])
+    assert sorted(_energies(group, {"01": 1, "10": 2, "00": 1}).tolist()) == sorted(
+        [-0.5 + 2.0 + 1.0, 0.5 - 2.0 + 1.0, 0.5 - 2.0 + 1.0, 0.5 + 2.0 - 1.0]
+    )
+
+
+def test_settings() -> None:
+    words = ["backend=fake_manila", "shots=100", "options.resilience.zne_mitigation=True", "options.resilience_level=1"]
+    assert nested(words) == {
+        "backend": "fake_manila",
+        "shots": 100,
+        "options": {"resilience": {"zne_mitigation": True}, "resilience_level": 1},
+    }
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"primitive": "estimate"}, "Did you mean 'estimator'"),
+        ({"layout": "best"}, "Unknown layout"),
+        ({"shots": 1}, "at least 2"),
+        ({"options": 5}, "mapping"),
+    ]
+    for settings, message in wrong:
+        with pytest.raises(ValueError, match=message):
+            DeviceSettings("fake_manila", **settings)
+    with pytest.raises(ValueError, match=r"options of EstimatorV2 .*no_such"):
+        run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", options={"no_such": 1}))
+    with pytest.raises(ValueError, match="at least 6 qubits"):
+        run_on_device(Circuit(6).h(0), tfim(6), DeviceSettings("fake_manila"))
+
+
+def test_resilience_options_are_accepted() -> None:
+    """Fake devices ignore them; real ones get them."""
+    options = {"resilience_level": 1, "dynamical_decoupling": {"enable": True}}
+    found = run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", shots=500, options=options))
+    assert found["options"] == options and np.isfinite(found["energy"])
+
+
+def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:
+    (tmp_path / "circuit.qasm").write_text(CIRCUIT.to_qasm3())
+    words = ["backend=fake_manila", "shots=1000", "env=QAS-TFIM-v0", "num_qubits=2"]
+    done = call("run", "circuit.qasm", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    saved = json.loads((tmp_path / "device-fake_manila.json").read_text())
+    assert "Qiskit level 3" in done.stdout and "±" in done.stdout and f"{saved['energy']:.6f}" in done.stdout
+    assert saved["shots"] == 1000 and saved["circuit"] == "circuit.qasm" and "qiskit" in saved["versions"]
+
+    run = tmp_path / "run"
+    run.mkdir()
+    settings = compose("env=tfim", "env.problem.num_qubits=2", "env.backend=fake_manila")
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    (run / "best.qasm").write_text(Circuit(2).sx(0).cx(0, 1).rz(0.3, 1).to_qasm3())
+    done = call("run", "run", "shots=1000", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((run / "device-fake_manila.json").read_text())["backend"] == "fake_manila", "that of the run"
+
+    for arguments, message in [
+        (["circuit.qasm", "backend=fake_manila"], "environment is needed"),
+        (["circuit.qasm", "env=QAS-TFIM-v0", "num_qubits=2"], "A backend is needed"),
+        (["circuit.qasm", *words[:3]], "have the problem's 4 qubits"),
+        (["circuit.qasm", *words, "shot=3"], "Did you mean 'shots'"),
+        (["run", "shot=3"], "Did you mean 'shots'"),
+        (["nothing", *words], "a file of OpenQASM"),
+        (["circuit.qasm", "backend=fake_manilla", *words[1:]], "Did you mean 'fake_manila'"),
+    ]:
+        done = call("run", *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1, (arguments, done.stderr)
