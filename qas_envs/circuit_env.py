@@ -57,10 +57,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     halting (with its setting ``terminates``, termination).
 
     ## Information
-    All numbers are NumPy's. ``action_mask``; ``energy``; ``energy_error`` (from the exact ground energy; with shots both are estimates, and the
-    error may be negative); ``success``; ``threshold``; ``num_gates``, ``num_two_qubit_gates``, ``num_params``,
-    ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's optimisation, as counted by
-    :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that vary, by name.
+    All numbers are NumPy's. ``action_mask``; ``energy``; ``energy_error`` (from the exact ground energy; with shots
+    both are estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``,
+    ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's
+    optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that
+    vary, by name.
 
     ## Arguments
     Args:

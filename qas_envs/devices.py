@@ -44,7 +44,7 @@ class DeviceChoice:
 
 
 def device_of(name: str, value: Any) -> Any:
-    """Return what an environment is told by ``backend``: a :class:`DeviceChoice`, or ``None``.
+    """Return the :class:`DeviceChoice` that the argument ``backend`` stands for, or ``None``.
 
     Args:
         name: Name of the argument.

@@ -41,8 +41,8 @@ def make_env(
         problem_settings: Arguments of a problem that is given by name.
         vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
-            ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
-            ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
+            ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
+            ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
             ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:

@@ -112,7 +112,8 @@ class RuleArguments(TypedDict, total=False):
     couplings: Annotated[
         Named | Iterable[tuple[int, int]] | Any,
         Rule(
-            "Pairs of qubits that two-qubit gates may act on; also a list of pairs, a networkx graph, a Qiskit coupling map or backend",
+            "Pairs of qubits that two-qubit gates may act on; also a list of pairs, a networkx graph, "
+            "a Qiskit coupling map or backend",
             "all",
             edges_of,
             COUPLINGS,

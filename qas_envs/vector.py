@@ -138,7 +138,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         No environment is changed if anything is raised.
 
         Raises:
-            ValueError: An action is out of range (or masked, with ``illegal="raise"``), or there are not as many actions as environments.
+            ValueError: An action is out of range (or masked, with ``illegal="raise"``), or there are not as many
+                actions as environments.
             TypeError: ``actions`` is a single number.
         """
         envs, episodes = self.envs, self._episodes

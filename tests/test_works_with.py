@@ -47,7 +47,11 @@ def test_heavy_libraries_never_choose_an_illegal_action(
 @pytest.mark.parametrize("encoding", ["tensor", "gates", "pauli"])
 def test_masks_in_observations(choice: object, encoding: str) -> None:
     """They equal those of ``info`` after every step, in single and in all vector environments."""
-    names = {True: ("observation", "action_mask"), "rllib": ("observations", "action_mask"), "tianshou": ("obs", "mask")}
+    names = {
+        True: ("observation", "action_mask"),
+        "rllib": ("observations", "action_mask"),
+        "tianshou": ("obs", "mask"),
+    }
     seen, mask = names.get(choice, choice)  # type: ignore[arg-type, misc]
     rules = {"num_qubits": 2, "max_gates": 4, "encoding": encoding, "mask_in_observation": choice}
     env = gym.make("QAS-TFIM-v0", **rules)

@@ -186,10 +186,28 @@ def predicted(backend: Any, qubits: tuple[int, ...], local: Circuit, observable:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about gates that are calibrated as broken
-        noise = NoiseModel.from_backend(backend, qubits if len(qubits) > 1 else None)
-    if len(qubits) == 1:
-        return None
+        noise = NoiseModel.from_backend(backend, qubits)
+    flips = _readout_flips(backend, qubits)
+    if flips is not None:
+        noise = noise.without_readout()
+        for number, (p01, p10) in enumerate(flips):
+            noise.add_readout(p01, p10, [number])
     return PauliTransferSimulator(noise).expectation(local, observable)
+
+
+def _readout_flips(backend: Any, qubits: tuple[int, ...]) -> list[tuple[float, float]] | None:
+    """Return both probabilities of a wrong bit for each qubit, ``None`` if only their mean is known.
+
+    A target has the mean; the properties of a device also have the two parts, which differ by a factor of three.
+    """
+    properties = backend.properties() if callable(getattr(backend, "properties", None)) else None
+    found = []
+    for qubit in qubits:
+        known = {} if properties is None else properties.qubit_property(qubit)
+        if "prob_meas1_prep0" not in known or "prob_meas0_prep1" not in known:
+            return None
+        found.append((float(known["prob_meas1_prep0"][0]), float(known["prob_meas0_prep1"][0])))
+    return found
 
 
 # -- primitives of qiskit-ibm-runtime ----------------------------------------------------------------------------------
@@ -209,7 +227,8 @@ def _primitive(kind: type[Any], backend: Any, settings: DeviceSettings) -> Any:
         try:
             return kind(mode=backend, options=options)
         except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(must("options", f"be options of {kind.__name__} ({error})", settings.options)) from None
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(must("options", f"be options of {kind.__name__} ({reason})", settings.options)) from None
 
 
 def _finished(primitive: Any, pubs: list[Any]) -> tuple[Any, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -147,6 +148,12 @@ class NoiseModel:
         """
         self._readout.add(p01, p10, qubits, self.num_qubits)
         return self
+
+    def without_readout(self) -> NoiseModel:
+        """Return a copy without readout errors, to which others can be added; the original is not changed."""
+        twin = copy.deepcopy(self)
+        twin._readout = ReadoutErrors()
+        return twin
 
     @classmethod
     def depolarizing(cls, p1: float = 0.0, p2: float = 0.0) -> NoiseModel:

@@ -27,23 +27,27 @@ CIRCUIT = Circuit(2).ry(0.8, 0).h(1).cx(0, 1).cx(0, 1).cx(0, 1).rz(0.4, 1).ry(-0
 @pytest.mark.parametrize("primitive", ["estimator", "sampler"])
 def test_measured_energy_is_the_predicted_one(primitive: str) -> None:
     """Aer simulates the fake device; our simulator predicts the energy from the same calibration."""
-    backend, problem = FakeManilaV2(), tfim(2)
-    settings = DeviceSettings(backend, primitive, shots=20_000, seed=3)
-    found = run_on_device(CIRCUIT, problem, settings)
+    problem, circuit = tfim(3), Circuit(3)
+    for k in range(9):
+        circuit.ry(0.3 + 0.1 * k, k % 3).cx(k % 3, (k + 1) % 3)
+    settings = DeviceSettings(FakeManilaV2(), primitive, shots=10_000, seed=3)
+    found = run_on_device(circuit, problem, settings)
     assert abs(found["energy"] - found["predicted"]) < 5 * found["error_bar"]
-    assert 0.001 < found["error_bar"] < 0.03
-    exact = Statevector(CIRCUIT.to_qiskit()).expectation_value(problem.hamiltonian.to_qiskit()).real
+    assert 0.001 < found["error_bar"] < 0.05
+    exact = Statevector(circuit.to_qiskit()).expectation_value(problem.hamiltonian.to_qiskit()).real
     assert found["noiseless"] == pytest.approx(exact, abs=1e-12) and found["exact"] == problem.ground_energy
-    assert abs(found["predicted"] - found["noiseless"]) > 2 * found["error_bar"], "noise shows"
-    counts = {name: row["two_qubit_gates"] for name, row in found["counts"].items()}
-    assert counts == {"as built": 3, "simplified": 1, "simplified, transpiled": 1, "Qiskit level 3": 1}
-    assert len(found["qubits"]) == 2 and json.loads(json.dumps(found)) == found
-    assert run_on_device(CIRCUIT, problem, settings)["energy"] == found["energy"], "seeded"
+    assert abs(found["predicted"] - found["noiseless"]) > 6 * found["error_bar"], "noise shows"
+    assert len(found["qubits"]) >= 3 and json.loads(json.dumps(found)) == found
+    if primitive == "sampler":
+        assert run_on_device(circuit, problem, settings)["energy"] == found["energy"], "seeded"
 
 
 def test_a_transpiled_circuit_has_the_same_energy() -> None:
     """Also where routing exchanges qubits: a CX between the ends of a line."""
-    circuit, observable = Circuit(3).ry(0.7, 0).cx(0, 2).ry(0.2, 1).cx(1, 0).rx(0.4, 2), PauliSum({"ZIX": 0.3, "IYZ": 1.0})
+    circuit, observable = (
+        Circuit(3).ry(0.7, 0).cx(0, 2).ry(0.2, 1).cx(1, 0).rx(0.4, 2),
+        PauliSum({"ZIX": 0.3, "IYZ": 1.0}),
+    )
     expected = StatevectorSimulator().expectation(circuit, observable)
     for layout, level in (([0, 1, 2], 1), ("qiskit", 3), ("calibrated", 1)):
         program = transpiled(circuit, FakeManilaV2(), layout, seed=0, level=level)
@@ -87,6 +91,8 @@ def test_resilience_options_are_accepted() -> None:
     options = {"resilience_level": 1, "dynamical_decoupling": {"enable": True}}
     found = run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", shots=500, options=options))
     assert found["options"] == options and np.isfinite(found["energy"])
+    counts = {name: row["two_qubit_gates"] for name, row in found["counts"].items()}
+    assert counts == {"as built": 3, "simplified": 1, "simplified, transpiled": 1, "Qiskit level 3": 1}
 
 
 def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:
@@ -117,4 +123,7 @@ def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:
         (["circuit.qasm", "backend=fake_manilla", *words[1:]], "Did you mean 'fake_manila'"),
     ]:
         done = call("run", *arguments, cwd=tmp_path)
-        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1, (arguments, done.stderr)
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1, (
+            arguments,
+            done.stderr,
+        )

@@ -58,7 +58,7 @@ def test_best_qubits_equal_those_of_all_subsets(name: str) -> None:
 def test_names_of_backends() -> None:
     for name in ("fake_manila", "FakeManilaV2", "fake_manila_v2"):
         assert backends.backend_of(name).num_qubits == 5
-    with pytest.raises(ValueError, match="Unknown backend 'fake_manilla'.* Did you mean 'fake_manila'"):
+    with pytest.raises(ValueError, match=r"Unknown backend 'fake_manilla'.* Did you mean 'fake_manila'"):
         backends.backend_of("fake_manilla")
     with pytest.raises(ValueError, match="`layout` must have 3 qubits"):
         build(backend={"name": "fake_manila", "layout": [0, 1]}, num_qubits=3)

@@ -195,7 +195,7 @@ def test_svg() -> None:
     texts = [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
     angles = [f"{angle:.2f}" for *_, angle in circuit if angle is not None]
     assert texts[:3] == ["q0", "q1", "q2"] and all(texts.count(angle) >= 1 for angle in angles)
-    boxes = [element for element in root.iter("{http://www.w3.org/2000/svg}rect")]
+    boxes = list(root.iter("{http://www.w3.org/2000/svg}rect"))
     plain = {"cx": 0, "cz": 0, "swap": 0}
     ends = sum(plain.get(name, 1 if GATES[[g.name for g in GATES].index(name)].is_controlled else len(qubits))
                for name, qubits, _ in circuit)  # fmt: skip

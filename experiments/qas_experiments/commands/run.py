@@ -25,8 +25,8 @@ from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 
 _FILES = ("best.qasm", "simplified.qasm", "without_noise.qasm", "frozen.qasm")
-_HELP = """settings, each name=value: backend (required unless the run has one), primitive (estimator or sampler), shots,
-seed, layout (calibrated, connected, qiskit, or a list of the device's qubits), options.<name> (options of the
+_HELP = """settings, each name=value: backend (required unless the run has one), primitive (estimator or sampler),
+shots, seed, layout (calibrated, connected, qiskit, or a list of the device's qubits), options.<name> (options of the
 primitive, such as options.resilience_level=1 or options.dynamical_decoupling.enable=True). Of a file: env, and the
 arguments of its problem."""
 
@@ -143,7 +143,11 @@ def _energy_table(result: dict[str, Any]) -> Table:
     table.add_column(f"energy{unit}")
     table.add_column("value", justify="right")
     table.add_column("above the exact one", justify="right")
-    rows = {"exact": "exact", "noiseless": "of the circuit, noiseless", "predicted": "predicted with the device's noise"}
+    rows = {
+        "exact": "exact",
+        "noiseless": "of the circuit, noiseless",
+        "predicted": "predicted with the device's noise",
+    }
     for key, title in rows.items():
         if result[key] is not None:
             table.add_row(title, f"{result[key]:.6f}", f"{result[key] - result['exact']:+.6f}")

@@ -58,7 +58,9 @@ def backend_of(choice: Any) -> Any:
         from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
 
     fakes = {_plain(name): name for name in dir(fake_provider) if name.startswith("Fake") and name.endswith("V2")}
-    fakes |= {_plain(name): name for name in dir(fake_provider) if name.startswith("Fake") and _plain(name) not in fakes}
+    fakes |= {
+        _plain(name): name for name in dir(fake_provider) if name.startswith("Fake") and _plain(name) not in fakes
+    }
     if _plain(choice) in fakes:
         return getattr(fake_provider, fakes[_plain(choice)])()
     if choice.lower().startswith("fake"):
@@ -169,10 +171,10 @@ def best_qubits(backend: Any, num_qubits: int, by: str = "calibrated") -> tuple[
     for pair in two:
         for qubit in pair:
             neighbours[qubit] |= pair - {qubit} if qubit in neighbours else set()
-    beam = {frozenset([qubit]) for qubit in one}
+    beam: Collection[frozenset[int]] = {frozenset([qubit]) for qubit in one}
     for _ in range(num_qubits - 1):
         wider = {chosen | {new} for chosen in beam for qubit in chosen for new in neighbours[qubit] & set(one) - chosen}
-        beam = set(sorted(wider, key=lambda chosen: _cost(chosen, one, two, by))[:_BEAM])
+        beam = sorted(wider, key=lambda chosen: _cost(chosen, one, two, by))[:_BEAM]
     if not beam:
         raise ValueError(must("num_qubits", "be at most the number of connected qubits that work", num_qubits))
     return tuple(sorted(min(beam, key=lambda chosen: _cost(chosen, one, two, by))))
@@ -183,7 +185,8 @@ def _cost(
 ) -> tuple[float | list[int], ...]:
     """Return a key that is smaller for a better choice; the numbers of the qubits decide between equals."""
     qubits = sorted(chosen)
-    edges = sorted((two[pair], *sorted(pair)) for a, b in combinations(qubits, 2) if (pair := frozenset((a, b))) in two)
+    pairs = [(a, b) for a, b in combinations(qubits, 2) if frozenset((a, b)) in two]
+    edges = sorted((two[frozenset((a, b))], a, b) for a, b in pairs)
     group = {qubit: qubit for qubit in qubits}
     total = sum(one[qubit] for qubit in qubits)
     for error, a, b in edges:  # Kruskal's algorithm

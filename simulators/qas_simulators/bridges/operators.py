@@ -40,8 +40,8 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
         operator: A ``PauliSum``; labels with coefficients, as a mapping or as pairs, or Qiskit's sparse triples
             ``("ZZ", [0, 1], -1.0)``; a Hermitian matrix ``(2**n, 2**n)``, dense or SciPy's sparse; Qiskit's
             ``SparsePauliOp``, ``Pauli``, ``PauliList``, ``SparseObservable`` or ``Operator``; PennyLane's operators,
-            also as the pair with the number of qubits that ``qml.qchem`` returns, and molecules of ``qml.qchem``; OpenFermion's ``QubitOperator``;
-            Cirq's ``PauliSum`` or ``PauliString`` on ``LineQubit`` objects.
+            also as the pair with the number of qubits that ``qml.qchem`` returns, and molecules of ``qml.qchem``;
+            OpenFermion's ``QubitOperator``; Cirq's ``PauliSum`` or ``PauliString`` on ``LineQubit`` objects.
         num_qubits: Size of the register, for formats without it; by default the highest qubit used plus one.
 
     Raises:

@@ -43,7 +43,9 @@ def to_qiskit(circuit: Circuit, symbols: str | ParameterVector | None = None) ->
         angle: Any = value
         if vector is not None and link is not None and link.source >= 0:
             if name not in QISKIT_NAMES:
-                raise ValueError(must("symbols", f"be None for a circuit with gate {name!r}, unknown to Qiskit", symbols))
+                raise ValueError(
+                    must("symbols", f"be None for a circuit with gate {name!r}, unknown to Qiskit", symbols)
+                )
             symbol = vector[link.source]
             angle = symbol if link[1:] == (1.0, 0.0) else link.offset + link.factor * symbol
         if name in QISKIT_NAMES:
@@ -75,8 +77,8 @@ def from_qiskit(circuit: QuantumCircuit, params: ArrayLike | None = None) -> Cir
             linked to them.
 
     Raises:
-        ValueError: Symbols without values, an angle that is no affine function of one symbol, control flow, a condition, a reset, a gate after a measurement of
-            its qubit, or a gate without definition and matrix.
+        ValueError: Symbols without values, an angle that is no affine function of one symbol, control flow, a
+            condition, a reset, a gate after a measurement of its qubit, or a gate without definition and matrix.
     """
     if circuit.parameters and params is not None:
         from qas_simulators.bridges.qiskit_symbols import read_symbols
