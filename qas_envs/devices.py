@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,12 +31,15 @@ class DeviceChoice:
     backend: Any
     settings: Mapping[str, Any]
     is_noisy: bool = True
+    _parts: dict[int, DevicePart] = field(default_factory=dict, compare=False)
 
     def on(self, num_qubits: int) -> DevicePart:
-        """Return the part of the device for a register."""
+        """Return the part of the device for a register; environments of one choice share it."""
         from qas_simulators.bridges.backends import device_part
 
-        return device_part(self.backend, num_qubits, **self.settings)
+        if num_qubits not in self._parts:
+            self._parts[num_qubits] = device_part(self.backend, num_qubits, **self.settings)
+        return self._parts[num_qubits]
 
     def rules(self, part: DevicePart) -> dict[str, Any]:
         """Return the rules that follow from a part of the device."""

@@ -96,6 +96,8 @@ def make_registered_vector(
     """Build ``num_envs`` environments of an id that step together; other arguments as for a single environment."""
     if not is_whole(num_envs, 1):
         raise ValueError(must("num_envs", "be an integer of at least 1", num_envs))
+    if "backend" in arguments:  # its calibration is read once
+        arguments["backend"] = RULES["backend"].resolve(arguments["backend"])
     envs = [make_registered(environment, **arguments) for _ in range(num_envs)]
     return CircuitBuildingVectorEnv(envs, autoreset_mode, num_threads, shared_curriculum)
 

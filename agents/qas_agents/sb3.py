@@ -22,7 +22,7 @@ ALGORITHMS: Final = {
 }
 _KEY: Final = "qas_agents_sb3"
 MASKED: Final = ("MaskablePPO",)
-"""Algorithms that obey action masks; the others need environments made with ``illegal="skip"``."""
+"""Algorithms that obey action masks; illegal actions of the others are skipped by environments."""
 
 
 class SB3Agent:

@@ -96,6 +96,12 @@ def test_explicit_rules_replace_those_of_the_device() -> None:
     assert noisy.simulator.noise.transfer_matrix("x", (0,))[1, 1] == pytest.approx(0.9, abs=0.05)  # type: ignore[attr-defined]
 
 
+def test_vector_environments_share_the_device() -> None:
+    envs = gym.make_vec("QAS-TFIM-v0", num_envs=2, num_qubits=2, backend="fake_manila").unwrapped
+    first, second = (env.rules.backend for env in envs.envs)  # type: ignore[attr-defined]
+    assert first is second and first.qubits == build(num_qubits=2, backend="fake_manila").rules.backend.qubits
+
+
 def test_old_and_new_native_gates() -> None:
     assert backends.native_gates(provider.FakeSherbrooke()) == ("rz", "x", "sx", "ecr")
     assert set(backends.native_gates(provider.FakeMelbourneV2())) >= {"cx"}

@@ -57,14 +57,12 @@ def backend_of(choice: Any) -> Any:
     with needs_extra("devices"):
         from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider
 
-    fakes = {_plain(name): name for name in dir(fake_provider) if name.startswith("Fake") and name.endswith("V2")}
-    fakes |= {
-        _plain(name): name for name in dir(fake_provider) if name.startswith("Fake") and _plain(name) not in fakes
-    }
+    names = [name for name in dir(fake_provider) if name.startswith("Fake") and not name.startswith("FakeProvider")]
+    fakes = {_plain(name): name for name in sorted(names, key=lambda name: name.endswith("V2"))}  # V2 before others
     if _plain(choice) in fakes:
         return getattr(fake_provider, fakes[_plain(choice)])()
     if choice.lower().startswith("fake"):
-        raise ValueError(unknown_name("backend", choice, [f"fake_{name}" for name in fakes if name != "provider"]))
+        raise ValueError(unknown_name("backend", choice, [f"fake_{name}" for name in fakes]))
     try:
         return QiskitRuntimeService().backend(choice)
     except Exception as error:  # no account, no network, no such device: the library's own errors differ by version
