@@ -157,7 +157,7 @@ def best_qubits(backend: Any, num_qubits: int, by: str = "calibrated") -> tuple[
     Examples:
         >>> from qiskit_ibm_runtime.fake_provider import FakeManilaV2
         >>> best_qubits(FakeManilaV2(), 3)
-        (0, 1, 2)
+        (2, 3, 4)
     """
     if by not in LAYOUTS:
         raise ValueError(unknown_name("layout", by, LAYOUTS))
