@@ -319,5 +319,5 @@ class Episode:
         family = self.rules.family
         numbers = {name: _as_numpy(name, value) for name, value in zip(FIGURES, figures, strict=True)}
         names = () if family is None else family.names
-        context = {name: np.float64(value) for name, value in zip(names, self.context, strict=True)}
+        context = {name: np.asarray(value)[()] for name, value in zip(names, self.context, strict=True)}
         return {"action_mask": self.mask.array.copy(), **numbers, **context}

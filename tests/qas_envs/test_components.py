@@ -202,7 +202,7 @@ def test_a_family_draws_its_instance_at_reset() -> None:
 def test_families_of_seeds_and_lists() -> None:
     states = build("QAS-RandomState-v0", vary={"seed": {"train": (0, 99), "test": (100, 109)}}, num_qubits=2)
     drawn = {states.reset(seed=k, options={"split": "test"})[1]["seed"] for k in range(40)}
-    assert drawn <= set(range(100, 110)) and len(drawn) > 5 and all(isinstance(seed, int) for seed in drawn)
+    assert drawn <= set(range(100, 110)) and len(drawn) > 5 and all(isinstance(seed, np.integer) for seed in drawn)
     bonds = build("QAS-LiH-v0", vary={"bond_length": [1.2, 2.2, 3.4]})
     names = {bonds.reset(seed=k)[1]["bond_length"] for k in range(20)}
     assert names == {1.2, 2.2, 3.4}
