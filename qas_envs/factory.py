@@ -42,8 +42,7 @@ def make_env(
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
             ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``, ``illegal``,
             ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
-            ``simulator``; see
-            :class:`~qas_envs.rules.RuleArguments`.
+            ``mitigation``, ``simulator``; see :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
         ValueError: An unknown name, a number out of range, an object of another kind, or rules that do not fit each
@@ -60,7 +59,7 @@ def make_env(
     values = {**preset_for(preset, of_problem, problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
-    simulator = simulator_of(parts["simulator"], parts["noise"])
+    simulator = simulator_of(parts["simulator"], parts["noise"], parts["mitigation"])
     noise: NoiseModel | None = getattr(simulator, "noise", None)
     couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
     actions: Placements | None = parts["actions"]
@@ -68,8 +67,7 @@ def make_env(
         actions = actions(gates=parts["gates"], problem=problem)
     blocks = () if actions is None else actions.placements(problem.num_qubits, couplings)
     catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"], blocks)
-    if noise is not None:
-        noise.check(catalogue.table, problem.num_qubits)
+    simulator.check_gates(catalogue.table, problem.num_qubits)
     _check_family(parts["curriculum"], family)
     initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
     if actions is not None:
