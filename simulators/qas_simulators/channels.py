@@ -216,9 +216,7 @@ def amplitude_damping(p: float, excited_population: float = 0.0) -> Channel:
     decay = [[[1, 0], [0, sqrt(1 - p)]], [[0, sqrt(p)], [0, 0]]]
     excitation = [[[sqrt(1 - p), 0], [0, 1]], [[0, 0], [sqrt(p), 0]]]
     kraus = [sqrt(down) * np.array(k) for k in decay] + [sqrt(up) * np.array(k) for k in excitation if up > 0]
-    return replace(
-        Channel.from_kraus(kraus), recipe=Recipe(amplitude_damping, {"p": p}, {"excited_population": up})
-    )
+    return replace(Channel.from_kraus(kraus), recipe=Recipe(amplitude_damping, {"p": p}, {"excited_population": up}))
 
 
 def thermal_relaxation(t1: float, t2: float, time: float, excited_population: float = 0.0) -> Channel:
