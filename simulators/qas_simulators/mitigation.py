@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
@@ -166,15 +166,21 @@ class MitigatedSimulator(Simulator):
                 return float(objective.energies(params[None])[0]), evaluations + 1, 0
             if iterations == 0:
                 return float(evaluate(params[None])[0][0]), evaluations + 1, 1
-            options = {"maxiter": iterations, "gtol": gradient_tolerance, "maxcor": _PAIRS, "maxfun": 20 * iterations}
-            size = max(1.0, abs(float(objective.energies(params[None])[0]))) if energy_tolerance else 1.0
-            options["ftol"] = energy_tolerance / size  # SciPy's is relative
+            last = np.inf
+
+            def stop(intermediate_result: OptimizeResult) -> None:
+                nonlocal last
+                if last - intermediate_result.fun <= energy_tolerance:
+                    raise StopIteration
+                last = intermediate_result.fun
+
             found = minimize(
                 lambda point: tuple(part[0] for part in evaluate(np.ascontiguousarray(point)[None])),
                 params,
                 jac=True,
                 method="L-BFGS-B",
-                options=options,
+                callback=stop,  # SciPy's own tolerance of energies is relative
+                options={"maxiter": iterations, "gtol": gradient_tolerance, "ftol": 0.0, "maxcor": _PAIRS},
             )
             params[:] = found.x if circuit.is_linked else found.x - 2 * np.pi * np.floor(0.5 * found.x / np.pi + 0.5)
             return float(found.fun), evaluations + int(found.nfev), int(found.nfev)

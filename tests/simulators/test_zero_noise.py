@@ -325,20 +325,26 @@ def test_asymmetric_readout_errors_add_measured_terms() -> None:
     assert simulator.shots_used == 2 * 10 * 3  # ZZ, ZI and IZ
 
 
-def test_minimisations_count_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from qas_simulators import mitigation
+@pytest.mark.parametrize("method", METHODS)
+def test_minimisations_count_all_runs(method: ZeroNoise, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qas_simulators import mitigation, simulator
 
-    runs = 0
+    runs = {"energies_of": 0, "gradients_of": 0}
 
-    def counting(*arguments: Any) -> Any:
-        nonlocal runs
-        runs += len(arguments[1])
-        return gradients_of(*arguments)
+    def count(module: Any, name: str) -> None:
+        function = getattr(module, name)
 
-    gradients_of = mitigation.gradients_of
-    monkeypatch.setattr(mitigation, "gradients_of", counting)
-    result = ScanLBFGS().minimize(mitigated(mumbai()), local_circuit(), PAIR, num_new=2)
-    assert result.gradients == runs and result.evaluations == runs + 3 * 3 * 2
+        def counting(*arguments: Any) -> Any:
+            runs[name] += len(arguments[1])
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count(simulator, "energies_of")
+    count(mitigation, "gradients_of")
+    result = ScanLBFGS().minimize(mitigated(mumbai(), method), local_circuit(), PAIR, num_new=2)
+    assert result.gradients == runs["gradients_of"] > 0 and result.evaluations == sum(runs.values())
+    assert runs["energies_of"] == len(method.scales) * 2 * (3 if method is QUADRATIC else 8)
 
 
 def test_copies_and_pickles_give_the_same_energies() -> None:
