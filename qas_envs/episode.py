@@ -129,7 +129,7 @@ class Episode:
             ValueError: The rules do not fit the problem.
         """
         family = rules.family
-        is_bounded = rules.is_exact and family is None
+        is_bounded = rules.is_bounded and family is None
         energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         encoder = rules.encoding.bind(problem, rules.catalogue, rules.capacity, energies)
         if family is not None:

@@ -43,7 +43,7 @@ def make_env(
         rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
             ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
             ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
-            ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
+            ``mitigation``, ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
         TypeError: An unknown keyword argument.
@@ -67,7 +67,7 @@ def make_env(
         values |= {name: own for name, own in device.rules(part).items() if name not in rules}
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
     given_noise = parts["noise"](problem.num_qubits) if callable(parts["noise"]) else parts["noise"]
-    simulator = simulator_of(parts["simulator"], given_noise)
+    simulator = simulator_of(parts["simulator"], given_noise, parts["mitigation"])
     noise: NoiseModel | None = getattr(simulator, "noise", None)
     couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
     actions: Placements | None = parts["actions"]
@@ -75,8 +75,7 @@ def make_env(
         actions = actions(gates=parts["gates"], problem=problem)
     blocks = () if actions is None else actions.placements(problem.num_qubits, couplings)
     catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"], blocks)
-    if noise is not None:
-        noise.check(catalogue.table, problem.num_qubits)
+    simulator.check_gates(catalogue.table, problem.num_qubits)
     _check_family(parts["curriculum"], family)
     initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
     if actions is not None:

@@ -22,7 +22,7 @@ def warn_of(env: CircuitBuildingEnv) -> None:
 
 def _out_of_reach(env: CircuitBuildingEnv) -> str:
     problem, threshold = env.problem, env.curriculum.threshold
-    ceiling = fidelity_ceiling(problem, getattr(env.simulator, "noise", None))
+    ceiling = fidelity_ceiling(problem, getattr(env.simulator, "noise", None)) if env.rules.is_bounded else None
     if ceiling is None or 1 - ceiling < threshold:
         return ""
     return (

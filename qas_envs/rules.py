@@ -23,8 +23,8 @@ from qas_envs.halting import HALTINGS, Halting, NoHalting
 from qas_envs.initial_circuits import INITIAL_CIRCUITS
 from qas_envs.masks import MASKS, Mask, is_mask_function, usual_mask
 from qas_envs.rewards import REWARDS, Reward
-from qas_envs.simulation import SIMULATORS
-from qas_simulators import Circuit, Gadget, NoiseModel, Simulator
+from qas_envs.simulation import MITIGATIONS, SIMULATORS
+from qas_simulators import Circuit, Gadget, NoiseModel, Simulator, ZeroNoise
 from qas_simulators.errors import must
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS, Optimizer
@@ -196,6 +196,16 @@ class RuleArguments(TypedDict, total=False):
         Named | NoiseModel | Any | None,
         Rule("The noise model, also one of Qiskit Aer", None, noise_of, NOISE_MODELS),
     ]
+    mitigation: Annotated[
+        Named | ZeroNoise | None,
+        Rule(
+            "Error mitigation: energies extrapolated to zero noise, or readout errors inverted",
+            None,
+            is_instance(ZeroNoise, or_none=True),
+            MITIGATIONS,
+            kind="error mitigation",
+        ),
+    ]
     simulator: Annotated[
         Named | Simulator,
         Rule(
@@ -287,6 +297,9 @@ class Rules:
                 kind = type(simulator).__name__
                 raise ValueError(must("optimizer", f"be one that works with {kind} ({others})", optimizer))
         if not getattr(optimizer, "fits_linked_angles", True):
+            if not simulator.is_sinusoidal:
+                needed = "be another one where mitigated energies are no sinusoids: with folding or an exponential fit"
+                raise ValueError(must("optimizer", needed, optimizer))
             if self.catalogue.is_linked:
                 raise ValueError(must("optimizer", "be another one where gadgets share or scale angles", optimizer))
             if self.initial is not None and self.initial.is_linked:
@@ -310,5 +323,10 @@ class Rules:
 
     @property
     def is_exact(self) -> bool:
-        """Whether energies are free of shot noise, so that they lie between the bounds of the spectrum."""
+        """Whether energies are free of shot noise."""
         return self.simulator.shots is None and getattr(self.optimizer, "stage_shots", None) is None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether energies lie between the bounds of the spectrum: without shot noise and extrapolation."""
+        return self.is_exact and self.simulator.is_bounded

@@ -1,4 +1,4 @@
-"""Simulators by name, and the simulator of an environment from its rules ``simulator`` and ``noise``."""
+"""Simulators and error mitigation by name, and the simulator of an environment from its rules."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final
 
-from qas_simulators import NoiseModel, PauliTransferSimulator, Simulator, StatevectorSimulator
+from qas_simulators import (
+    MitigatedSimulator,
+    NoiseModel,
+    PauliTransferSimulator,
+    Simulator,
+    StatevectorSimulator,
+    ZeroNoise,
+)
 from qas_simulators.errors import must
+from qas_simulators.extrapolation import inverted_readout
 
 
 def _auto(noise: NoiseModel | None, **settings: Any) -> Simulator:
@@ -32,17 +40,25 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
 """Simulators by name: functions of the noise and of the settings of every :class:`~qas_simulators.Simulator`."""
 
 
-def simulator_of(rule: Simulator | Callable[..., Simulator], noise: NoiseModel | None) -> Simulator:
+MITIGATIONS: Final[dict[str, Callable[..., ZeroNoise]]] = {"zero_noise": ZeroNoise, "readout": inverted_readout}
+"""Error mitigation by name."""
+
+
+def simulator_of(
+    rule: Simulator | Callable[..., Simulator], noise: NoiseModel | None, mitigation: ZeroNoise | None = None
+) -> Simulator:
     """Return the simulator of an environment, given its resolved rules.
 
     Raises:
-        ValueError: The noise is given twice, or does not fit the simulator.
+        ValueError: The noise is given twice, or does not fit the simulator or the mitigation.
     """
     if not isinstance(rule, Simulator):
-        return rule(noise=noise)
-    if noise is not None:
+        simulator = rule(noise=noise)
+    elif noise is not None:
         raise ValueError(must("noise", "be given to the simulator when `simulator` is an object", noise))
-    return rule
+    else:
+        simulator = rule
+    return simulator if mitigation is None else MitigatedSimulator(simulator, mitigation)
 
 
 def without_shots(simulator: Simulator) -> Simulator:

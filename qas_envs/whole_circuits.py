@@ -259,7 +259,7 @@ class CircuitPlayer:
         slopes, scanned = np.full((2, size), np.nan)
         energy = self._env.simulator.expectation(episode.circuit, episode.problem.hamiltonian)
         slopes[legal], scanned[legal] = found.slopes, energy - found.scanned
-        return Gains(slopes, scanned, 1 + int(found.evaluations.sum()))
+        return Gains(slopes, scanned, self._env.simulator.runs_per_energy + int(found.evaluations.sum()))
 
     # -- parts of the methods above ------------------------------------------------------------------------------------
 

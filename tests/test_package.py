@@ -132,8 +132,8 @@ except ValueError as error:
 
 PUBLIC = {
     "qas_simulators": (
-        "Channel Circuit CircuitBatch Gadget NoiseModel Operation PauliSum PauliTransferSimulator Simulator "
-        "StatevectorSimulator load_gadgets save_gadgets"
+        "Channel Circuit CircuitBatch Gadget MitigatedSimulator NoiseModel Operation PauliSum PauliTransferSimulator "
+        "Simulator StatevectorSimulator ZeroNoise load_gadgets save_gadgets"
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (

@@ -11,7 +11,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, minimize, scan_each, slopes_each
+from qas_simulators.program import FloatArray, scan_each, slopes_each
 from qas_simulators.simulator import Simulator
 
 
@@ -91,9 +91,9 @@ def _one_by_one(
         energies[k], gradient = simulator.expectation_and_gradient(circuit, observable)
         first = circuit.num_params - new
         slopes[k] = np.linalg.norm(gradient[first:])
-        scanned[k], spent, _ = minimize(simulator.program(circuit, observable), circuit.params, first, (0, 0.0, 0.0))
+        scanned[k], spent, _ = simulator.minimizer(circuit, observable)(circuit.params, first, (0, 0.0, 0.0))
         evaluations[k] += max(0, spent - 1 - 3 * new)  # shared angles are sampled at more points
-    return Candidates(unit * energies, unit * slopes, unit * scanned, evaluations)
+    return Candidates(unit * energies, unit * slopes, unit * scanned, simulator.runs_per_energy * evaluations)
 
 
 def _evaluations(num_new: Sequence[int]) -> FloatArray:

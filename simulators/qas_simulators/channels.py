@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import product
 from math import sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import fractional_matrix_power
 
 from qas_simulators.checks import real_array, real_number
 from qas_simulators.errors import must
@@ -47,12 +49,21 @@ def _choi_basis(num_qubits: int) -> NDArray[np.complex128]:
     return np.asarray(np.einsum("jba,icd->ijacbd", basis, basis)).reshape(size, size, size, size)
 
 
+class Recipe(NamedTuple):
+    """How a channel was made, so that it can be made again with other error rates."""
+
+    make: Callable[..., Channel]
+    rates: Mapping[str, float]  # arguments that grow with the noise: probabilities, or a duration
+    others: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Channel:
     """A completely positive trace-preserving map on one or two qubits.
 
     Attributes:
         kraus: Operators ``(2**n, 2**n)`` with ``sum K^dagger K = 1``; the first qubit is the least significant bit.
+        recipe: How it was made, if by one of this module's functions.
 
     Raises:
         ValueError: The operators differ in shape, act on neither one nor two qubits, or do not preserve the trace.
@@ -64,6 +75,7 @@ class Channel:
     """
 
     kraus: tuple[ComplexMatrix, ...]
+    recipe: Recipe | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         shapes = {operator.shape for operator in self.kraus}
@@ -117,7 +129,42 @@ class Channel:
 
     def tensor(self, other: Channel) -> Channel:
         """Return the two-qubit channel with ``self`` on the first qubit and ``other`` on the second."""
-        return Channel.from_kraus([np.kron(b, a) for a in self.kraus for b in other.kraus])
+        both = Channel.from_kraus([np.kron(b, a) for a in self.kraus for b in other.kraus])
+        return replace(both, recipe=Recipe(_scaled_product, {"factor": 1.0}, {"first": self, "second": other}))
+
+    def scaled(self, factor: float) -> Channel:
+        """Return the channel with ``factor`` times the noise.
+
+        A channel of this module's functions is made again: with the probabilities times ``factor``, and for thermal
+        relaxation with the duration times ``factor``. Any other channel becomes its power: it acts ``factor`` times.
+
+        Args:
+            factor: Not negative.
+
+        Raises:
+            ValueError: A probability would exceed 1, or the power is not a channel, as may be for factors that are no
+                integers.
+
+        Examples:
+            >>> np.diag(depolarizing(0.1).scaled(3.0).ptm).round(9).tolist()
+            [1.0, 0.7, 0.7, 0.7]
+            >>> np.diag(Channel(depolarizing(0.1).kraus).scaled(3.0).ptm).round(9).tolist()
+            [1.0, 0.729, 0.729, 0.729]
+        """
+        if not factor >= 0:
+            raise ValueError(must("factor", "not be negative", factor))
+        if self.recipe is not None:
+            rates = {name: factor * rate for name, rate in self.recipe.rates.items()}
+            return self.recipe.make(**rates, **self.recipe.others)
+        power = fractional_matrix_power(self.ptm, factor)
+        if np.abs(np.imag(power)).max() > 1e-9:
+            raise ValueError(must("factor", "be an integer for a channel that has no real root", factor))
+        return Channel.from_ptm(np.real(power))
+
+
+def _scaled_product(factor: float, first: Channel, second: Channel) -> Channel:
+    """Return the two-qubit channel of two channels with ``factor`` times the noise."""
+    return first.scaled(factor).tensor(second.scaled(factor))
 
 
 def probability(name: str, value: float, largest: float = 1.0) -> float:
@@ -138,7 +185,8 @@ def depolarizing(p: float, num_qubits: int = 1) -> Channel:
     basis = pauli_basis(num_qubits)
     share = p / len(basis)
     weights = [1 - p + share] + [share] * (len(basis) - 1)
-    return Channel(tuple(sqrt(weight) * pauli for weight, pauli in zip(weights, basis, strict=True)))
+    kraus = tuple(sqrt(weight) * pauli for weight, pauli in zip(weights, basis, strict=True))
+    return Channel(kraus, Recipe(depolarizing, {"p": p}, {"num_qubits": num_qubits}))
 
 
 def pauli_channel(px: float, py: float, pz: float) -> Channel:
@@ -146,7 +194,8 @@ def pauli_channel(px: float, py: float, pz: float) -> Channel:
     px, py, pz = probability("px", px), probability("py", py), probability("pz", pz)
     probability("px + py + pz", px + py + pz, 1 + 1e-12)
     weights = (max(0.0, 1 - px - py - pz), px, py, pz)
-    return Channel(tuple(sqrt(w) * pauli for w, pauli in zip(weights, PAULI_MATRICES.values(), strict=True)))
+    kraus = tuple(sqrt(w) * pauli for w, pauli in zip(weights, PAULI_MATRICES.values(), strict=True))
+    return Channel(kraus, Recipe(pauli_channel, {"px": px, "py": py, "pz": pz}, {}))
 
 
 def phase_flip(p: float) -> Channel:
@@ -156,7 +205,8 @@ def phase_flip(p: float) -> Channel:
 
 def phase_damping(p: float) -> Channel:
     """Return the channel that scales coherences by ``sqrt(1 - p)``, ``0 <= p <= 1``."""
-    return phase_flip((1 - sqrt(1 - probability("p", p))) / 2)
+    flips = phase_flip((1 - sqrt(1 - probability("p", p))) / 2)
+    return replace(flips, recipe=Recipe(phase_damping, {"p": p}, {}))
 
 
 def amplitude_damping(p: float, excited_population: float = 0.0) -> Channel:
@@ -166,7 +216,7 @@ def amplitude_damping(p: float, excited_population: float = 0.0) -> Channel:
     decay = [[[1, 0], [0, sqrt(1 - p)]], [[0, sqrt(p)], [0, 0]]]
     excitation = [[[sqrt(1 - p), 0], [0, 1]], [[0, 0], [sqrt(p), 0]]]
     kraus = [sqrt(down) * np.array(k) for k in decay] + [sqrt(up) * np.array(k) for k in excitation if up > 0]
-    return Channel.from_kraus(kraus)
+    return replace(Channel.from_kraus(kraus), recipe=Recipe(amplitude_damping, {"p": p}, {"excited_population": up}))
 
 
 def thermal_relaxation(t1: float, t2: float, time: float, excited_population: float = 0.0) -> Channel:
@@ -193,10 +243,12 @@ def thermal_relaxation(t1: float, t2: float, time: float, excited_population: fl
     keep, coherence = np.exp(-time / t1), np.exp(-time / t2)
     ptm = np.diag([1.0, coherence, coherence, keep])
     ptm[3, 0] = (1 - keep) * (1 - 2 * excited_population)
-    return Channel.from_ptm(ptm)
+    others = {"t1": t1, "t2": t2, "excited_population": excited_population}
+    return replace(Channel.from_ptm(ptm), recipe=Recipe(thermal_relaxation, {"time": time}, others))
 
 
 def bit_flip(p: float) -> Channel:
     """Return ``rho -> (1 - p) rho + p X rho X``, ``0 <= p <= 1``."""
     p = probability("p", p)
-    return Channel((sqrt(1 - p) * PAULI_MATRICES["I"], sqrt(p) * PAULI_MATRICES["X"]))
+    kraus = sqrt(1 - p) * PAULI_MATRICES["I"], sqrt(p) * PAULI_MATRICES["X"]
+    return Channel(kraus, Recipe(bit_flip, {"p": p}, {}))

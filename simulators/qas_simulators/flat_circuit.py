@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,6 +123,20 @@ class FlatCircuit:
             self._grow()
         self._links, self.num_params = other.links, other.num_params
         self._angles[: self.num_params] = other.params
+
+    def set_links(self, links: Sequence[Link], params: ArrayLike) -> None:
+        """Replace the parameters, and how every rotation's angle follows from them.
+
+        Raises:
+            ValueError: Not one link for each rotation, or a link to a parameter that does not exist.
+        """
+        values = real_array("params", params)
+        if len(links) != self.num_rotations or not all(-1 <= link.source < len(values) for link in links):
+            raise ValueError(must("links", f"link {self.num_rotations} rotations to {len(values)} parameters", links))
+        while len(self._angles) < len(values):
+            self._grow()
+        self._links, self.num_params = list(links), len(values)
+        self.params = values
 
     def _append(self, gate: int, qubit0: int, qubit1: int, param: int) -> None:
         index = self.num_gates

@@ -265,6 +265,25 @@ class NoiseModel:
 
         return noise_from_pygsti(model, gates, tolerance)
 
+    def scaled(self, factor: float, readout: float | None = None) -> NoiseModel:
+        """Return the model with ``factor`` times the noise; see :meth:`Channel.scaled`.
+
+        Args:
+            factor: Of all channels, those on idle qubits included; not negative.
+            readout: Of the probabilities of readout errors; by default as ``factor``.
+
+        Raises:
+            ValueError: A probability would exceed 1, or a power is not a channel.
+        """
+        twin = copy.copy(self)
+        try:
+            twin._rules = [rule._replace(channel=rule.channel.scaled(factor)) for rule in self._rules]
+            twin._readout = self._readout.scaled(factor if readout is None else readout)
+        except ValueError as error:
+            raise ValueError(f"Noise cannot be scaled by {factor:g}. {error}") from None
+        twin._restrictions = copy.deepcopy(self._restrictions)
+        return twin
+
     @property
     def is_noiseless(self) -> bool:
         """Whether the model has neither channels nor readout errors."""
@@ -336,6 +355,18 @@ class NoiseModel:
     def measured(self, observable: PauliSum) -> PauliSum:
         """Return the observable whose exact expectation is the mean of the misread outcomes."""
         return self._readout.measured(observable)
+
+    def unmeasured(self, observable: PauliSum) -> PauliSum:
+        """Return the observable whose misread outcomes average to the exact expectation of ``observable``.
+
+        Raises:
+            ValueError: The readout errors have no inverse.
+        """
+        return self._readout.unmeasured(observable)
+
+    def check_readout_inverse(self) -> None:
+        """Raise ``ValueError`` if the readout errors of a qubit have no inverse."""
+        self._readout.check_inverse()
 
     def term_means(self, observable: PauliSum, pauli_vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean misread outcome of each term of the observable, ``(num_terms,)``."""

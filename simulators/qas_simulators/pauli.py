@@ -308,6 +308,10 @@ class PauliSum:
         unit, ordinary = self._in_unit
         return self if ordinary is None else ordinary, unit
 
+    def mixed_energy(self) -> float:
+        """Return the expectation in the maximally mixed state: the identity's coefficient."""
+        return float(self.coefficients[(self.x | self.z) == 0].sum())
+
     def ground_energy(self) -> float:
         """Return the lowest eigenvalue."""
         return float(self.eigenvalues(1)[0])

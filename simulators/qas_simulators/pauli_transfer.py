@@ -53,6 +53,12 @@ class PauliTransferSimulator(Simulator):
         """Whether the noise model has any rule."""
         return not self.noise.is_noiseless
 
+    def with_noise(self, noise: NoiseModel) -> PauliTransferSimulator:
+        """Return the same simulator with another noise model."""
+        twin = PauliTransferSimulator(noise, self.shots, None, self.num_threads, self.shot_noise)
+        twin.rng = self.rng
+        return twin
+
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         tables, links = self.noise.scheduled(circuit).table[None], links_of(circuit)
         return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable), links)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar, Final
 
 import numpy as np
@@ -13,13 +14,17 @@ from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.errors import must, needs_extra, unknown_name
+from qas_simulators.flat_circuit import Table
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, KernelProgram, sweep, thread_pool, turn_to_minimum
+from qas_simulators.program import FloatArray, KernelProgram, Settings, minimize, sweep, thread_pool, turn_to_minimum
 from qas_simulators.program import energies as energies_of
 from qas_simulators.program import energies_and_gradients as gradients_of
 from qas_simulators.shot_noise import SHOT_NOISES
 
 _MEMORY_LIMIT: Final = 8 * 2**30
+
+Minimizer = Callable[[FloatArray, int, Settings], tuple[float, int, int]]
+"""Does what :func:`qas_simulators.program.minimize` does, given angles, the first one to scan, and settings."""
 
 
 def _is_positive_integer(value: object) -> bool:
@@ -47,6 +52,9 @@ class Simulator(ABC):
             see :mod:`qas_simulators.shot_noise`.
         device: Where batches of circuits are simulated, one of :attr:`devices`.
 
+    Attributes:
+        shots_used: Measurements so far, those of all terms added.
+
     Raises:
         ValueError: ``shots`` or ``num_threads`` is less than 1, ``shot_noise`` is unknown, or there is no such device.
 
@@ -62,7 +70,16 @@ class Simulator(ABC):
     """
 
     has_kernels: ClassVar[bool] = True
-    """Whether :meth:`program` works, which optimisers that run inside kernels need."""
+    """Whether :meth:`minimizer` works, which optimisers by exact gradients need."""
+
+    is_sinusoidal: bool = True
+    """Whether energies are sinusoids in each angle that turns one gate."""
+
+    is_bounded: bool = True
+    """Whether exact energies lie within the spectrum of the observable."""
+
+    runs_per_energy: int = 1
+    """Runs of the simulator that one energy needs; optimisers count runs."""
 
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Where batches of circuits can be simulated."""
@@ -90,6 +107,7 @@ class Simulator(ABC):
         self.shot_noise = shot_noise
         self.num_threads = num_threads
         self.rng = np.random.default_rng(seed)
+        self.shots_used = 0  # measurements so far, of all terms
 
     @property
     @abstractmethod
@@ -139,6 +157,16 @@ class Simulator(ABC):
         if needed > _MEMORY_LIMIT:
             raise ValueError(must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB"))
 
+    def check_gates(self, table: Table, num_qubits: int) -> None:
+        """Raise ``ValueError`` for gates, rows of circuits ``(gates, 4)``, that the noise model refuses."""
+        noise = getattr(self, "noise", None)
+        if noise is not None:
+            noise.check(table, num_qubits)
+
+    def minimizer(self, circuit: Circuit, observable: PauliSum) -> Minimizer:
+        """Return the minimisation of a circuit's energy by exact gradients, for optimisers."""
+        return partial(minimize, self.program(circuit, observable))
+
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
         """Return the energy as a function of the angles, for optimisers that evaluate one batch after the other."""
         return Objective(self, circuit, observable)
@@ -157,6 +185,10 @@ class Simulator(ABC):
         run = thread_pool(self.num_threads).map if self.num_threads > 1 and self.shots is None else map
         values = run(lambda objective, circuit: objective.energies(circuit.params[None, :])[0], objectives, circuits)
         return np.fromiter(values, dtype=np.float64, count=len(objectives))
+
+    def standard_error(self, circuit: Circuit, observable: PauliSum, shots: int) -> float:
+        """Return the standard error of the circuit's energy that is measured with ``shots`` for each term."""
+        return self.objective(circuit, observable).deviation(circuit.params) / float(np.sqrt(shots))
 
     def term_means(self, circuit: Circuit, observable: PauliSum, params: ArrayLike | None = None) -> FloatArray:
         """Return the exact mean of each term of the observable, readout errors included, ``(num_terms,)``."""
@@ -224,12 +256,23 @@ class Objective:
 
     def energies(self, params_batch: FloatArray, shots: int | None = None) -> FloatArray:
         """Return the energies ``(B,)`` of trusted angles ``(B, num_params)``; ``shots`` replaces the simulator's."""
-        energies = self._exact(params_batch)
         shots = self._simulator.shots if shots is None else shots
         if shots is not None:
-            deviations = np.array([self._deviation(params) for params in params_batch])
-            energies += deviations / np.sqrt(shots) * self._simulator.rng.standard_normal(len(energies))
+            self._simulator.shots_used += shots * self.num_measured * len(params_batch)
+        return self.measured(params_batch, shots, self._simulator.rng)
+
+    def measured(self, params_batch: FloatArray, shots: int | None, rng: np.random.Generator) -> FloatArray:
+        """Return energies ``(B,)``, with shot noise from ``rng`` unless ``shots`` is ``None``; count nothing."""
+        energies = self._exact(params_batch)
+        if shots is not None:
+            deviations = np.array([self.deviation(params) for params in params_batch]) / self._unit
+            energies += deviations / np.sqrt(shots) * rng.standard_normal(len(energies))
         return self._unit * energies
+
+    @property
+    def num_measured(self) -> int:
+        """Number of terms that are measured, each with all shots: those other than the identity."""
+        return int(np.count_nonzero(self._observable.x | self._observable.z))
 
     def sweep(self, params: FloatArray, energy: float) -> float:
         """Move each angle to the minimum of its sinusoid, in place, one after the other; return the energy there.
@@ -259,12 +302,12 @@ class Objective:
     def _exact(self, params_batch: FloatArray) -> FloatArray:
         return energies_of(self._program, params_batch, self._simulator.num_threads)
 
-    def _deviation(self, params: FloatArray) -> float:
-        """Standard deviation of the energy with one shot per term, in the observable's own unit."""
+    def deviation(self, params: FloatArray) -> float:
+        """Return the standard deviation of the energy with one shot for each term."""
         coefficients = self._observable.coefficients
         variances = SHOT_NOISES[self._simulator.shot_noise](
             self._unit * coefficients,  # published rules compare coefficients in the problem's unit
             lambda: self._simulator._term_means(self._circuit, self._observable, params),
         )
         is_measured = (self._observable.x | self._observable.z) != 0  # the identity is a constant
-        return float(np.sqrt(np.sum(coefficients**2 * variances, where=is_measured)))
+        return self._unit * float(np.sqrt(np.sum(coefficients**2 * variances, where=is_measured)))

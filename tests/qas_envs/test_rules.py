@@ -33,6 +33,8 @@ def built(**rules: Any) -> Any:
         fitting["vary"] = {"field": (0.5, 1.5)}
     if "shots" in str(rules.get("simulator")):
         fitting["optimizer"] = "none"
+    if rules.get("mitigation") is not None:
+        fitting["noise"] = "mumbai"
     if "excitations" in str(rules.get("actions")):
         return make_env("h4_chain", **(fitting | rules))
     return make_env("tfim", problem_settings={"num_qubits": 4}, **(fitting | rules))
@@ -80,6 +82,7 @@ def test_what_is_spelled_elsewhere_follows_the_table() -> None:
         "couplings",
         "stop",
         "noise",
+        "mitigation",
     }  # which come as a catalogue and a simulator
     assert {field.name for field in dataclasses.fields(Rules)} - {"catalogue", "family"} == set(RULES) - of_actions
     assert all(f"``{name}``" in (make_env.__doc__ or "") for name in RULES)

@@ -17,7 +17,7 @@ _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with
 
 
 class _Circuit(NamedTuple):
-    """A skeleton with its angles and the size of its energy error."""
+    """A skeleton with its angles, its energy error, with the sign, and whether it is a solution."""
 
     skeleton: Skeleton
     params: FloatArray
@@ -37,6 +37,10 @@ class BlockAnnealing(BlockSearcher):
     before the first solution the limit grows. Where all terms of the Hamiltonian act on at most two qubits, and not on
     all pairs, the first cycle starts from the pairs of these terms, in order.
 
+    A blind search sees energies only: the exact ground energy is not used, and no circuit counts as a solution. In
+    place of its error, a circuit has the distance of its energy from the lowest one seen, plus the threshold. The limit
+    stays as it is. Cycles start from random skeletons and from the circuit of lowest energy, by turns.
+
     Args:
         env: An environment with a ``player`` of whole circuits, possibly under wrappers. Its actions may be blocks or
             single gates; of gates, blocks are made.
@@ -55,6 +59,7 @@ class BlockAnnealing(BlockSearcher):
         entangler: The two-qubit gate where the actions are gates; by default the first available of CX, CZ and ECR.
         dressing: One-qubit gates where the actions are gates; by default RY for real Hamiltonians, else RY and RZ, or
             what does the same.
+        blind: Whether the search is blind; for energies with noise, also mitigated ones.
 
     Raises:
         TypeError: The environment does not play whole circuits.
@@ -76,6 +81,7 @@ class BlockAnnealing(BlockSearcher):
         visits: int = 3,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
+        blind: bool = False,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
@@ -90,9 +96,20 @@ class BlockAnnealing(BlockSearcher):
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
+        self._blind = blind
+        self._lowest: _Circuit | None = None
         self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
     def _search(self, trials: Trials) -> None:
+        cycles = 0
+        while self._blind and trials.running:
+            begin = self._lowest if cycles % 2 else self._opening(trials, self._own_pairs() if cycles == 0 else None)
+            if begin is not None:
+                self._anneal(trials, begin)
+            cycles += 1
+        self._search_solutions(trials)
+
+    def _search_solutions(self, trials: Trials) -> None:
         solution: _Circuit | None = None
         shorter: _Circuit | None = None  # the best circuit with a block fewer than the solution
         cycles = 0
@@ -126,14 +143,14 @@ class BlockAnnealing(BlockSearcher):
                 continue
             visits, best = seen.get(skeleton, (0, None))
             if visits < self._visits:
-                hopeless = self._give_up * max(current.error, self._threshold)
+                hopeless = self._give_up * max(self._size(current), self._threshold) + self._reference
                 new = self._optimized(trials, skeleton, start, hopeless)
-                best = min((one for one in (new, best) if one is not None), key=lambda one: one.error, default=None)
+                best = min((one for one in (new, best) if one is not None), key=self._size, default=None)
                 seen[skeleton] = visits + 1, best
             if best is None:
                 continue
             # Metropolis: a worse circuit is accepted less often the worse it is and the colder it is.
-            decades = math.log10(best.error / current.error)
+            decades = math.log10(self._size(best) / self._size(current))
             if decades <= 0 or self._rng.random() < math.exp(-decades / temperature):
                 current = best
                 if current.success:
@@ -161,8 +178,20 @@ class BlockAnnealing(BlockSearcher):
     ) -> _Circuit:
         info = self._bench.show(actions, played, number)
         trials.report(info, is_last=True)
-        error = max(abs(info["energy_error"]), _LEAST_ERROR)
-        return _Circuit(skeleton, played.circuits[number].params, error, bool(info["success"]))
+        success = bool(info["success"]) and not self._blind
+        circuit = _Circuit(skeleton, played.circuits[number].params, info["energy_error"], success)
+        if self._lowest is None or circuit.error < self._lowest.error:
+            self._lowest = circuit
+        return circuit
+
+    @property
+    def _reference(self) -> float:
+        """The error from which the others are measured: 0, or a threshold below the lowest of a blind search."""
+        return self._lowest.error - self._threshold if self._blind and self._lowest is not None else 0.0
+
+    def _size(self, circuit: _Circuit) -> float:
+        """Return the size of an error, or what a blind search has in its place."""
+        return max(abs(circuit.error - self._reference), _LEAST_ERROR)
 
     # -- where cycles start --------------------------------------------------------------------------------------------
 
@@ -178,13 +207,13 @@ class BlockAnnealing(BlockSearcher):
         for number, one in enumerate(skeletons):
             if trials.running:
                 hasty.append(self._reported(trials, one, actions[number], played, number))
-        hasty.sort(key=lambda one: one.error)
+        hasty.sort(key=self._size)
         best = None
         for promising in hasty[: max(1, len(hasty) // 4)]:
             if not trials.running:
                 break
             found = self._optimized(trials, promising.skeleton, promising.params)
-            if found is not None and (best is None or found.error < best.error):
+            if found is not None and (best is None or self._size(found) < self._size(best)):
                 best = found
         return best
 
@@ -214,7 +243,7 @@ class BlockAnnealing(BlockSearcher):
                     return solution, None
                 shorter = self._changed(solution, lambda blocks, own, at=place: (blocks.pop(at), own.pop(at)))
                 found = self._optimized(trials, *shorter)
-                if found is not None and (best is None or found.error < best.error):
+                if found is not None and (best is None or self._size(found) < self._size(best)):
                     best = found
                 if found is not None and found.success:
                     break

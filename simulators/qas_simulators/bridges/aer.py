@@ -69,6 +69,12 @@ class AerSimulator(Simulator):
         """Whether the noise model has any rule."""
         return not self.noise.is_noiseless
 
+    def with_noise(self, noise: NoiseModel) -> AerSimulator:
+        """Return the same simulator with another noise model."""
+        twin = AerSimulator(noise, self.method, self.shots)
+        twin.rng = self.rng
+        return twin
+
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         raise ValueError(must("simulator", "run compiled kernels for this optimizer", "AerSimulator"))
 

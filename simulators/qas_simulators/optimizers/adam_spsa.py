@@ -70,7 +70,8 @@ class AdamSPSA:
         observable, unit = observable.in_unit()
         measured, params = simulator.objective(circuit, observable), circuit.params
         if len(params) == 0:
-            return OptimizationResult(unit * float(measured.energies(params[None, :])[0]), params, 1, 0)
+            energy = float(measured.energies(params[None, :])[0])
+            return OptimizationResult(unit * energy, params, simulator.runs_per_energy, 0)
         first, second = np.zeros_like(params), np.zeros_like(params)
         best_energy, best, evaluations, k = np.inf, params, 0, 0
         for stage, count in enumerate(self.iterations):
@@ -90,7 +91,7 @@ class AdamSPSA:
                 if energy < best_energy:
                     best_energy, best = energy, params.copy()
             params = best
-        return OptimizationResult(unit * best_energy, best, evaluations, 0)
+        return OptimizationResult(unit * best_energy, best, simulator.runs_per_energy * evaluations, 0)
 
     def _move(self, estimate: np.ndarray, first: np.ndarray, second: np.ndarray, k: int) -> np.ndarray:
         """Return the step of iteration ``k`` and update the moments in place."""

@@ -52,7 +52,7 @@ class Cobyla:
             return float(measured.energies(params[None, :])[0])
 
         if len(start) == 0:
-            return OptimizationResult(unit * energy_at(start), start, 1, 0)
+            return OptimizationResult(unit * energy_at(start), start, simulator.runs_per_energy, 0)
         best_energy, best_params, evaluations = np.inf, start, 0
 
         def objective(params: FloatArray, _gradient: FloatArray) -> float:
@@ -71,4 +71,5 @@ class Cobyla:
         search.set_maxeval(self.max_evaluations)
         with suppress(nlopt.RoundoffLimited):  # the best point seen is still the answer
             search.optimize(start)
-        return OptimizationResult(unit * best_energy, best_params, evaluations, 0)
+        runs = simulator.runs_per_energy
+        return OptimizationResult(unit * best_energy, best_params, runs * evaluations, 0)

@@ -23,7 +23,8 @@ class NoOptimizer:
         self, simulator: Simulator, circuit: Circuit, observable: PauliSum, num_new: int = 0
     ) -> OptimizationResult:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
-        return OptimizationResult(simulator.expectation(circuit, observable), circuit.params, 1, 0)
+        energy = simulator.expectation(circuit, observable)
+        return OptimizationResult(energy, circuit.params, simulator.runs_per_energy, 0)
 
     def minimize_each(
         self,

@@ -19,8 +19,8 @@ class OptimizationResult(NamedTuple):
     """The minimum that an optimiser found, and its cost.
 
     ``evaluations`` counts runs of the simulator: an energy is one, an energy with its gradient is one too (the adjoint
-    method makes it about two to three times as expensive). ``gradients`` is the number of gradients among them; on
-    hardware, each of those would be two energies per angle.
+    method makes it about two to three times as expensive). A mitigated energy is one run at each scale of the noise.
+    ``gradients`` is the number of gradients among them; on hardware, each of those would be two energies per angle.
     """
 
     energy: float

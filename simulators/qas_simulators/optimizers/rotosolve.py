@@ -55,4 +55,4 @@ class Rotosolve:
         if len(params):
             energy = float(measured.energies(params[None, :])[0])  # measured, not inferred
             evaluations += 1
-        return OptimizationResult(unit * energy, params, evaluations, 0)
+        return OptimizationResult(unit * energy, params, simulator.runs_per_energy * evaluations, 0)

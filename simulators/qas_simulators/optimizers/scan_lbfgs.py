@@ -14,7 +14,7 @@ from qas_simulators.circuit_batch import CircuitBatch, first_new
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Settings, minimize
+from qas_simulators.program import FloatArray, Settings
 from qas_simulators.simulator import Simulator
 
 WHEN: Final = ("step", "end")
@@ -86,20 +86,21 @@ class ScanLBFGS:
         """See :class:`~qas_simulators.optimizers.optimizer.Optimizer`."""
         simulator.require_exact("scan_lbfgs")
         observable, unit = observable.in_unit()
-        program = simulator.program(circuit, observable)
+        minimize = simulator.minimizer(circuit, observable)
         params = circuit.params
         begins = [(start, len(params)) for start in random_starts(circuit, self.starts, self.seed)]
         if self.warm:
             begins.insert(0, (params, 0 if self.scan_all else first_new(circuit, num_new)))
         best, lowest, evaluations, gradients = params, np.inf, 0, 0
         for start, first in begins:
-            energy, more, more_gradients = minimize(program, start, first, self._settings)
+            energy, more, more_gradients = minimize(start, first, self._settings)
             evaluations, gradients = evaluations + more, gradients + more_gradients
             if energy < lowest:
                 best, lowest = start, energy
             if len(params) == 0:
                 break  # nothing to start from elsewhere
-        return OptimizationResult(unit * lowest, best, evaluations, gradients)
+        runs = simulator.runs_per_energy
+        return OptimizationResult(unit * lowest, best, runs * evaluations, runs * gradients)
 
     def minimize_each(
         self,
