@@ -282,4 +282,5 @@ class Recorder:
             "depth": info["depth"],
             "epsilon": getattr(agent, "epsilon", None),
             "loss": getattr(agent, "loss", None),
+            **getattr(agent, "figures", dict)(),
         }
