@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import gymnasium as gym
 from omegaconf import OmegaConf
@@ -16,11 +16,8 @@ from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
 from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
-from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_experiments.settings import PRESCRIBED, EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
-
-PRESCRIBED: Final = "preset"
-"""Name of a reward, an optimiser or a kind of actions that is replaced by the one of the preset."""
 
 
 @dataclass(frozen=True)

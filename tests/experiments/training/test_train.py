@@ -17,11 +17,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from qas_experiments.agents import AGENTS
-from qas_experiments.building import PRESCRIBED, Plan, make_environment
+from qas_experiments.building import Plan, make_environment
 from qas_experiments.commands.cli import check_overrides
 from qas_experiments.options import without_file
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.settings import register_schemas
+from qas_experiments.settings import PRESCRIBED, register_schemas
 from qas_experiments.training.recorder import Recorder
 from qas_experiments.training.run import train
 from qas_simulators import Circuit
