@@ -92,7 +92,7 @@ class Plan:
 def resolved(settings: TrainSettings) -> TrainSettings:
     """Return settings with the reward, the actions and the optimiser of the preset filled in.
 
-    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. What the user chose stays.
+    The preset is ``env.preset``, else the one of the environment's id, else ``blocks``. What the user chose stays.
 
     Raises:
         ValueError: An unknown environment or preset.
@@ -101,7 +101,7 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     if env.id not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
     row = ENVIRONMENTS[env.id]
-    own = row.preset if row.preset != "default" else "priced"
+    own = row.preset if row.preset != "default" else "blocks"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the environment gives the same warning
         rules = preset_for(env.preset or own, row.problem, env.problem).rules

@@ -123,8 +123,8 @@ def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
 
 
 def test_gates_are_a_set_or_a_list() -> None:
-    by_list = make_environment(compose("env=tfim", "env.gates=[ry,cz]"))
-    by_name = make_environment(compose("env=tfim", "env.gates=ry_cz"))
+    by_list = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=[ry,cz]"))
+    by_name = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=ry_cz"))
     assert {action.gate for action in by_list.catalogue.actions} == {"ry", "cz"}
     assert {action.gate for action in by_name.catalogue.actions} == {"ry", "cz"}
     with pytest.raises(ValueError, match=r"Unknown gate 'cq'.*Did you mean 'cz'"):
@@ -279,7 +279,13 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     assert {*summary["rows"]} == {"found in training", "frozen policy, best", "frozen policy, last"}
     assert summary["problem"] == "family of TFIM (n=2, h=0.5): field"
     assert "each row is for one member" in (run / "summary.txt").read_text()
-    member = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.7, 0.7, 0.7]}", "env.max_gates=6"]
+    member = [
+        "env=tfim",
+        "env.actions=gates",
+        "env.problem.num_qubits=2",
+        "env.vary={field: [0.7, 0.7, 0.7]}",
+        "env.max_gates=6",
+    ]
     frozen = [*member, "agent=frozen", f"agent.run={run}", "training.baselines=false", "training.progress=false"]
     once = train(compose(*frozen, f"run={tmp_path / 'once'}"))
     assert once["training"]["episodes"] == 1 and once["training"]["steps"] <= 6
