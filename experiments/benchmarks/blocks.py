@@ -54,8 +54,8 @@ def table(campaign: str, found: dict[str, Any]) -> list[str]:
     lines = [
         "# Blocks or single gates",
         "",
-        f"`qas-benchmark campaign={campaign}`: {BUDGETS[campaign]} energy evaluations a seed, the random legal policy as",
-        "many. *Solved*: seeds with a true error below the accuracy of the instance. CNOTs, and evaluations until the",
+        f"`qas-benchmark campaign={campaign}`: {BUDGETS[campaign]} energy evaluations a seed, the random legal policy",
+        "as many. *Solved*: seeds with a true error below the accuracy of the instance. CNOTs, and evaluations until the",
         "best circuit was found, are those of the solved seeds; interquartile means with 95 % bootstrap intervals.",
         "",
         "| instance | actions | agent | circuit | solved | CNOTs | evaluations |",

@@ -6,8 +6,8 @@
 
 The search covers all skeletons, one of each class of equivalent ones, from ``--starts`` random angles each. Lengths end
 at ``--longest``: by default five two-qubit gates; six blocks on four qubits and five on more. A finished part is a line
-of ``runs/floors/*.jsonl``; a search that was cut off continues after it. Floors in ``qas_envs/problems/floors.json`` are
-not searched again. Gates take an hour on one core, blocks half an hour.
+of ``runs/floors/*.jsonl``; a search that was cut off continues after it. Floors in ``qas_envs/problems/floors.json``
+are not searched again. Gates take an hour on one core, blocks half an hour.
 """
 
 from __future__ import annotations

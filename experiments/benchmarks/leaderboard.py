@@ -102,7 +102,8 @@ def fronts(records: list[Record]) -> list[str]:
         some = [record for record in records if record.instance == instance]
         problem = make_environment(settings_from(some[0].settings), evaluation=True, is_silent=True).problem
         floors = [
-            {floor.two_qubit_gates: floor.error for floor in known_floors(problem, unit)} for unit in ("gates", "blocks")
+            {floor.two_qubit_gates: floor.error for floor in known_floors(problem, unit)}
+            for unit in ("gates", "blocks")
         ]
         rivals = {"qubit-ADAPT": adapt_path(problem)}
         for row in published():

@@ -204,8 +204,8 @@ def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
 def block_circuits(entangler: str = "cx", dressing: Sequence[str] = ("ry",)) -> CircuitOf:
     """Return a function that makes the circuit of a skeleton of blocks, for ``circuit_of``.
 
-    A row of ``dressing`` on all qubits comes first. Each block is the entangler with ``dressing`` on both of its qubits,
-    as in environments with ``actions="blocks"``.
+    A row of ``dressing`` on all qubits comes first. Each block is the entangler with ``dressing`` on both of its
+    qubits, as in environments with ``actions="blocks"``.
 
     Args:
         entangler: ``"cx"`` or ``"cz"``.

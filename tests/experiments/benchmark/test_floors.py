@@ -68,7 +68,9 @@ def test_one_command_searches_gates_and_blocks(floors: ModuleType, tmp_path: Pat
 def test_committed_floors_over_blocks_are_not_below_those_over_gates() -> None:
     """Blocks are gates; both find the lowest error to within what their random starts miss."""
     for problem in (tfim(num_qubits=4), lih(bond_length=2.2), lih(bond_length=2.2, num_qubits=6)):
-        gates, blocks = ({floor.two_qubit_gates: floor for floor in known_floors(problem, unit)} for unit in ("gates", "blocks"))
+        gates, blocks = (
+            {floor.two_qubit_gates: floor for floor in known_floors(problem, unit)} for unit in ("gates", "blocks")
+        )
         both = sorted({*gates} & {*blocks})
         assert len(both) >= 5
         for k in both:

@@ -68,6 +68,8 @@ def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: boo
         (["experiment=crlqas_lih6"], "gates"),
         (["experiment=grl_tfim2_h1"], "gates"),
         (["experiment=family_lih"], "gates"),
+        (["experiment=lih_gates"], "gates"),
+        (["experiment=grl_tfim"], "gates"),
         (["experiment=lih_quick"], "blocks"),
     ],
 )

@@ -94,6 +94,14 @@ def test_qasm_file_has_the_printed_energy_by_qiskit(run: Path) -> None:
     assert circuit.num_two_qubit_gates == summary["rows"]["found in training"]["two_qubit_gates"]
 
 
+def test_a_run_in_which_nothing_was_learned_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=60"]
+    train(compose(*pair, f"run={tmp_path / 'short'}"))
+    assert "warning: nothing was learned in 60 steps (agent.learning_starts=200)" in capsys.readouterr().out
+    train(compose(*pair, "agent.learning_starts=10", f"run={tmp_path / 'long'}"))
+    assert "nothing was learned" not in capsys.readouterr().out
+
+
 def test_same_seed_same_bits(tmp_path: Path) -> None:
     for name in ("a", "b"):
         train(compose(*QUICK, "training.seed=5", f"run={tmp_path / name}"))
