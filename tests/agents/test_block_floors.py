@@ -16,9 +16,7 @@ from qas_agents import best_of, block_circuits, distinct_skeletons, skeleton_flo
 from qas_agents.searchers.skeleton import Skeleton, skeletons
 from qas_simulators import PauliSum
 
-RING = PauliSum(
-    {label: 1.0 for letter in "XYZ" for label in (f"{letter * 2}I", f"I{letter * 2}", f"{letter}I{letter}")}
-)
+RING = PauliSum({label.replace("P", letter): 1.0 for letter in "XYZ" for label in ("PPI", "IPP", "PIP")})
 CHAIN = PauliSum({"ZZI": -1.0, "IZZ": -1.0, "XII": -0.7, "IXI": -0.9, "IIX": -0.7})
 UNEVEN = PauliSum({"ZZI": -1.0, "IZZ": -1.0, "XII": -0.7, "IXI": -0.9, "IIX": -0.6})
 PAIRS = [(0, 1), (0, 2), (1, 2)]
@@ -70,9 +68,8 @@ def test_each_orbit_has_one_skeleton(hamiltonian: PauliSum, size: int, length: i
 def test_symmetries_are_those_of_the_matrix() -> None:
     """On four qubits, where some blocks commute: every skeleton is an image of a distinct one, up to order."""
     pairs = list(combinations(range(4), 2))
-    square = PauliSum(
-        {"ZZII": 1.0, "IZZI": 1.0, "IIZZ": 1.0, "ZIIZ": 1.0, **{f"{'I' * k}X{'I' * (3 - k)}": 0.5 for k in range(4)}}
-    )
+    bonds = dict.fromkeys(("ZZII", "IZZI", "IIZZ", "ZIIZ"), 1.0)
+    square = PauliSum({**bonds, **dict.fromkeys(("XIII", "IXII", "IIXI", "IIIX"), 0.5)})
     group = list(symmetries(square))
     assert len(group) == 8
 
@@ -117,7 +114,7 @@ def overlap(target: NDArray[np.float64], skeleton: Skeleton, starts: int = 8) ->
 
 
 def test_what_is_left_out_prepares_nothing_new() -> None:
-    """One block reaches every real state of two qubits, and two in a row every rotation in SO(4), hence four no more."""
+    """One block reaches every real state of two qubits, and two in a row every rotation in SO(4): four no more."""
     rng = np.random.default_rng(0)
     for _ in range(3):
         assert overlap(rng.normal(size=4), ((0, 1),)) == pytest.approx(1.0, abs=1e-7)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from qas_envs.problems import known_floors, lih, tfim
+from qas_envs.problems.floors import UNITS
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,13 +69,11 @@ def test_one_command_searches_gates_and_blocks(floors: ModuleType, tmp_path: Pat
 def test_committed_floors_over_blocks_are_not_below_those_over_gates() -> None:
     """Blocks are gates; both find the lowest error to within what their random starts miss."""
     for problem in (tfim(num_qubits=4), lih(bond_length=2.2), lih(bond_length=2.2, num_qubits=6)):
-        gates, blocks = (
-            {floor.two_qubit_gates: floor for floor in known_floors(problem, unit)} for unit in ("gates", "blocks")
-        )
+        gates, blocks = ({one.two_qubit_gates: one for one in known_floors(problem, unit)} for unit in UNITS)
         both = sorted({*gates} & {*blocks})
         assert len(both) >= 5
         for k in both:
             assert gates[k].error <= blocks[k].error + 1e-6, (problem.name, k)
             assert blocks[k].starts >= 1 and blocks[k].skeletons >= 1 and blocks[k].evaluations > blocks[k].skeletons
-    with pytest.raises(ValueError, match="Unknown unit of floors 'block'.*Did you mean 'blocks'"):
+    with pytest.raises(ValueError, match=r"Unknown unit of floors 'block'.*Did you mean 'blocks'"):
         known_floors(lih(), "block")
