@@ -73,7 +73,8 @@ def test_another_policy_under_the_same_name_is_played(policies: tuple[Path, Path
 def test_a_policy_over_blocks_plays_its_blocks_on_suites(tmp_path: Path) -> None:
     """Instances of suites have single gates, of which the policy has another number."""
     place = tmp_path / "policy"
-    train(compose(*QUICK, *PAIR, "+env.actions.directed=true", "env.actions.name=blocks", f"run={place}"))
+    blocks = [*(text for text in QUICK if text != "env.actions=gates"), "+env.actions.directed=true"]
+    train(compose(*blocks, *PAIR, f"run={place}"))
     frozen = ["agent=frozen", f"agent.run={place}"]
     outcome = play(only(cells_of(composed(tmp_path, *instance(), *frozen))))
     assert outcome.record is not None, outcome.problem
@@ -81,11 +82,11 @@ def test_a_policy_over_blocks_plays_its_blocks_on_suites(tmp_path: Path) -> None
     assert faults_of(outcome.record) == [], "another machine does not have the run"
     assert outcome.record.settings["env"]["actions"] == {"name": "blocks", "directed": True}
 
-    train(compose(*QUICK, *PAIR, "env.actions=gates", f"run={place}"))
+    train(compose(*QUICK, *PAIR, f"run={place}"))
     assert resolved(with_policy_actions(compose(*PAIR, *frozen))).env.actions == "gates"
     assert only(cells_of(composed(tmp_path, *instance(), *frozen))).settings.env.actions is None, "as in old records"
-    blocks = composed(tmp_path, *instance(env={"actions": "blocks"}), *frozen)
-    assert "`env` must have" in play(only(cells_of(blocks))).problem, "what the user chose stays"
+    chosen = composed(tmp_path, *instance(env={"actions": "blocks"}), *frozen)
+    assert "`env` must have" in play(only(cells_of(chosen))).problem, "what the user chose stays"
 
 
 def test_a_policy_that_changes_while_it_waits_is_refused(policies: tuple[Path, Path], tmp_path: Path) -> None:
