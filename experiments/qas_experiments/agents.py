@@ -126,7 +126,7 @@ def with_policy_actions(settings: TrainSettings) -> TrainSettings:
     is_open = own is None or (isinstance(own, Mapping) and own.get("name") == PRESCRIBED)
     if run is None or not is_open or not (run / "config.yaml").exists():
         return settings
-    actions = {"actions": settings_of(run).env.actions or "gates"}
+    actions: dict[str, Any] = {"actions": settings_of(run).env.actions or "gates"}
     if own is None and actions["actions"] == "gates":
         return settings
     return replace(settings, env=replace(settings.env, **actions))
