@@ -38,7 +38,7 @@ def main(campaign: str) -> None:
     for summary in sorted(Path("runs", campaign).glob("*/summary.json")):
         content = json.loads(summary.read_text("utf-8"))
         rows = {name: content["rows"].get(name) for name in ROWS}
-        last = [*metrics_of(summary.parent)][-1]
+        last = [{}, *metrics_of(summary.parent)][-1]  # no episode where the search used all evaluations
         found[summary.parent.name] = {
             "accuracy": content["accuracy"],
             "steps": content["training"]["steps"],
