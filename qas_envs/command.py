@@ -168,9 +168,10 @@ def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -
     floors = known_floors(problem)
     if not floors:
         rows.append(("floors", "not searched: python experiments/benchmarks/floors.py run"))
-    for floor in floors:
-        mark = "  solved" if floor.error < problem.accuracy else ""
-        rows.append((f"floor, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
+    for title, some in (("floor", floors), ("floor over blocks", known_floors(problem, "blocks"))):
+        for floor in some:
+            mark = "  solved" if floor.error < problem.accuracy else ""
+            rows.append((f"{title}, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
     parameters = inspect.signature(PROBLEMS[problem_name]).parameters.values()
     values = {p.name: given.get(p.name, p.default) for p in parameters}
     shown = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]

@@ -116,8 +116,8 @@ def _grl_name(gates: str, spins: int, strength: float) -> str:
 
 PRESETS: Final[dict[str, Preset]] = {
     "default": Preset(_DEFAULT),
-    "priced": Preset({**_DEFAULT, "reward": "priced"}),  # rewards short circuits; the default of qas-train
-    "blocks": Preset({**_DEFAULT, "reward": "priced", "actions": "blocks"}),
+    "priced": Preset({**_DEFAULT, "reward": "priced"}),  # rewards short circuits
+    "blocks": Preset({**_DEFAULT, "reward": "priced", "actions": "blocks"}),  # the default of qas-train
     "crlqas": Preset(_cobyla(_CRLQAS["crlqas_lih4"][0])),
     "kanqas": Preset(_KANQAS_RULES),
     "grl": Preset(_cobyla({"gates": "ibm", "curriculum": _moving(2.0), "max_gates": 20})),

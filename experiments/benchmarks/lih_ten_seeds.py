@@ -1,4 +1,4 @@
-"""Ten seeds of ``qas-train`` on LiH at 3.4 Å, agent and random legal policy at equal energy evaluations.
+"""Ten seeds of ``experiment=lih_gates`` (LiH at 3.4 Å): agent and random legal policy at equal energy evaluations.
 
     OMP_NUM_THREADS=1 qas-benchmark campaign=lih_ten_seeds workers=2    # trains the missing seeds
     python experiments/benchmarks/lih_ten_seeds.py                      # writes results/lih_3.4_ten_seeds.{json,md}
@@ -88,7 +88,7 @@ def page(summaries: list[dict[str, Any]]) -> str:
     seconds = np.median([training_seconds(summary) for summary in summaries])
     evaluations, gradients = (np.median([row[key] for row in training]) for key in ("evaluations", "gradients"))
     lines = [
-        f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train`",
+        f"# {summaries[0]['problem']}, {len(summaries)} seeds of `qas-train experiment=lih_gates`",
         "",
         "Interquartile means with 95 % bootstrap intervals. *Solved*: true error below 1.6e-3 Ha.",
         "",

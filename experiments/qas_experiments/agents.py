@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -17,6 +18,7 @@ from qas_envs import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
 from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
+from qas_experiments.settings import PRESCRIBED, TrainSettings
 from qas_simulators.errors import must, unknown_name
 
 POLICIES: Final = ("best", "last")
@@ -112,6 +114,22 @@ def load_policy(run: Path, policy: str, env: CircuitBuildingEnv) -> Policy:
     if load is None:
         raise ValueError(must("run", "be of an agent with a policy", settings["name"]))
     return load(path, env)
+
+
+def with_policy_actions(settings: TrainSettings) -> TrainSettings:
+    """Return settings whose environment has the actions of the run whose policy the agent plays.
+
+    A policy fits only the actions that it was trained with. Actions that the user chose stay. Settings of other agents,
+    and of policies that choose single gates where that is the default, are returned unchanged.
+    """
+    run, own = entry_of(settings.agent).run, settings.env.actions
+    is_open = own is None or (isinstance(own, Mapping) and own.get("name") == PRESCRIBED)
+    if run is None or not is_open or not (run / "config.yaml").exists():
+        return settings
+    actions: dict[str, Any] = {"actions": settings_of(run).env.actions or "gates"}
+    if own is None and actions["actions"] == "gates":
+        return settings
+    return replace(settings, env=replace(settings.env, **actions))
 
 
 def reseed(policy: Policy, seed: int, epsilon: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import gymnasium as gym
 from omegaconf import OmegaConf
@@ -16,11 +16,8 @@ from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
 from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
-from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_experiments.settings import PRESCRIBED, EnvSettings, TrainSettings
 from qas_simulators.errors import unknown_name
-
-PRESCRIBED: Final = "preset"
-"""Name of a reward, an optimiser or a kind of actions that is replaced by the one of the preset."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class Plan:
 def resolved(settings: TrainSettings) -> TrainSettings:
     """Return settings with the reward, the actions and the optimiser of the preset filled in.
 
-    The preset is ``env.preset``, else the one of the environment's id, else ``priced``. What the user chose stays.
+    The preset is ``env.preset``, else the one of the environment's id, else ``blocks``. What the user chose stays.
 
     Raises:
         ValueError: An unknown environment or preset.
@@ -109,7 +106,7 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     if env.id not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", env.id, ENVIRONMENTS))
     row = ENVIRONMENTS[env.id]
-    own = row.preset if row.preset != "default" else "priced"
+    own = row.preset if row.preset != "default" else "blocks"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the environment gives the same warning
         rules = preset_for(env.preset or own, row.problem, env.problem).rules

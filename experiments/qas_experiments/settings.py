@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
@@ -13,6 +13,9 @@ from qas_experiments.options import register_options
 
 _Settings = TypeVar("_Settings")
 
+
+PRESCRIBED: Final = "preset"
+"""Name of a reward, an optimiser or a kind of actions that is replaced by the one of the preset."""
 
 _OWN_GROUPS = ("optimizer", "noise")  # rules that are groups of the configuration
 

@@ -66,6 +66,36 @@ def test_the_search_takes_its_settings() -> None:
     assert longest[0] > 20 and longest[1] < 8
 
 
+def test_the_search_is_over_blocks_where_actions_are_blocks() -> None:
+    """TFIM-3 needs three blocks; a circuit that is found with few of them is led, and replays are counted."""
+    env = gym.make("QAS-TFIM-v0", num_qubits=3, actions="blocks", reward="priced").unwrapped
+    guide = Demonstrations(env, DemonstrationsConfig(4, search_steps=150, search={"start_blocks": 5}))
+    rows: list[dict[str, int]] = []
+    agent = MaskedDQN(env, dataclasses.replace(CONFIG, learning_starts=0), seed=0, guide=guide)
+    agent.learn(400, callback=lambda now, _: rows.append(now["self"].figures()) or True)  # type: ignore[func-returns-value]
+    assert rows[149] == {"replayed": 0, "survived": 0} and agent.num_moves > 0
+    assert rows[-1]["replayed"] >= rows[-1]["survived"] >= 1 and agent.figures() == guide.figures()
+    assert len(guide.kept[0]) == 3
+    for actions in guide.kept:
+        env.reset()
+        assert [env.step(action)[4]["success"] for action in actions][-1]
+    twin = Demonstrations(env, DemonstrationsConfig(4))
+    twin.check(guide.state(), len(env.catalogue))
+    twin.restore(guide.state())
+    assert twin.figures() == guide.figures()
+    old = {name: value for name, value in guide.state().items() if name not in guide.figures()}
+    twin.check(old, len(env.catalogue))
+    with pytest.raises(ValueError, match="`survived` must be a number of circuits"):
+        twin.check({**old, "survived": -1}, len(env.catalogue))
+
+
+def test_each_search_has_its_own_settings() -> None:
+    for actions, setting, owner in (("blocks", "two_qubit", "blocks"), ("gates", "openings", "gates")):
+        env = gym.make("QAS-TFIM-v0", num_qubits=2, actions=actions).unwrapped
+        with pytest.raises(ValueError, match=f"Unknown setting of the search over {owner} '{setting}'"):
+            Demonstrations(env, DemonstrationsConfig(search={setting: 1}))
+
+
 def test_the_search_is_part_of_the_steps() -> None:
     env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10).unwrapped
     guide = Demonstrations(env, DemonstrationsConfig(4, search_steps=5000))
@@ -110,6 +140,9 @@ class SecondAction:
 
     def before_training(self, rng: np.random.Generator, report: Any) -> None:
         self.calls.append("before_training")
+
+    def figures(self) -> dict[str, int]:
+        return {}
 
     def next_action(self, mask: Any) -> int | None:
         return 1 if mask[1] else None

@@ -33,6 +33,7 @@ QUICK = [
     "training.progress=false",
     "training.evaluate_every=2",
     "training.baselines=false",
+    "env.actions=gates",
 ]
 
 

@@ -29,10 +29,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("unit", ["gates", "blocks"])
 @pytest.mark.parametrize("problem", [h2(), lih(), lih(bond_length=1.2), tfim(num_qubits=4)], ids=lambda p: p.name)
-def test_known_floors_are_true(problem: Any) -> None:
-    """Each has a circuit of so many gates with that error, and more gates do no worse."""
-    floors = known_floors(problem)
+def test_known_floors_are_true(problem: Any, unit: str) -> None:
+    """Each has a circuit of that many gates with that error, and more gates do no worse."""
+    floors = known_floors(problem, unit)
     assert [floor.two_qubit_gates for floor in floors] == list(range(len(floors)))
     for floor in floors:
         circuit = Circuit.from_qasm3(floor.qasm)
@@ -62,8 +63,9 @@ def test_every_environment_is_listed() -> None:
 def test_an_environment_in_detail() -> None:
     text = printed(show, "QAS-LiH-v0", {"bond_length": 2.2})
     assert 'gym.make("QAS-LiH-v0", bond_length=2.2)' in text and "-7.844879093 Ha" in text
-    assert "unit: angstrom" in text and "floor, 3 CNOT" in text and lih(bond_length=2.2).digest in text
-    assert "best product state   error 3.688e-02" in text
+    assert "unit: angstrom" in text and lih(bond_length=2.2).digest in text
+    assert "floor, 3 CNOT" in text and "floor over blocks, 3 CNOT" in text
+    assert "best product state error 3.688e-02" in " ".join(text.split())
 
 
 def test_arguments() -> None:

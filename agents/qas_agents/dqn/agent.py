@@ -100,6 +100,10 @@ class MaskedDQN:
 
         return Logger(None, [])
 
+    def figures(self) -> dict[str, int]:
+        """Return the guide's counters by name, for the metrics of every episode."""
+        return {} if self.guide is None else self.guide.figures()
+
     def reseed(self, seed: int | None, epsilon: float | None = None) -> None:
         """Replace the random generator, and ``epsilon`` if it is given."""
         self.rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from qas_agents.dqn.guides import Report
 from qas_agents.searchers.annealing import SimulatedAnnealing
+from qas_agents.searchers.annealing_blocks import BlockAnnealing
 from qas_agents.searchers.pruning import Angles, prune, workbench
 from qas_agents.settings import check_names
 from qas_simulators.errors import must
 
+_NOT_SETTINGS = ("env", "seed")  # arguments of searches
 _PAUSE = 100  # circuits between two successes that are kept for pruning; improvements are pruned at once
 _Circuit = tuple[list[int], list[Angles], Angles]  # actions, their angles, those of the initial circuit
 
@@ -27,8 +30,9 @@ class DemonstrationsConfig:
     Attributes:
         demonstrations: Number of pruned successful circuits that are kept to lead the agent; 0 for none.
         demonstration_share: Share of the episodes that follow a demonstration for a random number of gates.
-        search_steps: Circuits of simulated annealing before the first episode, whose successes lead first.
-        search: Arguments of :class:`SimulatedAnnealing` that differ from its defaults.
+        search_steps: Circuits of a search before the first episode, whose successes lead first. The search is
+            :class:`BlockAnnealing` where actions are blocks, otherwise :class:`SimulatedAnnealing`.
+        search: Arguments of the search that differ from its defaults.
     """
 
     demonstrations: int = 16
@@ -44,7 +48,9 @@ class DemonstrationsConfig:
             raise ValueError(must("demonstration_share", "lie in [0, 1]", self.demonstration_share))
         if self.search_steps > 0 and self.demonstrations == 0:
             raise ValueError(must("demonstrations", "be positive where search_steps are", self.demonstrations))
-        check_names("the search", SimulatedAnnealing, self.search, without=("env", "seed"))
+        of_blocks = {name: value for name, value in self.search.items() if name in signature(BlockAnnealing).parameters}
+        if len(of_blocks) < len(self.search) or not {*_NOT_SETTINGS}.isdisjoint(self.search):
+            check_names("the search", SimulatedAnnealing, self.search, _NOT_SETTINGS)
 
 
 class Demonstrations:
@@ -60,18 +66,28 @@ class Demonstrations:
 
     Raises:
         TypeError: The environment does not play whole circuits.
+        ValueError: A setting that the search of this environment does not have.
+
+    Attributes:
+        kept: Actions of each circuit that leads episodes, shortest first.
+        replayed: Number of pruned circuits that were built gate by gate, or block by block.
+        survived: Number of them that solved the problem then.
     """
 
     def __init__(self, env: Any, config: DemonstrationsConfig | None = None) -> None:
         self._env, self._bench = env, workbench(env)
         self._config = config if config is not None else DemonstrationsConfig()
+        self._search = BlockAnnealing if self._bench.catalogue.has_blocks else SimulatedAnnealing
+        owner = "the search over blocks" if self._bench.catalogue.has_blocks else "the search over gates"
+        check_names(owner, self._search, self._config.search, _NOT_SETTINGS)
+        self.replayed = self.survived = 0
         self.kept: list[list[int]] = []
         self._waiting: list[list[int]] = []  # pruned, to be played gate by gate, the best last
         self._lead: list[int] = []  # actions that this episode has yet to follow
         self._ended: _Circuit = [], [], ()  # of the last episode
 
     def before_training(self, rng: np.random.Generator, report: Report) -> None:
-        """Collect and prune successes of simulated annealing, if the settings ask for a search."""
+        """Collect and prune successes of the search, if the settings ask for one."""
         if self._config.search_steps == 0:
             return
         best, tried, last, running = (np.inf, np.inf), 0, -_PAUSE, True
@@ -98,7 +114,7 @@ class Demonstrations:
                 last = tried
             return running
 
-        search = SimulatedAnnealing(self._env, int(rng.integers(2**31)), **self._config.search)
+        search = self._search(self._env, int(rng.integers(2**31)), **self._config.search)
         search.learn(self._config.search_steps, consider)
         # Pruning costs many trials, so that most successes wait for it until the search has ended.
         for circuit in seen:
@@ -134,6 +150,8 @@ class Demonstrations:
         is_shown = bool(self._waiting) and actions == self._waiting[-1][: len(actions)]
         if self._waiting:
             self._waiting.pop()
+            self.replayed += 1
+            self.survived += is_shown and success
         if is_shown or actions in self.kept:
             self._keep_if(success, actions)
         elif success:
@@ -176,18 +194,25 @@ class Demonstrations:
         pairs = sum(catalogue.num_two_qubit_gates[action] for action in actions)
         return pairs, sum(catalogue.num_gates[action] for action in actions)
 
+    def figures(self) -> dict[str, int]:
+        """Return how many pruned circuits were replayed so far, and how many of them survived."""
+        return {"replayed": self.replayed, "survived": self.survived}
+
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""
         return dataclasses.asdict(self._config)
 
     def state(self) -> dict[str, Any]:
         """Return all circuits, for JSON."""
-        return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead}
+        return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead, **self.figures()}
 
     def check(self, state: Mapping[str, Any], num_actions: int) -> None:
         """Raise ``ValueError`` unless ``state`` was returned by :meth:`state` for this number of actions."""
-        if set(state) != {"kept", "waiting", "lead"}:
+        if set(state) - {*self.figures()} != {"kept", "waiting", "lead"}:  # older checkpoints have no figures
             raise ValueError(must("demonstrations", "hold kept, waiting and lead", sorted(state)))
+        for name in self.figures():
+            if type(state.get(name, 0)) is not int or state.get(name, 0) < 0:
+                raise ValueError(must(name, "be a number of circuits", state[name]))
         for actions in (*state["kept"], *state["waiting"], state["lead"]):
             if not all(type(action) is int and 0 <= action < num_actions for action in actions):
                 raise ValueError(must("demonstrations", f"be lists of actions in 0..{num_actions - 1}", actions))
@@ -196,3 +221,4 @@ class Demonstrations:
         """Restore what :meth:`state` returned, after :meth:`check`."""
         self.kept, self._waiting = ([list(actions) for actions in state[name]] for name in ("kept", "waiting"))
         self._lead = list(state["lead"])
+        self.replayed, self.survived = state.get("replayed", 0), state.get("survived", 0)

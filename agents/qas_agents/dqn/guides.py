@@ -37,6 +37,10 @@ class Guide(Protocol):
         """Evaluate the recorded episode and prepare the next one; the environment may be used for it."""
         ...
 
+    def figures(self) -> dict[str, int]:
+        """Return counters by name, for the metrics of every episode."""
+        ...
+
     def settings(self) -> dict[str, Any]:
         """Return the settings, which policy files record."""
         ...

@@ -13,7 +13,7 @@ from qas_agents.searchers.layered_blocks import LayeredBlocks
 from qas_agents.searchers.pools import ceo_pool, determinant, pauli_pool, qeb_pool, spin_orbitals, usual_pool
 from qas_agents.searchers.random_blocks import RandomBlocks
 from qas_agents.searchers.random_policy import RandomPolicy
-from qas_agents.searchers.skeleton import Floor, best_of, distinct_skeletons, skeleton_floors
+from qas_agents.searchers.skeleton import Floor, best_of, block_circuits, distinct_skeletons, skeleton_floors
 
 __all__ = [
     "AdaptStep",
@@ -30,6 +30,7 @@ __all__ = [
     "RandomPolicy",
     "SimulatedAnnealing",
     "best_of",
+    "block_circuits",
     "ceo_pool",
     "determinant",
     "distinct_skeletons",

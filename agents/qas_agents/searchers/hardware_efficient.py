@@ -28,7 +28,7 @@ class HardwareEfficient(WholeCircuitSearcher):
 
     Raises:
         TypeError: The environment does not play whole circuits.
-        ValueError: Gates that are not among the actions, or a number out of range.
+        ValueError: Actions that are blocks, gates that are not among the actions, or a number out of range.
 
     References:
         Kandala et al., "Hardware-efficient variational quantum eigensolver", arXiv:1704.05018.
@@ -45,6 +45,8 @@ class HardwareEfficient(WholeCircuitSearcher):
         if starts < 1:
             raise ValueError(must("starts", "be at least 1", starts))
         super().__init__(env, seed)
+        if self._bench.catalogue.has_blocks:
+            raise ValueError(must("actions", "be 'gates' for 'hea'; 'hea_blocks' has layers of blocks", "blocks"))
         self._starts = starts
         self._numbers = {(action.gate, action.qubits): k for k, action in enumerate(self._bench.catalogue.actions)}
         gates = {gate for gate, _ in self._numbers}

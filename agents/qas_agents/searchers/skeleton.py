@@ -1,7 +1,8 @@
 """Exhaustive skeleton search: the smallest number of two-qubit gates for a given error.
 
 A skeleton is a sequence of pairs of qubits on which CZ gates act. The single-qubit gates between them are arbitrary, so
-that the lowest energy of a skeleton is a lower bound for all circuits with CX or CZ gates on the same pairs.
+that the lowest energy of a skeleton is a lower bound for all circuits with CX or CZ gates on the same pairs. With
+:func:`block_circuits` only the single-qubit gates of blocks are between them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import numpy as np
 
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
+from qas_simulators.gates import GATES, gate_index
 from qas_simulators.optimizers import ScanLBFGS
 
 Pair = tuple[int, int]
 Skeleton = tuple[Pair, ...]
+CircuitOf = Callable[[int, Skeleton], Circuit]
+"""Returns the circuit of a skeleton on a number of qubits; its angles are replaced."""
 
 _MOST_QUBITS_FOR_SYMMETRIES = 7
 
@@ -50,6 +54,7 @@ def skeleton_floors(
     seed: int = 0,
     enough: float = -np.inf,
     should_stop: Callable[[], bool] = lambda: False,
+    circuit_of: CircuitOf | None = None,
 ) -> Iterator[Floor]:
     """Yield the floor of 0, 1, ... ``max_two_qubit_gates`` gates, trying every skeleton from several random angles.
 
@@ -63,6 +68,7 @@ def skeleton_floors(
         seed: Seeds the random starts.
         enough: End a length, and the search, at the first energy below this.
         should_stop: Called after every skeleton; if true, the search ends without the unfinished floor.
+        circuit_of: Returns the circuit of a skeleton; by default :func:`dressed`, with any one-qubit gates.
 
     Raises:
         ValueError: Negative number of gates, no starts, or invalid pairs.
@@ -73,7 +79,7 @@ def skeleton_floors(
         raise ValueError(must("starts", "be at least 1", starts))
     for length in range(max_two_qubit_gates + 1):
         numbered = enumerate(distinct_skeletons(hamiltonian, length, couplings))
-        floor = best_of(hamiltonian, length, numbered, starts, seed, enough, should_stop)
+        floor = best_of(hamiltonian, length, numbered, starts, seed, enough, should_stop, circuit_of)
         if floor is None or floor.skeletons == 0:
             return
         yield floor
@@ -108,6 +114,7 @@ def best_of(
     seed: int = 0,
     enough: float = -np.inf,
     should_stop: Callable[[], bool] = lambda: False,
+    circuit_of: CircuitOf | None = None,
 ) -> Floor | None:
     """Return the lowest energy of given skeletons of one length, or None if the search was stopped.
 
@@ -121,16 +128,17 @@ def best_of(
         seed: Seeds the random starts.
         enough: End at the first energy below this.
         should_stop: Called after every skeleton.
+        circuit_of: Returns the circuit of a skeleton; by default :func:`dressed`.
 
     Examples:
         >>> pair = PauliSum({"ZZ": 1.0, "XX": 1.0, "YY": 1.0})
         >>> round(best_of(pair, 1, enumerate(distinct_skeletons(pair, 1))).energy, 6)
         -3.0
     """
-    simulator, optimizer = StatevectorSimulator(), ScanLBFGS(max_iterations=400)
+    simulator, optimizer, build = StatevectorSimulator(), ScanLBFGS(max_iterations=400), circuit_of or dressed
     best, best_energy, count, evaluations = Circuit(hamiltonian.num_qubits), np.inf, 0, 0
     for number, skeleton in numbered:
-        circuit, rng = dressed(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
+        circuit, rng = build(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
         count += 1
         for _ in range(starts):
             circuit.params = rng.uniform(-np.pi, np.pi, circuit.num_params)
@@ -157,6 +165,9 @@ def skeletons(
     - a fourth gate in a row on one pair, because three gates suffice for any two-qubit unitary;
     - a second gate in a row on a pair of untouched qubits, because one gate suffices for any two-qubit state;
     - images under ``symmetries``, which are permutations of the qubits.
+
+    The same holds for blocks of CX or CZ with RY: RY before, between and after two CZ prepare every rotation in SO(4),
+    so that four blocks in a row prepare no more than two, and one block suffices for any real two-qubit state.
     """
 
     def grow(head: Skeleton) -> Iterator[Skeleton]:
@@ -188,6 +199,41 @@ def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
     for qubit in range(num_qubits):
         circuit.rz(0.0, qubit)
     return circuit
+
+
+def block_circuits(entangler: str = "cx", dressing: Sequence[str] = ("ry",)) -> CircuitOf:
+    """Return a function that makes the circuit of a skeleton of blocks, for ``circuit_of``.
+
+    A row of ``dressing`` on all qubits comes first. Each block is the entangler with ``dressing`` on both of its
+    qubits, as in environments with ``actions="blocks"``.
+
+    Args:
+        entangler: ``"cx"`` or ``"cz"``.
+        dressing: One-qubit gates in order, such as those of :func:`qas_simulators.dressings.usual_dressing`.
+
+    Raises:
+        ValueError: Another entangler, of which other skeletons are equivalent.
+
+    Examples:
+        >>> block_circuits("cx", ("ry",))(2, ((0, 1),)).count_ops()
+        {'ry': 4, 'cx': 1}
+    """
+    if entangler not in ("cx", "cz"):
+        raise ValueError(must("entangler", "be 'cx' or 'cz'", entangler))
+
+    rotations = [(gate, 0.0 if GATES[gate_index(gate)].num_params else None) for gate in dressing]
+
+    def circuit_of(num_qubits: int, skeleton: Skeleton) -> Circuit:
+        circuit = Circuit(num_qubits)
+        for pair in (None, *skeleton):
+            if pair is not None:
+                circuit.append(entangler, pair)
+            for qubit in range(num_qubits) if pair is None else pair:
+                for gate, angle in rotations:
+                    circuit.append(gate, (qubit,), angle)
+        return circuit
+
+    return circuit_of
 
 
 def _pairs(couplings: Collection[Pair] | None, num_qubits: int) -> list[Pair]:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
-from qas_experiments.agents import entry_of
+from qas_experiments.agents import entry_of, with_policy_actions
 from qas_experiments.benchmark.judge import Judge, true_records
 from qas_experiments.benchmark.recording import record_of
 from qas_experiments.benchmark.records import Record, Records, settings_hash
@@ -225,7 +225,8 @@ def cells_of(settings: BenchmarkSettings, call: Call | None = None) -> list[Cell
         progress=False,
     )
     base = TrainSettings(agent=settings.agent, optimizer=settings.optimizer, noise={"name": "none"}, training=training)
-    of_names = {name: with_contents(overridden(base, suite.instances[name], f"instance {name!r}")) for name in names}
+    of_suite = {name: overridden(base, suite.instances[name], f"instance {name!r}") for name in names}
+    of_names = {name: with_contents(with_policy_actions(settings)) for name, settings in of_suite.items()}
     singles = {name for name in names if _is_one_sample(of_names[name])}
     if settings.seeds is not None and len(seeds) > 1 and singles:
         requirement = (

@@ -46,4 +46,5 @@ def reference_of(settings: dict[str, Any], floors: int) -> dict[str, Any] | None
         "product": float(max(product, 0.0)),
         "adapt": adapt_path(problem),
         "floors": [[gates, float(max(error, 1e-16))] for gates, error in bounds],
+        "block_floors": [[one.two_qubit_gates, max(one.error, 1e-16)] for one in known_floors(problem, "blocks")],
     }

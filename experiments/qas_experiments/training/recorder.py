@@ -285,4 +285,5 @@ class Recorder:
             "depth": info["depth"],
             "epsilon": getattr(agent, "epsilon", None),
             "loss": getattr(agent, "loss", None),
+            **getattr(agent, "figures", dict)(),
         }

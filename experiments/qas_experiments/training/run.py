@@ -17,6 +17,7 @@ from rich.table import Table
 from qas_agents import GreedySearch, RandomPolicy
 from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
+from qas_experiments.agents import with_policy_actions
 from qas_experiments.building import Plan
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.plots import circuit_figure, save
@@ -56,7 +57,7 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         require_unfinished(Path(resumed))
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
-    plan = Plan.of(with_contents(settings))
+    plan = Plan.of(with_contents(with_policy_actions(settings)))
     settings, training = plan.settings, plan.settings.training
     _check(training)
     torch.set_num_threads(training.threads)

@@ -121,6 +121,15 @@ class Session:
             if left > 0 and not self._is_spent():
                 self._agent.learn(left, **settings)
             self.recorder.clock.stop()
+        self._warn_if_nothing_was_learned()
+
+    def _warn_if_nothing_was_learned(self) -> None:
+        """Print a warning if a double DQN took no gradient step, because the run was too short for its settings."""
+        starts = getattr(getattr(self._agent, "config", None), "learning_starts", None)
+        if starts is None or self._agent.num_gradient_steps or self._interrupt.requested:
+            return
+        text = f"warning: nothing was learned in {self._agent.num_moves:,} steps (agent.learning_starts={starts:,})"
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _on_episode(self, row: dict[str, Any]) -> None:
         if self._is_policy and row["episode"] % self._training.evaluate_every == 0:

@@ -59,7 +59,8 @@ def test_the_page_holds_every_record_and_what_it_stands_beside(site: Path, playe
         assert "OPENQASM 3" in content and "q0: " in content and "qas-benchmark " in content
     tfim = data["references"]["TFIM-3"]
     assert tfim["product"] == pytest.approx(0.3317, abs=1e-3)
-    assert tfim["floors"][0] == [0, pytest.approx(0.3317, abs=1e-3)]
+    for floors in (tfim["floors"], tfim["block_floors"]):
+        assert floors[0] == [0, pytest.approx(0.3317, abs=1e-3)] and len(floors) == 4 and floors[3][1] < 1e-8
     assert tfim["adapt"][-1][0] == 6 and tfim["adapt"][-1][1] < 1e-9
     assert "A &lt;title&gt;" in (site / "index.html").read_text(encoding="utf-8")
     assert "http" not in (site / "index.html").read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

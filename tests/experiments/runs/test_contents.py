@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from qas_experiments.agents import with_policy_actions
 from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, play
 from qas_experiments.benchmark.records import Record, Records, by_agent
 from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.building import resolved
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.run import train
 from tests.experiments.conftest import QUICK, compose, composed
@@ -66,6 +68,25 @@ def test_another_policy_under_the_same_name_is_played(policies: tuple[Path, Path
     assert only(cells_of(composed(tmp_path, *best))).settings.contents != cell.settings.contents or (
         (place / "policy_best.safetensors").read_bytes() == (place / "policy_last.safetensors").read_bytes()
     )
+
+
+def test_a_policy_over_blocks_plays_its_blocks_on_suites(tmp_path: Path) -> None:
+    """Instances of suites have single gates, of which the policy has another number."""
+    place = tmp_path / "policy"
+    blocks = [*(text for text in QUICK if text != "env.actions=gates"), "+env.actions.directed=true"]
+    train(compose(*blocks, *PAIR, f"run={place}"))
+    frozen = ["agent=frozen", f"agent.run={place}"]
+    outcome = play(only(cells_of(composed(tmp_path, *instance(), *frozen))))
+    assert outcome.record is not None, outcome.problem
+    shutil.rmtree(place)
+    assert faults_of(outcome.record) == [], "another machine does not have the run"
+    assert outcome.record.settings["env"]["actions"] == {"name": "blocks", "directed": True}
+
+    train(compose(*QUICK, *PAIR, f"run={place}"))
+    assert resolved(with_policy_actions(compose(*PAIR, *frozen))).env.actions == "gates"
+    assert only(cells_of(composed(tmp_path, *instance(), *frozen))).settings.env.actions is None, "as in old records"
+    chosen = composed(tmp_path, *instance(env={"actions": "blocks"}), *frozen)
+    assert "`env` must have" in play(only(cells_of(chosen))).problem, "what the user chose stays"
 
 
 def test_a_policy_that_changes_while_it_waits_is_refused(policies: tuple[Path, Path], tmp_path: Path) -> None:

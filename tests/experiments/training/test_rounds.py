@@ -83,9 +83,11 @@ def test_interrupted_rounds_go_on_where_they_were(loop: Path, tmp_path: Path) ->
 
 def test_policies_are_carried_to_more_spins_and_more_actions(loop: Path, tmp_path: Path) -> None:
     train(compose(*settings_in(tmp_path / "carried", "extraction.carry_policy=true")))
-    old = make_environment(compose("env=tfim", "env.problem.num_qubits=2", "env.max_gates=16"))
+    old = make_environment(compose("env=tfim", "env.actions=gates", "env.problem.num_qubits=2", "env.max_gates=16"))
     gadgets = f"env.gadgets={loop / 'round-0' / 'gadgets.json'}"
-    new = make_environment(compose("env=tfim", "env.problem.num_qubits=3", "env.max_gates=16", gadgets))
+    new = make_environment(
+        compose("env=tfim", "env.actions=gates", "env.problem.num_qubits=3", "env.max_gates=16", gadgets)
+    )
     growth = growth_between(old, new)
     for k, source in enumerate(growth.actions):
         known = new.catalogue.actions[k] in old.catalogue.actions
@@ -225,7 +227,7 @@ def test_extract_writes_what_an_environment_takes(loop: Path, tmp_path: Path) ->
     out = tmp_path / "mine.json"
     found = learn_gadgets([loop / "round-0", loop / "round-1"], out, count=1)
     assert [*load_gadgets(out)] == [gadget.name for gadget in found.gadgets]
-    env = make_environment(compose("env=tfim", f"env.gadgets={out}"))
+    env = make_environment(compose("env=tfim", "env.actions=gates", f"env.gadgets={out}"))
     assert len(env.catalogue) > 24
     with pytest.raises(ValueError, match="`out` must name a new file"):
         learn_gadgets([loop / "round-0"], out)

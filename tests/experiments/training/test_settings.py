@@ -59,10 +59,8 @@ def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: boo
 @pytest.mark.parametrize(
     ("overrides", "kind"),
     [
-        (["env=lih"], "gates"),
-        (["env=lih", "env.actions=blocks"], "blocks"),
-        (["env=lih", "env.preset=blocks"], "blocks"),
-        (["env=lih", "env.preset=blocks", "env.actions=gates"], "gates"),
+        (["env=lih"], "blocks"),
+        (["env=lih", "env.actions=gates"], "gates"),
         (["env=h4_chain", "env.actions=excitations"], "excitations"),
         (["env=lih", "env.preset=crlqas"], "gates"),
         (["env=lih", "env.preset=priced"], "gates"),
@@ -70,9 +68,12 @@ def test_seeds_are_one_sample_where_nothing_is_drawn(optimizer: str, is_one: boo
         (["experiment=crlqas_lih6"], "gates"),
         (["experiment=grl_tfim2_h1"], "gates"),
         (["experiment=family_lih"], "gates"),
+        (["experiment=lih_gates"], "gates"),
+        (["experiment=grl_tfim"], "gates"),
+        (["experiment=lih_quick"], "blocks"),
     ],
 )
-def test_actions_are_those_of_the_preset_unless_the_user_chose(overrides: list[str], kind: str) -> None:
+def test_blocks_are_the_default_and_papers_keep_their_gates(overrides: list[str], kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         env = make_environment(compose(*overrides))

@@ -17,11 +17,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from qas_experiments.agents import AGENTS
-from qas_experiments.building import PRESCRIBED, Plan, make_environment
+from qas_experiments.building import Plan, make_environment
 from qas_experiments.commands.cli import check_overrides
 from qas_experiments.options import without_file
 from qas_experiments.runs.metrics import reproducible_metrics
-from qas_experiments.settings import register_schemas
+from qas_experiments.settings import PRESCRIBED, register_schemas
 from qas_experiments.training.recorder import Recorder
 from qas_experiments.training.run import train
 from qas_simulators import Circuit
@@ -94,6 +94,14 @@ def test_qasm_file_has_the_printed_energy_by_qiskit(run: Path) -> None:
     assert circuit.num_two_qubit_gates == summary["rows"]["found in training"]["two_qubit_gates"]
 
 
+def test_a_run_in_which_nothing_was_learned_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=60"]
+    train(compose(*pair, f"run={tmp_path / 'short'}"))
+    assert "warning: nothing was learned in 60 steps (agent.learning_starts=200)" in capsys.readouterr().out
+    train(compose(*pair, "agent.learning_starts=10", f"run={tmp_path / 'long'}"))
+    assert "nothing was learned" not in capsys.readouterr().out
+
+
 def test_same_seed_same_bits(tmp_path: Path) -> None:
     for name in ("a", "b"):
         train(compose(*QUICK, "training.seed=5", f"run={tmp_path / name}"))
@@ -123,8 +131,8 @@ def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
 
 
 def test_gates_are_a_set_or_a_list() -> None:
-    by_list = make_environment(compose("env=tfim", "env.gates=[ry,cz]"))
-    by_name = make_environment(compose("env=tfim", "env.gates=ry_cz"))
+    by_list = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=[ry,cz]"))
+    by_name = make_environment(compose("env=tfim", "env.actions=gates", "env.gates=ry_cz"))
     assert {action.gate for action in by_list.catalogue.actions} == {"ry", "cz"}
     assert {action.gate for action in by_name.catalogue.actions} == {"ry", "cz"}
     with pytest.raises(ValueError, match=r"Unknown gate 'cq'.*Did you mean 'cz'"):
@@ -279,7 +287,13 @@ def test_a_policy_of_a_family_plays_an_unseen_member(tmp_path: Path) -> None:
     assert {*summary["rows"]} == {"found in training", "frozen policy, best", "frozen policy, last"}
     assert summary["problem"] == "family of TFIM (n=2, h=0.5): field"
     assert "each row is for one member" in (run / "summary.txt").read_text()
-    member = ["env=tfim", "env.problem.num_qubits=2", "env.vary={field: [0.7, 0.7, 0.7]}", "env.max_gates=6"]
+    member = [
+        "env=tfim",
+        "env.actions=gates",
+        "env.problem.num_qubits=2",
+        "env.vary={field: [0.7, 0.7, 0.7]}",
+        "env.max_gates=6",
+    ]
     frozen = [*member, "agent=frozen", f"agent.run={run}", "training.baselines=false", "training.progress=false"]
     once = train(compose(*frozen, f"run={tmp_path / 'once'}"))
     assert once["training"]["episodes"] == 1 and once["training"]["steps"] <= 6

@@ -151,7 +151,7 @@ function plot() {
   const small = (error) => Math.log10(Math.max(error, 1e-12));
   const axis = byId("against").value;
   const papers = data.published.filter((row) => row.instance === name && row[axis] !== null);
-  const lines = reference && axis === "cnot" ? [["floor", reference.floors, "#000000"], ["qubit-ADAPT", reference.adapt, "#7f7f7f"]].filter((line) => line[1].length) : [];
+  const lines = reference && axis === "cnot" ? [["floor", reference.floors, "#000000"], ["floor over blocks", reference.block_floors || [], "#0072b2"], ["qubit-ADAPT", reference.adapt, "#7f7f7f"]].filter((line) => line[1].length) : [];
   const most = Math.max(3, ...points.map((point) => point[axis])) + 1;
   const errors = [...points.map((point) => small(point.error)), ...papers.map((row) => small(row.error)), ...(reference ? [small(reference.accuracy)] : [])];
   const [low, high] = [Math.floor(Math.min(...errors)) - 0.2, Math.min(2, Math.ceil(Math.max(...errors, reference ? small(reference.product) : -3)) + 0.2)];
