@@ -56,7 +56,7 @@ def _turner(width: int) -> Any:
 def _overlapper(width: int) -> Any:
     """Return the derivative of an energy by the angle of an RY gate, for strides as in :func:`_turner`."""
 
-    @numba.njit(**_SUMS)  # type: ignore[untyped-decorator]
+    @numba.njit(**_SUMS)
     def overlap(ket, bra, stride):
         step, total = width if width > 0 else stride, 0.0
         for block in range(ket.size // (2 * step)):
@@ -154,7 +154,7 @@ def _walk(vector, program, rotations, first, stop):
         _apply(vector, program, gate, rotations, False)
 
 
-@numba.njit(**_SUMS)  # type: ignore[untyped-decorator]
+@numba.njit(**_SUMS)
 def _multiply_observable(rows, columns, entries, ket, bra):
     """Fill ``bra`` with the observable times ``ket``; return their overlap."""
     value = 0.0
