@@ -19,7 +19,7 @@ from qas_simulators.program import FloatArray, insertion_slopes, real_program, s
 Pair = tuple[int, int]
 ENTANGLERS: Final = ("cx", "cz")
 _TOGETHER: Final = 256  # circuits in one call of a kernel
-_TOLERANCES: Final = 1e-5, 1e-7  # of L-BFGS: gradient, energy
+_TOLERANCES: Final = 1e-6, 1e-8  # of L-BFGS: gradient, energy
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,26 @@ class Minima(NamedTuple):
 
 
 class Insertion(NamedTuple):
-    """Two equal blocks at a place, which together are the identity.
+    """Blocks to insert, which together are the identity.
 
     Attributes:
-        slope: Euclidean norm of the energy's derivatives by both angles between them, in energy per radian.
-        circuit: With both blocks, and the rotations around them that make the slope steepest.
+        slope: Euclidean norm of the energy's derivatives by the angles between them, in energy per radian.
+        before: The circuit without them.
+        place: Number of the block before which they are inserted.
+        pairs: Their qubits.
+        frame: Qubits, and angles by which they are turned before these blocks and turned back after them.
     """
 
     slope: float
-    circuit: BlockCircuit
+    before: BlockCircuit
+    place: int
+    pairs: tuple[Pair, ...]
+    frame: tuple[tuple[int, float], ...]
+
+    @property
+    def circuit(self) -> BlockCircuit:
+        """The circuit with the blocks."""
+        return self.before.with_block(self.place, self.pairs, self.frame)
 
 
 class BlockBench:
@@ -227,9 +238,9 @@ class BlockBench:
             for (a, b), (yx, yz, xy, zy) in zip(self.ways, row.tolist(), strict=True):
                 if place == 0 or before & {a, b}:
                     about_b = np.arctan2(yz, yx) if self.is_cx else np.arctan2(-yx, yz)
-                    frame = [(a, float(np.arctan2(-xy, zy))), (b, float(about_b))]
-                    made = circuit.with_block(place, [(a, b)] * 2, frame)
-                    found.append(Insertion(float(np.sqrt(yx**2 + yz**2 + xy**2 + zy**2)), made))
+                    frame = (a, float(np.arctan2(-xy, zy))), (b, float(about_b))
+                    slope = float(np.sqrt(yx**2 + yz**2 + xy**2 + zy**2))
+                    found.append(Insertion(slope, circuit, place, ((a, b), (a, b)), frame))
         return found
 
     def quadruples(self, circuit: BlockCircuit, number: int) -> list[Insertion]:
@@ -253,9 +264,10 @@ class BlockBench:
         for k in np.argsort(-slopes, kind="stable")[:number].tolist():
             center, *others = quads[k]
             ways = [available[frozenset((center, q))] for q in others]
-            frame = [(q, -np.pi / 2) for q, way in zip(others, ways, strict=True) if not (self.is_cx and way[1] == q)]
-            made = circuit.with_block(len(circuit.pairs), [*ways, *reversed(ways)], frame)
-            found.append(Insertion(float(slopes[k]), made))
+            turned = [q for q, way in zip(others, ways, strict=True) if not (self.is_cx and way[1] == q)]
+            frame = tuple((q, -np.pi / 2) for q in turned)
+            pairs = *ways, *reversed(ways)
+            found.append(Insertion(float(slopes[k]), circuit, len(circuit.pairs), pairs, frame))
         return found
 
     def _slopes(

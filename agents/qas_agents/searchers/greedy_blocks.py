@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from qas_simulators.errors import must
 
 _MARGIN: Final = 1e-9  # in the problem's unit: how far below the threshold a solution must be
 _LAYERS: Final = 2  # of the Hamiltonian's pairs, in the first circuit of a model with local interactions
+_LOCAL_CYCLES: Final = 3  # longer cycles there, in which a circuit costs little and the slopes tell little
 _OPENINGS: Final = 16  # random angles of that circuit
 _PATIENCE: Final = 5  # cycles without a solution, after which annealing begins again from the last solution
 _SLACK: Final = 0.02  # of an insertion's gain, that the removals after it may cost
@@ -45,8 +46,8 @@ class GreedyBlocks(BlockSearcher):
     continues without the block whose removal does the least harm.
 
     Where all terms of the Hamiltonian act on at most two qubits, and not on all pairs, the search starts from two
-    layers of blocks on these pairs instead of the basis state of lowest energy. All arithmetic is real, and the circuit
-    is evaluated outside of the environment, which only shows the results.
+    layers of blocks on these pairs instead of the basis state of lowest energy, and all mutations are random. Energies
+    are computed in real arithmetic outside of the environment, which shows the results.
 
     Args:
         env: An environment with a ``player`` of whole circuits, possibly under wrappers; without noise and shots, with
@@ -114,7 +115,10 @@ class GreedyBlocks(BlockSearcher):
 
     def _search(self, trials: Trials) -> None:
         self._trials = trials
-        workshop = Workshop(self._bench_of_blocks, self._rng, self._effort, lambda: not trials.running)
+        effort = self._effort
+        if self._own_pairs() is not None:
+            effort = replace(effort, guided=0.0, cycle=_LOCAL_CYCLES * effort.cycle)
+        workshop = Workshop(self._bench_of_blocks, self._rng, effort, lambda: not trials.running)
         curriculum = self._env.curriculum
         goal, ground = curriculum.reference_energy + curriculum.threshold - _MARGIN, self._env.problem.ground_energy
         while trials.running:
