@@ -77,6 +77,10 @@ class BlockCircuit:
         """Return the circuit with a block, and its angles, at another place."""
         order = [k for k in range(len(self.pairs)) if k != block]
         order.insert(place, block)
+        return self.reordered(order)
+
+    def reordered(self, order: Sequence[int]) -> BlockCircuit:
+        """Return the circuit with its blocks, and their angles, in another order."""
         own = [self.num_qubits + 2 * k + side for k in order for side in (0, 1)]
         return BlockCircuit(tuple(self.pairs[k] for k in order), self.angles[[*range(self.num_qubits), *own]])
 

@@ -31,7 +31,7 @@ class StatevectorSimulator(Simulator):
         device: ``"cpu"``, or ``"cuda"``: a GPU computes energies, gradients and minimisations of batches of circuits,
             such as those of vector environments; single circuits stay on the CPU.
         real_arithmetic: Whether energies of circuits of RY, CX, CZ, SWAP, H, X and Z, of an observable with a real
-            matrix, are computed with real numbers: about five times as fast from ten qubits on, and equal to rounding.
+            matrix, are computed with real numbers: several times as fast from ten qubits on, and equal to rounding.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum

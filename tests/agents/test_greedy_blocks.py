@@ -14,7 +14,7 @@ from qas_agents import GreedyBlocks, annealed_blocks, pauli_pool, post_process, 
 from qas_agents.block_conversion import as_blocks
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_envs.problems import known_floors
-from qas_simulators import Circuit, NoiseModel, PauliSum
+from qas_simulators import Circuit, PauliSum
 from qas_simulators.block_circuits import BlockBench, BlockCircuit
 from qas_simulators.exponentials import real_exponential
 
@@ -49,7 +49,7 @@ def test_molecules_grow_from_the_closed_shell_and_reach_the_floor() -> None:
     infos = played(env, 0, 14)
     assert infos[0]["num_two_qubit_gates"] == 0
     assert infos[0]["energy"] == pytest.approx(env.problem.hamiltonian.basis_energies().min())
-    assert all(info["evaluations"] > 0 for info in infos)
+    assert sum(info["evaluations"] for info in infos) > 1000  # slopes alone are that many
     assert fewest(infos) == min(floor.two_qubit_gates for floor in known_floors(env.problem) if floor.error < 1.6e-3)
 
 
@@ -66,8 +66,10 @@ def test_the_same_seed_finds_the_same() -> None:
 
 
 def test_other_environments_are_refused() -> None:
-    with pytest.raises(ValueError, match="noise"):
-        GreedyBlocks(made(num_qubits=3, noise=NoiseModel.depolarizing(1e-3, 1e-2)))
+    measured = made(num_qubits=3)
+    measured.simulator.shots = 100
+    with pytest.raises(ValueError, match="noise nor shots"):
+        GreedyBlocks(measured)
     with pytest.raises(ValueError, match="blocks of CX or CZ"):
         GreedyBlocks(made(num_qubits=3, gates="ibm"))
     with pytest.raises(ValueError, match="anneal_below"):

@@ -181,17 +181,41 @@ class GreedyBlocks(BlockSearcher):
                 solution = draft
 
     def _report(self, draft: Draft) -> bool:
-        """Show a circuit in the environment and report it; return whether its gates are allowed."""
-        actions = self._skeletons.actions([self._numbers[pair] for pair in draft.circuit.pairs])
-        if actions is None or not self._trials.running:
+        """Show a circuit in the environment and report it; return whether its gates are allowed.
+
+        Where a mask allows only one order of blocks that commute, it is shown in this order. Instead of a circuit that
+        is not allowed, one is shown without blocks that repeat themselves, or without any.
+        """
+        if not self._trials.running:
             return False
+        shown = self._allowed(draft)
+        actions = self._actions(shown.circuit)
         spent = self._bench_of_blocks.evaluations - self._reported
         self._reported += spent
         circuit = self._env.episode.initial.copy()
-        for action in actions:
+        for action in actions or ():
             self._bench.catalogue.append(circuit, action)
-        circuit.params = draft.circuit.angles
+        circuit.params = shown.circuit.angles
         counts = np.array([spent], dtype=np.int64)
-        played = _Played([circuit], np.array([draft.energy]), counts, 0 * counts)
-        self._trials.report(self._bench.show(actions, played, 0), is_last=True)
-        return True
+        played = _Played([circuit], np.array([shown.energy]), counts, 0 * counts)
+        self._trials.report(self._bench.show(actions or (), played, 0), is_last=True)
+        return shown.size == draft.size
+
+    def _allowed(self, draft: Draft) -> Draft:
+        """Return the circuit in an order that is allowed, or without the blocks that are not."""
+        if self._actions(draft.circuit) is not None:
+            return draft
+        kept = self._skeletons.canonical([self._numbers[pair] for pair in draft.circuit.pairs])
+        if len(kept) == draft.size:
+            ordered = Draft(draft.circuit.reordered(kept), draft.energy)
+            if self._actions(ordered.circuit) is not None:
+                return ordered
+        order = sorted(range(len(kept)), key=lambda place: kept[place])  # places in the shorter circuit
+        shorter = draft.circuit.without([k for k in range(draft.size) if k not in kept])
+        shorter = shorter.reordered(np.argsort(order).tolist())
+        if self._actions(shorter) is None:
+            shorter = shorter.without([*range(len(shorter.pairs))])
+        return Draft(shorter, float(self._bench_of_blocks.energies([shorter])[0]))
+
+    def _actions(self, circuit: BlockCircuit) -> tuple[int, ...] | None:
+        return self._skeletons.actions([self._numbers[pair] for pair in circuit.pairs])
