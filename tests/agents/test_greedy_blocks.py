@@ -14,9 +14,10 @@ from qas_agents import GreedyBlocks, annealed_blocks, pauli_pool, post_process, 
 from qas_agents.block_conversion import as_blocks
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_envs.problems import known_floors
-from qas_simulators import Circuit, PauliSum
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.block_circuits import BlockBench, BlockCircuit
 from qas_simulators.exponentials import real_exponential
+from qas_simulators.optimizers import ScanLBFGS
 
 
 def made(environment: str = "QAS-TFIM-v0", **arguments: Any) -> Any:
@@ -87,7 +88,7 @@ def test_growth_inserts_what_lowers_the_energy() -> None:
     first = workshop.grown(draft, quadruples=True)
     assert first is not None
     assert first.energy < draft.energy - 0.01
-    assert first.size == 3  # of the six blocks of a double excitation, three act on a basis state only
+    assert 3 <= first.size <= 6  # a double excitation; blocks that act on basis states only are removed
     assert workshop.grown(draft, quadruples=False) is None  # Brillouin: no pair of qubits lowers the closed shell
 
 
@@ -122,8 +123,8 @@ def test_real_gates_become_blocks_of_the_same_state() -> None:
 def test_adapt_circuits_get_shorter_by_annealing() -> None:
     problem = made("QAS-LiH-v0", bond_length=3.4).problem
     limit = problem.ground_energy + 1.6e-3
-    pool = [real_exponential(label) for label in pauli_pool(4, (2, 4), "XY") if label.count("Y") == 1]
-    *_, last = (step for step in qubit_adapt(problem.hamiltonian, pool, 12))
+    pool = [real_exponential(label) for label in pauli_pool(4, (1, 2, 3, 4)) if label.count("Y") == 1]
+    *_, last = (step for step in qubit_adapt(problem.hamiltonian, pool, 14))
     assert last.energy < limit
     effort = Effort(cycle=30)
     found = annealed_blocks(last.circuit, problem.hamiltonian, limit, cycles=3, effort=effort)
@@ -143,6 +144,7 @@ def test_post_processing_anneals_if_asked() -> None:
         for qubit in range(3):
             long.ry(float(rng.normal()), qubit)
         long.cx(0, 1).cx(1, 2)
+    long.params = ScanLBFGS(starts=10).minimize(StatevectorSimulator(), long, ising).params
     plain = post_process(long, ising, ising.ground_energy() + 1e-2, synthesise=False)
     found = post_process(long, ising, ising.ground_energy() + 1e-2, synthesise=False, cycles=1)
     assert found.circuit.num_two_qubit_gates <= plain.circuit.num_two_qubit_gates
