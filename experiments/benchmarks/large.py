@@ -207,7 +207,8 @@ def _greedy_lines() -> list[str]:
             f"{place}| {row['first_cnots']} | {row['first']:,} | {row['cnots']} | {row['error']:.2e} "
             f"| {row['found_at']:,} | {row['cpu_found_at']:.0f} | {row['cpu_seconds']:.0f} |"
         )
-    return lines
+    noted = [row for row in _read(GREEDY_FILE) if "note" in row]
+    return [*lines, "", *(f"{row['instance']}, seed {row['seed']}: {row['note']}." for row in noted)]
 
 
 def main() -> None:
