@@ -14,7 +14,8 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.gates import gate_index
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, insertion_slopes, real_program, solve_each
+from qas_simulators.program import FloatArray, solve_each
+from qas_simulators.real_arithmetic import insertion_slopes, real_program
 
 Pair = tuple[int, int]
 ENTANGLERS: Final = ("cx", "cz")

@@ -8,15 +8,8 @@ from numpy.typing import NDArray
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import (
-    FloatArray,
-    KernelProgram,
-    final_state,
-    is_real,
-    links_of,
-    real_program,
-    statevector_program,
-)
+from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
+from qas_simulators.real_arithmetic import is_real, real_program
 from qas_simulators.simulator import Simulator
 
 

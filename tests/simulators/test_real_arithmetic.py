@@ -12,7 +12,7 @@ from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.block_circuits import BlockBench, BlockCircuit
 from qas_simulators.exponentials import pauli_exponential, real_exponential
 from qas_simulators.optimizers import ScanLBFGS
-from qas_simulators.program import insertion_slopes, is_real
+from qas_simulators.real_arithmetic import insertion_slopes, is_real
 
 HAMILTONIAN = PauliSum({"XXIII": 0.3, "ZZIYY": 0.7, "ZIIII": 0.2, "IXZXI": -0.4, "IIIZZ": 0.5, "XXXXI": 0.4})
 REAL, COMPLEX = StatevectorSimulator(real_arithmetic=True), StatevectorSimulator()
