@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qas_agents.gadgets import extract
-from qas_agents.post_processing import post_process, pruned, resynthesised
+from qas_agents.post_processing import annealed_blocks, post_process, pruned, resynthesised
 from qas_agents.sb3 import SB3Agent
 from qas_agents.searchers import (
     BeamSearch,
@@ -12,6 +12,7 @@ from qas_agents.searchers import (
     BlockBeam,
     Evolution,
     FrozenPolicy,
+    GreedyBlocks,
     GreedySearch,
     HardwareEfficient,
     LayeredBlocks,
@@ -45,6 +46,7 @@ __all__ = [
     "DemonstrationsConfig",
     "Evolution",
     "FrozenPolicy",
+    "GreedyBlocks",
     "GreedySearch",
     "Growth",
     "HardwareEfficient",
@@ -54,6 +56,7 @@ __all__ = [
     "RandomPolicy",
     "SB3Agent",
     "SimulatedAnnealing",
+    "annealed_blocks",
     "best_of",
     "block_circuits",
     "ceo_pool",

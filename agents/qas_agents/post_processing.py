@@ -1,4 +1,4 @@
-"""Post-processing of any circuit: prune, re-synthesise two-qubit runs, re-optimise."""
+"""Post-processing of any circuit: prune, re-synthesise two-qubit runs, anneal over blocks, re-optimise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from qas_agents.block_conversion import as_blocks
+from qas_agents.searchers.shortening import DEFAULT_EFFORT, Draft, Effort, Workshop
 from qas_simulators import Circuit, PauliSum, Simulator, StatevectorSimulator
+from qas_simulators.block_circuits import BlockBench
 from qas_simulators.circuit import Operation
 from qas_simulators.errors import must, needs_extra
 from qas_simulators.optimizers import ScanLBFGS
@@ -37,9 +40,12 @@ def post_process(
     seed: int = 0,
     simulator: Simulator | None = None,
     synthesise: bool = True,
+    cycles: int = 0,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Processed:
     """Remove gates while the energy stays below a limit: :func:`pruned` and :func:`resynthesised` by turns.
+
+    With ``cycles``, :func:`annealed_blocks` comes first.
 
     Args:
         circuit: Any circuit; shared angles become separate ones.
@@ -49,6 +55,7 @@ def post_process(
         seed: See :func:`pruned`.
         simulator: Without shots; by default the noiseless one.
         synthesise: Whether to re-synthesise, which needs the ``qiskit`` extra and replaces gates by RZ, RY and CX.
+        cycles: See :func:`annealed_blocks`, whose circuits must have real gates; 0 to leave it out.
         should_stop: Called before every trial; if true, the best circuit so far is returned.
 
     Raises:
@@ -61,9 +68,14 @@ def post_process(
         >>> short.circuit.num_two_qubit_gates
         1
     """
+    spent = 0
+    if cycles:
+        first = annealed_blocks(circuit, hamiltonian, highest_energy, cycles=cycles, seed=seed, should_stop=should_stop)
+        circuit, spent = first.circuit, first.evaluations
     best = pruned(
         circuit, hamiltonian, highest_energy, starts=starts, seed=seed, simulator=simulator, should_stop=should_stop
     )
+    best = replace(best, evaluations=best.evaluations + spent)
     while synthesise and not should_stop():
         other = resynthesised(best.circuit)
         if other.num_two_qubit_gates >= best.circuit.num_two_qubit_gates:
@@ -82,6 +94,68 @@ def post_process(
             break
         best = replace(again, evaluations=best.evaluations + again.evaluations)
     return best
+
+
+def annealed_blocks(
+    circuit: Circuit,
+    hamiltonian: PauliSum,
+    highest_energy: float,
+    *,
+    ground_energy: float | None = None,
+    cycles: int = 10,
+    seed: int = 0,
+    effort: Effort = DEFAULT_EFFORT,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Processed:
+    """Remove blocks, and anneal over the others at ever smaller numbers, while the energy stays below a limit.
+
+    A block is a CX with RY on both qubits. The state is simulated without noise, in real arithmetic.
+
+    Args:
+        circuit: Of RY, H, X, Z, CX, CZ and SWAP.
+        hamiltonian: With a real matrix.
+        highest_energy: Limit of the energy.
+        ground_energy: Exact ground energy, from which errors are measured; computed by default.
+        cycles: Cycles of annealing without a shorter circuit, after which it ends.
+        seed: Seeds the mutations.
+        effort: How much work is spent on a choice.
+        should_stop: Called before every trial; if true, the best circuit so far is returned.
+
+    Raises:
+        ValueError: Other gates, a complex Hamiltonian, or an energy above the limit even after optimisation.
+
+    Examples:
+        >>> ising = PauliSum({"ZZ": -1.0, "XX": -0.5})
+        >>> long = Circuit(2).ry(0.3, 0).cx(0, 1).ry(0.2, 1).cx(0, 1).ry(0.1, 0).cx(1, 0).ry(0.4, 0)
+        >>> annealed_blocks(long, ising, ising.ground_energy() + 1e-6, cycles=1).circuit.count_ops()["cx"]
+        1
+    """
+    bench = BlockBench(hamiltonian)
+    workshop = Workshop(bench, np.random.default_rng(seed), effort, should_stop)
+    solution = workshop.optimized([as_blocks(circuit)], effort.last_iterations)[0]
+    if not solution.energy <= highest_energy:
+        raise ValueError(
+            must("highest_energy", f"be at least the circuit's energy, {solution.energy:.9g}", highest_energy)
+        )
+    ground = hamiltonian.ground_energy() if ground_energy is None else ground_energy
+    solution = workshop.shortened(solution, highest_energy)
+    failures, draft = 0, solution
+    while failures < cycles and solution.size and not should_stop():
+        if draft.size >= solution.size:
+            draft = workshop.least_harmed(solution)
+        draft = workshop.annealed(draft, highest_energy, ground)
+        failures += 1
+        if draft.energy <= highest_energy:
+            solution, failures = workshop.shortened(draft, highest_energy), 0
+    return _polished(bench, solution, hamiltonian)
+
+
+def _polished(bench: BlockBench, draft: Draft, hamiltonian: PauliSum) -> Processed:
+    """Return the circuit of a draft, its angles optimised to the end."""
+    short = bench.circuit(draft.circuit).simplified()
+    result = ScanLBFGS().minimize(StatevectorSimulator(real_arithmetic=True), short, hamiltonian)
+    short.params = result.params
+    return Processed(short, result.energy, bench.evaluations + result.evaluations)
 
 
 def pruned(

@@ -14,6 +14,7 @@ from qas_agents.searchers import (
     BlockAnnealing,
     BlockBeam,
     Evolution,
+    GreedyBlocks,
     GreedySearch,
     HardwareEfficient,
     LayeredBlocks,
@@ -117,6 +118,7 @@ AGENTS: Final[dict[str, Row]] = {
     "hea": searcher(HardwareEfficient),
     "annealing_blocks": searcher(BlockAnnealing),
     "beam_blocks": searcher(BlockBeam),
+    "greedy_blocks": searcher(GreedyBlocks),
     "hea_blocks": searcher(LayeredBlocks),
     "random_blocks": searcher(RandomBlocks),
 }

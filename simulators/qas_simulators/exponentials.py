@@ -98,6 +98,33 @@ def _pauli_gadget(letters: str) -> Gadget:
     return Gadget(name, last + 1, 1, (*into, *chain, turn, *reversed(chain), *back))
 
 
+def real_exponential(label: str) -> Exponential:
+    """Return ``exp(-i angle / 2 P)`` of a Pauli string with one Y, of RY and CX: ``2 (weight - 1)`` CNOTs.
+
+    RY acts on the qubit of the Y. CX from it to a qubit with X, and from a qubit with Z to it, extend the string.
+
+    Args:
+        label: As for :func:`pauli_exponential`.
+
+    Raises:
+        ValueError: Other letters than I, X, Y, Z, or another number of Y than one.
+
+    Examples:
+        >>> real_exponential("XZY").gadget.circuit().count_ops()
+        {'cx': 4, 'ry': 1}
+    """
+    plain = pauli_exponential(label)
+    letters = [label[-1 - qubit] for qubit in plain.qubits]
+    if letters.count("Y") != 1:
+        raise ValueError(must("label", "have one Y", label))
+    center = letters.index("Y")
+    pairs = [(center, q) if letter == "X" else (q, center) for q, letter in enumerate(letters) if q != center]
+    chain = [Part("cx", pair) for pair in pairs]
+    turn = Part("ry", (center,), (Link(0, 1.0, 0.0),))
+    gadget = Gadget(f"real_exp_{''.join(letters).lower()}", len(letters), 1, (*chain, turn, *reversed(chain)))
+    return Exponential(label, gadget, plain.qubits, plain.moves)
+
+
 def qubit_excitation(sources: Sequence[int], targets: Sequence[int]) -> Exponential:
     """Return the excitation from one or two qubits to as many others; see :mod:`qas_simulators.excitations`.
 

@@ -30,6 +30,14 @@ class GroupedPauliSum(NamedTuple):
     diagonals: NDArray[np.complex128]  # (groups, 2**n)
 
 
+class RealRows(NamedTuple):
+    """The entries of a real matrix in compressed rows: row ``i`` has those from ``rows[i]`` to ``rows[i + 1]``."""
+
+    rows: NDArray[np.int64]  # (2**n + 1,)
+    columns: NDArray[np.int32]  # (entries,)
+    entries: NDArray[np.float64]  # (entries,)
+
+
 class PauliSum:
     """A real combination of Pauli strings, ``H = sum_k c_k P_k``.
 
@@ -120,6 +128,7 @@ class PauliSum:
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
+        self._rows: RealRows | None = None
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, tolerance: float = NEGLIGIBLE) -> PauliSum:
@@ -249,6 +258,19 @@ class PauliSum:
                 diagonals[k] += coefficient * 1j ** _popcount(x & z) * (1 - 2 * (_popcount(z & index) & 1))
             self._grouped = GroupedPauliSum(flips, diagonals)
         return self._grouped
+
+    def real_rows(self) -> RealRows:
+        """Return the matrix of an operator that :attr:`is_real`, without its zeros; computed once."""
+        if self._rows is None:
+            flips, diagonals = self.grouped()
+            index = np.arange(diagonals.shape[1])
+            present = np.abs(diagonals.real) > NEGLIGIBLE * np.abs(self.coefficients).max(initial=0.0)
+            group, column = np.nonzero(present)
+            row = index[column] ^ flips[group]
+            order = np.lexsort((column, row))
+            rows = np.searchsorted(row[order], np.arange(len(index) + 1))
+            self._rows = RealRows(rows, column[order].astype(np.int32), diagonals.real[present][order])
+        return self._rows
 
     def apply(self, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Return ``H @ vector`` for a vector ``(2**n,)`` without building the matrix."""

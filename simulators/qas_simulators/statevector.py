@@ -9,6 +9,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
+from qas_simulators.real_arithmetic import is_real, real_program
 from qas_simulators.simulator import Simulator
 
 
@@ -22,6 +23,8 @@ class StatevectorSimulator(Simulator):
         shot_noise: As in :class:`Simulator`.
         device: ``"cpu"``, or ``"cuda"``: a GPU computes energies, gradients and minimisations of batches of circuits,
             such as those of vector environments; single circuits stay on the CPU.
+        real_arithmetic: Whether energies of circuits of RY, CX, CZ, SWAP, H, X and Z, of an observable with a real
+            matrix, are computed with real numbers: several times as fast from ten qubits on, and equal to rounding.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum
@@ -31,24 +34,42 @@ class StatevectorSimulator(Simulator):
 
     devices = ("cpu", "cuda")
 
+    def __init__(
+        self,
+        shots: int | None = None,
+        seed: int | None = None,
+        num_threads: int = 1,
+        shot_noise: str = "exact",
+        device: str = "cpu",
+        real_arithmetic: bool = False,
+    ) -> None:
+        super().__init__(shots, seed, num_threads, shot_noise, device)
+        self.real_arithmetic = real_arithmetic
+
     @property
     def is_noisy(self) -> bool:
         """Never."""
         return False
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
-        return statevector_program(circuit.table[None], observable, links_of(circuit))
+        make = real_program if self.real_arithmetic and is_real(circuit.table, observable) else statevector_program
+        return make(circuit.table[None], observable, links_of(circuit))
 
     def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram:
+        if self.real_arithmetic and self.device == "cpu" and is_real(batch.rows(), observable):
+            return real_program(batch.tables, observable)
         return statevector_program(batch.tables, observable, device=self.device)
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
-        return observable.term_means(final_state(self._program(circuit, observable), params))
+        return observable.term_means(
+            final_state(statevector_program(circuit.table[None], observable, links_of(circuit)), params)
+        )
 
     def statevector(self, circuit: Circuit) -> NDArray[np.complex128]:
         """Return the amplitudes ``(2**n,)``, qubit 0 the least significant bit of the index."""
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})
-        return final_state(self.program(circuit, identity), circuit.params)
+        self.check(circuit, identity)
+        return final_state(statevector_program(circuit.table[None], identity, links_of(circuit)), circuit.params)

@@ -8,6 +8,7 @@ from qas_agents.searchers.beam_blocks import BlockBeam
 from qas_agents.searchers.evolution import Evolution
 from qas_agents.searchers.frozen_policy import FrozenPolicy
 from qas_agents.searchers.greedy import GreedySearch
+from qas_agents.searchers.greedy_blocks import GreedyBlocks
 from qas_agents.searchers.hardware_efficient import HardwareEfficient
 from qas_agents.searchers.layered_blocks import LayeredBlocks
 from qas_agents.searchers.pools import ceo_pool, determinant, pauli_pool, qeb_pool, spin_orbitals, usual_pool
@@ -23,6 +24,7 @@ __all__ = [
     "Evolution",
     "Floor",
     "FrozenPolicy",
+    "GreedyBlocks",
     "GreedySearch",
     "HardwareEfficient",
     "LayeredBlocks",

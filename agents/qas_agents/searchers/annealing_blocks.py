@@ -115,7 +115,7 @@ class BlockAnnealing(BlockSearcher):
         cycles = 0
         while trials.running:
             if solution is None:
-                begin = self._opening(trials, self._own_pairs() if cycles == 0 else None)
+                begin = self._opening(trials, self._layers() if cycles == 0 else None)
                 self._limit += self._bench.catalogue.num_qubits // 2
             elif cycles % 2:
                 begin = self._opening(trials)
@@ -217,17 +217,12 @@ class BlockAnnealing(BlockSearcher):
                 best = found
         return best
 
-    def _own_pairs(self) -> Skeleton | None:
-        """Return blocks on the pairs of the Hamiltonian's terms, or ``None`` unless interactions are local."""
-        terms = [
-            [q for q, letter in enumerate(reversed(label)) if letter != "I"] for label in self._hamiltonian.terms()
-        ]
-        pairs = sorted({(own[0], own[1]) for own in terms if len(own) == 2})
-        numbers = {tuple(sorted(qubits)): number for number, qubits in reversed([*enumerate(self._skeletons.blocks)])}
-        is_local = all(len(own) <= 2 for own in terms) and len(pairs) < math.comb(self._hamiltonian.num_qubits, 2)
-        if not is_local or not pairs or not all(pair in numbers for pair in pairs):
+    def _layers(self) -> Skeleton | None:
+        """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
+        pairs = self._own_pairs()
+        if pairs is None:
             return None
-        blocks = [numbers[pair] for pair in pairs] * _LAYERS
+        blocks = pairs * _LAYERS
         return tuple(blocks[place] for place in self._skeletons.canonical(blocks))
 
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:

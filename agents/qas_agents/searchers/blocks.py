@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
@@ -177,6 +178,18 @@ class BlockSearcher(WholeCircuitSearcher):
     def _starts(self, skeleton: Skeleton, number: int) -> list[FloatArray]:
         """Return random angles of a whole skeleton, several times."""
         return [self._angles(self._skeletons.num_params(skeleton)) for _ in range(number)]
+
+    def _own_pairs(self) -> list[Block] | None:
+        """Return a block on each pair of the Hamiltonian's terms, or ``None`` unless interactions are local."""
+        terms = [
+            [q for q, letter in enumerate(reversed(label)) if letter != "I"] for label in self._hamiltonian.terms()
+        ]
+        pairs = sorted({(own[0], own[1]) for own in terms if len(own) == 2})
+        numbers = {tuple(sorted(qubits)): number for number, qubits in reversed([*enumerate(self._skeletons.blocks)])}
+        is_local = all(len(own) <= 2 for own in terms) and len(pairs) < math.comb(self._hamiltonian.num_qubits, 2)
+        if not is_local or not pairs or not all(pair in numbers for pair in pairs):
+            return None
+        return [numbers[pair] for pair in pairs]
 
     def _random_skeleton(self, size: int) -> Skeleton:
         """Return a random skeleton of at most this number of blocks, fewer if the gate budget does not allow more."""

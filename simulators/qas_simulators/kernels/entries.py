@@ -15,12 +15,13 @@ import math
 import numpy as np
 from numba.extending import overload
 
-from qas_simulators.kernels import amplitudes, pair_rotations, pauli_vectors
+from qas_simulators.kernels import amplitudes, pair_rotations, pauli_vectors, real_amplitudes
 from qas_simulators.kernels.amplitudes import StatevectorProgram
 from qas_simulators.kernels.compile import INNER, inlined, inner, kernel
 from qas_simulators.kernels.pair_rotations import PairProgram
 from qas_simulators.kernels.passes import claim
 from qas_simulators.kernels.pauli_plan import PauliTransferProgram
+from qas_simulators.kernels.real_amplitudes import RealProgram
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE, SCAN
 
 MEMORY = 12  # pairs of steps and gradient changes that L-BFGS keeps
@@ -37,7 +38,12 @@ def _workspace(program, num_params, memory):
     raise NotImplementedError
 
 
-_MODULES = {StatevectorProgram: amplitudes, PauliTransferProgram: pauli_vectors, PairProgram: pair_rotations}
+_MODULES = {
+    StatevectorProgram: amplitudes,
+    PauliTransferProgram: pauli_vectors,
+    PairProgram: pair_rotations,
+    RealProgram: real_amplitudes,
+}
 
 
 def _module_of(program):
