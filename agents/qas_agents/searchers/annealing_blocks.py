@@ -103,7 +103,7 @@ class BlockAnnealing(BlockSearcher):
     def _search(self, trials: Trials) -> None:
         cycles = 0
         while self._blind and trials.running:
-            begin = self._lowest if cycles % 2 else self._opening(trials, self._own_pairs() if cycles == 0 else None)
+            begin = self._lowest if cycles % 2 else self._opening(trials, self._layers() if cycles == 0 else None)
             if begin is not None:
                 self._anneal(trials, begin)
             cycles += 1
