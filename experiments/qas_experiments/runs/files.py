@@ -41,8 +41,13 @@ def new_folder(settings: TrainSettings) -> RunFolder:
     """
     folder = RunFolder(Path(settings.run)) if settings.run else _numbered(settings)
     folder.write_json("versions.json", {**versions(), "git_commit": git_commit()})
-    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    write_settings(folder, settings)
     return folder
+
+
+def write_settings(folder: RunFolder, settings: TrainSettings) -> None:
+    """Write the settings of a run."""
+    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 
 def _numbered(settings: TrainSettings) -> RunFolder:
@@ -158,9 +163,3 @@ def finished_summary(path: Path) -> dict[str, Any] | None:
 def is_finished(path: Path) -> bool:
     """Return whether a run is finished."""
     return finished_summary(path) is not None
-
-
-def require_unfinished(path: Path) -> None:
-    """Raise ``ValueError`` if a run is finished."""
-    if is_finished(path):
-        raise ValueError(must("resume", "name an interrupted run (this one is finished)", str(path)))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -113,28 +110,3 @@ def _sizes(circuit: Circuit) -> tuple[int, int, int]:
 
 def _beside(count: int, before: int) -> str:
     return f"{count:,}" if count == before else f"{count:,} ({before:,})"
-
-
-class TensorBoardWriter:
-    """Write averages over the last episodes as TensorBoard scalars."""
-
-    def __init__(self, folder: Path, every: int = 50, first_step: int = 0) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=first_step)
-        self._every = every
-        self._recent: deque[dict[str, Any]] = deque(maxlen=every)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Add one episode's metrics."""
-        self._recent.append(row)
-        if row["episode"] % self._every:
-            return
-        for name in ("success", "energy_error", "gates", "two_qubit_gates", "depth", "epsilon", "loss"):
-            values = [entry[name] for entry in self._recent if entry[name] is not None]
-            if values:
-                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self._writer.close()

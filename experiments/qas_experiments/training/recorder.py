@@ -118,6 +118,7 @@ class Recorder:
         self._should_stop = should_stop
         self.clock = Clock()
         self._return: float | None = 0.0  # of the current episode; None if unknown
+        self._length: int | None = 0  # steps of the current episode; None if unknown
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
         self.best: Solution | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
@@ -140,7 +141,7 @@ class Recorder:
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
         state["ideal_error"] = None if self.without_noise is None else self._ideal_error
-        state |= {"seconds": self.seconds, "return": self._return}
+        state |= {"seconds": self.seconds, "return": self._return, "length": self._length}
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -162,7 +163,7 @@ class Recorder:
         lowest = map(Solution.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self.clock = Clock(state["seconds"], runs=False)
-        self._return = state.get("return")  # missing in older checkpoints
+        self._return, self._length = state.get("return"), state.get("length")  # missing in older checkpoints
 
     @property
     def seconds(self) -> float:
@@ -181,6 +182,7 @@ class Recorder:
             for name, value in locals_["infos"][0].items()
         }
         self.steps += 1
+        self._length = None if self._length is None else self._length + 1
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
@@ -203,8 +205,12 @@ class Recorder:
             self.episodes += 1
             self.successes += bool(info["success"])
             self._on_episode(self._metrics(locals_, info))
-            self._return = 0.0
+            self.begin_episode()
         return not self._should_stop()
+
+    def begin_episode(self) -> None:
+        """Forget an unfinished episode, because the next step is the first of another one."""
+        self._return, self._length = 0.0, 0
 
     @property
     def kept(self) -> list[Solution]:
@@ -277,6 +283,7 @@ class Recorder:
             "seconds": self.seconds,
             **({} if family is None else {name: info[name] for name in family.names}),
             "return": self._return,
+            "length": self._length,
             "success": bool(info["success"]),
             "energy_error": info["energy_error"],
             "threshold": info["threshold"],

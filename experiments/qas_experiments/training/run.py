@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -19,13 +19,14 @@ from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.building import Plan
 from qas_experiments.interrupts import Interrupt, interrupt_requests
-from qas_experiments.plots import circuit_figure, save
-from qas_experiments.runs.files import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
+from qas_experiments.runs.files import git_commit, new_folder, versions, write_circuits, write_settings
 from qas_experiments.runs.folders import SUMMARY, RunFolder
 from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_experiments.training.clock import Clock
 from qas_experiments.training.contents import with_contents
+from qas_experiments.training.continuing import continued_settings
 from qas_experiments.training.display import TrainingBar, closing_table
+from qas_experiments.training.loggers import LoggerChoice
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.rollouts import instance_name, trivial_circuits
 from qas_experiments.training.rounds import play_rounds
@@ -37,12 +38,17 @@ from qas_simulators.errors import must
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
 
 
-def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
+def train(
+    settings: TrainSettings,
+    watch: Callable[[Recorder], None] = lambda _: None,
+    limits: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Train or resume, evaluate the frozen policy, play the baselines, and write the run folder.
 
     Args:
         settings: The settings of ``qas-train``.
         watch: Function called after every step of a single training; an exception that it raises ends the run.
+        limits: New limits of a run that is resumed, by their names in ``training``.
 
     Returns:
         The content of ``summary.json``.
@@ -52,20 +58,21 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
     """
     resumed = settings.resume
     if resumed is not None:
-        settings = settings_of(Path(resumed))
-        require_unfinished(Path(resumed))
+        settings = continued_settings(Path(resumed), limits or {})
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
     plan = Plan.of(with_contents(settings))
     settings, training = plan.settings, plan.settings.training
     _check(training)
-    torch.set_num_threads(training.threads)
+    loggers = [LoggerChoice.of(each) for each in settings.loggers]
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     ready = Clock()
     env, judge = _environments(plan, console)
     agent = plan.make_agent(env)
+    if (torch := sys.modules.get("torch")) is not None:  # most searches do without
+        torch.set_num_threads(training.threads)
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
@@ -77,10 +84,11 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         ready.stop()
         console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
         kept = settings.extraction.circuits
-        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
+        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch, loggers)
         if resumed is not None:
             has_checkpoint = session.resume()
             folder.remove_end()
+            write_settings(folder, settings)  # with the new limits
             resumed_at = f"resumed after {session.recorder.steps:,} steps"
             console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
         with folder.recording_aborts():
@@ -247,6 +255,8 @@ def _account(recorder: Recorder) -> dict[str, Any]:
 
 def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None, frozen: Solution | None) -> None:
     """Write the circuits as they were built, and the best one also in its shortened version."""
+    from qas_experiments.plots import circuit_figure, save  # imports Matplotlib
+
     raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
     for name, found in raw.items():
         if found is not None:
