@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,8 @@ def new_folder(settings: TrainSettings) -> RunFolder:
         ValueError: The folder exists, or cannot be created.
     """
     folder = RunFolder(Path(settings.run)) if settings.run else _numbered(settings)
-    folder.write_json("versions.json", {**versions(), "git_commit": git_commit()})
+    about = {**versions(), "git_commit": git_commit(), "command": command_line()}
+    folder.write_json("versions.json", about)
     write_settings(folder, settings)
     return folder
 
@@ -87,6 +89,12 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def command_line() -> str | None:
+    """Return the command that this process was called with; ``None`` in Python and in tests."""
+    name = Path(sys.argv[0]).name
+    return shlex.join([name, *sys.argv[1:]]) if name.startswith("qas-") else None
 
 
 @cache

@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.runs.files import is_finished
-from qas_experiments.runs.foreign_checkpoints import checkpoints_in
 from qas_experiments.runs.folders import ABORTED, CHECKPOINT, PROGRESS, SUMMARY
+from qas_experiments.runs.foreign_checkpoints import checkpoints_in
 from qas_experiments.runs.metrics import metrics_of
 from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -79,6 +79,16 @@ def counts_of(circuit: Circuit) -> dict[str, int]:
         "gates": circuit.num_gates,
         "depth": circuit.depth(),
     }
+
+
+def transpiled_counts(circuits: Sequence[Circuit]) -> list[dict[str, int]]:
+    """Return counts of circuits after Qiskit's transpiler at level 3, in the gates CX, RZ, SX and X."""
+    from qas_simulators.bridges.qiskit import transpiled
+
+    return [
+        {"two_qubit_gates": found.num_nonlocal_gates(), "gates": found.size(), "depth": found.depth()}
+        for found in transpiled(circuits)
+    ]
 
 
 def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:

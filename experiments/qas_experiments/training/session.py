@@ -21,6 +21,7 @@ from qas_experiments.runs.foreign_checkpoints import ForeignCheckpoints
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import TrainingSettings
 from qas_experiments.training.display import TrainingBar
+from qas_experiments.training.first_solution import first_solution
 from qas_experiments.training.loggers import EpisodeAverages, LoggerChoice
 from qas_experiments.training.recorder import Recorder, Solution
 from qas_experiments.training.rollouts import PolicyWatcher, rollout
@@ -64,6 +65,7 @@ class Session:
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
         self._interrupt, self._watch, self._reported_at = interrupt, watch, 0.0
         self._loggers, self._keeps = loggers, settings_of(folder.path).checkpoint.keep
+        self._has_shown_first = False
         self._is_policy = isinstance(agent, Policy)
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._has_after_step = isinstance(agent, Resumable)
@@ -122,6 +124,7 @@ class Session:
         """Train until a limit is reached, the agent stops, or the run is interrupted."""
         left = self._training.total_timesteps - self.recorder.steps
         self._steps_seen = self.recorder.steps
+        self._has_shown_first = self.recorder.first_solved is not None
         unit, total = self._env.problem.unit, self._training.total_timesteps
         settings: dict[str, Any] = {"callback": self.recorder}
         if self._has_after_step:
@@ -154,6 +157,12 @@ class Session:
             self._reported_at = self.recorder.seconds
             self._write_progress()
         self._watch(self.recorder)
+        if not self._has_shown_first and self.recorder.first_solved is not None:
+            self._has_shown_first = True
+            if self._training.progress:
+                self.recorder.clock.stop()
+                self._bar.show(first_solution(self.recorder.first_solved, self._env, self._console.width))
+                self.recorder.clock.start()
         if not self._has_after_step:
             self._after_step()
         return self._interrupt.requested or self._is_spent()

@@ -65,7 +65,7 @@ def test_return_and_length_are_those_of_stable_baselines3() -> None:
 def test_loggers_by_import_string(tmp_path: Path) -> None:
     Collecting.made.clear()
     CALLS.clear()
-    here = "tests.experiments.training.test_loggers"
+    here = __name__  # pytest imports this file under a name of its own
     chosen = f"[{{target: '{here}:Collecting', every: 4, label: mine}},'{here}:collect']"
     train(compose(*RANDOM, "training.total_timesteps=300", f"loggers={chosen}", f"run={tmp_path / 'run'}"))
     [logger] = Collecting.made
