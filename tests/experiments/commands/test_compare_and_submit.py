@@ -83,6 +83,6 @@ def test_what_cannot_be_submitted_is_named(runs: tuple[Path, Path], tmp_path: Pa
     summary = json.loads((changed / "summary.json").read_text())
     summary["rows"]["found in training"]["energy"] -= 0.1
     (changed / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(ValueError, match="hold valid circuits .*best: energy"):
+    with pytest.raises(ValueError, match=r"hold valid circuits .*best: energy"):
         submit([changed], out, judge=judge)
     assert not out.exists()
