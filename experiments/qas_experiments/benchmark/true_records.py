@@ -8,7 +8,7 @@ from pathlib import Path
 
 from qas_experiments.benchmark.comparison import differences
 from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judges import Judges
+from qas_experiments.benchmark.judges import Judges, Terms
 from qas_experiments.benchmark.records import Entry, Record, Records
 from qas_experiments.counting import counted
 
@@ -81,7 +81,7 @@ def _verified(
     places: Sequence[_Place], known: set[str], judges: Judges, shows_progress: bool
 ) -> dict[tuple[str, int], list[str]]:
     """Return the faults of all records by hash and identity of the Hamiltonian beside them, each verified once."""
-    tasks = {}
+    tasks: dict[tuple[str, int], tuple[Record, Terms]] = {}
     for _, entry, hamiltonians in places:
         if entry.record is not None and entry.record.hash not in known:
             hamiltonian = hamiltonians.get(entry.record.instance_hash)

@@ -38,7 +38,8 @@ def continued_settings(run: Path, limits: Mapping[str, float]) -> TrainSettings:
     settings = settings_of(run)
     if settings.rounds and limits:
         raise ValueError(must("resume", "keep all settings of a run with rounds", dict(limits)))
-    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **limits))
+    changed: dict[str, Any] = dict(limits)
+    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **changed))
     summary = finished_summary(run)
     if summary is None:
         return settings

@@ -82,7 +82,7 @@ def train(
         judge.reset(seed=training.seed)
         judge.step(0)  # compiles kernels that are not cached, so that their compilation is not counted as training
         ready.stop()
-        if note := reward_note(settings):
+        if note := reward_note(plan.settings):
             console.print(note, highlight=False, markup=False, soft_wrap=True)
         console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
         kept = settings.extraction.circuits
@@ -90,7 +90,8 @@ def train(
         if resumed is not None:
             has_checkpoint = session.resume()
             folder.remove_end()
-            write_settings(folder, settings)  # with the new limits
+            if limits:
+                write_settings(folder, settings)
             resumed_at = f"resumed after {session.recorder.steps:,} steps"
             console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
         with folder.recording_aborts():

@@ -65,7 +65,7 @@ class Session:
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
         self._interrupt, self._watch, self._reported_at = interrupt, watch, 0.0
         self._loggers, self._keeps = loggers, settings_of(folder.path).checkpoint.keep
-        self._has_shown_first = False
+        self._has_shown_first, self._saved_at = False, -1
         self._is_policy = isinstance(agent, Policy)
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
         self._has_after_step = isinstance(agent, Resumable)
@@ -92,6 +92,7 @@ class Session:
                 self.recorder.restore(numbers["recorder"])
                 if not self._has_after_step:  # these agents begin another episode
                     self.recorder.begin_episode()
+            self._saved_at = self.recorder.steps
         # Steps after the checkpoint are made again, so their metrics would otherwise appear twice.
         self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
         return numbers is not None
@@ -137,8 +138,11 @@ class Session:
             if left > 0 and not self._is_spent():
                 self._agent.learn(left, **settings)
             self.recorder.clock.stop()
-        if self._checkpoints is not None and self._keeps and self.recorder.steps:
-            self.checkpoint()  # so that a longer training can continue this one
+        # A longer training can continue this one. After an interruption there is a checkpoint already, and none may be
+        # written during the search of a guide, which has no steps that end.
+        has_ended_step = self._steps_seen == self.recorder.steps > 0
+        if self._checkpoints is not None and self._keeps and has_ended_step and not self._interrupt.requested:
+            self.checkpoint()
 
     def _on_episode(self, row: dict[str, Any]) -> None:
         if self._is_policy and row["episode"] % self._training.evaluate_every == 0:
@@ -189,6 +193,9 @@ class Session:
     def checkpoint(self) -> None:
         """Write a checkpoint from which the run can be resumed."""
         assert self._checkpoints is not None
+        if self._saved_at == self.recorder.steps:  # the files of this step are never written twice
+            return
+        self._saved_at = self.recorder.steps
         numbers = {
             "env": state_of(self._env),
             "watcher": self._watcher.state(),
