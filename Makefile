@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 ARGS ?=
 
-.PHONY: train test lint type bench docs site clean
+.PHONY: train study test lint type bench docs site clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Set PYTHON=...")'
@@ -24,8 +24,11 @@ $(VENV)/.bench: $(VENV)/.train
 	$(INSTALL) -e '.[bench]'
 	@touch $@
 
-train: $(VENV)/.train  ## LiH at 3.4 angstrom, about five minutes on two cores; ARGS="training.seed=1" overrides anything
-	$(BIN)/qas-train $(ARGS)
+train: $(VENV)/.train  ## LiH at 3.4 angstrom for half a minute; ARGS="training.seed=1" overrides anything
+	$(BIN)/qas-train experiment=lih_first $(ARGS)
+
+study: $(VENV)/.train  ## LiH at 3.4 angstrom, gate by gate, with baselines, about five minutes on one core
+	$(BIN)/qas-train experiment=lih_gates $(ARGS)
 
 test: $(VENV)/.dev  ## the whole test suite; ARGS="-k kernels" selects
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

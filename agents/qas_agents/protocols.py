@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -70,4 +71,17 @@ class Resumable(Protocol):
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
         """Restore what :meth:`state` returned."""
+        ...
+
+
+@runtime_checkable
+class ForeignResumable(Protocol):
+    """An agent of another library that writes its training to files of its own, which may run code when read."""
+
+    def save_training(self, folder: Path) -> list[str]:
+        """Write the state of the training to files in a folder; return their names."""
+        ...
+
+    def load_training(self, folder: Path) -> None:
+        """Read what :meth:`save_training` wrote; ``learn`` then continues with a new episode."""
         ...

@@ -21,6 +21,8 @@ ALGORITHMS: Final = {
     "MaskablePPO": "sb3_contrib",
 }
 _KEY: Final = "qas_agents_sb3"
+_MODEL: Final = "model.zip"
+_REPLAY: Final = "replay.pkl"
 MASKED: Final = ("MaskablePPO",)
 """Algorithms that obey action masks; illegal actions of the others are skipped by environments."""
 
@@ -73,8 +75,26 @@ class SB3Agent:
 
     def learn(self, total_timesteps: int, callback: Any = None) -> SB3Agent:
         """Train for at least ``total_timesteps`` steps: on-policy algorithms finish the last rollout."""
-        self.model.learn(total_timesteps, callback=callback)
+        self.model.learn(total_timesteps, callback=callback, reset_num_timesteps=self.num_timesteps == 0)
         return self
+
+    def save_training(self, folder: Path) -> list[str]:
+        """Write the model, and the replay buffer if it has one, with the methods of Stable-Baselines3.
+
+        Its files hold pickles: read only files that you trust.
+        """
+        self.model.save(folder / _MODEL)
+        if not hasattr(self.model, "save_replay_buffer"):
+            return [_MODEL]
+        self.model.save_replay_buffer(folder / _REPLAY)
+        return [_MODEL, _REPLAY]
+
+    def load_training(self, folder: Path) -> None:
+        """Read what :meth:`save_training` wrote; ``learn`` then continues the count of steps with a new episode."""
+        env = self.model.get_env()
+        self.model = type(self.model).load(folder / _MODEL, env=env, device=self.model.device)
+        if (folder / _REPLAY).exists():
+            self.model.load_replay_buffer(folder / _REPLAY)
 
     def predict(
         self,

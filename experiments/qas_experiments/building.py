@@ -117,6 +117,28 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     return dataclasses.replace(settings, env=dataclasses.replace(env, **own_rules), optimizer=optimizer)
 
 
+def reward_note(settings: TrainSettings) -> str | None:
+    """Return a line if the reward differs from that of ``gym.make`` with the same id, else ``None``.
+
+    Args:
+        settings: Settings with the reward filled in, as :func:`resolved` returns them.
+    """
+    env = settings.env
+    row = ENVIRONMENTS[env.id]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        usual = {**preset_for(row.preset, row.problem, env.problem).rules, **row.rules}["reward"]
+    ours, theirs = (rule if isinstance(rule, dict) else {"name": rule} for rule in (env.reward or usual, usual))
+    if ours == theirs:
+        return None
+    return f"reward: {_rule(ours)}; gym.make({env.id!r}) has {_rule(theirs)}, and this one with reward={ours!r}"
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    settings = ", ".join(f"{name}={value}" for name, value in rule.items() if name != "name")
+    return f"{rule['name']} ({settings})" if settings else str(rule["name"])
+
+
 def _prescribed(given: Any, rule: Any) -> Any:
     """Return the preset's rule, updated with the given settings, if ``preset`` is chosen; else the given rule."""
     if not isinstance(given, dict) or given.get("name") != PRESCRIBED:

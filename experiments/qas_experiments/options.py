@@ -13,14 +13,14 @@ from importlib.resources import files
 from inspect import Parameter, signature
 from typing import Any, Final
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
-
 from qas_agents.registry import AGENTS, AgentEntry
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
 
 CONF: Final = "qas_experiments.conf"
+MISSING: Final[Any] = "???"
+"""A value that must be given, as OmegaConf writes it."""
+
 NOT_SETTINGS: Final = ("env", "seed", "device", "settings")
 """Parameters of agents that are no settings of theirs."""
 
@@ -37,6 +37,8 @@ def option(group: str, name: str) -> Any:
     Raises:
         KeyError: There is no such option.
     """
+    from omegaconf import OmegaConf
+
     if name in _files(group):
         return OmegaConf.create(_text(group, name))
     return OmegaConf.create(without_file(group)[name])
@@ -44,6 +46,8 @@ def option(group: str, name: str) -> Any:
 
 def register_options() -> None:
     """Register with Hydra the options that have no file."""
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     for group in ("agent", "optimizer", "noise"):
         for name, settings in without_file(group).items():

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
-from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING
-
 from qas_envs.rules import RULES, RuleArguments
-from qas_experiments.options import register_options
+from qas_experiments.options import MISSING, register_options
 
 _Settings = TypeVar("_Settings")
 
@@ -113,8 +110,9 @@ class TrainSettings:
     rounds: list[Any] = field(default_factory=list)  # overrides of each round; empty for a single training
     extraction: ExtractionSettings = field(default_factory=ExtractionSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    loggers: list[Any] = field(default_factory=lambda: ["tensorboard"])  # names, import strings, or mappings
     policy: str | None = None  # folder of a run whose last policy is the initial one
-    resume: str | None = None  # folder of an interrupted run, which keeps its settings
+    resume: str | None = None  # folder of a run to continue, which keeps its settings except limits
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
     contents: dict[str, str] = field(default_factory=dict)  # SHA-256 of files that settings name, filled in by commands
 
@@ -207,6 +205,8 @@ class TuneSettings:
 
 def register_schemas() -> None:
     """Register the schemas with Hydra, and the options that have no file."""
+    from hydra.core.config_store import ConfigStore
+
     register_options()
     store = ConfigStore.instance()
     store.store(name="train_schema", node=TrainSettings)

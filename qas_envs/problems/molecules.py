@@ -22,7 +22,7 @@ from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
 from qas_envs.problems.sectors import Sector, sector_of, warn_of_sector
 from qas_simulators import PauliSum, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
-from qas_simulators.program import cache_directory
+from qas_simulators.files import cache_root
 
 _DEGENERATE = 1e-8  # Hartree
 _RECORD_VERSION = 4  # of computed molecules; a change invalidates cached ones
@@ -314,7 +314,7 @@ def _computed(definition: Molecule) -> dict[str, Any]:
 
 def _cache_folder() -> Path:
     """Return the folder of computed molecules, beside that of the compiled kernels."""
-    return cache_directory().parent / "molecules"
+    return cache_root() / "molecules"
 
 
 def _read_intact(path: Path) -> dict[str, Any] | None:

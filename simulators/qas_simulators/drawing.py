@@ -16,6 +16,11 @@ def ends_of(name: str) -> tuple[str, str]:
     return (gate.symbol, gate.symbol) if gate.is_symmetric else (f"{gate.symbol}₀", f"{gate.symbol}₁")
 
 
+def _shown(angle: float) -> str:
+    """Return an angle with three digits; one that these would show as zero is shown with its power of ten."""
+    return f"{angle:.0e}" if 0.0 < abs(angle) < 5e-4 else f"{angle:.3f}"
+
+
 def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
     """Return one line per qubit, gates placed left to right in the moment they can start.
 
@@ -32,7 +37,7 @@ def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
         q1: ─────X──RY(0.500)
     """
     num_qubits = circuit.num_qubits
-    texts = iter(angles if angles is not None else [f"{angle:.3f}" for *_, angle in circuit if angle is not None])
+    texts = iter(angles if angles is not None else [_shown(angle) for *_, angle in circuit if angle is not None])
     columns: list[dict[int, str]] = []
     links: list[tuple[int, int] | None] = []
     free = [0] * num_qubits  # first column still free on each qubit

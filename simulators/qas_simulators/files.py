@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+
+
+def cache_root() -> Path:
+    """Return the folder of everything that is computed once and kept: ``QAS_ENVS_CACHE_DIR``, else the user's cache."""
+    if "QAS_ENVS_CACHE_DIR" in os.environ:
+        return Path(os.environ["QAS_ENVS_CACHE_DIR"])
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "qas-envs"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "qas-envs"
 
 
 def write_whole(path: Path, content: bytes) -> Path:

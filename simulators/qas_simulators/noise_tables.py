@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators import kernels
 from qas_simulators.channels import ptm_of_kraus
 from qas_simulators.circuit import Circuit
 from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES, Gate, gate_index
-from qas_simulators.kernels import entries, passes, pauli_plan
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import ROTATION_KINDS, UNLINKED, FloatArray, KernelProgram, Links
@@ -55,7 +55,7 @@ class NoiseTables:
 
     def _add_one_qubit_gate(self, row: int, noise: NoiseModel, num_qubits: int) -> None:
         gate = GATES[row]
-        self.kinds[row] = pauli_plan.FIXED1 if gate.axis is None else ROTATION_KINDS[gate.axis]
+        self.kinds[row] = kernels.pauli_plan.FIXED1 if gate.axis is None else ROTATION_KINDS[gate.axis]
         bare = np.eye(4) if gate.axis is not None else ptm_of_kraus([gate.matrix()])
         for qubit in range(num_qubits):
             self.channels[row, qubit, 0] = _row_of(_noise_after(gate, (qubit,), noise) @ bare, self._rows1)
@@ -76,7 +76,7 @@ class NoiseTables:
             rest[pair] = np.kron(_shift(-shifts[pair][1]), _shift(-shifts[pair][0])) @ whole[pair]
             rest[pair][np.abs(rest[pair]) < 1e-14] = 0.0
         exchanges = all(map(_is_exchange, rest.values()))
-        self.kinds[row] = pauli_plan.EXCHANGE2 if exchanges else pauli_plan.BLOCK2
+        self.kinds[row] = kernels.pauli_plan.EXCHANGE2 if exchanges else kernels.pauli_plan.BLOCK2
         for pair in pairs:
             place = row, pair[0], pair[1] + 1
             self.channels[place] = _row_of((rest if exchanges else whole)[pair], self._rows2)
@@ -88,10 +88,10 @@ class NoiseTables:
         """Return whether the inverses of noisy gates amplify rounding errors little enough to be used."""
         names, qubit0, qubit1 = circuit.table[:, :3].T
         rows = self.channels[names, qubit0, qubit1 + 1]
-        is_two_qubit = self.kinds[names] >= pauli_plan.EXCHANGE2
+        is_two_qubit = self.kinds[names] >= kernels.pauli_plan.EXCHANGE2
         after = self.after[names, qubit0, qubit1 + 1]
         growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
-        return bool(growth + self.growth1[after[after >= 0]].sum() <= pauli_plan.MAX_GROWTH)
+        return bool(growth + self.growth1[after[after >= 0]].sum() <= kernels.pauli_plan.MAX_GROWTH)
 
     def program(self, tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:
         """Return the program of circuits, ``(circuits, num_gates or more, 4)``, with this noise and an observable."""
@@ -114,7 +114,9 @@ class NoiseTables:
             observable.coefficients,
         )
         size = 4 ** self.channels.shape[1]
-        return KernelProgram(entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2, 2), links)
+        return KernelProgram(
+            kernels.entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2, 2), links
+        )
 
 
 class Swaps:
@@ -164,7 +166,7 @@ class Swaps:
     def _add_inner(self, row: int, low: int, source: NDArray[np.intp], ways: FloatArray) -> None:
         entries = np.arange(16) if low == 0 else np.arange(16).reshape(4, 4).T.ravel()  # by place in the register
         masks = entries[source[entries]] ^ np.arange(16)  # ``entries`` is its own inverse
-        for number, terms in enumerate(passes.INNER_MASKS):
+        for number, terms in enumerate(kernels.passes.INNER_MASKS):
             if set(masks.tolist()) <= set(terms):
                 self.inner_masks[row, low] = number
                 for k, mask in enumerate(terms):

@@ -16,12 +16,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators import kernels
 from qas_simulators.circuit import Circuit
 from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import amplitudes, entries
-from qas_simulators.kernels.compile import cache_directory as cache_directory
-from qas_simulators.kernels.passes import IS_PLAIN
+from qas_simulators.kernels import tasks
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE, SCAN
 from qas_simulators.pauli import PauliSum
 
@@ -63,8 +62,8 @@ class KernelProgram(NamedTuple):
 
 
 ROTATION_KINDS: Final = {"X": 0, "Y": 1, "Z": 2}  # RX, RY, RZ have the same numbers in both kinds of kernels
-_PAIRS: Final = {"XX": amplitudes.RXX, "YY": amplitudes.RYY, "ZZ": amplitudes.RZZ}
-_SPECIAL: Final = {"cx": amplitudes.CX, "cz": amplitudes.CZ, "swap": amplitudes.SWAP}
+_PAIRS: Final = {"XX": tasks.RXX, "YY": tasks.RYY, "ZZ": tasks.RZZ}
+_SPECIAL: Final = {"cx": tasks.CX, "cz": tasks.CZ, "swap": tasks.SWAP}
 
 
 def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
@@ -72,9 +71,9 @@ def _statevector_tables() -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
     matrices = np.zeros((len(GATES), 4, 4), dtype=np.complex128)
     for row, gate in enumerate(GATES):
         if gate.axis is not None:
-            kinds[row] = amplitudes.PHASE if gate.is_phase else (ROTATION_KINDS | _PAIRS)[gate.axis]
+            kinds[row] = tasks.PHASE if gate.is_phase else (ROTATION_KINDS | _PAIRS)[gate.axis]
             continue
-        kinds[row] = _SPECIAL.get(gate.name, amplitudes.MATRIX1 if gate.num_qubits == 1 else amplitudes.MATRIX2)
+        kinds[row] = _SPECIAL.get(gate.name, tasks.MATRIX1 if gate.num_qubits == 1 else tasks.MATRIX2)
         size = 2**gate.num_qubits
         matrices[row, :size, :size] = gate.matrix()
     return kinds, matrices
@@ -90,7 +89,8 @@ def statevector_program(
     flips, diagonals = observable.grouped()
     constants = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals
     size = diagonals.shape[1]
-    return KernelProgram(entries.solve_statevector, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device)
+    solve = kernels.entries.solve_statevector
+    return KernelProgram(solve, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device)
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def _do_each(
         )
         return found[rows], counts
     arguments = np.zeros(1, dtype=np.int64), task, rows, (params, gradients, found), sizes, counts, descent
-    num_others = 0 if IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
+    num_others = 0 if kernels.passes.IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
     others = [thread_pool(num_threads).submit(_run, program, *arguments) for _ in range(num_others)]
     try:
         _run(program, *arguments)

@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_simulators import kernels
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.exponentials import Exponential, Move
-from qas_simulators.kernels.entries import solve_pairs
-from qas_simulators.kernels.pair_rotations import reach, slopes_of_moves
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli import PauliSum
@@ -140,7 +139,7 @@ class Subspace:
         memory = self._run(sequence, _angles(angles), ENERGY)[2]
         ket, bra = memory.reshape(2, -1)
         by_move = np.empty(len(self._factors))
-        slopes_of_moves(bra, ket, self.states, self._places, self._masks, self._factors, by_move)
+        kernels.pair_rotations.slopes_of_moves(bra, ket, self.states, self._places, self._masks, self._factors, by_move)
         return np.asarray(self._unit * np.bincount(self._owners, by_move), dtype=np.float64)
 
     def minimize(self, sequence: Sequence[int], angles: ArrayLike, tolerance: float = 1e-13) -> Minimum:
@@ -169,7 +168,7 @@ class Subspace:
         if len(params) != len(pairs):
             raise ValueError(must("angles", f"be {len(pairs)}, one for each exponential", len(params)))
         memory = np.empty(2 * len(self.states), dtype=self._reference.dtype)
-        energy, evaluations = solve_pairs(
+        energy, evaluations = kernels.entries.solve_pairs(
             np.cumsum([0, *(len(one.left) for one in pairs)]),
             np.concatenate([_NO_PLACES, *(one.left for one in pairs)]),
             np.concatenate([_NO_PLACES, *(one.right for one in pairs)]),
@@ -224,5 +223,5 @@ def _reached(state: NDArray[np.complex128], masks: NDArray[np.int64]) -> NDArray
     queue = np.empty(len(state), dtype=np.int64)
     first = np.flatnonzero(found)
     queue[: len(first)] = first
-    count = reach(np.unique(masks, axis=0), found, queue, len(first))
+    count = kernels.pair_rotations.reach(np.unique(masks, axis=0), found, queue, len(first))
     return np.sort(queue[:count])

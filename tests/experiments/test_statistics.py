@@ -62,3 +62,19 @@ def test_empty_samples_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="Argument `"):
             call()
+
+
+def test_bootstrap_interval_is_that_of_scipy() -> None:
+    from scipy.stats import bootstrap, trim_mean
+
+    for size in (2, 5, 11):
+        values = np.random.default_rng(size).normal(size=size)
+        assert iqm(values) == pytest.approx(trim_mean(values, 0.25))
+        found = bootstrap(
+            (values,),
+            lambda some, axis=-1: trim_mean(some, 0.25, axis=axis),
+            n_resamples=500,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).confidence_interval
+        assert iqm_interval(list(values), 500)[1:] == pytest.approx((found.low, found.high), abs=1e-14)

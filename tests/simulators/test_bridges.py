@@ -89,3 +89,24 @@ def test_qasm3_reads_pi_and_refuses_the_rest() -> None:
     for bad in ["qubit[2] q; ccx q[0], q[1], q[2];", "rx(0.1) q[0];", "qubit[1] q; rx(__import__('os')) q[0];", ""]:
         with pytest.raises(ValueError, match="OpenQASM"):
             Circuit.from_qasm3(bad)
+
+
+def test_transpiled_circuits_do_the_same_with_fewer_gates() -> None:
+    from qiskit.quantum_info import Operator
+
+    from qas_simulators.bridges.qiskit import transpiled
+
+    rng = np.random.default_rng(5)
+    circuits = [Circuit(2).cx(0, 1).cx(0, 1), Circuit(2).cx(0, 1).rz(0.3, 1).cx(0, 1).ry(0.2, 0).cx(0, 1).cx(1, 0)]
+    for _ in range(3):
+        circuit = Circuit(3)
+        for _ in range(12):
+            low, high = rng.choice(3, 2, replace=False).tolist()
+            circuit.ry(float(rng.normal()), low).cx(low, high)
+        circuits.append(circuit)
+    found = transpiled(circuits)
+    assert found[0].size() == 0
+    for circuit, short in zip(circuits, found, strict=True):
+        assert {each.operation.name for each in short} <= {"cx", "rz", "sx", "x"}
+        assert short.num_nonlocal_gates() <= circuit.num_two_qubit_gates
+        assert Operator.from_circuit(short).equiv(Operator(circuit.to_qiskit()))

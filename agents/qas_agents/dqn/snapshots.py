@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from qas_agents.checks import check_generator as check_generator
+from qas_agents.checks import check_number as check_number
 from qas_agents.dqn.policies import prefixed
 from qas_simulators.errors import must
 
@@ -173,22 +174,3 @@ def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
     check_generator(numbers["rng"])
     if agent.guide is not None:
         agent.guide.check(numbers[_GUIDE], agent.num_actions)
-
-
-def check_number(name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> None:
-    """Raise ``ValueError`` unless a value is a finite number in a closed interval."""
-    if type(value) not in (int, float) or not math.isfinite(value) or not low <= value <= high:
-        raise ValueError(must(name, f"be a finite number in [{low:g}, {high:g}]", value))
-
-
-def check_generator(state: Any) -> None:
-    """Raise ``ValueError`` unless a value is the state of a ``PCG64``, NumPy's default generator."""
-    bounds = {"state": 2**128, "inc": 2**128, "has_uint32": 2, "uinteger": 2**32}
-    is_whole = isinstance(state, dict) and set(state) == {"bit_generator", "state", "has_uint32", "uinteger"}
-    if is_whole and state["bit_generator"] == "PCG64" and isinstance(inner := state["state"], dict):
-        flat = {**{name: state[name] for name in ("has_uint32", "uinteger")}, **inner}
-        if set(flat) == set(bounds) and all(
-            type(flat[name]) is int and 0 <= flat[name] < bounds[name] for name in flat
-        ):
-            return
-    raise ValueError(must("rng", "be the state of a PCG64", state))

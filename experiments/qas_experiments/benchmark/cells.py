@@ -20,10 +20,11 @@ from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
 from qas_experiments.agents import entry_of, with_policy_actions
-from qas_experiments.benchmark.judge import Judge, true_records
+from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.recording import record_of
 from qas_experiments.benchmark.records import Record, Records, settings_hash
 from qas_experiments.benchmark.tables import suite_tables
+from qas_experiments.benchmark.true_records import true_records
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import Plan
 from qas_experiments.runs.files import is_finished, overridden

@@ -8,25 +8,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.progress import track
-
-from qas_experiments.benchmark.comparison import differences
-from qas_experiments.benchmark.records import Entry, Record, Records
+from qas_experiments.benchmark.records import Record
 from qas_simulators.errors import must
 
 SECONDS = 60.0
 """Default limit for one record; those of the suites need 0.1 s."""
 _MOST_SECONDS = 86_400.0  # a day
 _OF_REFERENCES = 10  # factor of the time limit for the references of an instance
-_LONGEST_LINE = 400  # characters
-_MOST_FAULTS = 5  # reported per record
 
 
 class Judge:
@@ -72,7 +65,7 @@ class Judge:
 
     def faults(self, record: Record, hamiltonian: Mapping[str, float] | None = None) -> list[str]:
         """Return the record's faults as :func:`faults_of` does; a timeout or a crash of the process is one too."""
-        found: list[str] = self._ask({"record": asdict(record), "hamiltonian": hamiltonian}, self.seconds)["faults"]
+        found: list[str] = self._ask({"record": record.content(), "hamiltonian": hamiltonian}, self.seconds)["faults"]
         return found
 
     def reference(self, record: Record, floors: int) -> tuple[dict[str, Any] | None, str]:
@@ -129,78 +122,3 @@ class Judge:
                 lines = errors.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
                 raise RuntimeError(f"The process that verifies records does not start: {lines[-1]}")
         return self._process
-
-
-@dataclass
-class TrueRecords:
-    """The valid records of some files, each cell once.
-
-    Attributes:
-        records: In the order of the files.
-        hamiltonians: Terms of their instances by hash, if the files contain them.
-        left_out: A line with file, place, cell and reason for every row that is left out.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    hamiltonians: dict[str, dict[str, float]] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
-
-
-def true_records(
-    paths: Iterable[Path], judge: Judge, known: Iterable[Record] = (), shows_progress: bool = False
-) -> TrueRecords:
-    """Return the valid records of files.
-
-    The first valid record of each cell is kept. A later one that agrees with it, apart from times and folders, is
-    dropped silently; one that differs is left out with a line that names the differences.
-
-    Args:
-        paths: The files.
-        judge: The judge that verifies the records.
-        known: Valid records that count as earlier; they are not returned.
-        shows_progress: Whether to show a progress bar.
-    """
-    found = TrueRecords()
-    first = {record.cell: record for record in known}
-    places = [place for path in paths for place in _places_of(path, found.left_out)]
-    for path, entry, hamiltonians in track(places, "verifying", disable=not shows_progress):
-        record = entry.record
-        if record is None:
-            found.left_out.append(_line(path, entry.place, [entry.fault]))
-            continue
-        earlier = first.setdefault(record.cell, record)
-        # Equal hashes mean equal content, so the second copy needs no verification.
-        if earlier is not record and earlier.hash == record.hash:
-            continue
-        hamiltonian = hamiltonians.get(record.instance_hash)
-        faults = judge.faults(record, hamiltonian)
-        if faults:
-            if earlier is record:
-                del first[record.cell]
-        elif earlier is not record:
-            faults = [f"another record of this cell differs: {each}" for each in differences(earlier, record)]
-        else:
-            found.records.append(record)
-            if hamiltonian is not None:
-                found.hamiltonians[record.instance_hash] = hamiltonian
-        if faults:
-            found.left_out.append(_line(path, f"{entry.place}, {record.label}", faults))
-    return found
-
-
-def _places_of(path: Path, left_out: list[str]) -> list[tuple[Path, Entry, dict[str, dict[str, float]]]]:
-    """Return the entries of a file; add a line to ``left_out`` if it cannot be read."""
-    try:
-        entries, hamiltonians = Records(path).read()
-    except ValueError as error:
-        left_out.append(_line(path, "", [str(error)]))
-        return []
-    return [(path, entry, hamiltonians) for entry in entries]
-
-
-def _line(path: Path, place: str, faults: Sequence[str]) -> str:
-    """Return one printable line; names and texts in the file may contain control characters."""
-    listed = "; ".join(faults[:_MOST_FAULTS]) + ("; ..." if len(faults) > _MOST_FAULTS else "")
-    text = f"{path}{', ' if place else ''}{place}: {listed}"
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
-    return text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 3]}..."

@@ -11,7 +11,8 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS records (
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
-_NOT_SETTINGS = ("run", "resume", "checkpoint")  # the folder of a run and its checkpoints do not change its results
+_NOT_SETTINGS = ("run", "resume", "checkpoint", "loggers")  # they do not change the results of a run
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,14 @@ class Record:
         check_record(content)
         return cls(**content)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the content."""
-        return _digest(asdict(self))
+        return _digest(self.content())
+
+    def content(self) -> dict[str, Any]:
+        """Return the fields by name; their values are not copied."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @property
     def cell(self) -> tuple[Any, ...]:
@@ -91,7 +96,7 @@ class Record:
         """The cell as text."""
         return f"{self.suite}, {self.instance}, {self.agent}, seed {self.seed}"
 
-    @property
+    @cached_property
     def settings_hash(self) -> str:
         """SHA-256 of the settings, without the folder of the run."""
         return settings_hash(self.settings)
@@ -177,7 +182,7 @@ def write_lines(
         hamiltonians: Terms by hash of the instance, written before the records.
     """
     beside = [{"instance_hash": name, "hamiltonian": terms} for name, terms in (hamiltonians or {}).items()]
-    contents = [*beside, *({"hash": one.hash, "format": FORMAT, **asdict(one)} for one in records)]
+    contents = [*beside, *({"hash": one.hash, "format": FORMAT, **one.content()} for one in records)]
     draft = path.with_name(f".{path.name}.part")
     lines = "".join(f"{json.dumps(each, ensure_ascii=False)}\n" for each in contents).encode()
     if path.suffix == ".xz":
@@ -236,7 +241,7 @@ class Records:
                     requirement = f"agree with the record of the same cell in {self.path} ({'; '.join(other[:3])})"
                     raise ValueError(must("record", requirement, record.label))
                 return False
-            content = json.dumps(asdict(record), ensure_ascii=False)
+            content = json.dumps(record.content(), ensure_ascii=False)
             row = (record.hash, FORMAT, *record.cell, content)
             database.execute("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             if hamiltonian is not None and len(hamiltonian) <= MOST_TERMS:

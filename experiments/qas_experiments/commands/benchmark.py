@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from qas_experiments.benchmark.campaigns import campaign
-from qas_experiments.benchmark.cells import benchmark
 from qas_experiments.commands.cli import run_command
 from qas_experiments.settings import BenchmarkSettings
 
@@ -14,6 +12,9 @@ def main() -> None:
 
 
 def _play(settings: BenchmarkSettings) -> dict[str, bool]:
+    from qas_experiments.benchmark.campaigns import campaign  # imports PyTorch, once all words are checked
+    from qas_experiments.benchmark.cells import benchmark
+
     return benchmark(settings) if settings.campaign is None else campaign(settings)
 
 

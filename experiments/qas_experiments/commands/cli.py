@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from qas_experiments import options
-from qas_experiments.commands.errors import one_line
+from qas_experiments.commands.errors import fail as fail
 from qas_experiments.commands.sweeps import Sweep, SweepInterrupted
 from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import COMPONENTS, register_schemas
@@ -128,12 +128,6 @@ def without_other_network(config_name: str, overrides: list[str]) -> list[str]:
         return []
     given = {override.key_or_group for override in parsed}
     return [f"~{key}" for name in network if (key := f"agent.network.{name}") not in given]
-
-
-def fail(error: Exception) -> NoReturn:
-    """End the process with status 2 and one line on standard error."""
-    sys.stderr.write(f"error: {one_line(error)}\n")
-    raise SystemExit(2)
 
 
 def check_overrides(config_name: str, overrides: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from qas_envs.problems import Problem
 from qas_envs.simulation import without_shots
 from qas_experiments.agents import load_policy, policy_path, reseed
 from qas_experiments.building import make_environment
-from qas_experiments.commands.cli import fail
+from qas_experiments.commands import arguments
+from qas_experiments.commands.errors import fail
 from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.runs.files import settings_of
 from qas_experiments.statistics import wilson_interval
@@ -35,13 +35,7 @@ TOLERANCE = 1e-9
 
 def main() -> None:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="qas-evaluate", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a run of qas-train")
-    parser.add_argument("--policy", choices=("best", "last"), default="best")
-    parser.add_argument("--rollouts", type=int, default=100, help="episodes of the stochastic policy")
-    parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them, where supported")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    given = arguments.evaluate().parse_args()
     try:
         summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed)
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from qas_agents.gadgets import Extraction, extract, standalone, tidied
-from qas_envs.gadget_sets import gadget_sets, gadgets_of
-from qas_experiments.commands.cli import fail
+from qas_envs.gadget_sets import gadgets_of
+from qas_experiments.commands import arguments
+from qas_experiments.commands.errors import fail
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs.files import read_circuits
 from qas_simulators import Gadget, save_gadgets
@@ -24,23 +24,7 @@ _SHOWN = 8  # parts of a gadget in the table
 
 def main() -> None:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="qas-gadgets", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    name = f"a shipped set ({', '.join(gadget_sets())}) or a file of gadgets"
-    show = commands.add_parser("show", help="print a set of gadgets")
-    show.add_argument("gadgets", help=name)
-    show.add_argument("--qasm", action="store_true", help="print OpenQASM 3 definitions instead")
-    draw = commands.add_parser("draw", help="draw every gadget of a set into a PNG file")
-    draw.add_argument("gadgets", help=name)
-    draw.add_argument("--out", type=Path, default=Path(), help="folder, created if it does not exist")
-    learn = commands.add_parser("extract", help="learn gadgets from the best circuits of runs")
-    learn.add_argument("runs", nargs="+", type=Path, help="run folders of qas-train, or their circuits.json")
-    learn.add_argument("--out", type=Path, required=True, help="file to write")
-    learn.add_argument("--count", type=int, default=3)
-    learn.add_argument("--rank", default="score", help="score or usage")
-    learn.add_argument("--max-calls", type=int, default=4, help="most gates or earlier gadgets in a gadget")
-    learn.add_argument("--max-qubits", type=int, default=2)
-    given = parser.parse_args()
+    given = arguments.gadgets().parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=110)

@@ -1,6 +1,7 @@
 """Entry points of the console scripts; missing optional packages give one line instead of a traceback.
 
-The command ``qas-<name>`` is the function ``main`` of the module ``<name>`` in this package.
+The command ``qas-<name>`` is the function ``main`` of the module ``<name>`` in this package. Its arguments are read
+before that module is imported, because most of them import PyTorch, Qiskit or Matplotlib.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
+from qas_experiments.interrupts import INTERRUPTED
 from qas_simulators.errors import needs_extra
 
 _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
@@ -21,11 +23,16 @@ _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 def _start(name: str) -> None:
     try:
         with needs_extra(_EXTRAS.get(name, "experiments")):
+            import_module("qas_experiments.commands.arguments").read(name)
             main = import_module(f"qas_experiments.commands.{name}").main
     except ImportError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def __getattr__(name: str) -> Callable[[], None]:

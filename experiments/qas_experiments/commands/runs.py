@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 
-from qas_experiments.commands.cli import fail
+from qas_experiments.commands import arguments
+from qas_experiments.commands.errors import fail
 from qas_experiments.runs.progress import drop_checkpoints, table_of
 
 
 def main() -> None:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="qas-runs", description=__doc__)
-    parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
-    parser.add_argument("--follow", action="store_true", help="update every three seconds, until Ctrl-C")
-    parser.add_argument("--all", action="store_true", help="include finished runs")
-    parser.add_argument("--drop-checkpoints", action="store_true", help="delete the checkpoints of finished runs")
-    given = parser.parse_args()
+    given = arguments.runs().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         if given.drop_checkpoints:

@@ -7,7 +7,7 @@ and Ito's, and lines also differ in their markers. Needs the ``plots`` extra. Fo
 
 from qas_experiments.plots.circuits import animate_episode, gadgets_figure
 from qas_experiments.plots.errors import energy_errors, pareto_fronts, rollout_histograms
-from qas_experiments.plots.learning import MEASURES, learning_curves
+from qas_experiments.plots.learning import MEASURES, comparison, learning_curves
 from qas_experiments.plots.networks import importances, kan_edges
 from qas_experiments.plots.style import save
 from qas_simulators.pictures import circuit_figure
@@ -16,6 +16,7 @@ __all__ = [
     "MEASURES",
     "animate_episode",
     "circuit_figure",
+    "comparison",
     "energy_errors",
     "gadgets_figure",
     "importances",

@@ -17,6 +17,7 @@ from qas_simulators.errors import must, unknown_name
 from qas_simulators.pictures import new_figure, theme_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _POINTS = 200  # of a curve
@@ -51,10 +52,14 @@ def _last_mean(values: NDArray[np.float64], count: int = 50) -> NDArray[np.float
 MEASURES = {
     "best_error": _Measure("lowest error so far", "energy_error", np.minimum.accumulate, is_logarithmic=True),
     "error": _Measure("error, last 50 episodes", "energy_error", _last_mean, is_logarithmic=True),
+    "return": _Measure("return, last 50 episodes", "return", _last_mean),
+    "length": _Measure("steps of an episode, last 50", "length", _last_mean),
     "success": _Measure("episodes solved, last 50", "success", _last_mean),
     "gates": _Measure("gates, last 50 episodes", "gates", _last_mean),
     "two_qubit_gates": _Measure("two-qubit gates, last 50 episodes", "two_qubit_gates", _last_mean),
 }
+
+_COMPARED = ("best_error", "return", "success", "two_qubit_gates")
 
 
 def learning_curves(
@@ -86,9 +91,45 @@ def learning_curves(
         raise ValueError(unknown_name("against", against, ("evaluations", "steps", "episode")))
     if not runs or not all(runs.values()) or any(isinstance(folders, str | Path) for folders in runs.values()):
         raise ValueError(must("runs", "hold a list of at least one run per agent", dict(runs)))
-    chosen, colours = MEASURES[measure], theme_of(theme).colours
     figure = new_figure(5.2, 3.3, theme)
-    axes = styled(figure.subplots(), theme, against, chosen.label)
+    _draw(figure.subplots(), runs, MEASURES[measure], against, accuracy, theme)
+    return figure
+
+
+def comparison(runs: Mapping[str, Sequence[Path | str]], *, theme: str = "light") -> Figure:
+    """Return four plots of runs against evaluations: lowest error, return, share solved, and two-qubit gates.
+
+    A measure that the metrics of a run of an earlier version do not have is left out.
+
+    Args:
+        runs: Run folders of ``qas-train``, by name in the legend.
+        theme: ``"light"`` or ``"dark"``.
+
+    Raises:
+        ValueError: As of :func:`learning_curves`.
+    """
+    figure = new_figure(10.4, 6.6, theme)
+    folders = [Path(run) for some in runs.values() for run in some]
+    for axes, measure in zip(figure.subplots(2, 2).flat, map(MEASURES.get, _COMPARED), strict=True):
+        assert measure is not None
+        if all(any(row.get(measure.field) is not None for row in metrics_of(run)) for run in folders):
+            _draw(axes, runs, measure, "evaluations", None, theme)
+        else:
+            axes.set_axis_off()
+    return figure
+
+
+def _draw(
+    axes: Axes,
+    runs: Mapping[str, Sequence[Path | str]],
+    chosen: _Measure,
+    against: str,
+    accuracy: float | None,
+    theme: str,
+) -> None:
+    """Draw a curve for every agent."""
+    colours = theme_of(theme).colours
+    styled(axes, theme, against, chosen.label)
     for number, (name, folders) in enumerate(runs.items()):
         curves = [_curve(Path(folder), chosen, against) for folder in folders]
         first, last = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
@@ -109,12 +150,11 @@ def learning_curves(
     if chosen.is_logarithmic:
         axes.set_yscale("log")
     finish(axes, theme, accuracy)
-    return figure
 
 
 def _curve(run: Path, measure: _Measure, against: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the position of every episode on the horizontal axis, and the measure there."""
-    rows = [row for row in metrics_of(run) if row[measure.field] is not None]
+    rows = [row for row in metrics_of(run) if row.get(measure.field) is not None]
     if not rows:
         raise ValueError(must("runs", "be folders of runs with a finished episode", str(run)))
     values = np.array([row[measure.field] for row in rows], dtype=np.float64)

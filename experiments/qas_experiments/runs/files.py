@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,9 +41,15 @@ def new_folder(settings: TrainSettings) -> RunFolder:
         ValueError: The folder exists, or cannot be created.
     """
     folder = RunFolder(Path(settings.run)) if settings.run else _numbered(settings)
-    folder.write_json("versions.json", {**versions(), "git_commit": git_commit()})
-    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    about = {**versions(), "git_commit": git_commit(), "command": command_line()}
+    folder.write_json("versions.json", about)
+    write_settings(folder, settings)
     return folder
+
+
+def write_settings(folder: RunFolder, settings: TrainSettings) -> None:
+    """Write the settings of a run."""
+    folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(settings)))
 
 
 def _numbered(settings: TrainSettings) -> RunFolder:
@@ -82,6 +89,12 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def command_line() -> str | None:
+    """Return the command that this process was called with; ``None`` in Python and in tests."""
+    name = Path(sys.argv[0]).name
+    return shlex.join([name, *sys.argv[1:]]) if name.startswith("qas-") else None
 
 
 @cache
@@ -158,9 +171,3 @@ def finished_summary(path: Path) -> dict[str, Any] | None:
 def is_finished(path: Path) -> bool:
     """Return whether a run is finished."""
     return finished_summary(path) is not None
-
-
-def require_unfinished(path: Path) -> None:
-    """Raise ``ValueError`` if a run is finished."""
-    if is_finished(path):
-        raise ValueError(must("resume", "name an interrupted run (this one is finished)", str(path)))

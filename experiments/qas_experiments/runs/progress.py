@@ -15,9 +15,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from qas_experiments.runs.checkpoints import Checkpoints
 from qas_experiments.runs.files import is_finished
 from qas_experiments.runs.folders import ABORTED, CHECKPOINT, PROGRESS, SUMMARY
+from qas_experiments.runs.foreign_checkpoints import checkpoints_in
 from qas_experiments.runs.metrics import metrics_of
 from qas_experiments.yaml_files import read_yaml
 from qas_simulators.errors import must
@@ -93,7 +93,7 @@ def drop_checkpoints(folders: list[Path]) -> int:
     runs = [path for folder in folders for path in run_folders(folder) if (path / CHECKPOINT).is_dir()]
     finished = [path for path in runs if is_finished(path)]
     for path in finished:
-        Checkpoints(path / CHECKPOINT).drop()
+        checkpoints_in(path / CHECKPOINT).drop()
     return len(finished)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,34 @@ from qas_simulators.errors import must
 Train = Callable[[TrainSettings], dict[str, Any]]
 _FIRST_FILES = ("versions.json", "config.yaml", "metrics.jsonl", ".lock", ABORTED, PROGRESS)
 """Files that a run writes before its first step."""
+
+
+LIMITS = ("total_timesteps", "max_evaluations", "max_seconds")
+"""Settings of a training that may change when a run is resumed."""
+
+
+def continued_settings(run: Path, limits: Mapping[str, float]) -> TrainSettings:
+    """Return the settings of a run that is resumed, with new limits.
+
+    Raises:
+        ValueError: There is no such run, or it is finished and no limit that ended it is extended.
+    """
+    settings = settings_of(run)
+    if settings.rounds and limits:
+        raise ValueError(must("resume", "keep all settings of a run with rounds", dict(limits)))
+    changed: dict[str, Any] = dict(limits)
+    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **changed))
+    summary = finished_summary(run)
+    if summary is None:
+        return settings
+    reached = {"total_timesteps": "steps", "max_evaluations": "evaluations", "max_seconds": "seconds"}
+    spent = {} if settings.rounds else summary["training"]
+    over = [name for name in LIMITS if 0 < getattr(settings.training, name) <= spent.get(reached[name], math.inf)]
+    if over or summary.get("ended_by") == "agent" or not limits:
+        limit = over[0] if over else "total_timesteps"
+        more = f"an interrupted run, or come with a larger limit, such as training.{limit}=... (this one is finished)"
+        raise ValueError(must("resume", f"name {more}", str(run)))
+    return settings
 
 
 def played(settings: TrainSettings, train: Train) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -70,9 +67,17 @@ class TrainingBar:
             line = f"{recorder.steps:>9,} steps | {status} | {left:,.0f} s left"
             self._console.print(line, highlight=False, soft_wrap=True)
 
+    def show(self, text: str) -> None:
+        """Print lines above the bar."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
 
 def closing_table(
-    title: str, unit: str, rows: dict[str, Solution | None], raw: dict[str, Solution | None] | None = None
+    title: str,
+    unit: str,
+    rows: dict[str, Solution | None],
+    raw: dict[str, Solution | None] | None = None,
+    transpiled: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Table:
     """Return the table of circuits; a missing circuit gives a row of dashes.
 
@@ -81,17 +86,22 @@ def closing_table(
         unit: Unit of energies; empty for infidelities.
         rows: Circuits by name.
         raw: The same circuits before redundant gates were removed; counts that differ are shown in brackets.
+        transpiled: Counts by name after Qiskit's transpiler.
     """
     table = Table(
         title=title, title_justify="left", caption_justify="left", box=box.SIMPLE, padding=(0, 1), collapse_padding=True
     )
     table.add_column("circuit", no_wrap=True)
     energy = f"energy [{unit}]" if unit else "infidelity"
-    for column in (energy, "true error", "CNOT", "depth", "rotations", "evaluations", "seconds"):
+    columns = [energy, "true error", "CNOT", "depth", "rotations", "evaluations", "seconds"]
+    if transpiled is not None:
+        columns.insert(3, "by Qiskit")
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
+    has_redundant = False
     for name, found in rows.items():
         if found is None:
-            table.add_row(name, *["-"] * 7)
+            table.add_row(name, *["-"] * len(columns))
             continue
         before = (raw or rows)[name] or found
         figures = [
@@ -101,9 +111,14 @@ def closing_table(
             f"{found.evaluations:,}",
             f"{found.seconds:.2f}",
         ]
+        if transpiled is not None:
+            figures.insert(3, f"{transpiled[name]['two_qubit_gates']:,}")
         table.add_row(name, *figures)
-        if _sizes(found.circuit) != _sizes(before.circuit):
-            table.caption = "in brackets: the circuit as it was built, with redundant gates"
+        has_redundant = has_redundant or _sizes(found.circuit) != _sizes(before.circuit)
+    notes = ["in brackets: the circuit as it was built, with redundant gates"] if has_redundant else []
+    if transpiled is not None:
+        notes.append("by Qiskit: CNOTs after its transpiler at level 3")
+    table.caption = "\n".join(notes) or None
     return table
 
 
@@ -113,28 +128,3 @@ def _sizes(circuit: Circuit) -> tuple[int, int, int]:
 
 def _beside(count: int, before: int) -> str:
     return f"{count:,}" if count == before else f"{count:,} ({before:,})"
-
-
-class TensorBoardWriter:
-    """Write averages over the last episodes as TensorBoard scalars."""
-
-    def __init__(self, folder: Path, every: int = 50, first_step: int = 0) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=first_step)
-        self._every = every
-        self._recent: deque[dict[str, Any]] = deque(maxlen=every)
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Add one episode's metrics."""
-        self._recent.append(row)
-        if row["episode"] % self._every:
-            return
-        for name in ("success", "energy_error", "gates", "two_qubit_gates", "depth", "epsilon", "loss"):
-            values = [entry[name] for entry in self._recent if entry[name] is not None]
-            if values:
-                self._writer.add_scalar(f"train/{name}", sum(values) / len(values), row["steps"])
-
-    def close(self) -> None:
-        """Flush and close the file."""
-        self._writer.close()

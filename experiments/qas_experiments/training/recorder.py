@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,6 +81,16 @@ def counts_of(circuit: Circuit) -> dict[str, int]:
     }
 
 
+def transpiled_counts(circuits: Sequence[Circuit]) -> list[dict[str, int]]:
+    """Return counts of circuits after Qiskit's transpiler at level 3, in the gates CX, RZ, SX and X."""
+    from qas_simulators.bridges.qiskit import transpiled
+
+    return [
+        {"two_qubit_gates": found.num_nonlocal_gates(), "gates": found.size(), "depth": found.depth()}
+        for found in transpiled(circuits)
+    ]
+
+
 def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:
     """Return the gates on every qubit, in order."""
     lines: list[list[Any]] = [[] for _ in range(circuit.num_qubits)]
@@ -118,6 +128,7 @@ class Recorder:
         self._should_stop = should_stop
         self.clock = Clock()
         self._return: float | None = 0.0  # of the current episode; None if unknown
+        self._length: int | None = 0  # steps of the current episode; None if unknown
         self.steps = self.episodes = self.successes = self.evaluations = self.gradients = 0
         self.best: Solution | None = None
         self._best_rank: tuple[float, ...] = (2,)  # worse than any
@@ -140,7 +151,7 @@ class Recorder:
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
         state["ideal_error"] = None if self.without_noise is None else self._ideal_error
-        state |= {"seconds": self.seconds, "return": self._return}
+        state |= {"seconds": self.seconds, "return": self._return, "length": self._length}
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -162,7 +173,7 @@ class Recorder:
         lowest = map(Solution.of_state, state["lowest"])
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self.clock = Clock(state["seconds"], runs=False)
-        self._return = state.get("return")  # missing in older checkpoints
+        self._return, self._length = state.get("return"), state.get("length")  # missing in older checkpoints
 
     @property
     def seconds(self) -> float:
@@ -181,6 +192,7 @@ class Recorder:
             for name, value in locals_["infos"][0].items()
         }
         self.steps += 1
+        self._length = None if self._length is None else self._length + 1
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
@@ -203,8 +215,12 @@ class Recorder:
             self.episodes += 1
             self.successes += bool(info["success"])
             self._on_episode(self._metrics(locals_, info))
-            self._return = 0.0
+            self.begin_episode()
         return not self._should_stop()
+
+    def begin_episode(self) -> None:
+        """Forget an unfinished episode, because the next step is the first of another one."""
+        self._return, self._length = 0.0, 0
 
     @property
     def kept(self) -> list[Solution]:
@@ -277,6 +293,7 @@ class Recorder:
             "seconds": self.seconds,
             **({} if family is None else {name: info[name] for name in family.names}),
             "return": self._return,
+            "length": self._length,
             "success": bool(info["success"]),
             "energy_error": info["energy_error"],
             "threshold": info["threshold"],

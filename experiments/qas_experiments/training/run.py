@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -18,16 +18,17 @@ from qas_agents import GreedySearch, RandomPolicy
 from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.agents import with_policy_actions
-from qas_experiments.building import Plan
+from qas_experiments.building import Plan, reward_note
 from qas_experiments.interrupts import Interrupt, interrupt_requests
-from qas_experiments.plots import circuit_figure, save
-from qas_experiments.runs.files import git_commit, new_folder, require_unfinished, settings_of, versions, write_circuits
+from qas_experiments.runs.files import git_commit, new_folder, versions, write_circuits, write_settings
 from qas_experiments.runs.folders import SUMMARY, RunFolder
 from qas_experiments.settings import TrainingSettings, TrainSettings
 from qas_experiments.training.clock import Clock
 from qas_experiments.training.contents import with_contents
+from qas_experiments.training.continuing import continued_settings
 from qas_experiments.training.display import TrainingBar, closing_table
-from qas_experiments.training.recorder import Recorder, Solution, counts_of
+from qas_experiments.training.loggers import LoggerChoice
+from qas_experiments.training.recorder import Recorder, Solution, counts_of, transpiled_counts
 from qas_experiments.training.rollouts import instance_name, trivial_circuits
 from qas_experiments.training.rounds import play_rounds
 from qas_experiments.training.session import Session
@@ -38,12 +39,17 @@ from qas_simulators.errors import must
 _WIDTH = 110  # of the closing table, and of everything where there is no terminal
 
 
-def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _: None) -> dict[str, Any]:
+def train(
+    settings: TrainSettings,
+    watch: Callable[[Recorder], None] = lambda _: None,
+    limits: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Train or resume, evaluate the frozen policy, play the baselines, and write the run folder.
 
     Args:
         settings: The settings of ``qas-train``.
         watch: Function called after every step of a single training; an exception that it raises ends the run.
+        limits: New limits of a run that is resumed, by their names in ``training``.
 
     Returns:
         The content of ``summary.json``.
@@ -53,20 +59,21 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
     """
     resumed = settings.resume
     if resumed is not None:
-        settings = settings_of(Path(resumed))
-        require_unfinished(Path(resumed))
+        settings = continued_settings(Path(resumed), limits or {})
     if settings.rounds:
         return play_rounds(settings, None if resumed is None else Path(resumed), train)
     plan = Plan.of(with_contents(with_policy_actions(settings)))
     settings, training = plan.settings, plan.settings.training
     _check(training)
-    torch.set_num_threads(training.threads)
+    loggers = [LoggerChoice.of(each) for each in settings.loggers]
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
     ready = Clock()
     env, judge = _environments(plan, console)
     agent = plan.make_agent(env)
+    if (torch := sys.modules.get("torch")) is not None:  # most searches do without
+        torch.set_num_threads(training.threads)
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
@@ -76,12 +83,16 @@ def train(settings: TrainSettings, watch: Callable[[Recorder], None] = lambda _:
         judge.reset(seed=training.seed)
         judge.step(0)  # compiles kernels that are not cached, so that their compilation is not counted as training
         ready.stop()
+        if note := reward_note(plan.settings):
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
         console.print(f"environment and kernels ready after {ready.seconds:.1f} s", highlight=False)
         kept = settings.extraction.circuits
-        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch)
+        session = Session(training, agent, env, judge, folder, console, interrupt, kept, watch, loggers)
         if resumed is not None:
             has_checkpoint = session.resume()
             folder.remove_end()
+            if limits:
+                write_settings(folder, settings)
             resumed_at = f"resumed after {session.recorder.steps:,} steps"
             console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
         with folder.recording_aborts():
@@ -115,8 +126,12 @@ def _play(
     with _timed(seconds, "saving"):
         short = {name: None if found is None else reported(found, env) for name, found in rows.items()}
         _write_circuits(folder, recorder, short["found in training"], policies.get("frozen policy, best"))
-        _show(env, short, rows, folder, console)
-    summary = _summary(plan.settings, env, recorder, rows, short, others)
+        known = {name: found.circuit for name, found in short.items() if found is not None}
+        transpiled = dict(zip(known, transpiled_counts([*known.values()]), strict=True))
+        _show(env, short, rows, transpiled, folder, console)
+        if plan.settings.training.progress:
+            _show_next_commands(folder.path, recorder, console)
+    summary = _summary(plan.settings, env, recorder, rows, short, others, transpiled)
     summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
     summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
     folder.remove_progress()
@@ -158,6 +173,7 @@ def _show(
     env: CircuitBuildingEnv,
     rows: dict[str, Solution | None],
     raw: dict[str, Solution | None],
+    transpiled: Mapping[str, Mapping[str, int]],
     folder: RunFolder,
     console: Console,
 ) -> None:
@@ -166,13 +182,25 @@ def _show(
     title = f"{instance_name(env)}: exact {problem.ground_energy:.9f} {problem.unit}, solved below {problem.accuracy:g}"
     if env.family is not None:
         title = f"{instance_name(env)}: each row is for one member, solved below {problem.accuracy:g}"
-    text = _as_text(closing_table(title, problem.unit, rows, raw))
+    text = _as_text(closing_table(title, problem.unit, rows, raw, transpiled))
     folder.write_text("summary.txt", text)
     console.print(text, highlight=False, soft_wrap=True)
     best = rows["found in training"]
     if best is not None:
         console.print(best.circuit.draw(), highlight=False, soft_wrap=True)
     console.print(f"all files are in {folder.path}", highlight=False)
+
+
+def _show_next_commands(run: Path, recorder: Recorder, console: Console) -> None:
+    """Print commands that a reader of the results may want next."""
+    commands = {
+        f"qas-evaluate {run}": "play the trained policy 100 times",
+        f"qas-train resume={run} training.total_timesteps={2 * recorder.steps}": "train on",
+        f"tensorboard --logdir {run}": "curves of the return, the length and the error",
+    }
+    console.print("next:")
+    for command, purpose in commands.items():
+        console.print(f"  {command}  # {purpose}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _play_baselines(plan: Plan, recorder: Recorder, interrupt: Interrupt, console: Console) -> dict[str, Recorder]:
@@ -208,6 +236,7 @@ def _summary(
     rows: dict[str, Solution | None],
     short: dict[str, Solution | None],
     others: dict[str, Recorder],
+    transpiled: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Any]:
     problem = env.problem
     return {
@@ -220,17 +249,18 @@ def _summary(
         "versions": versions(),
         "git_commit": git_commit(),
         "training": _account(recorder),
-        "rows": {name: _row(found, short[name]) for name, found in rows.items()},
+        "rows": {name: _row(found, short[name], transpiled.get(name, {})) for name, found in rows.items()},
         "baselines": {name: _account(other) for name, other in others.items()},
     }
 
 
-def _row(found: Solution | None, short: Solution | None) -> dict[str, Any] | None:
-    """Return the figures of a circuit as it was found, and those of its shortened version."""
+def _row(found: Solution | None, short: Solution | None, transpiled: Mapping[str, int]) -> dict[str, Any] | None:
+    """Return the figures of a circuit as it was found, of its shortened version, and of that one transpiled."""
     if found is None or short is None:
         return None
     simplified = {"energy": short.energy, **counts_of(short.circuit)}
-    return found.numbers() | {f"simplified_{name}": value for name, value in simplified.items()}
+    figures = found.numbers() | {f"simplified_{name}": value for name, value in simplified.items()}
+    return figures | {f"transpiled_{name}": value for name, value in transpiled.items()}
 
 
 def _account(recorder: Recorder) -> dict[str, Any]:
@@ -248,6 +278,8 @@ def _account(recorder: Recorder) -> dict[str, Any]:
 
 def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None, frozen: Solution | None) -> None:
     """Write the circuits as they were built, and the best one also in its shortened version."""
+    from qas_experiments.plots import circuit_figure, save  # imports Matplotlib
+
     raw = {"best.qasm": recorder.best, "without_noise.qasm": recorder.without_noise, "frozen.qasm": frozen}
     for name, found in raw.items():
         if found is not None:

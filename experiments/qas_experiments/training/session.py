@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
-from qas_agents.protocols import Agent, Policy, Resumable
+from qas_agents.protocols import Agent, ForeignResumable, Policy, Resumable
 from qas_envs import CircuitBuildingEnv
 from qas_envs.snapshots import restore, state_of
 from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import Checkpoints, damage_reported
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import CHECKPOINT, RunFolder
+from qas_experiments.runs.foreign_checkpoints import ForeignCheckpoints
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import TrainingSettings
-from qas_experiments.training.display import TensorBoardWriter, TrainingBar
+from qas_experiments.training.display import TrainingBar
+from qas_experiments.training.first_solution import first_solution
+from qas_experiments.training.loggers import EpisodeAverages, LoggerChoice
 from qas_experiments.training.recorder import Recorder, Solution
 from qas_experiments.training.rollouts import PolicyWatcher, rollout
 from qas_experiments.training.snapshots import check_env, check_recorder, check_watcher, identity_of
@@ -41,6 +44,7 @@ class Session:
         interrupt: Whether the run was asked to stop.
         num_kept: Number of best circuits to record.
         watch: Function called after every step.
+        loggers: Where the metrics go besides ``metrics.jsonl``.
     """
 
     def __init__(
@@ -54,14 +58,22 @@ class Session:
         interrupt: Interrupt,
         num_kept: int = 1,
         watch: Callable[[Recorder], None] = lambda _: None,
+        loggers: Sequence[LoggerChoice] = (),
     ) -> None:
         self._training, self._limits = training, asdict(training)
         self._agent: Any = agent
         self._env, self._judge, self._folder, self._console = env, judge, folder, console
         self._interrupt, self._watch, self._reported_at = interrupt, watch, 0.0
+        self._loggers, self._keeps = loggers, settings_of(folder.path).checkpoint.keep
+        self._has_shown_first, self._saved_at = False, -1
         self._is_policy = isinstance(agent, Policy)
         self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
-        self._checkpoints = Checkpoints(folder.path / CHECKPOINT) if isinstance(agent, Resumable) else None
+        self._has_after_step = isinstance(agent, Resumable)
+        self._checkpoints: Checkpoints | ForeignCheckpoints | None = None
+        if self._has_after_step:
+            self._checkpoints = Checkpoints(folder.path / CHECKPOINT)
+        elif isinstance(agent, ForeignResumable):
+            self._checkpoints = ForeignCheckpoints(folder.path / CHECKPOINT)
         self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
         self.recorder.clock.stop()  # it runs only while the agent learns
         self._identity = identity_of(settings_of(folder.path))
@@ -78,6 +90,9 @@ class Session:
                 restore(self._env, numbers["env"])
                 self._watcher.restore(numbers["watcher"])
                 self.recorder.restore(numbers["recorder"])
+                if not self._has_after_step:  # these agents begin another episode
+                    self.recorder.begin_episode()
+            self._saved_at = self.recorder.steps
         # Steps after the checkpoint are made again, so their metrics would otherwise appear twice.
         self._folder.cut_metrics(0 if numbers is None else numbers["metrics_size"])
         return numbers is not None
@@ -110,17 +125,24 @@ class Session:
         """Train until a limit is reached, the agent stops, or the run is interrupted."""
         left = self._training.total_timesteps - self.recorder.steps
         self._steps_seen = self.recorder.steps
+        self._has_shown_first = self.recorder.first_solved is not None
         unit, total = self._env.problem.unit, self._training.total_timesteps
         settings: dict[str, Any] = {"callback": self.recorder}
-        if self._checkpoints is not None:
+        if self._has_after_step:
             settings["after_step"] = self._after_step
-        self._board = TensorBoardWriter(self._folder.path / "tensorboard", first_step=self.recorder.steps)
-        with closing(self._board), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
+        all_settings = asdict(settings_of(self._folder.path))
+        self._averages = EpisodeAverages(self._loggers, self._folder.path, all_settings, self.recorder.steps)
+        with closing(self._averages), TrainingBar(self._console, total, unit, self._training.progress) as self._bar:
             self._write_progress()
             self.recorder.clock.start()
             if left > 0 and not self._is_spent():
                 self._agent.learn(left, **settings)
             self.recorder.clock.stop()
+        # A longer training can continue this one. After an interruption there is a checkpoint already, and none may be
+        # written during the search of a guide, which has no steps that end.
+        has_ended_step = self._steps_seen == self.recorder.steps > 0
+        if self._checkpoints is not None and self._keeps and has_ended_step and not self._interrupt.requested:
+            self.checkpoint()
         self._warn_if_nothing_was_learned()
 
     def _warn_if_nothing_was_learned(self) -> None:
@@ -140,7 +162,7 @@ class Session:
                 "policy_two_qubit_gates": found.circuit.num_two_qubit_gates,
             }
         self._folder.append_metrics({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()})
-        self._board.add(row)
+        self._averages.add(row)
 
     def _should_stop(self) -> bool:
         self._bar.update(self.recorder, self._share)
@@ -148,6 +170,14 @@ class Session:
             self._reported_at = self.recorder.seconds
             self._write_progress()
         self._watch(self.recorder)
+        if not self._has_shown_first and self.recorder.first_solved is not None:
+            self._has_shown_first = True
+            if self._training.progress:
+                self.recorder.clock.stop()
+                self._bar.show(first_solution(self.recorder.first_solved, self._env, self._console.width))
+                self.recorder.clock.start()
+        if not self._has_after_step:
+            self._after_step()
         return self._interrupt.requested or self._is_spent()
 
     def _share(self, recorder: Recorder) -> float:
@@ -163,6 +193,8 @@ class Session:
 
     def _after_step(self) -> None:
         every = self._training.checkpoint_every
+        if self._checkpoints is None:
+            return
         if self._interrupt.requested or (every and self.recorder.steps // every > self._steps_seen // every):
             self.checkpoint()
         self._steps_seen = self.recorder.steps
@@ -170,6 +202,9 @@ class Session:
     def checkpoint(self) -> None:
         """Write a checkpoint from which the run can be resumed."""
         assert self._checkpoints is not None
+        if self._saved_at == self.recorder.steps:  # the files of this step are never written twice
+            return
+        self._saved_at = self.recorder.steps
         numbers = {
             "env": state_of(self._env),
             "watcher": self._watcher.state(),

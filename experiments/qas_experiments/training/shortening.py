@@ -18,6 +18,9 @@ from qas_simulators.optimizers import ScanLBFGS
 SAME_ENERGY: Final = 1e-9
 """Largest change of the energy, in the problem's unit, for which a gate counts as redundant."""
 
+SAME_SHARE: Final = 1e-4
+"""The same as a share of the circuit's energy error, which may be larger."""
+
 _POLISH: Final = ScanLBFGS(gradient_tolerance=1e-9, energy_tolerance=1e-15)
 Fit = Callable[[Circuit], Circuit | None]
 """Function that returns a circuit, perhaps with other angles, if it has the required energy, else None."""
@@ -89,6 +92,8 @@ def _removal_order(gate: Operation) -> tuple[bool, float]:
 def reported(found: Solution, env: CircuitBuildingEnv) -> Solution:
     """Return the shortened circuit of a solution, with its energy under the same noise.
 
+    Without noise a gate is redundant if the energy changes by at most 1e-9, or by 1e-4 of the error.
+
     With noise the shortened circuit has another energy; if that is higher, the solution is returned as it was found. In
     circuits of a family gates only merge and cancel.
     """
@@ -97,11 +102,10 @@ def reported(found: Solution, env: CircuitBuildingEnv) -> Solution:
     hamiltonian = env.problem.hamiltonian
     is_noisy = env.simulator.is_noisy
     # With noise the angles are optimised for it, and adjusting them without noise would undo that.
-    circuit = shortened(found.circuit, hamiltonian, adjust=not is_noisy)
-    if not is_noisy:
-        return replace(found, circuit=circuit)
+    tolerance = SAME_ENERGY if is_noisy else max(SAME_ENERGY, SAME_SHARE * found.energy_error)
+    circuit = shortened(found.circuit, hamiltonian, tolerance, adjust=not is_noisy)
     exact = without_shots(env.simulator)
     energy = exact.expectation(circuit, hamiltonian)
-    if energy > exact.expectation(found.circuit, hamiltonian) + SAME_ENERGY:
+    if is_noisy and energy > exact.expectation(found.circuit, hamiltonian) + SAME_ENERGY:
         return found
     return replace(found, circuit=circuit, energy=energy, energy_error=energy - env.problem.ground_energy)

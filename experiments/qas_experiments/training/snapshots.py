@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from qas_agents.dqn.snapshots import check_generator, check_number
+from qas_agents.checks import check_generator, check_number
 from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import CURRICULA
 from qas_envs.snapshots import state_of
@@ -18,7 +18,7 @@ from qas_experiments.training.recorder import Recorder, Solution
 from qas_simulators.errors import must
 
 _COUNTS = ("steps", "episodes", "successes", "evaluations", "gradients")
-_SINCE = {"return", "ideal_error"}  # missing in checkpoints of format 1
+_SINCE = {"return", "length", "ideal_error"}  # missing in earlier checkpoints
 _SINGLE = ("best", "first_solved", "without_noise")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qas_agents import Growth
 from qas_envs import CircuitBuildingEnv
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.encodings import TensorEncoder
 from qas_experiments.building import Plan
 from qas_experiments.runs.files import settings_of
 from qas_simulators.errors import must
+
+if TYPE_CHECKING:
+    from qas_agents import Growth
 
 
 def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
@@ -22,6 +24,8 @@ def growth_between(old: CircuitBuildingEnv, new: CircuitBuildingEnv) -> Growth:
     Raises:
         ValueError: An encoding is not the tensor encoding.
     """
+    from qas_agents import Growth  # imports PyTorch
+
     encoders = old.encoder, new.encoder
     if not all(isinstance(encoder, TensorEncoder) for encoder in encoders):
         kinds = [type(encoder).__name__ for encoder in encoders]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,30 @@ def to_qiskit(circuit: Circuit, symbols: str | ParameterVector | None = None) ->
         else:
             result.append(defined_by_matrix(GATES[gate_index(name)], angle), qubits)
     return result
+
+
+def transpiled(circuits: Sequence[Circuit], gates: Sequence[str] = ("cx", "rz", "sx", "x")) -> list[QuantumCircuit]:
+    """Return circuits as Qiskit's transpiler at optimisation level 3 leaves them, without couplings.
+
+    Args:
+        circuits: The circuits.
+        gates: Names of gates that the result consists of; by default those of many devices.
+
+    Examples:
+        >>> [found] = transpiled([Circuit(2).ry(0.1, 0).cx(0, 1).cx(0, 1)])
+        >>> found.num_nonlocal_gates()
+        0
+    """
+    from qiskit import transpile
+
+    found = transpile(
+        [to_qiskit(circuit) for circuit in circuits],
+        basis_gates=list(gates),
+        optimization_level=3,
+        seed_transpiler=0,
+        num_processes=1,
+    )
+    return list(found)
 
 
 def defined_by_matrix(gate: Gate, angle: float | None) -> QiskitGate:

@@ -14,9 +14,8 @@ from numba import float32, float64, int64
 
 from qas_simulators.cuda.lanes import cuda, device, group_of, kernel
 from qas_simulators.cuda.states import states_of
-from qas_simulators.kernels.amplitudes import RZZ
 from qas_simulators.kernels.entries import ARMIJO, MAX_BACKTRACKS, MAX_STEP, MEMORY
-from qas_simulators.kernels.tasks import GRADIENT, MINIMIZE, SCAN
+from qas_simulators.kernels.tasks import GRADIENT, MINIMIZE, RZZ, SCAN
 
 VECTORS: Final = 5 + 2 * MEMORY
 """Vectors of a group's scratch memory, each as long as a circuit has angles; two numbers for each kept pair follow."""

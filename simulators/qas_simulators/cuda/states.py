@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from qas_simulators.cuda.lanes import device
-from qas_simulators.kernels.amplitudes import CX, CZ, MATRIX1, PHASE, RX, RY, RYY, RZZ, SWAP
+from qas_simulators.kernels.tasks import CX, CZ, MATRIX1, PHASE, RX, RY, RYY, RZZ, SWAP
 
 
 class States(NamedTuple):

@@ -1,1 +1,11 @@
-"""Compiled loops. They trust their arguments; only ``qas_simulators.program`` calls them."""
+"""Compiled loops. They trust their arguments; only ``program``, ``noise_tables`` and ``subspace`` call them."""
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Import a module of this package, and with it numba, when a kernel is first needed: it takes half a second."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

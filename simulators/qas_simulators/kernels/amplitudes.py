@@ -18,10 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.kernels.compile import inner
-from qas_simulators.kernels.tasks import GRADIENT, SCAN
+from qas_simulators.kernels.tasks import (
+    CX,
+    CZ,
+    GRADIENT,
+    MATRIX1,
+    PHASE,
+    RX,
+    RY,
+    RYY,
+    RZ,
+    RZZ,
+    SCAN,
+    SWAP,
+)
 from qas_simulators.kernels.trigonometry import cosines_and_sines
-
-RX, RY, RZ, PHASE, RXX, RYY, RZZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(12)
 
 
 class StatevectorProgram(NamedTuple):

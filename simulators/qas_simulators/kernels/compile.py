@@ -7,7 +7,6 @@ kernel calls would go unnoticed. The cache folder's name therefore holds a hash 
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any, Final, TypeVar, cast
 
 import numba
 from numba import config as _config
+from numba.core.event import Listener
 
+from qas_simulators.files import cache_root
 from qas_simulators.kernels import loops
 from qas_simulators.kernels.passes import IS_PLAIN, PRIVATE_OPTIONS
 
@@ -33,13 +34,7 @@ def cache_directory() -> Path:
     digest += "-plain" if IS_PLAIN else ""
     if config.CACHE_DIR:
         return Path(config.CACHE_DIR) / f"qas-kernels-{digest}"
-    if "QAS_ENVS_CACHE_DIR" in os.environ:
-        root = Path(os.environ["QAS_ENVS_CACHE_DIR"])
-    elif sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "qas-envs"
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "qas-envs"
-    return root / f"kernels-{digest}"
+    return cache_root() / f"kernels-{digest}"
 
 
 _CACHE = str(cache_directory())
@@ -54,6 +49,23 @@ def kernel(function: _Function) -> _Function:
     finally:
         config.CACHE_DIR = previous
 
+
+class _Announcement(Listener):  # type: ignore[misc]
+    """Write a line on standard error when the first kernel is compiled, which takes a minute."""
+
+    is_written = False
+
+    def on_start(self, event: Any) -> None:
+        if not self.is_written:
+            self.is_written = True
+            sys.stderr.write(f"compiling kernels, once for this machine and version (kept in {_CACHE})\n")
+            sys.stderr.flush()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+numba.core.event.register("numba:compile", _Announcement())
 
 INNER: Final = loops.OPTIONS if IS_PLAIN else PRIVATE_OPTIONS
 

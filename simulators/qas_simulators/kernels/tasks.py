@@ -1,4 +1,4 @@
-"""The tasks of a kernel, numbered for compiled code.
+"""The tasks of a kernel, and the kinds of gates of statevector kernels, numbered for compiled code.
 
 - ``ENERGY``: the expectation value.
 - ``GRADIENT``: the expectation value, and its derivative by every angle.
@@ -7,3 +7,4 @@
 """
 
 ENERGY, GRADIENT, SCAN, MINIMIZE = range(4)
+RX, RY, RZ, PHASE, RXX, RYY, RZZ, MATRIX1, CX, CZ, SWAP, MATRIX2 = range(12)

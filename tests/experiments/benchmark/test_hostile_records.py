@@ -11,7 +11,6 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qas_experiments.benchmark.judge import Judge, true_records
+from qas_experiments.benchmark import judges as judges_module
+from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.judge_process import answer_to
 from qas_experiments.benchmark.reading import LONGEST
 from qas_experiments.benchmark.records import FORMAT, Record, Records, write_lines
+from qas_experiments.benchmark.true_records import true_records
 from qas_experiments.commands import report as report_module
 
 Change = Callable[[dict[str, Any]], None]
@@ -280,9 +281,19 @@ def test_the_command_names_them_writes_the_site_and_ends_with_one(
     path = tmp_path / "records.jsonl"
     write_lines(known, path)
     path.write_bytes(b"".join(lines) + path.read_bytes())
-    arguments = ["qas-report", str(path), "--out", str(tmp_path / "site"), "--floors", "-1"]
+    arguments = [
+        "qas-report",
+        str(path),
+        "--out",
+        str(tmp_path / "site"),
+        "--floors",
+        "-1",
+        "--workers",
+        "1",
+        "--again",
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
-    monkeypatch.setattr(report_module, "Judge", lambda seconds: nullcontext(judge))
+    monkeypatch.setattr(judges_module, "Judge", lambda seconds: judge)
     with pytest.raises(SystemExit) as ended:
         report_module.main()
     shown = capsys.readouterr().out.splitlines()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from qas_experiments.benchmark.judge import Judge, true_records
+from qas_experiments.benchmark.answers import library_digest
+from qas_experiments.benchmark.judge import Judge
+from qas_experiments.benchmark.judges import Judges
 from qas_experiments.benchmark.published import published
 from qas_experiments.benchmark.records import Record, by_agent, write_lines
 from qas_experiments.benchmark.tables import (
@@ -26,9 +28,12 @@ from qas_experiments.benchmark.tables import (
     num_ended_by_clock,
     row_of,
 )
+from qas_experiments.benchmark.true_records import true_records
+from qas_experiments.counting import counted
 from qas_experiments.statistics import iqm
 from qas_simulators import Circuit
 from qas_simulators.errors import must
+from qas_simulators.files import write_whole
 
 _SITE = "qas_experiments.benchmark.site"
 
@@ -39,7 +44,7 @@ def report(
     title: str,
     floors: int = 3,
     lines: Path | None = None,
-    judge: Judge | None = None,
+    judge: Judge | Judges | None = None,
 ) -> tuple[int, list[str]]:
     """Write the site of some files of records.
 
@@ -49,7 +54,7 @@ def report(
         title: Its title.
         floors: Longest skeletons to search if no floors are known; -1 for no search.
         lines: File to write the valid records to, as lines of text.
-        judge: Judge of the records; by default a new one for this call.
+        judge: The judge of the records, or several; by default a new one for this call.
 
     Returns:
         The number of records shown, and a line with the reason for each that is left out.
@@ -67,24 +72,22 @@ def report(
     for path in paths:
         if not path.is_file():
             raise ValueError(must("records", "name files of records", str(path)))
-    found = true_records(paths, judge, shows_progress=sys.stdout.isatty())
+    found = true_records(paths, judge, shows_progress=True)
     if not found.records and not found.left_out:
         raise ValueError(must("records", "name files with records", [str(path) for path in paths]))
     if lines is not None:
         write_lines(found.records, lines, found.hamiltonians)
-    write_site(found.records, out, title, references(found.records, floors, judge))
+    write_site(found.records, out, title, references(found.records, floors, Judges.of(judge)))
     return len(found.records), found.left_out
 
 
 def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str, Any]) -> None:
     """Write ``index.html``, and a file per record that the page loads when its circuit is opened."""
     (out / "circuits").mkdir(parents=True, exist_ok=True)
-    for record in records:
-        content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
-        for circuit in content["circuits"].values():
-            circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
-        script = f"qasRecord({_script_safe(content)});\n"
-        (out / "circuits" / f"{record.hash}.js").write_text(script, encoding="utf-8")
+    with counted("drawing circuits", len(records)) as advance:
+        for record in records:
+            _write_record(record, out / "circuits" / f"{record.hash}.js")
+            advance(1)
     instances = {record.instance for record in records}
     data = {
         "board": _board(records),
@@ -113,6 +116,18 @@ def write_site(records: Sequence[Record], out: Path, title: str, marks: dict[str
     draft = out / ".index.html.part"
     draft.write_text(page, encoding="utf-8")
     draft.replace(out / "index.html")
+
+
+def _write_record(record: Record, path: Path) -> None:
+    """Write the file of a record, unless this version of the library has written it before."""
+    made_by = f"// {library_digest()}\n"
+    with suppress(OSError), path.open(encoding="utf-8") as file:
+        if file.readline() == made_by:
+            return
+    content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
+    for circuit in content["circuits"].values():
+        circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
+    write_whole(path, f"{made_by}qasRecord({_script_safe(content)});\n".encode())
 
 
 def _script_safe(content: Any) -> str:
@@ -222,11 +237,13 @@ def _points(records: Sequence[Record]) -> list[dict[str, Any]]:
 # -- references --------------------------------------------------------------------------------------------------------
 
 
-def references(records: Sequence[Record], floors: int, judge: Judge) -> dict[str, Any]:
+def references(records: Sequence[Record], floors: int, judges: Judges) -> dict[str, Any]:
     """Return the references of every noiseless instance: product states, qubit-ADAPT and floors."""
     found: dict[str, Any] = {}
-    for record in {record.instance: record for record in reversed(records)}.values():
-        reference, problem = judge.reference(record, floors)
+    firsts = [*{record.instance: record for record in reversed(records)}.values()]
+    with counted("computing references of instances", len(firsts)) as advance:
+        answers = judges.references(firsts, floors, advance)
+    for record, (reference, problem) in zip(firsts, answers, strict=True):
         if problem:
             warnings.warn(f"{record.instance}: the site has no qubit-ADAPT and no floors ({problem})", stacklevel=2)
         elif reference is not None:

@@ -1,0 +1,151 @@
+"""Several judges at the same time, and a memory of their answers."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
+from types import TracebackType
+from typing import Any, TypeVar
+
+from qas_experiments.benchmark.answers import Answers, key_of_record, key_of_reference
+from qas_experiments.benchmark.judge import SECONDS, Judge
+from qas_experiments.benchmark.records import Record
+
+_Task = TypeVar("_Task")
+_LARGEST_BATCH = 20  # records that one judge verifies before it takes others
+
+Terms = Mapping[str, float] | None
+Advance = Callable[[int], None]
+"""Function that is called with the number of tasks that have just been answered."""
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Judges:
+    """Verify records in several processes, and each only once for one version of the library.
+
+    Args:
+        seconds: Time limit for one record, as of :class:`Judge`.
+        workers: Number of processes; they start with the first record that is not known.
+        answers: Answers of earlier calls; ``None`` verifies every record.
+
+    Examples:
+        >>> with Judges(workers=2) as judges:
+        ...     judges.faults([])
+        []
+    """
+
+    def __init__(self, seconds: float = SECONDS, workers: int = 1, answers: Answers | None = None) -> None:
+        self._judges = [Judge(seconds) for _ in range(max(1, workers))]
+        self._answers = answers
+
+    @classmethod
+    def of(cls, judge: Judge | Judges) -> Judges:
+        """Return judges that use a given one, without a memory."""
+        if isinstance(judge, Judges):
+            return judge
+        found = cls()
+        found._judges = [judge]
+        return found
+
+    def __enter__(self) -> Judges:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes."""
+        for judge in self._judges:
+            judge.close()
+
+    def faults(self, tasks: Sequence[tuple[Record, Terms]], advance: Advance = lambda _: None) -> list[list[str]]:
+        """Return the faults of every record as :meth:`Judge.faults` does; an empty list means it is valid.
+
+        Args:
+            tasks: Records, each with the Hamiltonian in its file.
+            advance: Function that is called as the work proceeds.
+        """
+        keys = [key_of_record(*task) for task in tasks]
+        return self._answered(
+            tasks, keys, lambda judge, task: judge.faults(*task), _cell, lambda told: not told, advance
+        )
+
+    def references(
+        self, records: Sequence[Record], floors: int, advance: Advance = lambda _: None
+    ) -> list[tuple[dict[str, Any] | None, str]]:
+        """Return what :meth:`Judge.reference` returns, for every record."""
+        keys = [key_of_reference(record.settings, floors) for record in records]
+        found = self._answered(
+            records, keys, lambda judge, record: judge.reference(record, floors), id, lambda told: not told[1], advance
+        )
+        return [(reference, problem) for reference, problem in found]
+
+    def _answered(
+        self,
+        tasks: Sequence[_Task],
+        keys: Sequence[str | None],
+        ask: Callable[[Judge, _Task], Any],
+        group: Callable[[_Task], Any],
+        is_kept: Callable[[Any], bool],
+        advance: Advance,
+    ) -> list[Any]:
+        """Return the answer to every task; neighbours of the same group go to the same judge."""
+        memory = self._answers
+        answers: list[Any] = [None] * len(tasks)
+        missing = []
+        for place, key in enumerate(keys):
+            if memory is not None and key is not None and key in memory:
+                answers[place] = memory[key]
+            else:
+                missing.append(place)
+        advance(len(tasks) - len(missing))
+        batches = list(_batches(missing, lambda place: group(tasks[place])))
+        free: queue.SimpleQueue[Judge] = queue.SimpleQueue()
+        for judge in self._judges:
+            free.put(judge)
+
+        def play(batch: list[int]) -> list[tuple[int, Any]]:
+            judge = free.get()
+            try:
+                return [(place, ask(judge, tasks[place])) for place in batch]
+            finally:
+                free.put(judge)
+
+        with ThreadPoolExecutor(len(self._judges)) as pool:
+            pending = [pool.submit(play, batch) for batch in batches]
+            try:
+                for done in as_completed(pending):
+                    found = done.result()
+                    for place, answer in found:
+                        answers[place] = answer
+                    if memory is not None:
+                        kept = {keys[place]: answer for place, answer in found if is_kept(answer)}
+                        memory.add({key: answer for key, answer in kept.items() if key is not None})
+                    advance(len(found))
+            except BaseException:  # Ctrl-C, or a process that does not start
+                for one in pending:
+                    one.cancel()
+                self.close()
+                raise
+        return answers
+
+
+def _cell(task: tuple[Record, Terms]) -> tuple[str, str, str]:
+    return task[0].suite, task[0].instance, task[0].agent
+
+
+def _batches(places: Iterable[int], group: Callable[[int], Any]) -> Iterable[list[int]]:
+    """Yield lists of places of the same group."""
+    for _, some in groupby(places, group):
+        listed = list(some)
+        for first in range(0, len(listed), _LARGEST_BATCH):
+            yield listed[first : first + _LARGEST_BATCH]

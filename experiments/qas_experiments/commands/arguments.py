@@ -1,0 +1,132 @@
+"""The arguments of the commands, in a module that imports nothing large.
+
+Commands whose words are overrides of Hydra have a help text in :mod:`~qas_experiments.commands.help_texts`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+_OF_HYDRA: Final = ("train", "benchmark")
+
+
+def read(name: str) -> None:
+    """End the process if a command is called with ``--help`` or with arguments that it does not have."""
+    if name in PARSERS:
+        PARSERS[name]().parse_args()
+    elif name in _OF_HYDRA and {"--help", "-h"} & {*sys.argv[1:]}:
+        from qas_experiments.commands.help_texts import help_text
+
+        sys.stdout.write(help_text(name))
+        raise SystemExit(0)
+
+
+def report() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-report``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-report", description="Write a site of records that works from disk, after verifying every circuit."
+    )
+    parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
+    parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
+    parser.add_argument("--title", default="Quantum architecture search: who finds what")
+    parser.add_argument(
+        "--lines", type=Path, help="also write the true records to this file, as lines of text; .xz compresses them"
+    )
+    parser.add_argument(
+        "--floors",
+        type=int,
+        default=3,
+        help="longest skeletons of exhaustive search where no floors are known, up to 4 qubits",
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="the longest time for one record")
+    parser.add_argument("--workers", type=int, help="processes that verify; by default one for each core")
+    parser.add_argument(
+        "--again", action="store_true", help="verify every record, also those that this version found valid before"
+    )
+    return parser
+
+
+def evaluate() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-evaluate``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-evaluate",
+        description="Play the frozen policy of a run many times, and check every circuit with Qiskit.",
+    )
+    parser.add_argument("run", type=Path, help="folder of a run of qas-train")
+    parser.add_argument("--policy", choices=("best", "last"), default="best")
+    parser.add_argument("--rollouts", type=int, default=100, help="episodes of the stochastic policy")
+    parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them, where supported")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def runs() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-runs``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-runs", description="Show the progress and the results of all runs in some folders."
+    )
+    parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
+    parser.add_argument("--follow", action="store_true", help="update every three seconds, until Ctrl-C")
+    parser.add_argument("--all", action="store_true", help="include finished runs")
+    parser.add_argument("--drop-checkpoints", action="store_true", help="delete the checkpoints of finished runs")
+    return parser
+
+
+def compare() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-compare``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-compare",
+        description="Compare runs of qas-train: settings that differ, final figures, and learning curves.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of two runs or more")
+    parser.add_argument("--out", type=Path, default=Path("comparison.png"), help="picture of the curves")
+    return parser
+
+
+def submit() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-submit``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-submit",
+        description="Pack finished runs of qas-train into a file of records, after verifying their circuits.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
+    parser.add_argument("--out", type=Path, default=Path("submission.jsonl.xz"), help="file to write")
+    parser.add_argument("--agent", help="name of the agent in tables; by default the name in its settings")
+    parser.add_argument("--suite", default="submitted", help="heading in tables")
+    parser.add_argument("--instance", help="name of the instance in tables; by default the name of the problem")
+    return parser
+
+
+def gadgets() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-gadgets``."""
+    parser = argparse.ArgumentParser(prog="qas-gadgets", description="Show, draw and extract gadgets.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    name = "a shipped set, or a file of gadgets; a wrong name lists the shipped ones"
+    show = commands.add_parser("show", help="print a set of gadgets")
+    show.add_argument("gadgets", help=name)
+    show.add_argument("--qasm", action="store_true", help="print OpenQASM 3 definitions instead")
+    draw = commands.add_parser("draw", help="draw every gadget of a set into a PNG file")
+    draw.add_argument("gadgets", help=name)
+    draw.add_argument("--out", type=Path, default=Path(), help="folder, created if it does not exist")
+    learn = commands.add_parser("extract", help="learn gadgets from the best circuits of runs")
+    learn.add_argument("runs", nargs="+", type=Path, help="run folders of qas-train, or their circuits.json")
+    learn.add_argument("--out", type=Path, required=True, help="file to write")
+    learn.add_argument("--count", type=int, default=3)
+    learn.add_argument("--rank", default="score", help="score or usage")
+    learn.add_argument("--max-calls", type=int, default=4, help="most gates or earlier gadgets in a gadget")
+    learn.add_argument("--max-qubits", type=int, default=2)
+    return parser
+
+
+PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
+    "compare": compare,
+    "evaluate": evaluate,
+    "gadgets": gadgets,
+    "report": report,
+    "runs": runs,
+    "submit": submit,
+}
