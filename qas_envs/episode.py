@@ -132,7 +132,7 @@ class Episode:
         is_bounded = rules.is_bounded and family is None
         energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         encoder = rules.encoding.bind(problem, rules.catalogue, rules.capacity, energies)
-        if family is not None:
+        if family is not None and not getattr(encoder, "shows_instance", False):
             encoder = ContextEncoder(encoder, family)
         mask = new_mask(rules.mask, rules.catalogue)
         initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_envs.catalogue import check_angles
+from qas_envs.drafts import Drafts
 from qas_envs.encodings import Observation
 from qas_envs.masks import new_mask
 from qas_envs.undo import Undo
@@ -208,10 +209,9 @@ class CircuitPlayer:
         built = [self._built(actions, None if params is None else params[k]) for k, actions in enumerate(circuits)]
         held = episode.initial.num_params - self._num_first
         new = [circuit.num_params - held if params is None else 0 for circuit in built]
-        optimizer = _changed(env.optimizer, starts=starts, max_iterations=max_iterations)
-        if starts is not None:
-            optimizer = _changed(optimizer, warm=params is not None or starts == 0)
-        elif params is not None:
+        warm = None if starts is None else params is not None or starts == 0
+        optimizer = _changed(env.optimizer, starts=starts, max_iterations=max_iterations, warm=warm)
+        if starts is None and params is not None:
             optimizer = _warm(optimizer)
         counts = np.zeros((2, len(built)), dtype=np.int64)
         if give_up_above is None:
@@ -239,6 +239,10 @@ class CircuitPlayer:
             self._env.episode.circuit.params = played.circuits[number].params
             spent = int(played.evaluations[number]), int(played.gradients[number])
             return self._played(float(played.energies[number]), *spent, finished)[1]
+
+    def drafts(self, size: int, length: int | None = None) -> Drafts:
+        """Return ``size`` empty circuits to be drawn action by action, without angles; see :class:`Drafts`."""
+        return Drafts(self._env, size, length)
 
     def gains(self, num_threads: int = 1) -> Gains:
         """Return what each legal action would gain after the episode's circuit, by two calls of a kernel.

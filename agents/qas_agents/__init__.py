@@ -36,6 +36,7 @@ from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
     from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
+    from qas_agents.graph import GraphAgent, GraphConfig, PolicyProposal, policy_search
 
 __all__ = [
     "BeamSearch",
@@ -46,12 +47,15 @@ __all__ = [
     "DemonstrationsConfig",
     "Evolution",
     "FrozenPolicy",
+    "GraphAgent",
+    "GraphConfig",
     "GreedyBlocks",
     "GreedySearch",
     "Growth",
     "HardwareEfficient",
     "LayeredBlocks",
     "MaskedDQN",
+    "PolicyProposal",
     "RandomBlocks",
     "RandomPolicy",
     "SB3Agent",
@@ -65,6 +69,7 @@ __all__ = [
     "extract",
     "grow",
     "pauli_pool",
+    "policy_search",
     "post_process",
     "prune_operators",
     "pruned",
@@ -76,13 +81,17 @@ __all__ = [
     "usual_pool",
 ]
 
-_OF_PYTORCH = ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow")
+_OF_PYTORCH = {
+    "qas_agents.dqn": ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow"),
+    "qas_agents.graph": ("GraphAgent", "GraphConfig", "PolicyProposal", "policy_search"),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import PyTorch with the first agent that needs it; searchers do not."""
-    if name not in _OF_PYTORCH:
+    package = next((package for package, names in _OF_PYTORCH.items() if name in names), None)
+    if package is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with needs_extra("agents"):
-        module = import_module("qas_agents.dqn")
+        module = import_module(package)
     return getattr(module, name)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
-import numpy as np
 from numpy.typing import NDArray
 
 
@@ -25,7 +24,7 @@ class Policy(Protocol):
 
     def predict(
         self,
-        observation: NDArray[np.float32],
+        observation: Any,
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = False,
@@ -53,12 +52,19 @@ class Reseedable(Protocol):
         ...
 
 
+class NoTransitions:
+    """The attribute ``replay`` of an agent that keeps no transitions."""
+
+    count: Final = 0
+    capacity: Final = 0
+
+
 @runtime_checkable
 class Resumable(Protocol):
     """An agent whose training continues from a checkpoint.
 
-    It also has an attribute ``replay``, a :class:`ReplayBuffer`, and ``learn`` has a parameter ``after_step``, a
-    function that is called at the end of every step.
+    It also has an attribute ``replay``, a :class:`ReplayBuffer` or :class:`NoTransitions`, and ``learn`` has a
+    parameter ``after_step``, a function that is called at the end of every step.
     """
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -42,6 +42,7 @@ class AgentEntry:
         inherit: Called with ``(agent, parent, growth)``; initialises the agent with the policy of another one, trained
             on an environment with fewer actions. ``None`` for an agent that cannot do this.
         run: Folder of the run whose policy the agent plays, if it does not learn one.
+        file: Returns the policy file that the agent plays, if it is given as a file.
         imported: Returns the class of an agent from another package.
         label: Name of the agent in tables, if its settings determine it.
     """
@@ -53,6 +54,7 @@ class AgentEntry:
     is_random: bool = True
     inherit: Callable[[Any, Any, Growth], None] | None = None
     run: Path | None = None
+    file: Callable[[], Path] | None = None
     imported: Callable[[], type[Agent]] | None = None
     label: str | None = None
 
@@ -107,8 +109,49 @@ def _sb3(settings: Mapping[str, Any]) -> AgentEntry:
     return AgentEntry(_make_sb3, load=SB3Agent.load, obeys_masks=lambda: settings["algorithm"] in MASKED)
 
 
+def _make_graph(env: Any, seed: int, device: str, **settings: Any) -> Agent:
+    from qas_agents.graph import GraphAgent, GraphConfig
+
+    return GraphAgent(env, GraphConfig(**settings), seed, device)
+
+
+def _graph_settings() -> tuple[Callable[..., Any], ...]:
+    with needs_extra("agents"):
+        from qas_agents.graph import GraphConfig
+    return (GraphConfig,)
+
+
+def _load_graph(path: Path, env: Any) -> Policy:
+    from qas_agents.graph import GraphAgent
+
+    return GraphAgent.load(path, env)
+
+
+def _graph_search(settings: Mapping[str, Any]) -> AgentEntry:
+    """Return the entry of annealing that a policy file guides."""
+
+    def make(env: Any, seed: int, device: str, **settings: Any) -> Agent:
+        from qas_agents.graph import policy_search
+
+        return policy_search(env, seed, **settings)
+
+    def of_settings() -> tuple[Callable[..., Any], ...]:
+        with needs_extra("agents"):
+            from qas_agents.graph import policy_search
+        return (policy_search,)
+
+    def file() -> Path:
+        from qas_agents.graph import policy_file
+
+        return policy_file(settings.get("policy", "ising_graphs"))
+
+    return AgentEntry(make, of_settings, file=file)
+
+
 AGENTS: Final[dict[str, Row]] = {
     "dqn": AgentEntry(_make_dqn, _dqn_settings, _load_dqn, inherit=_inherit_dqn),
+    "graph": AgentEntry(_make_graph, _graph_settings, _load_graph),
+    "graph_search": _graph_search,
     "sb3": _sb3,
     "random": searcher(RandomPolicy),
     "greedy": searcher(GreedySearch, is_random=False),

@@ -21,7 +21,7 @@ CONF: Final = "qas_experiments.conf"
 MISSING: Final[Any] = "???"
 """A value that must be given, as OmegaConf writes it."""
 
-NOT_SETTINGS: Final = ("env", "seed", "device", "settings")
+NOT_SETTINGS: Final = ("env", "seed", "device", "settings", "proposal")
 """Parameters of agents that are no settings of theirs."""
 
 

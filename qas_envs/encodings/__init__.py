@@ -6,16 +6,20 @@ from qas_envs.encodings.context import ContextEncoder
 from qas_envs.encodings.encoding import Encoder, Encoding, Observation, VectorEncoder, View
 from qas_envs.encodings.gate_list import GateListEncoding
 from qas_envs.encodings.graph import GraphEncoding
+from qas_envs.encodings.hamiltonian_graph import CircuitGraphs, HamiltonianGraphEncoder, HamiltonianGraphEncoding
 from qas_envs.encodings.pauli import PauliEncoding
 from qas_envs.encodings.tensor import TensorEncoder, TensorEncoding
 
 __all__ = [
     "ENCODINGS",
+    "CircuitGraphs",
     "ContextEncoder",
     "Encoder",
     "Encoding",
     "GateListEncoding",
     "GraphEncoding",
+    "HamiltonianGraphEncoder",
+    "HamiltonianGraphEncoding",
     "Observation",
     "PauliEncoding",
     "TensorEncoder",
@@ -29,4 +33,5 @@ ENCODINGS: Final = {
     "gates": GateListEncoding,
     "pauli": PauliEncoding,
     "graph": GraphEncoding,
+    "hamiltonian_graph": HamiltonianGraphEncoding,
 }

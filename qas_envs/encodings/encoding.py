@@ -20,7 +20,7 @@ from qas_simulators.errors import must
 
 Range = tuple[float, float]
 Observation = Any
-"""A ``float32`` vector; for the graph encoding a ``gymnasium.spaces.GraphInstance``."""
+"""A ``float32`` vector; of some encodings a ``gymnasium.spaces.GraphInstance`` or a dictionary of arrays."""
 
 
 class View(NamedTuple):
@@ -45,7 +45,8 @@ class Encoder(Protocol):
     """Follows one circuit gate by gate.
 
     A method ``copy``, which returns an independent encoder of the same circuit, is optional; without it, clones of an
-    episode hold a deep copy.
+    episode hold a deep copy. An attribute ``shows_instance`` that is true says that observations identify the member of
+    a family of instances by themselves; without it, the context of the family is appended.
     """
 
     @property

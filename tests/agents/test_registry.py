@@ -9,14 +9,18 @@ import gymnasium as gym
 import pytest
 
 import qas_envs  # noqa: F401
-from qas_agents import MaskedDQN
+from qas_agents import GraphAgent, MaskedDQN
 from qas_agents.protocols import Agent, Policy, Reseedable, Resumable
 from qas_agents.registry import AGENTS, AgentEntry
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "sb3": {"algorithm": "MaskablePPO", "n_steps": 8, "batch_size": 8},
+    "graph": {"hidden": 8, "rounds": 1, "batch": 4},
     "dqn": {"network": {"name": "mlp", "hidden": [8]}, "batch_size": 8, "learning_starts": 8, "demonstrations": 2},
 }
+
+BLOCKS = {"actions": "blocks", "encoding": "hamiltonian_graph"}
+RULES: dict[str, dict[str, Any]] = {"graph": BLOCKS, "graph_search": BLOCKS}
 
 
 def entry_of(name: str) -> AgentEntry:
@@ -27,7 +31,7 @@ def entry_of(name: str) -> AgentEntry:
 @pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 @pytest.mark.parametrize("name", AGENTS)
 def test_entries_agree_with_what_they_make(name: str, tmp_path: Path) -> None:
-    env, entry = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped, entry_of(name)
+    env, entry = gym.make("QAS-TFIM-v0", num_qubits=2, **RULES.get(name, {})).unwrapped, entry_of(name)
     agent: Any = entry.make(env, 0, "cpu", **SETTINGS.get(name, {}))
     assert isinstance(agent, Agent)
     assert isinstance(agent, Policy) == (entry.load is not None)
@@ -48,7 +52,7 @@ def test_entries_agree_with_what_they_make(name: str, tmp_path: Path) -> None:
 def test_what_only_some_agents_can() -> None:
     assert [name for name in AGENTS if entry_of(name).inherit is not None] == ["dqn"]
     assert [name for name in AGENTS if not entry_of(name).is_random] == ["greedy"]
-    assert issubclass(MaskedDQN, Resumable)
+    assert issubclass(MaskedDQN, Resumable) and issubclass(GraphAgent, Resumable)
     for algorithm, obeys in (("PPO", False), ("MaskablePPO", True)):
         row = AGENTS["sb3"]
         assert not isinstance(row, AgentEntry) and row({"algorithm": algorithm}).obeys_masks() == obeys

@@ -2,7 +2,7 @@
 
 from qas_agents.searchers.adapt import AdaptStep, prune_operators, qubit_adapt
 from qas_agents.searchers.annealing import SimulatedAnnealing
-from qas_agents.searchers.annealing_blocks import BlockAnnealing
+from qas_agents.searchers.annealing_blocks import BlockAnnealing, Proposal
 from qas_agents.searchers.beam import BeamSearch
 from qas_agents.searchers.beam_blocks import BlockBeam
 from qas_agents.searchers.evolution import Evolution
@@ -28,6 +28,7 @@ __all__ = [
     "GreedySearch",
     "HardwareEfficient",
     "LayeredBlocks",
+    "Proposal",
     "RandomBlocks",
     "RandomPolicy",
     "SimulatedAnnealing",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from qas_agents.searchers.blocks import BlockSearcher, FloatArray, Skeleton
+from qas_agents.searchers.blocks import Block, BlockSearcher, FloatArray, Skeleton
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
@@ -23,6 +23,18 @@ class _Circuit(NamedTuple):
     params: FloatArray
     error: float
     success: bool
+
+
+class Proposal(Protocol):
+    """Where skeletons and blocks come from, in place of uniform draws."""
+
+    def skeletons(self, number: int, most: int) -> list[Skeleton]:
+        """Return skeletons of at most ``most`` blocks, in canonical order and legal."""
+        ...
+
+    def block(self, blocks: Sequence[Block], most: int) -> Block:
+        """Return a block to follow these, in a circuit of at most ``most`` blocks."""
+        ...
 
 
 class BlockAnnealing(BlockSearcher):
@@ -60,6 +72,8 @@ class BlockAnnealing(BlockSearcher):
         dressing: One-qubit gates where the actions are gates; by default RY for real Hamiltonians, else RY and RZ, or
             what does the same.
         blind: Whether the search is blind; for energies with noise, also mitigated ones.
+        proposal: Gives the random skeletons and the blocks of mutations; by default they are uniform.
+        own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where that is possible.
 
     Raises:
         TypeError: The environment does not play whole circuits.
@@ -82,6 +96,8 @@ class BlockAnnealing(BlockSearcher):
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
         blind: bool = False,
+        proposal: Proposal | None = None,
+        own_pairs: bool = True,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
@@ -95,6 +111,8 @@ class BlockAnnealing(BlockSearcher):
         self._openings, self._cycle, self._visits = openings, cycle, visits
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
+        self._proposal = proposal
+        self._own_pairs_first = own_pairs
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
         self._blind = blind
         self._lowest: _Circuit | None = None
@@ -115,7 +133,7 @@ class BlockAnnealing(BlockSearcher):
         cycles = 0
         while trials.running:
             if solution is None:
-                begin = self._opening(trials, self._layers() if cycles == 0 else None)
+                begin = self._opening(trials, self._layers() if cycles == 0 and self._own_pairs_first else None)
                 self._limit += self._bench.catalogue.num_qubits // 2
             elif cycles % 2:
                 begin = self._opening(trials)
@@ -197,7 +215,10 @@ class BlockAnnealing(BlockSearcher):
 
     def _opening(self, trials: Trials, skeleton: Skeleton | None = None) -> _Circuit | None:
         """Return the best of some random skeletons, or of some random angles of the given one."""
-        skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
+        if self._proposal is not None and skeleton is None:
+            skeletons = self._proposal.skeletons(self._openings, self._limit)
+        else:
+            skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
         actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
         starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
         if len(actions) < len(skeletons):
@@ -265,7 +286,8 @@ class BlockAnnealing(BlockSearcher):
         return tuple(blocks[k] for k in order), np.concatenate([head, *(own[k] for k in order)])
 
     def _insert(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place, block = int(self._rng.integers(len(blocks) + 1)), self._block()
+        place = int(self._rng.integers(len(blocks) + 1))
+        block = self._block(blocks[:place])
         blocks.insert(place, block)
         own.insert(place, self._angles(self._skeletons.block_sizes[block]))
 
@@ -274,7 +296,8 @@ class BlockAnnealing(BlockSearcher):
         del blocks[place], own[place]
 
     def _replace(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place, block = int(self._rng.integers(len(blocks))), self._block()
+        place = int(self._rng.integers(len(blocks)))
+        block = self._block(blocks[:place])
         blocks[place], own[place] = block, self._angles(self._skeletons.block_sizes[block])
 
     def _move(self, blocks: list[int], own: list[FloatArray]) -> None:
@@ -282,5 +305,8 @@ class BlockAnnealing(BlockSearcher):
         blocks.insert(target, blocks.pop(place))
         own.insert(target, own.pop(place))
 
-    def _block(self) -> int:
+    def _block(self, before: Sequence[Block]) -> Block:
+        """Return a block to follow these."""
+        if self._proposal is not None:
+            return self._proposal.block(before, self._limit)
         return int(self._rng.integers(len(self._skeletons.blocks)))

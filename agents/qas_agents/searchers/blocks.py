@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any, Final
 
 import numpy as np
@@ -193,12 +193,29 @@ class BlockSearcher(WholeCircuitSearcher):
 
     def _random_skeleton(self, size: int) -> Skeleton:
         """Return a random skeleton of at most this number of blocks, fewer if the gate budget does not allow more."""
-        blocks = self._rng.integers(len(self._skeletons.blocks), size=size).tolist()
+        return self._canonical(self._rng.integers(len(self._skeletons.blocks), size=size).tolist())
+
+    def _canonical(self, blocks: list[Block]) -> Skeleton:
+        """Return blocks in canonical order, without the last ones if the gate budget does not allow them."""
         while True:
             skeleton = tuple(blocks[place] for place in self._skeletons.canonical(blocks))
             if self._skeletons.actions(skeleton) is not None or not blocks:
                 return skeleton
             blocks.pop()
+
+    def _blocks_of_terms(self) -> list[Block]:
+        """Return a block for each pair of qubits on which some term of the Hamiltonian acts, in order.
+
+        Raises:
+            ValueError: No term acts on several qubits, or a pair has no block.
+        """
+        terms = self._hamiltonian.terms()
+        own = [[q for q, letter in enumerate(reversed(label)) if letter != "I"] for label in terms]
+        pairs = sorted({pair for qubits in own for pair in combinations(qubits, 2)})
+        numbers = {tuple(sorted(qubits)): number for number, qubits in reversed([*enumerate(self._skeletons.blocks)])}
+        if not pairs or any(pair not in numbers for pair in pairs):
+            raise ValueError(must("pairs", "be 'all' unless each pair of the Hamiltonian's terms has a block", "terms"))
+        return [numbers[pair] for pair in pairs]
 
     def _played(
         self, trials: Trials, skeletons: Sequence[Skeleton], params: Sequence[FloatArray]

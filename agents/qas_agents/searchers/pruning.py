@@ -69,6 +69,10 @@ class Workbench(Protocol):
         """Optimise many circuits together; see :class:`qas_envs.whole_circuits.CircuitPlayer`."""
         ...
 
+    def drafts(self, size: int, length: int | None = None) -> Any:
+        """Return circuits to be drawn action by action; see :class:`qas_envs.drafts.Drafts`."""
+        ...
+
     def show(self, actions: Sequence[int], played: Any, number: int) -> dict[str, Any]:
         """Begin an episode that holds a circuit of :meth:`play_many`; return its info."""
         ...

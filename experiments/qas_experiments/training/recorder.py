@@ -186,7 +186,11 @@ class Recorder:
         self.gradients += gradients
 
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
-        """Record one step; return False to stop training."""
+        """Record one step; return False to stop training.
+
+        A step in another environment than the recorder's, ``locals_["env"]``, is counted, but its circuit is not kept:
+        agents that are trained on many instances play them in environments of their own.
+        """
         info = {
             name: value.item() if getattr(value, "shape", None) == () else value
             for name, value in locals_["infos"][0].items()
@@ -196,6 +200,17 @@ class Recorder:
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
+        if locals_.get("env", self._env) is self._env:
+            self._keep(info)
+        if locals_["dones"][0]:
+            self.episodes += 1
+            self.successes += bool(info["success"])
+            self._on_episode(self._metrics(locals_, info))
+            self.begin_episode()
+        return not self._should_stop()
+
+    def _keep(self, info: dict[str, Any]) -> None:
+        """Keep the circuit of a step where it is among the best."""
         energy, error = self._energy_and_error(info)
         rank = rank_of(self.accuracy, error, info["num_two_qubit_gates"], info["num_gates"])
         gates = info["num_two_qubit_gates"]
@@ -211,12 +226,6 @@ class Recorder:
                 self._improve(found)
         if self._ideal is not None and (error := self._error_without_noise(info)) < self._ideal_error:
             self._ideal_error, self.without_noise = error, self._found(info, *self._energy_and_error(info))
-        if locals_["dones"][0]:
-            self.episodes += 1
-            self.successes += bool(info["success"])
-            self._on_episode(self._metrics(locals_, info))
-            self.begin_episode()
-        return not self._should_stop()
 
     def begin_episode(self) -> None:
         """Forget an unfinished episode, because the next step is the first of another one."""

@@ -1,0 +1,165 @@
+"""Circuits drawn from the policy, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qas_agents.graph.network import PairNetwork, Scores
+from qas_simulators.errors import must
+from qas_simulators.gates import GATES, gate_index
+
+KINDS: Final = 3
+"""Kinds of entanglers: those that are a CNOT up to one-qubit gates, rotations, and all others."""
+_LIKE_CNOT: Final = ("cx", "cy", "cz", "ecr")
+_FEATURES: Final = ("qubits", "pairs", "circuit")
+
+
+class ActionTable:
+    """Which logit of the network belongs to which action.
+
+    Args:
+        catalogue: The actions, all of them blocks on two qubits, and perhaps stopping.
+
+    Attributes:
+        num_actions: Number of actions without stopping.
+        stop: The action that stops, ``None`` if there is none.
+        num_gates: Gates of the largest action.
+
+    Raises:
+        ValueError: Other actions.
+    """
+
+    def __init__(self, catalogue: Any) -> None:
+        n, actions = catalogue.num_qubits, catalogue.actions
+        if not catalogue.has_blocks or any(len(action.qubits) != 2 for action in actions):
+            raise ValueError(must("actions", "be blocks on two qubits for the graph agent", actions[0]))
+        numbers = {pair: number for number, pair in enumerate(combinations(range(n), 2))}
+        pairs = [numbers[min(action.qubits), max(action.qubits)] for action in actions]
+        self._places = torch.tensor(
+            [KINDS * pair + _kind(action.gate) for pair, action in zip(pairs, actions, strict=True)]
+        )
+        self.num_actions, self.stop = len(actions), catalogue.stop
+        self.num_gates = max(catalogue.num_gates)
+
+    def logits(self, scores: Scores, masks: Tensor) -> Tensor:
+        """Return the logits of all actions, stopping last, ``(B, num_actions (+ 1))``; -inf where the mask is 0."""
+        logits = scores.pairs.flatten(1)[:, self._places.to(scores.pairs.device)]
+        if self.stop is not None:
+            logits = torch.cat([logits, scores.stop[:, None]], dim=1)
+        return logits.masked_fill(masks == 0, -torch.inf)
+
+
+def _kind(block: str) -> int:
+    """Return the kind of a block's entangler."""
+    entangler = block.partition("_")[0]
+    if entangler in _LIKE_CNOT:
+        return 0
+    return 1 if GATES[gate_index(entangler)].num_params else 2
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Circuits of one instance, as a policy drew them.
+
+    Attributes:
+        observations: Before each action and after the last one, ``(B, T + 1, ...)`` by name.
+        masks: Legal actions before each action, ``(B, T, num_actions (+ 1))``.
+        chosen: The actions, ``(B, T)``; -1 after a circuit was stopped.
+        circuits: The actions that appended gates.
+    """
+
+    observations: Mapping[str, NDArray[np.float32]]
+    masks: NDArray[np.int8]
+    chosen: NDArray[np.int64]
+    circuits: Sequence[Sequence[int]]
+
+    def __len__(self) -> int:
+        return len(self.circuits)
+
+
+def scores_of(network: PairNetwork, observations: Mapping[str, NDArray[np.float32]]) -> Scores:
+    """Return the network's scores of observations with any leading axes, which are flattened."""
+    device = next(network.parameters()).device
+    tensors = [
+        torch.as_tensor(observations[name], device=device).flatten(0, -(2 if name == "circuit" else 3))
+        for name in _FEATURES
+    ]
+    scores: Scores = network(*tensors)
+    return scores
+
+
+def legal_of(table: ActionTable, drafts: Any, step: int) -> NDArray[np.int8]:
+    """Return the legal actions of drafts; a circuit may stop after its first action."""
+    if table.stop is None:
+        return np.array(drafts.masks)
+    may_stop = np.full((len(drafts.masks), 1), step > 0, dtype=np.int8)
+    return np.concatenate([drafts.masks, may_stop], axis=1)
+
+
+@torch.no_grad()
+def draw(
+    network: PairNetwork,
+    table: ActionTable,
+    drafts: Any,
+    length: int,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+) -> Drawn:
+    """Draw circuits of at most ``length`` actions.
+
+    Args:
+        network: The policy.
+        table: The actions.
+        drafts: Empty circuits that show this length.
+        length: Largest number of actions.
+        rng: Source of randomness.
+        temperature: Divides the logits.
+    """
+    seen, masks, chosen = [], [], []
+    size = len(drafts.masks)
+    alive = np.ones(size, dtype=np.bool_)
+    for step in range(length):
+        seen.append(drafts.observe())
+        masks.append(legal_of(table, drafts, step))
+        logits = table.logits(scores_of(network, seen[-1]), torch.as_tensor(masks[-1])).double().cpu().numpy()
+        # The largest of logits with Gumbel noise is a draw from their softmax.
+        actions = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=1)
+        actions = np.where(alive, actions, -1)
+        chosen.append(actions)
+        alive = alive & (actions != (-2 if table.stop is None else table.stop))
+        drafts.append(np.where(alive, actions, -1))
+        if not alive.any():
+            break
+    seen.append(drafts.observe())
+    observations = {name: np.stack([one[name] for one in seen], axis=1) for name in _FEATURES}
+    circuits = [tuple(own) for own in drafts.actions]
+    return Drawn(observations, np.stack(masks, axis=1), np.stack(chosen, axis=1), circuits)
+
+
+def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]]) -> Drawn:
+    """Return given circuits as if they had been drawn; a circuit that is shorter than the longest one is stopped.
+
+    Args:
+        table: The actions.
+        drafts: Empty circuits, one for each.
+        circuits: Legal actions.
+    """
+    seen, masks, chosen = [], [], []
+    for step in range(max(map(len, circuits))):
+        seen.append(drafts.observe())
+        masks.append(legal_of(table, drafts, step))
+        next_actions = [own[step] if step < len(own) else -1 for own in circuits]
+        stops = [table.stop if table.stop is not None and step == len(own) else -1 for own in circuits]
+        chosen.append(np.maximum(next_actions, stops))
+        drafts.append(np.array(next_actions))
+    seen.append(drafts.observe())
+    observations = {name: np.stack([one[name] for one in seen], axis=1) for name in _FEATURES}
+    return Drawn(observations, np.stack(masks, axis=1), np.stack(chosen, axis=1), [tuple(own) for own in circuits])

@@ -1,0 +1,194 @@
+"""The training of the graph agent: group-relative policy gradients and imitation of the best circuits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from qas_agents.callbacks import CallbackObject
+from qas_agents.dqn.learner import require_finite
+from qas_agents.graph.drawing import ActionTable, Drawn, draw, replayed, scores_of
+from qas_agents.graph.instances import Instance
+from qas_agents.graph.teaching import teach
+
+if TYPE_CHECKING:
+    from qas_agents.graph.agent import GraphAgent
+
+_WORST, _BEST = 3.0, -1.0  # decades of the error over the threshold, between which rewards differ
+
+
+def train(
+    agent: GraphAgent,
+    listener: CallbackObject,
+    end: int,
+    after_group: Callable[[], None] | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> None:
+    """Train until ``end`` circuits were played, or the callback returned False; a group is always finished.
+
+    Args:
+        agent: All that must survive this call belongs to it.
+        listener: The callback, called after every circuit.
+        end: Number of circuits of the agent at which training ends, rounded up to whole groups.
+        after_group: Called at the end of every group.
+        advance: Called once for every circuit.
+    """
+    running = teach(agent, listener, end, after_group, advance) if agent.config.teacher else True
+    while running and agent.num_timesteps < end:
+        if agent.num_updates < agent.config.cloning:
+            _clone(agent)
+            agent.num_updates += 1
+            continue
+        number, length = _next_group(agent)
+        instance = agent.instances[number]
+        drafts = instance.bench.drafts(agent.config.batch, length)
+        drawn = draw(agent.network, instance.table, drafts, length, agent.rng)
+        rewards, running = _played(agent, instance, drawn, listener, advance)
+        for actions, reward in zip(drawn.circuits, rewards.tolist(), strict=True):
+            agent.elites.add(number, length, instance.canonical(actions), tuple(actions), reward)
+        _update(agent, instance, drawn, rewards, number, length)
+        agent.num_updates += 1
+        if after_group is not None:
+            after_group()
+
+
+def _next_group(agent: GraphAgent) -> tuple[int, int]:
+    """Return the instance and the length of the next group.
+
+    With a curriculum, sizes join one after the other, and shorter circuits later than longer ones.
+    """
+    config, rng = agent.config, agent.rng
+    groups = agent.num_updates - config.cloning
+    share = 1.0 if config.curriculum == 0 else min(1.0, (groups + 1) / config.curriculum)
+    number = int(rng.integers(max(1, math.ceil(share * len(agent.instances)))))
+    low, high = agent.instances[number].lengths(config.lengths)
+    return number, int(rng.integers(high - math.floor(share * (high - low)), high + 1))
+
+
+def _played(
+    agent: GraphAgent, instance: Instance, drawn: Drawn, listener: CallbackObject, advance: Callable[[], None]
+) -> tuple[NDArray[np.float64], bool]:
+    """Optimise the angles of all circuits from random ones, and report each; return the rewards, and whether to go on.
+
+    Circuits are reported to the end even if the callback asks to stop, so that a checkpoint is of a whole group.
+    """
+    bench, rng = instance.bench, agent.rng
+    legal = [bench.checked(actions) for actions in drawn.circuits]
+    starts = [rng.uniform(-np.pi, np.pi, instance.skeletons.num_params(actions)) for actions in drawn.circuits]
+    played = bench.play_many(legal, starts, starts=0, max_iterations=agent.config.max_iterations)
+    threshold = instance.env.curriculum.threshold
+    lengths = np.array([len(actions) for actions in drawn.circuits])
+    rewards = rewards_of(played.errors, threshold) - agent.config.price * lengths
+    require_finite("rewards", float(rewards.sum()), f"circuit {agent.num_timesteps}")
+    running = True
+    for number, actions in enumerate(legal):
+        info = bench.show(actions, played, number)
+        agent.num_timesteps += 1
+        seen = {"self": agent, "env": instance.env, "infos": [info], "rewards": [rewards[number]], "dones": [True]}
+        listener.update_locals(seen)
+        running = listener.on_step() and running
+        advance()
+    return rewards, running
+
+
+def rewards_of(errors: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    """Return minus the decades of errors over the threshold, between -3 and 1, ``(B,)``."""
+    decades = np.log10(np.maximum(np.abs(errors), 1e-15) / threshold)
+    result: NDArray[np.float64] = -np.clip(decades, _BEST, _WORST)
+    return result
+
+
+def advantages_of(rewards: NDArray[np.float64], best: float = 1.0) -> NDArray[np.float64]:
+    """Return the advantages of a group's circuits, ``(B,)``.
+
+    Group-relative: the other circuits of the same instance and length are the baseline, so that hard instances and
+    short lengths teach as much as easy ones (Shao et al., arXiv:2402.03300, section 4.1). With ``best`` below 1 the
+    baseline is the quantile above which that share lies, and circuits below it have none (Petersen et al.,
+    arXiv:1912.04871).
+    """
+    scale = rewards.std() + 1e-3
+    above = rewards - rewards.mean() if best == 1.0 else np.maximum(rewards - np.quantile(rewards, 1.0 - best), 0.0)
+    result: NDArray[np.float64] = above / scale
+    return result
+
+
+# -- gradient steps ----------------------------------------------------------------------------------------------------
+
+
+def _clone(agent: GraphAgent) -> None:
+    """Take a gradient step of pure imitation on the circuits of one instance and one length."""
+    keys = agent.elites.keys()
+    if not keys:
+        return
+    number, length = keys[int(agent.rng.integers(len(keys)))]
+    instance, best = agent.instances[number], agent.elites.of(number, length)
+    model = replayed(instance.table, instance.bench.drafts(len(best), length), best)
+    imitated, entropy, _ = _judged(agent, instance.table, model)
+    chosen = torch.as_tensor(model.chosen >= 0)
+    _step(agent, -(imitated * chosen).sum() / chosen.sum())
+    agent.entropy = float((entropy * chosen).sum().detach() / chosen.sum())
+
+
+def _step(agent: GraphAgent, loss: Tensor) -> None:
+    """Take a step of Adam.
+
+    Raises:
+        ValueError: The loss or the gradient is not finite; the weights have not changed.
+    """
+    agent.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(agent.network.parameters(), agent.config.max_grad_norm)
+    require_finite("loss and gradient", float(loss.detach() + norm), f"circuit {agent.num_timesteps}")
+    agent.optimizer.step()
+    agent.loss = float(loss.detach())
+
+
+def _update(
+    agent: GraphAgent, instance: Instance, drawn: Drawn, rewards: NDArray[np.float64], number: int, length: int
+) -> None:
+    """Take the gradient steps of a group."""
+    config, table = agent.config, instance.table
+    advantages = torch.tensor(advantages_of(rewards, config.best), dtype=torch.float32)
+    targets = torch.tensor(rewards, dtype=torch.float32)
+    best = agent.elites.of(number, length) if config.imitation > 0 else []
+    model = replayed(table, instance.bench.drafts(len(best), length), best) if best else None
+    with torch.no_grad():
+        before, _, _ = _judged(agent, table, drawn)
+    for _ in range(config.epochs):
+        log_probs, entropy, values = _judged(agent, table, drawn)
+        acted = torch.as_tensor(drawn.chosen >= 0)
+        ratios = (log_probs - before).exp()
+        gains = torch.min(
+            ratios * advantages[:, None],
+            ratios.clamp(1.0 - config.clip, 1.0 + config.clip) * advantages[:, None],
+        )
+        loss = -(gains * acted).sum() / acted.sum()
+        loss = loss - config.entropy * (entropy * acted).sum() / acted.sum()
+        loss = loss + config.value * functional.smooth_l1_loss(values, targets[:, None].expand_as(values))
+        if model is not None:
+            imitated, _, _ = _judged(agent, table, model)
+            chosen = torch.as_tensor(model.chosen >= 0)
+            loss = loss - config.imitation * (imitated * chosen).sum() / chosen.sum()
+        _step(agent, loss)
+    agent.entropy = float((entropy * acted).sum().detach() / acted.sum())
+
+
+def _judged(agent: GraphAgent, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``."""
+    size, steps = drawn.chosen.shape
+    scores = scores_of(agent.network, drawn.observations)
+    by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
+    acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
+    logits = table.logits(acting, torch.as_tensor(drawn.masks).flatten(0, 1))
+    log_all = functional.log_softmax(logits, dim=-1)
+    chosen = torch.as_tensor(drawn.chosen).flatten().clamp(min=0)
+    log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
+    entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
+    return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value

@@ -1,0 +1,279 @@
+"""One policy for many instances: the graph agent beside searches and fixed circuits, on unseen instances.
+
+    OMP_NUM_THREADS=1 python experiments/benchmarks/graph_policies.py play ising_6 <policy files, one per training seed>
+    python experiments/benchmarks/graph_policies.py report      # writes results/graph_policies.md
+
+``play`` appends to results/graph_policies.jsonl what is not there yet, one line per study, row, instance and seed: the
+evaluations until the first solution, and the fewest CNOTs of a solution within the budget. Policies are trained by
+``qas-train experiment=ising_graphs``, ``tfim_sizes`` and ``lih_lengths``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import gymnasium as gym
+import torch
+
+import qas_envs  # noqa: F401
+from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
+from qas_agents.searchers.blocks import BlockSearcher
+from qas_experiments.statistics import iqm_with_interval, wilson_interval
+
+RESULTS = Path(__file__).parents[1] / "results"
+FILE = RESULTS / "graph_policies.jsonl"
+Make = Callable[[Any, int], Any]
+RULES = {"actions": "blocks", "encoding": "hamiltonian_graph"}
+
+
+class Replay(BlockSearcher):
+    """One skeleton, from random angles, until the budget is spent."""
+
+    def __init__(self, env: Any, seed: int, skeleton: Sequence[int]) -> None:
+        super().__init__(env, seed, 200, None, None)
+        self._skeleton = tuple(skeleton)
+
+    def _search(self, trials: Any) -> None:
+        while trials.running:
+            for _ in self._played(trials, [self._skeleton] * 8, self._starts(self._skeleton, 8)):
+                pass
+
+
+class Draws(BlockSearcher):
+    """Circuits from a policy, each optimised once from random angles: the frozen policy."""
+
+    def __init__(self, env: Any, seed: int, policy: Path, lengths: tuple[float, float]) -> None:
+        super().__init__(env, seed, 200, None, None)
+        self._proposal = PolicyProposal(GraphAgent.load(policy, env), seed, lengths)
+
+    def _search(self, trials: Any) -> None:
+        while trials.running:
+            drawn = self._proposal.skeletons(4, 10**6)
+            for _ in self._played(trials, drawn, [self._starts(one, 1)[0] for one in drawn]):
+                pass
+
+
+@dataclass(frozen=True)
+class Study:
+    """Instances of one family and size.
+
+    Attributes:
+        environment: Its id.
+        common: Arguments of all instances.
+        instances: Arguments that differ, by name.
+        budget: Energy evaluations of an instance.
+        times: Budget of annealing over that of the others, whose figures are read off the same runs.
+        lengths: Of circuits from the policy, over the number of qubits.
+        blocks: Smallest and largest number of blocks of random skeletons.
+        training: Instances of the same size from which the best skeleton is taken.
+        others: Whether rows besides the policies are played.
+    """
+
+    environment: str
+    common: dict[str, Any]
+    instances: dict[str, dict[str, Any]]
+    budget: int
+    times: int = 10
+    lengths: tuple[float, float] = (1.0, 2.5)
+    blocks: tuple[int, int] = (6, 15)
+    training: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def env(self, arguments: dict[str, Any]) -> Any:
+        """Build the environment of an instance."""
+        return gym.make(self.environment, disable_env_checker=True, **RULES, **self.common, **arguments).unwrapped
+
+
+def _graphs(n: int, probability: float, seeds: range, budget: int, times: int) -> Study:
+    common = {"num_qubits": n, "edge_probability": probability, "max_gates": 15 * n}
+    named = {f"seed {seed}": {"seed": seed} for seed in seeds}
+    training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
+    return Study("QAS-IsingGraph-v0", common, named, budget, times, blocks=(n, 5 * n // 2), training=training)
+
+
+def _chains(n: int, budget: int) -> Study:
+    fields = {f"field {one:g}": {"field": one} for one in (0.7, 0.9, 1.1, 1.3)}
+    return Study("QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2))
+
+
+STUDIES = {
+    "ising_6": _graphs(6, 0.5, range(1000, 1050), 3000, 10),
+    "ising_8": _graphs(8, 0.36, range(1000, 1008), 20_000, 1),
+    "ising_10": _graphs(10, 0.28, range(1000, 1004), 20_000, 1),
+    "tfim_6": _chains(6, 3000),
+    "tfim_8": _chains(8, 20_000),
+    "tfim_10": _chains(10, 20_000),
+    "lih_4": Study(
+        "QAS-LiH-v0",
+        {"max_gates": 40},
+        {f"{one} Å": {"bond_length": one} for one in (1.4, 1.8, 2.4, 2.8, 3.6)},
+        1000,
+        1,
+        (0.75, 0.75),
+        (3, 6),
+    ),
+}
+
+
+def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, int, Make]]:
+    """Yield name, seed, budget and function of every row; a policy's seed is that of its training."""
+    for number, path in enumerate(policies):
+        made = partial(policy_search, policy=str(path), lengths=study.lengths)
+        alone = partial(made, own_pairs=False)
+        yield "graph_search", number, study.budget, lambda env, seed, made=made: made(env, seed)
+        yield "graph_search from the policy alone", number, study.budget, lambda env, seed, made=alone: made(env, seed)
+        yield (
+            "circuits of the policy, no search",
+            number,
+            study.budget,
+            lambda env, seed, path=path: Draws(env, seed, path, study.lengths),
+        )
+    yield "annealed blocks", 0, study.budget * study.times, BlockAnnealing
+    low, high = study.blocks
+    yield (
+        "pairs of the terms, random order",
+        0,
+        study.budget,
+        lambda env, seed: RandomBlocks(env, seed, pairs="terms", least_blocks=low, most_blocks=high),
+    )
+    yield "ladder", 0, study.budget, LayeredBlocks
+    yield (
+        "random blocks",
+        0,
+        study.budget,
+        lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
+    )
+    if study.training:
+        yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, _best_skeleton())
+
+
+@cache
+def _best_skeleton() -> tuple[int, ...]:
+    """Return the skeleton of a training graph of six qubits that solves most of the other training graphs."""
+    study = STUDIES["ising_6"]
+    found: list[tuple[int, ...]] = []
+    for arguments in study.training.values():
+        env = study.env(arguments)
+        kept: list[tuple[int, ...]] = []
+        _play(BlockAnnealing, env, 0, 10_000, lambda env=env, kept=kept: kept.append(tuple(env.player.actions)))
+        found += [min(kept, key=len)] if kept else []
+    envs = [study.env(arguments) for arguments in study.training.values()]
+    return max(
+        found,
+        key=lambda one: sum(_play(partial(Replay, skeleton=one), env, 0, 1000)["first"] is not None for env in envs),
+    )
+
+
+def _play(make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any] = lambda: None) -> dict[str, Any]:
+    """Play a searcher within a budget of evaluations; return the figures."""
+    row: dict[str, Any] = {"evaluations": 0, "first": None, "two_qubit_gates": None, "lowest": None}
+    fewest: list[tuple[int, int]] = []  # evaluations and CNOTs of each shorter solution
+    started = time.process_time()
+
+    def step(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
+        info = locals_["infos"][0]
+        row["evaluations"] += info["evaluations"]
+        if row["evaluations"] > budget:
+            return False
+        error = abs(info["energy_error"])
+        row["lowest"] = error if row["lowest"] is None else min(row["lowest"], error)
+        if info["success"]:
+            solved()
+            if not fewest or info["num_two_qubit_gates"] < fewest[-1][1]:
+                fewest.append((row["evaluations"], info["num_two_qubit_gates"]))
+        return row["evaluations"] < budget
+
+    make(env, seed).learn(2**62, step)
+    if fewest:
+        row |= {"first": fewest[0][0], "two_qubit_gates": fewest[-1][1]}
+    return row | {"shorter": fewest, "budget": budget, "seconds": round(time.process_time() - started, 3)}
+
+
+def play(name: str, policies: Sequence[Path], only: str = "") -> None:
+    """Play all cells of a study that are not in the file."""
+    study = STUDIES[name]
+    known = {tuple(line[key] for key in ("study", "row", "instance", "seed")) for line in lines()}
+    for row, seed, budget, make in rows_of(study, policies):
+        for instance, arguments in study.instances.items():
+            if (name, row, instance, seed) in known or only not in row:
+                continue
+            figures = _play(make, study.env(arguments), seed, budget)
+            with FILE.open("a", encoding="utf-8") as file:
+                cell = {"study": name, "row": row, "instance": instance, "seed": seed}
+                file.write(json.dumps(cell | figures, ensure_ascii=False) + "\n")
+
+
+def lines() -> list[dict[str, Any]]:
+    """Return the results so far."""
+    return [json.loads(line) for line in FILE.read_text("utf-8").splitlines()] if FILE.exists() else []
+
+
+def cells(study: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the results of a study by row; runs of a larger budget also give a row at the study's own."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for line in (line for line in lines() if line["study"] == study):
+        own = STUDIES[study].budget
+        if line["budget"] > own:
+            within = [one for one in line["shorter"] if one[0] <= own]
+            cut = {"first": within[0][0] if within else None, "two_qubit_gates": within[-1][1] if within else None}
+            found.setdefault(line["row"], []).append(line | cut)
+            found.setdefault(f"{line['row']}, {line['budget']:,} evaluations", []).append(line)
+        else:
+            found.setdefault(line["row"], []).append(line)
+    return found
+
+
+def table(study: str) -> list[str]:
+    """Return the rows of a study's table."""
+    found = cells(study)
+    text = [
+        f"## {study}, {STUDIES[study].budget:,} evaluations",
+        "",
+        "| row | solved | evaluations to the first solution, solved instances | median, all instances | CNOTs |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row, runs in found.items():
+        solved = [one for one in runs if one["first"] is not None]
+        low, high = wilson_interval(len(solved), len(runs))
+        firsts = sorted(one["first"] if one["first"] is not None else float("inf") for one in runs)
+        middle = median(firsts)
+        text.append(
+            f"| {row} | {len(solved)}/{len(runs)} ({100 * low:.0f} to {100 * high:.0f} %) "
+            f"| {iqm_with_interval([one['first'] for one in solved]) if solved else '-'} "
+            f"| {f'{middle:,.0f}' if middle < float('inf') else 'not solved'} "
+            f"| {iqm_with_interval([one['two_qubit_gates'] for one in solved]) if solved else '-'} |"
+        )
+    return [*text, ""]
+
+
+def report() -> None:
+    """Write the tables."""
+    head = [
+        "# One policy for many instances",
+        "",
+        "`python experiments/benchmarks/graph_policies.py`. *Solved* with its 95 % Wilson interval; otherwise",
+        "interquartile means with 95 % bootstrap intervals. Evaluations are those of an instance; the page of the",
+        "[agent](../../docs/agents/graph.md) has those of the training.",
+        "",
+    ]
+    studies = dict.fromkeys(line["study"] for line in lines())
+    text = [*head, *(line for study in studies for line in table(study))]
+    (RESULTS / "graph_policies.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    if sys.argv[1] == "play":
+        play(
+            sys.argv[2],
+            [Path(one) for one in sys.argv[3:] if not one.startswith("--")],
+            next((one.removeprefix("--only=") for one in sys.argv[3:] if one.startswith("--only=")), ""),
+        )
+    report()

@@ -1,0 +1,98 @@
+"""``qas-solve``: a Hamiltonian in, a circuit out, checked by Qiskit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from qas_experiments.commands.cli import fail
+from qas_experiments.solving import Solved, problem_of, solve
+from qas_simulators.errors import must
+
+_UNSOLVED = 1  # exit status
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    parser = argparse.ArgumentParser(prog="qas-solve", description=__doc__)
+    parser.add_argument("problem", help="an environment's id, or a file: JSON, a matrix (.npy, .npz), FCIDUMP")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="argument of the problem")
+    parser.add_argument("--gates", help="gate set, or gates separated by commas: ry,rz,cz")
+    parser.add_argument("--couplings", help="coupling map, or pairs separated by commas: 0-1,1-2")
+    parser.add_argument("--policy", default="auto", help="policy file, a policy of the library, auto, or none")
+    parser.add_argument("--evaluations", type=int, default=20_000, help="budget of energy evaluations")
+    parser.add_argument("--seconds", type=float, default=0.0, help="budget of wall time; 0 for none")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("solved"), help="folder for the circuit")
+    given = parser.parse_args()
+    try:
+        environment, arguments = problem_of(given.problem)
+        arguments |= dict(_setting(text) for text in given.set)
+        if given.gates is not None:
+            arguments["gates"] = given.gates.split(",") if "," in given.gates else given.gates
+        if given.couplings is not None:
+            arguments["couplings"] = _couplings(given.couplings)
+        solved = solve(
+            environment,
+            arguments,
+            policy=given.policy,
+            evaluations=given.evaluations,
+            seconds=given.seconds,
+            seed=given.seed,
+        )
+        solved.write(given.out)
+    except (ValueError, OSError) as error:
+        fail(error)
+    _show(solved, given.out)
+    if not solved.is_solution:
+        raise SystemExit(_UNSOLVED)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Return the name and the value of ``name=value``; values are YAML."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError(must("--set", "be name=value, such as bond_length=1.6", text))
+    try:
+        return name, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ValueError(must(name, "be a number, a word or a list", value)) from None
+
+
+def _couplings(text: str) -> Any:
+    """Return the name of a coupling map, or pairs of qubits in both directions."""
+    if "-" not in text:
+        return text
+    try:
+        pairs = [tuple(int(qubit) for qubit in pair.split("-")) for pair in text.split(",")]
+    except ValueError:
+        raise ValueError(must("--couplings", "be a name, or pairs such as 0-1,1-2", text)) from None
+    return [*pairs, *(pair[::-1] for pair in pairs)]
+
+
+def _show(solved: Solved, folder: Path) -> None:
+    """Print the circuit and its figures."""
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    found, problem = solved.found, solved.env.problem
+    console.print(found.circuit.draw(), highlight=False, soft_wrap=True, markup=False)
+    rows = {
+        "energy": f"{found.energy:.9f} {problem.unit}, exact {problem.ground_energy:.9f}",
+        "error": f"{found.energy_error:.2e}, {'solved' if solved.is_solution else 'not solved'}"
+        f" below {problem.accuracy:g}",
+        "circuit": f"{found.circuit.num_two_qubit_gates} two-qubit gates, {found.circuit.num_gates} gates,"
+        f" depth {found.circuit.depth()}",
+        "search": f"{solved.evaluations:,} evaluations, {solved.seconds:.1f} s, policy {solved.policy or 'none'}",
+        "Qiskit": f"the same energy up to {solved.checked:.1e}",
+    }
+    for name, text in rows.items():
+        console.print(f"{name:8}{text}", highlight=False, markup=False)
+    console.print(f"files are in {folder}", highlight=False, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""From a Hamiltonian to a circuit that is checked by Qiskit: policy, guided annealing, pruning, within a budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import gymnasium as gym
+import numpy as np
+
+from qas_agents import BlockAnnealing, policy_search
+from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
+from qas_experiments.plots import circuit_figure, save
+from qas_experiments.training.recorder import Recorder, Solution, counts_of
+from qas_experiments.training.shortening import reported
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.errors import must, unknown_name
+
+TOLERANCE: Final = 1e-9
+"""Largest difference from Qiskit's energy, relative to the sum of the Hamiltonian's coefficients."""
+POLICIES: Final = ("auto", "none")
+"""Values of ``policy`` besides policy files and the names of policies that come with the library."""
+_BLOCKS: Final = 8  # the most of a circuit, over the number of qubits
+_GATES: Final = 7  # the most of a block
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A circuit for a problem.
+
+    Attributes:
+        found: The circuit, without redundant gates, and the resources that were spent until it was found.
+        env: The environment that it was found in.
+        policy: The policy that guided the search; empty without one.
+        evaluations: Energy evaluations in total.
+        seconds: Wall time in total.
+        checked: Difference from Qiskit's energy.
+    """
+
+    found: Solution
+    env: CircuitBuildingEnv
+    policy: str
+    evaluations: int
+    seconds: float
+    checked: float
+
+    @property
+    def is_solution(self) -> bool:
+        """Whether the error is below the accuracy of the problem."""
+        return self.found.energy_error < self.env.problem.accuracy
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures for ``summary.json``."""
+        problem = self.env.problem
+        return {
+            "problem": problem.name,
+            "num_qubits": problem.num_qubits,
+            "ground_energy": problem.ground_energy,
+            "accuracy": problem.accuracy,
+            "unit": problem.unit,
+            "solved": self.is_solution,
+            "energy": self.found.energy,
+            "energy_error": self.found.energy_error,
+            **counts_of(self.found.circuit),
+            "found_after_evaluations": self.found.evaluations,
+            "evaluations": self.evaluations,
+            "seconds": self.seconds,
+            "policy": self.policy,
+            "difference_from_qiskit": self.checked,
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write ``circuit.qasm`` (OpenQASM 3), ``circuit.txt``, ``circuit.png`` and ``summary.json``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        circuit = self.found.circuit
+        (folder / "circuit.qasm").write_text(circuit.to_qasm3(), encoding="utf-8")
+        (folder / "circuit.txt").write_text(circuit.draw() + "\n", encoding="utf-8")
+        save(circuit_figure(circuit), folder / "circuit.png")
+        (folder / "summary.json").write_text(json.dumps(self.summary(), indent=1) + "\n", encoding="utf-8")
+
+
+def problem_of(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the environment's id of a problem, and the arguments that it needs.
+
+    Args:
+        name: An id such as ``"QAS-LiH-v0"``, or a file: JSON of labels and coefficients (``{"ZZI": -1.0}`` or pairs), a
+            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP.
+
+    Raises:
+        ValueError: Neither, or a file that cannot be read.
+    """
+    if name in ENVIRONMENTS:
+        return name, {}
+    path = Path(name)
+    if not path.is_file():
+        if name.startswith("QAS-"):
+            raise ValueError(unknown_name("environment id", name, ENVIRONMENTS))
+        raise ValueError(must("problem", "be an environment's id or a file", name))
+    try:
+        if path.suffix == ".json":
+            read = json.loads(path.read_text(encoding="utf-8"))
+            read = [tuple(one) for one in read] if isinstance(read, list) else read
+        elif path.suffix == ".npy":
+            read = np.load(path, allow_pickle=False)
+        elif path.suffix == ".npz":
+            from scipy.sparse import load_npz
+
+            read = load_npz(path)
+        else:
+            read = name
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(must("problem", f"be a file that can be read ({error})", name)) from None
+    return "QAS-GroundState-v0", {"hamiltonian": read, "name": path.name}
+
+
+def solve(
+    environment: str,
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    policy: str = "auto",
+    evaluations: int = 20_000,
+    seconds: float = 0.0,
+    seed: int = 0,
+) -> Solved:
+    """Find a circuit whose energy is within the problem's accuracy, with as few two-qubit gates as the budget allows.
+
+    Circuits are made of blocks: an entangling gate of the gate set with rotations on both qubits. A policy draws the
+    starts and the mutations of annealing; solutions are shortened block by block, and the last one gate by gate.
+
+    Args:
+        environment: An environment's id.
+        arguments: Arguments of the problem and rules such as ``gates`` and ``couplings``.
+        policy: A policy file, the name of a policy that comes with the library, ``"none"``, or ``"auto"``: the
+            library's policy for Hamiltonians whose terms act on at most two qubits, and none for others.
+        evaluations: Largest number of energy evaluations, as counted by
+            :class:`~qas_simulators.optimizers.OptimizationResult`; exceeded by at most a batch of circuits.
+        seconds: Largest wall time; 0 for none.
+        seed: Seeds the search.
+
+    Raises:
+        ValueError: Arguments that do not fit, or an energy that Qiskit does not confirm.
+    """
+    if evaluations < 1 or seconds < 0:
+        raise ValueError(must("evaluations", "be at least 1, and seconds not negative", (evaluations, seconds)))
+    given = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 100_000, **(arguments or {})}
+    env = cast(CircuitBuildingEnv, gym.make(environment, disable_env_checker=True, **given).unwrapped)
+    if "max_gates" not in (arguments or {}):
+        given["max_gates"] = _BLOCKS * _GATES * env.problem.num_qubits
+        env = cast(CircuitBuildingEnv, gym.make(environment, disable_env_checker=True, **given).unwrapped)
+    name = _policy_for(policy, env.problem.hamiltonian)
+    agent = policy_search(env, seed, name) if name else BlockAnnealing(env, seed)
+
+    def is_spent() -> bool:
+        return recorder.evaluations >= evaluations or 0 < seconds <= recorder.seconds
+
+    recorder = Recorder(env, lambda row: None, is_spent)
+    with suppress(KeyboardInterrupt):  # the best circuit so far is the result
+        agent.learn(2**62, recorder)
+    recorder.clock.stop()
+    if recorder.best is None:
+        raise KeyboardInterrupt
+    found = _with_own_gates(reported(recorder.best, env), recorder.best, env)
+    checked = difference_from_qiskit(found.circuit, found.energy, env.problem.hamiltonian)
+    return Solved(found, env, name, recorder.evaluations, recorder.seconds, checked)
+
+
+def _policy_for(policy: str, hamiltonian: PauliSum) -> str:
+    """Return the policy, empty for none."""
+    if policy not in POLICIES:
+        return policy
+    most = max(label.count("X") + label.count("Y") + label.count("Z") for label in hamiltonian.terms())
+    return "ising_graphs" if policy == "auto" and most == 2 else ""
+
+
+def _with_own_gates(short: Solution, whole: Solution, env: CircuitBuildingEnv) -> Solution:
+    """Return the shortened solution, unless merging left a gate that the gate set does not have."""
+    gates = env.catalogue.gates
+    allowed = {*gates.two_qubit, *gates.one_qubit, *whole.circuit.count_ops()}
+    return short if {*short.circuit.count_ops()} <= allowed else whole
+
+
+def difference_from_qiskit(circuit: Circuit, energy: float, hamiltonian: PauliSum) -> float:
+    """Return the size of the difference of an energy from Qiskit's for the same circuit, without noise.
+
+    Raises:
+        ValueError: It is more than :data:`TOLERANCE`, relative to the sum of the Hamiltonian's coefficients.
+    """
+    from qiskit.quantum_info import Statevector
+
+    theirs = float(Statevector(circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
+    ours = StatevectorSimulator().expectation(circuit, hamiltonian)
+    scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
+    if max(abs(theirs - ours), abs(theirs - energy)) > TOLERANCE * scale:
+        raise ValueError(f"Qiskit finds the energy {theirs!r}, but the search {energy!r}, for\n{circuit.to_qasm3()}")
+    return abs(theirs - energy)

@@ -1,0 +1,214 @@
+"""The graph agent: equivariance, legal circuits, training, resuming, and playing other sizes."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import qas_envs  # noqa: F401
+from qas_agents import GraphAgent, GraphConfig, PolicyProposal
+from qas_agents.graph.drawing import ActionTable, draw, replayed, scores_of
+from qas_agents.graph.elites import Elites
+from qas_agents.graph.network import PairNetwork
+from qas_agents.graph.search import policy_file
+from qas_agents.graph.training import advantages_of, rewards_of
+from qas_agents.searchers import BlockAnnealing
+from qas_simulators import Circuit
+
+SMALL: dict[str, Any] = {"hidden": 8, "rounds": 1, "batch": 6, "max_iterations": 10}
+
+
+def build(num_qubits: int = 4, **settings: Any) -> Any:
+    given = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 24, **settings}
+    return gym.make("QAS-TFIM-v0", num_qubits=num_qubits, disable_env_checker=True, **given).unwrapped
+
+
+def network(hidden: int = 16, rounds: int = 2) -> PairNetwork:
+    torch.manual_seed(0)
+    return PairNetwork((10, 18, 8), hidden, rounds).eval()
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_permuted_qubits_permute_the_logits(n: int) -> None:
+    net, rng = network(), np.random.default_rng(n)
+    pairs = [*combinations(range(n), 2)]
+    qubits, edges = torch.tensor(rng.normal(size=(2, n, 10))), torch.tensor(rng.normal(size=(2, len(pairs), 18)))
+    circuit = torch.tensor(rng.normal(size=(2, 8)))
+    net = net.double()
+    first = net(qubits, edges, circuit)
+    for _ in range(5):
+        order = rng.permutation(n)
+        places = [pairs.index((min(order[a], order[b]), max(order[a], order[b]))) for a, b in pairs]
+        second = net(qubits[:, order], edges[:, places], circuit)
+        torch.testing.assert_close(second.pairs, first.pairs[:, places], atol=1e-5, rtol=0)
+        torch.testing.assert_close(second.stop, first.stop, atol=1e-5, rtol=0)
+        torch.testing.assert_close(second.value, first.value, atol=1e-5, rtol=0)
+    assert n == 2 or first.pairs.std(dim=1).min() > 1e-4  # pairs are told apart
+
+
+def test_one_network_for_all_sizes() -> None:
+    net = network()
+    for n in (2, 20):
+        env = build(n)
+        scores = scores_of(net, env.player.drafts(3).observe())
+        assert scores.pairs.shape == (3, n * (n - 1) // 2, 3) and scores.value.shape == (3,)
+        assert torch.isfinite(scores.pairs).all()
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_drawn_circuits_are_legal_and_can_be_replayed(stop: bool) -> None:
+    env, net = build(stop=stop, couplings="line"), network()
+    with torch.no_grad():
+        net.circuit_head[-1].bias[0] = 1.0  # stops often, where it may
+    table = ActionTable(env.catalogue)
+    drawn = draw(net, table, env.player.drafts(40, 6), 6, np.random.default_rng(0))
+    lengths = [len(actions) for actions in drawn.circuits]
+    assert all(env.player.checked(actions) is not None for actions in drawn.circuits)
+    assert (min(lengths) < 6) == stop and max(lengths) <= 6 and min(lengths) >= 1
+    again = replayed(table, env.player.drafts(40, 6), drawn.circuits)
+    steps = again.chosen.shape[1]
+    np.testing.assert_array_equal(again.chosen, drawn.chosen[:, :steps])
+    alive = again.chosen >= 0
+    for name in ("qubits", "pairs", "circuit"):
+        same = again.observations[name][:, :steps] == drawn.observations[name][:, :steps]
+        assert same.reshape(40, steps, -1).all(axis=2)[alive].all()
+
+
+def test_draws_follow_the_softmax() -> None:
+    env, net = build(3), network()
+    table, drafts = ActionTable(env.catalogue), env.player.drafts(4000, 1)
+    logits = table.logits(scores_of(net, env.player.drafts(1, 1).observe()), torch.ones(1, 3))
+    wanted = torch.softmax(logits, dim=1)[0].detach().numpy()
+    drawn = draw(net, table, drafts, 1, np.random.default_rng(0))
+    shares = np.bincount(drawn.chosen[:, 0], minlength=3) / 4000
+    assert np.abs(shares - wanted).max() < 4 * np.sqrt(0.25 / 4000)
+
+
+def test_other_actions_are_refused() -> None:
+    with pytest.raises(ValueError, match="`actions` must be blocks on two qubits"):
+        GraphAgent(build(actions="gates"))
+    with pytest.raises(ValueError, match="`encoding` must be 'hamiltonian_graph'"):
+        GraphAgent(build(encoding="graph"))
+    for settings in ({"batch": 1}, {"lengths": (2.0, 1.0)}, {"instances": {"field": 1.0}}, {"clip": 0.0}):
+        with pytest.raises(ValueError, match=f"`{next(iter(settings))}"):
+            GraphConfig(**settings)
+
+
+def test_rewards_are_decades() -> None:
+    found = rewards_of(np.array([1e-3, -1e-2, 1e-9, 50.0]), 1e-3)
+    np.testing.assert_allclose(found, [0.0, -1.0, 1.0, -3.0], atol=1e-12)
+
+
+def test_advantages_are_of_the_group() -> None:
+    np.testing.assert_allclose(advantages_of(np.array([1.0, 3.0])), [-1.0, 1.0], atol=2e-3)
+    found = advantages_of(np.array([0.0, 1.0, 2.0, 3.0, 7.0]), best=0.4)  # the baseline is 2.4
+    np.testing.assert_allclose(found, np.array([0.0, 0.0, 0.0, 0.6, 4.6]) / np.sqrt(5.84), atol=2e-3)
+
+
+def test_elites_are_distinct_and_the_best() -> None:
+    elites = Elites(2)
+    for reward, actions in ((0.1, (0, 1)), (0.3, (1, 2)), (0.2, (2, 0)), (0.4, (1, 2))):
+        elites.add(0, 2, tuple(sorted(actions)), actions, reward)
+    assert sorted(elites.of(0, 2)) == [(1, 2), (2, 0)] and elites.of(0, 3) == []
+    other = Elites(2)
+    other.check(elites.arrays(), 1)
+    other.restore(elites.arrays())
+    assert other.of(0, 2) == elites.of(0, 2)
+    with pytest.raises(ValueError, match="be of 0 instances"):
+        other.check(elites.arrays(), 0)
+
+
+def test_training_learns_which_pair_matters() -> None:
+    """Only qubits 0 and 2 interact, so that one block on them is the solution."""
+    hamiltonian = {"ZIZ": -1.0, "IIX": -0.5, "IXI": -0.5, "XII": -0.5}
+    settings = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 3, "accuracy": 1e-4}
+    env = gym.make("QAS-GroundState-v0", hamiltonian=hamiltonian, disable_env_checker=True, **settings).unwrapped
+    agent = GraphAgent(env, GraphConfig(hidden=16, rounds=1, batch=8, lengths=(0.3, 0.3), learning_rate=1e-2), seed=0)
+    seen: list[Any] = []
+    agent.learn(8 * 25, lambda step, _: seen.append(step) or True)
+    assert agent.num_timesteps == len(seen) == 200 and seen[0]["env"] is env
+    observation, info = env.reset(seed=0)
+    action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
+    assert env.catalogue.actions[action].qubits == (0, 2)
+    assert np.mean([step["infos"][0]["success"] for step in seen[-40:]]) > 0.6
+
+
+@pytest.mark.parametrize("settings", [{"curriculum": 6}, {"teacher": 10, "cloning": 3}], ids=str)
+def test_training_continues_to_the_same_numbers(settings: dict[str, Any]) -> None:
+    def made() -> GraphAgent:
+        instances = {"num_qubits": [3, 4], "field": [0.8, 1.2]}
+        return GraphAgent(build(5), GraphConfig(instances=instances, **settings, **SMALL), seed=3)
+
+    whole, half, resumed = made(), made(), made()
+    whole.learn(60)
+    half.learn(24)
+    state = half.state()
+    resumed.restore(*state)
+    resumed.learn(60 - half.num_timesteps)
+    for first, second in zip(whole.state(), resumed.state(), strict=True):
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            np.testing.assert_array_equal(value, second[name], err_msg=name)
+    arrays, numbers = state
+    for damaged in (
+        ({**arrays, "elites.rewards": arrays["elites.rewards"][:-1]}, numbers),
+        ({name: value for name, value in arrays.items() if not name.startswith("network.norm")}, numbers),
+        (arrays, {**numbers, "num_updates": -1}),
+        ({**arrays, "other": np.zeros(1)}, numbers),
+    ):
+        with pytest.raises(ValueError, match="must"):
+            made().restore(*damaged)
+
+
+def test_a_saved_policy_plays_another_size(tmp_path: Path) -> None:
+    agent = GraphAgent(build(3), GraphConfig(**SMALL), seed=0)
+    agent.learn(6)
+    agent.save(tmp_path / "policy.safetensors")
+    env = build(5, gates="ibm", stop=True)
+    loaded = GraphAgent.load(tmp_path / "policy.safetensors", env)
+    assert loaded.num_timesteps == 6
+    observation, info = env.reset(seed=0)
+    for deterministic in (True, False):
+        action, _ = loaded.predict(observation, deterministic=deterministic, action_masks=info["action_mask"])
+        assert info["action_mask"][action] == 1
+    batch = {name: np.stack([array] * 3) for name, array in observation.items()}
+    assert loaded.predict(batch, deterministic=True)[0].shape == (3,)
+    content = (tmp_path / "policy.safetensors").read_bytes()
+    (tmp_path / "damaged.safetensors").write_bytes(content[:-8] + b"\0" * 8)
+    with pytest.raises(ValueError, match=r"a file written by GraphAgent\.save"):
+        GraphAgent.load(tmp_path / "damaged.safetensors", env)
+
+
+def test_a_policy_proposes_legal_skeletons_and_guides_annealing() -> None:
+    env = build(4, max_gates=30)
+    agent = GraphAgent(env, GraphConfig(**SMALL), seed=0)
+    proposal = PolicyProposal(agent, 0, lengths=(1.0, 2.0), candidates=3)
+    skeletons = proposal.skeletons(12, 7)
+    assert len(skeletons) == 12 and all(0 < len(one) <= 7 for one in skeletons)
+    for one in skeletons:
+        assert env.player.checked(one) is not None and agent.instances.own.canonical(one) == one
+    assert {proposal.block(skeletons[0][:2], 7) for _ in range(30)} <= set(range(6))
+    infos: list[dict[str, Any]] = []
+    search = BlockAnnealing(env, 0, openings=4, cycle=5, proposal=proposal)
+    search.learn(30, lambda step, _: infos.append(step["infos"][0]) or True)
+    assert len(infos) == 30 and len({info["num_two_qubit_gates"] for info in infos}) > 1
+    with pytest.raises(ValueError, match="`temperature` must be positive"):
+        PolicyProposal(agent, temperature=0.0)
+    assert isinstance(env.circuit, Circuit)
+
+
+@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes"])
+def test_policies_of_the_library_play(name: str) -> None:
+    env = build(3)
+    agent = GraphAgent.load(policy_file(name), env)
+    skeletons = PolicyProposal(agent, 0).skeletons(4, 6)
+    assert agent.num_timesteps > 3000 and all(env.player.checked(one) is not None for one in skeletons)
+    assert len(policy_file(name).read_bytes()) < 400_000
+    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes"):
+        policy_file("nothing")
