@@ -236,7 +236,7 @@ class Workshop:
         effort, most, best, temperature = self._effort, draft.size, draft, self._effort.hot
         for _ in range(effort.cycle):
             temperature *= (effort.cold / effort.hot) ** (1.0 / effort.cycle)
-            if self._should_stop() or best.energy <= goal:
+            if self._should_stop() or best.energy <= goal or most == 0:
                 break
             new = self._patient(self._mutated(draft, most), max(draft.energy, goal) - ground, ground)
             if new is None:
