@@ -86,7 +86,7 @@ class CircuitPlayer:
         >>> env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
         >>> actions = env.player.checked([2, 3, 0])
         >>> _, info = env.player.play(actions)
-        >>> info["num_gates"], env.player.checked([0, 0])
+        >>> int(info["num_gates"]), env.player.checked([0, 0])
         (3, None)
         >>> played = env.player.play_many([[2, 3, 0], [3, 6]], starts=4)
         >>> played.errors.shape, played.circuits[1].count_ops()

@@ -138,10 +138,10 @@ PUBLIC = {
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (
         "BeamSearch BlockAnnealing BlockBeam DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy "
-        "GreedyBlocks GreedySearch Growth HardwareEfficient LayeredBlocks MaskedDQN RandomBlocks RandomPolicy SB3Agent "
-        "SimulatedAnnealing annealed_blocks best_of block_circuits ceo_pool determinant distinct_skeletons extract "
-        "grow pauli_pool post_process prune_operators pruned qeb_pool qubit_adapt resynthesised skeleton_floors "
-        "spin_orbitals usual_pool"
+        "GraphAgent GraphConfig GreedyBlocks GreedySearch Growth HardwareEfficient LayeredBlocks MaskedDQN "
+        "PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing annealed_blocks best_of block_circuits "
+        "ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process prune_operators "
+        "pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
     ),
     "qas_experiments": "plots",
 }

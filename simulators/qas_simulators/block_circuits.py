@@ -149,7 +149,7 @@ class BlockBench:
         >>> bench = BlockBench(PauliSum({"XX": 1.0, "ZZ": 1.0}))
         >>> flat = BlockCircuit((), np.zeros(2))
         >>> best = max(bench.insertions(flat, [0]), key=lambda one: one.slope)
-        >>> round(bench.minimize([BlockCircuit(((0, 1),), np.ones(4))], 100).energies[0], 6)
+        >>> round(bench.minimize([BlockCircuit(((0, 1),), np.ones(4))], 100).energies.item(), 6)
         -2.0
     """
 

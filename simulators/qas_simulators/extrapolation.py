@@ -47,7 +47,7 @@ class ZeroNoise:
     Examples:
         >>> ZeroNoise(scales=(1, 2, 3), order=2).weights.round(9).tolist()
         [3.0, -3.0, 1.0]
-        >>> float(ZeroNoise(scales=(1, 3), order=1).extrapolated([4.0, 2.0], mixed=0.0))
+        >>> round(float(ZeroNoise(scales=(1, 3), order=1).extrapolated([4.0, 2.0], mixed=0.0)), 9)
         5.0
     """
 

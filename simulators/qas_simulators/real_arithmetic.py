@@ -5,23 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators import kernels
 from qas_simulators.circuit import Circuit
 from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import real_amplitudes, real_entries
+from qas_simulators.kernels.tasks import NOT_REAL, REAL_CX, REAL_CZ, REAL_MATRIX, REAL_SWAP, REAL_TURN
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import UNLINKED, FloatArray, KernelProgram, Links
 
 
 def _real_tables() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    kinds = np.full(len(GATES), real_amplitudes.NOT_REAL)
+    kinds = np.full(len(GATES), NOT_REAL)
     matrices = np.zeros((len(GATES), 2, 2))
-    pairs = {"cx": real_amplitudes.CX, "cz": real_amplitudes.CZ, "swap": real_amplitudes.SWAP}
+    pairs = {"cx": REAL_CX, "cz": REAL_CZ, "swap": REAL_SWAP}
     for row, gate in enumerate(GATES):
         if gate.name in pairs or gate.name == "ry":
-            kinds[row] = pairs.get(gate.name, real_amplitudes.TURN)
+            kinds[row] = pairs.get(gate.name, REAL_TURN)
         elif gate.num_qubits == 1 and gate.axis is None and gate.inverse == gate.name and not gate.matrix().imag.any():
-            kinds[row], matrices[row] = real_amplitudes.MATRIX, gate.matrix().real
+            kinds[row], matrices[row] = REAL_MATRIX, gate.matrix().real
     return kinds, matrices
 
 
@@ -30,14 +31,14 @@ REAL_KINDS, REAL_MATRICES = _real_tables()
 
 def is_real(tables: Table, observable: PauliSum) -> bool:
     """Return whether all gates, and the observable, have real matrices that the kernels in real arithmetic know."""
-    return observable.is_real and bool((REAL_KINDS[tables[..., 0]] != real_amplitudes.NOT_REAL).all())
+    return observable.is_real and bool((REAL_KINDS[tables[..., 0]] != NOT_REAL).all())
 
 
 def real_program(tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:
     """Return the same program in real arithmetic, for gates and an observable that :func:`is_real` accepts."""
     constants = REAL_KINDS, REAL_MATRICES, *observable.real_rows()
     size = 1 << observable.num_qubits
-    return KernelProgram(real_entries.solve_real, tables, constants, np.float64, size, (2, 2, 3, 3), links)
+    return KernelProgram(kernels.real_entries.solve_real, tables, constants, np.float64, size, (2, 2, 3, 3), links)
 
 
 def insertion_slopes(
@@ -59,5 +60,5 @@ def insertion_slopes(
     factors = np.where(np.bitwise_count(x & z) % 4 == 1, 1.0, -1.0)
     constants = REAL_KINDS, REAL_MATRICES, *observable.real_rows()
     params = np.ascontiguousarray(circuit.angles)
-    energy = real_amplitudes.insertion_slopes(circuit.table, *constants, params, places, x, z, factors, slopes)
+    energy = kernels.real_amplitudes.insertion_slopes(circuit.table, *constants, params, places, x, z, factors, slopes)
     return float(energy), slopes

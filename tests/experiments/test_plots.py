@@ -148,7 +148,7 @@ def test_an_episode_becomes_an_animation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Circuit(1).draw("latex"), "Unknown output 'latex'"),
+        (lambda: Circuit(1).draw("pdf"), "Unknown output 'pdf'"),
         (lambda: Circuit(1).draw("mpl", theme="drak"), "Did you mean 'dark'"),
         (lambda: Circuit(1).draw("mpl", fold=0), "`fold` must be at least 1"),
         (lambda: Circuit(1).ry(0.1, 0).draw("mpl", angles=[]), "a text for each of 1 rotations"),

@@ -20,7 +20,8 @@ from qas_simulators import (
 )
 from qas_simulators.channels import bit_flip, depolarizing, pauli_basis
 from qas_simulators.gates import GATES
-from qas_simulators.kernels import amplitudes, pauli_plan
+from qas_simulators.kernels import pauli_plan
+from qas_simulators.kernels.tasks import MATRIX2
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from tests.conftest import random_circuit, random_pauli_sum
 
@@ -74,7 +75,7 @@ def test_general_two_qubit_kernels_equal_the_special_ones(monkeypatch: pytest.Mo
     circuit, observable = random_circuit(4, 60, seed=9), random_pauli_sum(4, 40, seed=9)
     energy, gradient = StatevectorSimulator().expectation_and_gradient(circuit, observable)
     two_qubit = np.array([gate.num_qubits == 2 and gate.axis is None for gate in GATES])
-    general = np.where(two_qubit, amplitudes.MATRIX2, program.STATEVECTOR_KINDS)
+    general = np.where(two_qubit, MATRIX2, program.STATEVECTOR_KINDS)
     assert (general != program.STATEVECTOR_KINDS).sum() == 3
     monkeypatch.setattr(program, "STATEVECTOR_KINDS", general)
     again, gradient_again = StatevectorSimulator().expectation_and_gradient(circuit, observable)

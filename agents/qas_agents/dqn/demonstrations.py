@@ -30,8 +30,8 @@ class DemonstrationsConfig:
     Attributes:
         demonstrations: Number of pruned successful circuits that are kept to lead the agent; 0 for none.
         demonstration_share: Share of the episodes that follow a demonstration for a random number of gates.
-        search_steps: Circuits of a search before the first episode, whose successes lead first. The search is
-            :class:`BlockAnnealing` where actions are blocks, otherwise :class:`SimulatedAnnealing`.
+        search_steps: Circuits of a search before the first episode, whose successes lead first: annealing
+            over blocks where actions are blocks, otherwise over single gates.
         search: Arguments of the search that differ from its defaults.
     """
 

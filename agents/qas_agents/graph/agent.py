@@ -145,7 +145,7 @@ class GraphAgent:
         Args:
             total_timesteps: Number of circuits.
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``, called after every circuit.
-                ``locals["env"]`` is the environment of the circuit's instance.
+                ``locals["circuit_env"]`` is the environment of the circuit's instance.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a progress bar.
             after_step: Called at the end of every group: :meth:`state` may be read.

@@ -46,7 +46,7 @@ def teach(
                 decades = np.log10(max(abs(info["energy_error"]), 1e-15) / info["threshold"])
                 agent.elites.add(number, len(actions), instance.canonical(actions), actions, -float(max(decades, -1.0)))
             agent.num_timesteps += 1
-            listener.update_locals({**step, "self": agent, "env": instance.env})
+            listener.update_locals({**step, "self": agent, "circuit_env": instance.env})
             running = listener.on_step() and running
             advance()
             return True

@@ -91,7 +91,13 @@ def _played(
     for number, actions in enumerate(legal):
         info = bench.show(actions, played, number)
         agent.num_timesteps += 1
-        seen = {"self": agent, "env": instance.env, "infos": [info], "rewards": [rewards[number]], "dones": [True]}
+        seen = {
+            "self": agent,
+            "circuit_env": instance.env,
+            "infos": [info],
+            "rewards": [rewards[number]],
+            "dones": [True],
+        }
         listener.update_locals(seen)
         running = listener.on_step() and running
         advance()

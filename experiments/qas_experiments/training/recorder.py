@@ -188,7 +188,7 @@ class Recorder:
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Record one step; return False to stop training.
 
-        A step in another environment than the recorder's, ``locals_["env"]``, is counted, but its circuit is not kept:
+        A step in another environment than the recorder's, ``locals_["circuit_env"]``, is counted, but its circuit is not kept:
         agents that are trained on many instances play them in environments of their own.
         """
         info = {
@@ -200,7 +200,7 @@ class Recorder:
         self.spend(info["evaluations"], info["gradients"])
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
-        if locals_.get("env", self._env) is self._env:
+        if locals_.get("circuit_env", self._env) is self._env:
             self._keep(info)
         if locals_["dones"][0]:
             self.episodes += 1

@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.kernels.compile import INNER, inner, kernel
-from qas_simulators.kernels.tasks import GRADIENT, SCAN
+from qas_simulators.kernels.tasks import GRADIENT, REAL_CX, REAL_CZ, REAL_MATRIX, REAL_TURN, SCAN
 from qas_simulators.kernels.trigonometry import cosines_and_sines
 
-TURN, MATRIX, CX, CZ, SWAP, NOT_REAL = range(6)
-"""RY; a fixed, symmetric one-qubit matrix; three two-qubit gates; and what these kernels do not know."""
 _SUMS: Final[dict[str, Any]] = {**INNER, "fastmath": {"contract", "reassoc"}}  # sums in vectors
 
 
@@ -131,18 +129,18 @@ def _apply(vector, program, gate, rotations, back):
     """Apply a gate, or undo it."""
     row, qubit0, qubit1, param = program.table[gate]
     kind, bit0 = program.kinds[row], 1 << qubit0
-    if kind == TURN:
+    if kind == REAL_TURN:
         c, s = rotations[param, 0], rotations[param, 1]
         s = -s if back else s
         _turn(vector, bit0, c, -s, s, c)
-    elif kind == MATRIX:
+    elif kind == REAL_MATRIX:
         matrix = program.matrices[row]
         _turn(vector, bit0, matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1])
     else:
         bit1 = 1 << qubit1
-        if kind == CX:
+        if kind == REAL_CX:
             _exchange(vector, min(bit0, bit1), max(bit0, bit1), bit0, bit0 | bit1)
-        elif kind == CZ:
+        elif kind == REAL_CZ:
             _negate(vector, min(bit0, bit1), max(bit0, bit1))
         else:
             _exchange(vector, min(bit0, bit1), max(bit0, bit1), bit0, bit1)
@@ -198,7 +196,7 @@ def _energy(program, params, gradient, has_gradient, work):
     value = _multiply_observable(program.rows, program.columns, program.entries, ket, bra)
     for step in range(stop if has_gradient else 0):
         gate = stop - 1 - step
-        if program.kinds[program.table[gate, 0]] == TURN:
+        if program.kinds[program.table[gate, 0]] == REAL_TURN:
             gradient[program.table[gate, 3]] = _overlap(ket, bra, 1 << program.table[gate, 1])
         _apply(ket, program, gate, rotations, True)
         _apply(bra, program, gate, rotations, True)

@@ -47,7 +47,7 @@ def collect(metrics: Mapping[str, float], step: int) -> None:
 
 def test_return_and_length_are_those_of_stable_baselines3() -> None:
     """Its ``Monitor`` adds up rewards and steps of every episode by itself."""
-    env = make_environment(compose("env=tfim", "env.problem.num_qubits=2", "agent=sb3_dqn"))
+    env = make_environment(compose("env=tfim", "env.problem.num_qubits=2", "env.actions=gates", "agent=sb3_dqn"))
     rows: list[dict[str, Any]] = []
     recorder = Recorder(env, rows.append, lambda: False)
     theirs: list[dict[str, float]] = []

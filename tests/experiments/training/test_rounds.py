@@ -27,6 +27,7 @@ from tests.experiments.conftest import call, compose
 
 LOOP = [
     "env=tfim",
+    "env.actions=gates",
     "agent=dqn_guided",
     "agent.search_steps=600",
     "agent.network.hidden=[16]",

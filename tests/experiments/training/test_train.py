@@ -34,6 +34,7 @@ FILES = {
     "best.png",
     "best.qasm",
     "best.txt",
+    "checkpoint",
     "circuits.json",
     "front.json",
     "config.yaml",
