@@ -188,8 +188,8 @@ class Recorder:
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Record one step; return False to stop training.
 
-        A step in another environment than the recorder's, ``locals_["circuit_env"]``, is counted, but its circuit is not kept:
-        agents that are trained on many instances play them in environments of their own.
+        A step in another environment than the recorder's, given as ``locals_["circuit_env"]``, is counted, but its
+        circuit is not kept: agents that are trained on many instances play them in environments of their own.
         """
         info = {
             name: value.item() if getattr(value, "shape", None) == () else value

@@ -81,6 +81,7 @@ with filelock.FileLock({str(lock)!r}):
     assert play(cell).record is not None, "who locked it is gone"
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/benchmark/test_benchmark.py -m slow
 def test_two_processes_on_one_folder_record_every_cell(tmp_path: Path) -> None:
     """The second leaves the cell that the first is playing to it, plays the other, waits, and both end with 0."""
     cells = cells_of(composed(tmp_path, *SMALL))
@@ -219,7 +220,8 @@ def test_every_instance_of_every_suite_can_be_built(tmp_path: Path) -> None:
     for suite in conf("suite"):
         cells = cells_of(composed(tmp_path, f"suite={suite}", "agent=random"))
         assert {cell.suite for cell in cells} == {suite}
-        for cell in (cell for cell in cells if cell.seed == 0):
+        every = 10 if suite == "ising_graphs" else 1  # many instances of one kind
+        for cell in [cell for cell in cells if cell.seed == 0][::every]:
             most = 14 if suite == "large" else 10
             assert make_environment(cell.settings, is_silent=True).problem.num_qubits <= most
 

@@ -61,7 +61,16 @@ def test_bad_evaluations(run: Path, tmp_path: Path) -> None:
             evaluate(**arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("agent", [name for name in conf("agent") if name.startswith("sb3")])
+_SB3 = [name for name in conf("agent") if name.startswith("sb3")]
+_QUICK_SB3 = (
+    "sb3_dqn",
+    "sb3_maskable_ppo",
+)  # the others: python -m pytest tests/experiments/commands/test_evaluate.py -m slow
+
+
+@pytest.mark.parametrize(
+    "agent", [name if name in _QUICK_SB3 else pytest.param(name, marks=pytest.mark.slow) for name in _SB3]
+)
 def test_agents_of_stable_baselines(agent: str, tmp_path: Path) -> None:
     settings = [*(entry for entry in QUICK if not entry.startswith("agent.")), "training.total_timesteps=300"]
     small = {"sb3_dqn": "learning_starts", "sb3_qrdqn": "learning_starts"}.get(agent, "n_steps")

@@ -27,11 +27,12 @@ def finished(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize(
     "launcher",
-    [["joblib", "hydra.launcher.n_jobs=2"], pytest.param(["submitit_local"], marks=pytest.mark.slow)],
+    [["joblib", "hydra.launcher.n_jobs=2"], ["submitit_local"]],
     ids=["joblib", "submitit"],
 )
+@pytest.mark.slow
 def test_sweep_on_this_machine(launcher: list[str], tmp_path: Path) -> None:
-    """Of submitit: python -m pytest tests/experiments/commands/test_sweeps.py -m slow."""
+    """Needs minutes: python -m pytest tests/experiments/commands/test_sweeps.py -m slow."""
     pytest.importorskip("hydra_plugins.hydra_" + launcher[0].partition("_")[0] + "_launcher")
     ended = process("train", "-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr

@@ -40,7 +40,12 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+_SLOW = ("kan", "gadgets", "curriculum, halting")  # python -m pytest tests/experiments/runs/test_checkpoints.py -m slow
+
+
+@pytest.mark.parametrize(
+    "variant", [pytest.param(name, marks=pytest.mark.slow) if name in _SLOW else name for name in VARIANTS]
+)
 def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [entry for entry in LONG if not ("network" in entry and "network" in "".join(VARIANTS[variant]))]
     settings += VARIANTS[variant]
@@ -59,9 +64,10 @@ def test_a_resumed_run_ends_in_the_same_bytes(variant: str, tmp_path: Path, monk
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize(("kills", "steps"), [(1, 1500), pytest.param(10, 20_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("kills", "steps"), [(1, 1500), (10, 20_000)])
 def test_killed_and_resumed(kills: int, steps: int, tmp_path: Path) -> None:
-    """More kills: python -m pytest tests/experiments/runs/test_checkpoints.py -m slow."""
+    """Needs minutes: python -m pytest tests/experiments/runs/test_checkpoints.py -m slow."""
     script = Path(__file__).parents[3] / "experiments" / "benchmarks" / "kill_and_resume.py"
     result = subprocess.run(
         [sys.executable, str(script), str(kills), str(steps), str(tmp_path)],
