@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import fractional_matrix_power
 
 from qas_simulators.checks import real_array, real_number
 from qas_simulators.errors import must
@@ -156,6 +155,8 @@ class Channel:
         if self.recipe is not None:
             rates = {name: factor * rate for name, rate in self.recipe.rates.items()}
             return self.recipe.make(**rates, **self.recipe.others)
+        from scipy.linalg import fractional_matrix_power  # imports for a tenth of a second
+
         power = fractional_matrix_power(self.ptm, factor)
         if np.abs(np.imag(power)).max() > 1e-9:
             raise ValueError(must("factor", "be an integer for a channel that has no real root", factor))

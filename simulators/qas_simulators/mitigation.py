@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import OptimizeResult, minimize
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
@@ -19,6 +18,9 @@ from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, Settings, turn_to_minimum
 from qas_simulators.program import energies_and_gradients as gradients_of
 from qas_simulators.simulator import Minimizer, Objective, Simulator
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 _PAIRS: Final = 12  # of steps and gradient changes that L-BFGS keeps, as in the kernels
 _POINTS: Final = 8  # of a period, where an energy is not a sinusoid
@@ -173,6 +175,8 @@ class MitigatedSimulator(Simulator):
                 if last - intermediate_result.fun <= energy_tolerance:
                     raise StopIteration
                 last = intermediate_result.fun
+
+            from scipy.optimize import minimize  # imports for longer than a command's help may take
 
             found = minimize(
                 lambda point: tuple(part[0] for part in evaluate(np.ascontiguousarray(point)[None])),

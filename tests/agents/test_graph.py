@@ -132,7 +132,7 @@ def test_training_learns_which_pair_matters() -> None:
     agent = GraphAgent(env, GraphConfig(hidden=16, rounds=1, batch=8, lengths=(0.3, 0.3), learning_rate=1e-2), seed=0)
     seen: list[Any] = []
     agent.learn(8 * 25, lambda step, _: seen.append(step) or True)
-    assert agent.num_timesteps == len(seen) == 200 and seen[0]["env"] is env
+    assert agent.num_timesteps == len(seen) == 200 and seen[0]["circuit_env"] is env
     observation, info = env.reset(seed=0)
     action, _ = agent.predict(observation, deterministic=True, action_masks=info["action_mask"])
     assert env.catalogue.actions[action].qubits == (0, 2)
