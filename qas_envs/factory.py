@@ -47,8 +47,7 @@ def make_env(
 
     Raises:
         TypeError: An unknown keyword argument.
-        ValueError: An unknown name, a number out of range, an object of another kind, or rules that do not fit each
-            other; the message is one line that names the choices.
+        ValueError: Wrong rules, or rules that do not fit each other; the message is one line that names the choices.
 
     Examples:
         >>> env = make_env("h2", problem_settings={"num_qubits": 2}, reward="priced", couplings="line")
@@ -58,8 +57,7 @@ def make_env(
     for name in rules:
         if name not in RULES:
             raise TypeError(unexpected_argument("make_env()", name, RULES))
-    of_problem = problem if isinstance(problem, str) else ""
-    values = {**preset_for(preset, of_problem, problem_settings).rules, **rules}
+    values = {**preset_for(preset, problem if isinstance(problem, str) else "", problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)
     device = RULES["backend"].resolve(values["backend"])
     if isinstance(device, DeviceChoice):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -72,24 +73,15 @@ def post_process(
     if cycles:
         first = annealed_blocks(circuit, hamiltonian, highest_energy, cycles=cycles, seed=seed, should_stop=should_stop)
         circuit, spent = first.circuit, first.evaluations
-    best = pruned(
-        circuit, hamiltonian, highest_energy, starts=starts, seed=seed, simulator=simulator, should_stop=should_stop
-    )
+    settings: dict[str, Any] = {"starts": starts, "seed": seed, "simulator": simulator, "should_stop": should_stop}
+    best = pruned(circuit, hamiltonian, highest_energy, **settings)
     best = replace(best, evaluations=best.evaluations + spent)
     while synthesise and not should_stop():
         other = resynthesised(best.circuit)
         if other.num_two_qubit_gates >= best.circuit.num_two_qubit_gates:
             break
         try:
-            again = pruned(
-                other,
-                hamiltonian,
-                highest_energy,
-                starts=starts,
-                seed=seed,
-                simulator=simulator,
-                should_stop=should_stop,
-            )
+            again = pruned(other, hamiltonian, highest_energy, **settings)
         except ValueError:  # under noise the other gates cost energy
             break
         best = replace(again, evaluations=best.evaluations + again.evaluations)

@@ -136,7 +136,7 @@ class MitigatedSimulator(Simulator):
     ) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
         """Return the mitigated energies and gradients of a circuit as a function of trusted angles ``(B, params)``."""
         runs = [_gradients_of(*part) for part in self._parts(circuit, observable)]
-        mixed = observable.mixed_energy()
+        mixed = _mixed_energy(observable)
 
         def evaluate(batch: FloatArray) -> tuple[FloatArray, FloatArray]:
             energies, gradients = map(np.array, zip(*(run(batch) for run in runs), strict=True))
@@ -209,7 +209,7 @@ class _MitigatedObjective(Objective):
         self._simulator, self._circuit = simulator, circuit
         self._observable, self._unit = observable, 1.0
         self._runs = [run.objective(own, measured) for run, own, measured in simulator._parts(circuit, observable)]
-        self._mixed = observable.mixed_energy()
+        self._mixed = _mixed_energy(observable)
 
     def measured(self, params_batch: FloatArray, shots: int | None, rng: np.random.Generator) -> FloatArray:
         """Return mitigated energies ``(B,)``; each run has its own shot noise."""
@@ -235,6 +235,11 @@ class _MitigatedObjective(Objective):
             energy = self._turn(params, k, energy)
         params -= 2 * np.pi * np.floor(0.5 * params / np.pi + 0.5)
         return energy
+
+
+def _mixed_energy(observable: PauliSum) -> float:
+    """Return the expectation in the maximally mixed state: the identity's coefficient."""
+    return float(observable.coefficients[(observable.x | observable.z) == 0].sum())
 
 
 def _gradients_of(

@@ -259,19 +259,6 @@ class PauliSum:
             self._grouped = GroupedPauliSum(flips, diagonals)
         return self._grouped
 
-    def real_rows(self) -> RealRows:
-        """Return the matrix of an operator that :attr:`is_real`, without its zeros; computed once."""
-        if self._rows is None:
-            flips, diagonals = self.grouped()
-            index = np.arange(diagonals.shape[1])
-            present = np.abs(diagonals.real) > NEGLIGIBLE * np.abs(self.coefficients).max(initial=0.0)
-            group, column = np.nonzero(present)
-            row = index[column] ^ flips[group]
-            order = np.lexsort((column, row))
-            rows = np.searchsorted(row[order], np.arange(len(index) + 1))
-            self._rows = RealRows(rows, column[order].astype(np.int32), diagonals.real[present][order])
-        return self._rows
-
     def apply(self, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """Return ``H @ vector`` for a vector ``(2**n,)`` without building the matrix."""
         out = np.zeros(1 << self.num_qubits, dtype=np.complex128)
@@ -329,10 +316,6 @@ class PauliSum:
             self._in_unit = float(np.ldexp(1.0, power)), ordinary
         unit, ordinary = self._in_unit
         return self if ordinary is None else ordinary, unit
-
-    def mixed_energy(self) -> float:
-        """Return the expectation in the maximally mixed state: the identity's coefficient."""
-        return float(self.coefficients[(self.x | self.z) == 0].sum())
 
     def ground_energy(self) -> float:
         """Return the lowest eigenvalue."""
@@ -393,3 +376,17 @@ def _label_of(x: int, z: int, num_qubits: int) -> str:
 
 def _popcount(values: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
     return np.bitwise_count(np.asarray(values, dtype=np.int64)).astype(np.int64)
+
+
+def real_rows(observable: PauliSum) -> RealRows:
+    """Return the matrix of an operator that :attr:`PauliSum.is_real`, without its zeros; computed once."""
+    if observable._rows is None:
+        flips, diagonals = observable.grouped()
+        index = np.arange(diagonals.shape[1])
+        present = np.abs(diagonals.real) > NEGLIGIBLE * np.abs(observable.coefficients).max(initial=0.0)
+        group, column = np.nonzero(present)
+        row = index[column] ^ flips[group]
+        order = np.lexsort((column, row))
+        rows = np.searchsorted(row[order], np.arange(len(index) + 1))
+        observable._rows = RealRows(rows, column[order].astype(np.int32), diagonals.real[present][order])
+    return observable._rows

@@ -10,7 +10,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.flat_circuit import Table
 from qas_simulators.gates import GATES
 from qas_simulators.kernels.tasks import NOT_REAL, REAL_CX, REAL_CZ, REAL_MATRIX, REAL_SWAP, REAL_TURN
-from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli import PauliSum, real_rows
 from qas_simulators.program import UNLINKED, FloatArray, KernelProgram, Links
 
 
@@ -36,7 +36,7 @@ def is_real(tables: Table, observable: PauliSum) -> bool:
 
 def real_program(tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:
     """Return the same program in real arithmetic, for gates and an observable that :func:`is_real` accepts."""
-    constants = REAL_KINDS, REAL_MATRICES, *observable.real_rows()
+    constants = REAL_KINDS, REAL_MATRICES, *real_rows(observable)
     size = 1 << observable.num_qubits
     return KernelProgram(kernels.real_entries.solve_real, tables, constants, np.float64, size, (2, 2, 3, 3), links)
 
@@ -58,7 +58,7 @@ def insertion_slopes(
     """
     slopes = np.empty((len(places), len(x)))
     factors = np.where(np.bitwise_count(x & z) % 4 == 1, 1.0, -1.0)
-    constants = REAL_KINDS, REAL_MATRICES, *observable.real_rows()
+    constants = REAL_KINDS, REAL_MATRICES, *real_rows(observable)
     params = np.ascontiguousarray(circuit.angles)
     energy = kernels.real_amplitudes.insertion_slopes(circuit.table, *constants, params, places, x, z, factors, slopes)
     return float(energy), slopes

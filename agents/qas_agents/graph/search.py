@@ -130,9 +130,7 @@ def policy_search(
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
-    Every cycle begins with circuits from the policy, except the first where ``own_pairs`` is true. The best of them is
-    annealed. A solution is shortened until it is as short as can be, as
-    :class:`~qas_agents.searchers.annealing_blocks.BlockAnnealing` does.
+    Every cycle begins with circuits from the policy, except the first where ``own_pairs`` is true.
 
     Args:
         env: Its actions are blocks, its encoding is ``hamiltonian_graph``.
@@ -142,17 +140,14 @@ def policy_search(
         temperature: Divides the policy's logits.
         uniform: Share of mutations that ignore the policy.
         candidates: Circuits drawn for each one that is evaluated; those with the highest predicted reward are.
-        own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where all terms act on at
-            most two qubits and not on all pairs.
-        openings: Circuits from the policy at the start of a cycle: each is optimised by ``hasty_iterations``, the
-            better quarter to the end.
+        own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where these are local.
+        openings: Circuits from the policy at the start of a cycle; the better quarter is optimised to the end.
         hot: Temperature of annealing at the start of a cycle and after a solution, in decades of the error.
         cold: Temperature at the end of a cycle.
         cycle: Mutations without a solution until a cycle ends; then the policy draws again.
         max_iterations: L-BFGS iterations of a circuit.
-        hasty_iterations: Iterations after which a mutation is given up if its error is ``give_up`` times the current
-            one, or ``give_up`` times the threshold if that is more.
-        give_up: See there.
+        hasty_iterations: Iterations after which a mutation may be given up.
+        give_up: It is if its error is this many times the current one, or the threshold if that is more.
         visits: How often a skeleton is optimised in a cycle.
 
     Raises:
