@@ -15,6 +15,7 @@ from qas_agents import Demonstrations, DemonstrationsConfig, MaskedDQN
 from tests.agents.test_dqn import CONFIG
 
 
+@pytest.mark.slow  # python -m pytest tests/agents/test_demonstrations.py -m slow
 def test_guided_by_its_own_successes() -> None:
     """Pruned circuits are kept if they succeed gate by gate; the frozen policy comes to build the shortest one."""
     env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=10, reward="priced").unwrapped

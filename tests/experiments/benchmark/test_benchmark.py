@@ -54,6 +54,7 @@ def test_finished_runs_are_recorded_without_playing_them_again(played: Path, tmp
     assert len(list(Records(tmp_path / "new.sqlite"))) == 2
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/benchmark/test_benchmark.py -m slow
 def test_several_workers_find_the_same(played: Path, tmp_path: Path) -> None:
     cells = cells_of(composed(tmp_path, *SMALL, "workers=2"))
     outcomes = {cell.instance: outcome.record for cell, outcome in play_all(cells, 2)}

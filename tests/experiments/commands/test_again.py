@@ -99,6 +99,7 @@ def test_ctrl_c_between_two_jobs(sweep: Call, monkeypatch: pytest.MonkeyPatch) -
     assert status == 130 and "1 jobs: 1 played" in out and "interrupted; run the same command to resume" in err
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_again.py -m slow
 def test_a_job_that_fails_is_named_and_blocks_nothing(sweep: Call) -> None:
     numbered = "run='runs/mine-seed${training.seed}'"
     status, out, err = sweep(*PAIR, numbered, "env.problem.num_qubits=1,2")

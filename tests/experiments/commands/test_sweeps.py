@@ -110,6 +110,7 @@ def end_processes_of(folder: Path) -> None:
                 running.kill()
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_sweeps.py -m slow
 def test_a_benchmark_in_parts_is_merged(tmp_path: Path) -> None:
     """One file of records for every job; nothing is written by two machines."""
     settings = ["suite=quick", "agent=random", 'instances=["TFIM-3"]', "suite.max_evaluations=300"]

@@ -40,6 +40,7 @@ def test_sweeps_say_what_is_searched(text: str, expected: BaseDistribution) -> N
     assert distribution_of(OverridesParser.create().parse_override(text)) == expected
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_tune.py -m slow
 def test_a_study_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = tune(overrides(tmp_path, "tune.trials=2", "tune.seeds=2"))
     before = study.trials
@@ -55,6 +56,7 @@ def test_a_study_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert settings.agent["learning_rate"] == pytest.approx(again.best_trial.params["agent.learning_rate"])
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_tune.py -m slow
 def test_databases_work_as_storage(tmp_path: Path) -> None:
     place = f"tune.storage=sqlite:///{tmp_path}/study.db"
     tune(overrides(tmp_path, "tune.trials=1", place))

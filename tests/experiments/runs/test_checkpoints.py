@@ -40,7 +40,12 @@ VARIANTS = {
 }
 
 
-_SLOW = ("kan", "gadgets", "curriculum, halting")  # python -m pytest tests/experiments/runs/test_checkpoints.py -m slow
+_SLOW = (
+    "kan",
+    "gadgets",
+    "demonstrations",
+    "curriculum, halting",
+)  # python -m pytest tests/experiments/runs/test_checkpoints.py -m slow
 
 
 @pytest.mark.parametrize(

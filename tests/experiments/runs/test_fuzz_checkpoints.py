@@ -99,6 +99,7 @@ def check_damage(cut: Path, place: Path, expected: str, seed: int) -> None:
     assert (place / "beside.txt").read_text() == "beside"
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/runs/test_fuzz_checkpoints.py -m slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=SEEDS)
 def test_a_damaged_checkpoint_loads_to_the_same_or_is_refused(cut: Path, whole: str, tmp_path: Path, seed: int) -> None:
