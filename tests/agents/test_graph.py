@@ -49,7 +49,7 @@ def test_permuted_qubits_permute_the_logits(n: int) -> None:
         torch.testing.assert_close(second.pairs, first.pairs[:, places], atol=1e-5, rtol=0)
         torch.testing.assert_close(second.stop, first.stop, atol=1e-5, rtol=0)
         torch.testing.assert_close(second.value, first.value, atol=1e-5, rtol=0)
-    assert n == 2 or first.pairs.std(dim=1).min() > 1e-4  # pairs are told apart
+    assert n == 2 or first.pairs.std(dim=1).min() > 1e-4  # pairs differ
 
 
 def test_one_network_for_all_sizes() -> None:

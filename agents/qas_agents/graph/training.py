@@ -75,7 +75,7 @@ def _next_group(agent: GraphAgent) -> tuple[int, int]:
 def _played(
     agent: GraphAgent, instance: Instance, drawn: Drawn, listener: CallbackObject, advance: Callable[[], None]
 ) -> tuple[NDArray[np.float64], bool]:
-    """Optimise the angles of all circuits from random ones, and report each; return the rewards, and whether to go on.
+    """Optimise all circuits from random angles, and report each; return the rewards, and whether to continue.
 
     Circuits are reported to the end even if the callback asks to stop, so that a checkpoint is of a whole group.
     """

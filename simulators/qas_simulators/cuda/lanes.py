@@ -52,32 +52,47 @@ def group_of(lanes: int) -> Group:
     return _warp(lanes) if lanes <= WARP else _block(lanes)
 
 
+@device
+def _sum(left, right):
+    return left + right
+
+
+@device
+def _larger(left, right):
+    return max(left, right)
+
+
 def _simulated(lanes: int) -> Group:
     @device
     def wait(mask):
         cuda.syncthreads()
 
-    @device
-    def total(value, scratch, base, lane, mask):
-        scratch[base + lane] = value
-        cuda.syncthreads()
-        found = scratch[base]
-        for k in range(1, lanes):
-            found += scratch[base + k]
-        cuda.syncthreads()
-        return found
+    def reduction(combine: Any) -> Any:
+        @device
+        def reduce(value, scratch, base, lane, mask):
+            scratch[base + lane] = value
+            cuda.syncthreads()
+            found = scratch[base]
+            for k in range(1, lanes):
+                found = combine(found, scratch[base + k])
+            cuda.syncthreads()
+            return found
 
-    @device
-    def largest(value, scratch, base, lane, mask):
-        scratch[base + lane] = value
-        cuda.syncthreads()
-        found = scratch[base]
-        for k in range(1, lanes):
-            found = max(found, scratch[base + k])
-        cuda.syncthreads()
-        return found
+        return reduce
 
-    return Group(wait, total, largest)
+    return Group(wait, reduction(_sum), reduction(_larger))
+
+
+def _in_warp(lanes: int, combine: Any) -> Any:
+    @device
+    def reduce(value, scratch, base, lane, mask):
+        distance = lanes >> 1
+        while distance > 0:  # partners combine the same two numbers, so that all lanes end with the same bits
+            value = combine(value, cuda.shfl_xor_sync(mask, value, distance))
+            distance >>= 1
+        return value
+
+    return reduce
 
 
 def _warp(lanes: int) -> Group:
@@ -85,54 +100,31 @@ def _warp(lanes: int) -> Group:
     def wait(mask):
         cuda.syncwarp(mask)
 
-    @device
-    def total(value, scratch, base, lane, mask):
-        distance = lanes >> 1
-        while distance > 0:  # partners add the same two numbers, so that all lanes end with the same bits
-            value += cuda.shfl_xor_sync(mask, value, distance)
-            distance >>= 1
-        return value
-
-    @device
-    def largest(value, scratch, base, lane, mask):
-        distance = lanes >> 1
-        while distance > 0:
-            value = max(value, cuda.shfl_xor_sync(mask, value, distance))
-            distance >>= 1
-        return value
-
-    return Group(wait, total, largest)
+    return Group(wait, _in_warp(lanes, _sum), _in_warp(lanes, _larger))
 
 
 def _block(lanes: int) -> Group:
-    of_warp, num_warps = _warp(WARP), lanes // WARP
+    num_warps = lanes // WARP
 
     @device
     def wait(mask):
         cuda.syncthreads()
 
-    @device
-    def total(value, scratch, base, lane, mask):
-        value = of_warp.total(value, scratch, base, lane, mask)
-        if lane % WARP == 0:
-            scratch[base + lane // WARP] = value
-        cuda.syncthreads()
-        found = scratch[base]
-        for k in range(1, num_warps):
-            found += scratch[base + k]
-        cuda.syncthreads()
-        return found
+    def reduction(combine: Any) -> Any:
+        in_warp = _in_warp(WARP, combine)
 
-    @device
-    def largest(value, scratch, base, lane, mask):
-        value = of_warp.largest(value, scratch, base, lane, mask)
-        if lane % WARP == 0:
-            scratch[base + lane // WARP] = value
-        cuda.syncthreads()
-        found = scratch[base]
-        for k in range(1, num_warps):
-            found = max(found, scratch[base + k])
-        cuda.syncthreads()
-        return found
+        @device
+        def reduce(value, scratch, base, lane, mask):
+            value = in_warp(value, scratch, base, lane, mask)
+            if lane % WARP == 0:
+                scratch[base + lane // WARP] = value
+            cuda.syncthreads()
+            found = scratch[base]
+            for k in range(1, num_warps):
+                found = combine(found, scratch[base + k])
+            cuda.syncthreads()
+            return found
 
-    return Group(wait, total, largest)
+        return reduce
+
+    return Group(wait, reduction(_sum), reduction(_larger))
