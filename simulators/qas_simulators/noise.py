@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.channels import Channel, bit_flip, depolarizing, probability, ptm_of_kraus
-from qas_simulators.checks import distinct_qubits, real_array
+from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import Table
+from qas_simulators.gate_channels import GateChannels
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.pauli import PauliSum
 from qas_simulators.readout import ReadoutErrors
@@ -26,15 +27,6 @@ ONE_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 1)
 TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
 
 
-class _Rule(NamedTuple):
-    """A channel, the gates it follows, and on which qubits: on these alone, or on all but some."""
-
-    channel: Channel
-    gates: frozenset[str]
-    where: tuple[int, ...] | None
-    except_on: frozenset[tuple[int, ...]]
-
-
 class NoiseModel:
     """Channels that act right after a gate, on the gate's qubits; readout errors; noise on idle qubits.
 
@@ -44,7 +36,7 @@ class NoiseModel:
     """
 
     def __init__(self) -> None:
-        self._rules: list[_Rule] = []
+        self._channels = GateChannels()
         self._readout = ReadoutErrors()
         self._restrictions = Restrictions()
         self._has_idle = False
@@ -89,24 +81,8 @@ class NoiseModel:
             ValueError: No gates, an unknown gate, a two-qubit channel on a one-qubit gate, or qubits on which one of
                 the gates cannot act.
         """
-        if not isinstance(channel, Channel):
-            raise ValueError(must("channel", "be a Channel", channel))
-        names = frozenset([gates] if isinstance(gates, str) else gates)
-        if not names:
-            raise ValueError(must("gates", "name at least one gate", sorted(names)))
-        where = None if qubits is None else distinct_qubits("qubits", qubits, self.num_qubits)
-        spared = frozenset(distinct_qubits("except_on", place, self.num_qubits) for place in except_on)
-        sizes = {name: GATES[gate_index(name)].num_qubits for name in sorted(names)}
-        for name, number in sizes.items():
-            if number < channel.num_qubits:
-                raise ValueError(must("channel", f"act on one qubit to follow gate {name!r}", channel.num_qubits))
-            if where is not None and len(where) != number:
-                raise ValueError(must("qubits", f"be {number} qubit(s) for gate {name!r}", list(where)))
-        for place in spared:
-            if len(place) not in sizes.values():
-                raise ValueError(must("except_on", f"hold qubits of {sorted(names)}", place))
-        self._rules.append(_Rule(channel, names, where, spared))
-        self._restrictions.allow(names, where, spared)
+        rule = self._channels.add(channel, gates, qubits, except_on, self.num_qubits)
+        self._restrictions.allow(rule.gates, rule.where, rule.except_on)
         return self
 
     def refuse(self, gate: str, qubits: Sequence[int], reason: str) -> NoiseModel:
@@ -188,14 +164,7 @@ class NoiseModel:
         """
         model = cls()
         for (name, qubits), ptm in ptms.items():
-            gate, matrix = GATES[gate_index(name)], real_array(f"ptms[{name!r}, {qubits}]", ptm)
-            if len(qubits) != gate.num_qubits or matrix.shape != (4**gate.num_qubits,) * 2:
-                size = 4**gate.num_qubits
-                raise ValueError(must(f"ptms[{name!r}, {qubits}]", f"have shape ({size}, {size})", matrix.shape))
-            if with_gate and gate.axis is not None:
-                raise ValueError(must("ptms", "be of gates without an angle if they hold the gate", name))
-            bare = ptm_of_kraus([gate.matrix()]) if with_gate else np.eye(len(matrix))
-            model.add(Channel.from_ptm(matrix @ bare.T, tolerance), [name], qubits)
+            model.add(Channel.from_ptm(_noise_of(name, qubits, ptm, with_gate), tolerance), [name], qubits)
         return model
 
     @classmethod
@@ -277,7 +246,7 @@ class NoiseModel:
         """
         twin = copy.copy(self)
         try:
-            twin._rules = [rule._replace(channel=rule.channel.scaled(factor)) for rule in self._rules]
+            twin._channels = self._channels.scaled(factor)
             twin._readout = self._readout.scaled(factor if readout is None else readout)
         except ValueError as error:
             raise ValueError(f"Noise cannot be scaled by {factor:g}. {error}") from None
@@ -287,7 +256,7 @@ class NoiseModel:
     @property
     def is_noiseless(self) -> bool:
         """Whether the model has neither channels nor readout errors."""
-        return not self._rules and not self._readout
+        return not self._channels and not self._readout
 
     @property
     def has_idle_noise(self) -> bool:
@@ -328,15 +297,7 @@ class NoiseModel:
             ValueError: The model refuses the gate there: its noise is not known.
         """
         self._restrictions.require(gate, qubits)
-        found: list[tuple[Channel, tuple[int, ...]]] = []
-        for channel, names, where, except_on in self._rules:
-            if gate not in names or where not in (None, qubits) or qubits in except_on:
-                continue
-            if channel.num_qubits == len(qubits):
-                found.append((channel, qubits))
-            else:
-                found += [(channel, (qubit,)) for qubit in qubits]
-        return found
+        return self._channels.after(gate, qubits)
 
     def transfer_matrix(self, gate: str, qubits: tuple[int, ...]) -> NDArray[np.float64]:
         """Return all noise after ``gate`` as one Pauli transfer matrix, ``(4, 4)`` or ``(16, 16)``.
@@ -344,13 +305,8 @@ class NoiseModel:
         Raises:
             ValueError: As for :meth:`channels`.
         """
-        total: NDArray[np.float64] = np.eye(4 ** len(qubits))
-        for channel, places in self.channels(gate, qubits):
-            wide = channel.ptm
-            if len(places) < len(qubits):
-                wide = np.asarray(np.kron(np.eye(4), wide) if places[0] == qubits[0] else np.kron(wide, np.eye(4)))
-            total = wide @ total
-        return total
+        self._restrictions.require(gate, qubits)
+        return self._channels.transfer_matrix(gate, qubits)
 
     def measured(self, observable: PauliSum) -> PauliSum:
         """Return the observable whose exact expectation is the mean of the misread outcomes."""
@@ -371,6 +327,19 @@ class NoiseModel:
     def term_means(self, observable: PauliSum, pauli_vector: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean misread outcome of each term of the observable, ``(num_terms,)``."""
         return self._readout.term_means(observable, pauli_vector)
+
+
+def _noise_of(name: str, qubits: tuple[int, ...], ptm: ArrayLike, with_gate: bool) -> NDArray[np.float64]:
+    """Return the noise in one of the matrices of :meth:`NoiseModel.from_ptms`."""
+    gate, matrix = GATES[gate_index(name)], real_array(f"ptms[{name!r}, {qubits}]", ptm)
+    if len(qubits) != gate.num_qubits or matrix.shape != (4**gate.num_qubits,) * 2:
+        size = 4**gate.num_qubits
+        raise ValueError(must(f"ptms[{name!r}, {qubits}]", f"have shape ({size}, {size})", matrix.shape))
+    if not with_gate:
+        return matrix
+    if gate.axis is not None:
+        raise ValueError(must("ptms", "be of gates without an angle if they hold the gate", name))
+    return np.asarray(matrix @ ptm_of_kraus([gate.matrix()]).T)
 
 
 def _with_idling(circuit: Circuit) -> Circuit:

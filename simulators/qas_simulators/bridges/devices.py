@@ -262,7 +262,7 @@ def _add_noise_everywhere(result: NoiseModel, device: _Device, stand_ins: StandI
     """Add the noise of every gate, which is the same on all qubits."""
     sample = NoiseModel()
     _add_noise(sample, device, (0, 1), [(0, 1)], stand_ins)
-    for channel, names, where, _ in sample._rules:
+    for channel, names, where, _ in sample._channels:
         if where in ((0,), (0, 1)):
             result.add(channel, names)
     for (gate, place), reason in sample._restrictions.refused.items():

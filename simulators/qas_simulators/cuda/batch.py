@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.cuda.descent import VECTORS
 from qas_simulators.cuda.lanes import IS_SIMULATED, WARP, cuda
-from qas_simulators.cuda.solver import MOST_GROUPS, VECTORS, solver
+from qas_simulators.cuda.solver import MOST_GROUPS, solver
 from qas_simulators.errors import must
 from qas_simulators.kernels.entries import MEMORY
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT, MINIMIZE, SCAN

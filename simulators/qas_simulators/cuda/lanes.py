@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import config
 
-if not hasattr(np, "row_stack"):  # numba-cuda 0.30 imports it, and NumPy 2.5 has it no longer
-    np.vstack = np.vstack
+if not hasattr(np, _LOST := "row_stack"):  # numba-cuda 0.30 imports it, and NumPy 2.5 has it no longer
+    setattr(np, _LOST, np.vstack)
 from numba import cuda as _cuda
 
 cuda: Any = _cuda
