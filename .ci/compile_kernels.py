@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators.exponentials import qubit_excitation
 from qas_simulators.optimizers import ScanLBFGS
+from qas_simulators.real_arithmetic import insertion_slopes
+from qas_simulators.subspace import Subspace
 
 
 def main() -> None:
@@ -13,12 +18,15 @@ def main() -> None:
     started = time.perf_counter()
     circuit, observable = Circuit(2).ry(0.1, 0).cx(0, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
     noisy = PauliTransferSimulator(NoiseModel.depolarizing(1e-3, 1e-2))
-    for simulator in (StatevectorSimulator(), noisy):
+    for simulator in (StatevectorSimulator(), StatevectorSimulator(real_arithmetic=True), noisy):
         simulator.expectation(circuit, observable)
         simulator.expectation_and_gradient(circuit, observable)
         ScanLBFGS().minimize(simulator, circuit, observable, 1)
     StatevectorSimulator().statevector(circuit)
     noisy.pauli_vector(circuit)
+    insertion_slopes(circuit, observable, np.array([2]), np.array([1]), np.array([1]))
+    hopping = PauliSum({"XX": 1.0, "YY": 1.0, "ZI": 0.5})
+    Subspace(hopping, Circuit(2).x(0), [qubit_excitation([0], [1])]).minimize([0], [0.0])
     print(f"kernels compiled or loaded in {time.perf_counter() - started:.0f} s")
 
 

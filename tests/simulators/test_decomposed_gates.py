@@ -52,7 +52,7 @@ NATIVE_GATES = {
 }
 
 
-_QUICK = ("u1, u2, u3", "iswap")  # the others: python -m pytest tests/simulators/test_decomposed_gates.py -m slow
+_QUICK = ("u1, u2, u3",)  # the others: python -m pytest tests/simulators/test_decomposed_gates.py -m slow
 
 
 @pytest.mark.slow

@@ -106,7 +106,14 @@ def test_every_campaign_composes() -> None:
             assert set(fewer) <= set(campaigns._composed([f"suite={suite}"])[0].suite.instances)
 
 
-@pytest.mark.parametrize(("name", "number"), [("learning", 27), ("gadgets", 24), ("kanqas", 21)])
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("learning", 27),
+        pytest.param("gadgets", 24, marks=pytest.mark.slow),
+        pytest.param("kanqas", 21, marks=pytest.mark.slow),
+    ],
+)
 def test_trainings_of_a_campaign_compose(name: str, number: int) -> None:
     """For a seed that is not the first; its number is filled in wherever a training names it."""
     register_schemas()

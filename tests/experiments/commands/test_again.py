@@ -69,6 +69,7 @@ def test_the_same_command_again(sweep: Call) -> None:
     assert status == 0 and "2 jobs: 1 finished before, 1 played" in out
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_again.py -m slow
 def test_ctrl_c_ends_a_sequential_sweep(sweep: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 

@@ -45,6 +45,7 @@ _SLOW = (
     "gadgets",
     "demonstrations",
     "curriculum, halting",
+    "priorities, shot noise",
 )  # python -m pytest tests/experiments/runs/test_checkpoints.py -m slow
 
 
