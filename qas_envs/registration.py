@@ -47,11 +47,18 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-TFIM-v0": EnvironmentId("tfim"),
     "QAS-Heisenberg-v0": EnvironmentId("heisenberg"),
     "QAS-IsingGraph-v0": EnvironmentId("ising_graphs"),
+    "QAS-J1J2-v0": EnvironmentId("j1_j2"),
+    "QAS-Hubbard-v0": EnvironmentId("hubbard"),
+    "QAS-MaxCut-v0": EnvironmentId("max_cut"),
+    "QAS-IndependentSet-v0": EnvironmentId("independent_set"),
+    "QAS-QUBO-v0": EnvironmentId("qubo", example={"matrix": [[-1.0, 2.0], [0.0, -1.0]]}),
     "QAS-GroundState-v0": EnvironmentId("ground_state", example={"hamiltonian": {"ZZ": -1.0, "XI": -0.5}}),
+    "QAS-ExcitedState-v0": EnvironmentId("excited_state", example={"hamiltonian": {"ZZ": -1.0, "XI": -0.5}}),
     "QAS-Bell-v0": EnvironmentId("bell", "kanqas_bell"),
     "QAS-GHZ-v0": EnvironmentId("ghz", "kanqas_ghz"),
     "QAS-W-v0": EnvironmentId("w", rules={"max_gates": 20}),
     "QAS-RandomState-v0": EnvironmentId("random_state"),
+    "QAS-Distribution-v0": EnvironmentId("distribution"),
     "QAS-State-v0": EnvironmentId("state", example={"statevector": [0.6, 0.0, 0.0, 0.8j]}),
 }
 

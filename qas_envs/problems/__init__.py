@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+from qas_envs.problems.combinatorial import independent_set, max_cut, qubo
+from qas_envs.problems.distributions import distribution
+from qas_envs.problems.excited import excited_state
 from qas_envs.problems.floors import KnownFloor, known_floors
 from qas_envs.problems.graphs import ising_graphs
 from qas_envs.problems.hamiltonians import ground_state
+from qas_envs.problems.hubbard import hubbard
 from qas_envs.problems.molecules import TABLE, beh2, ch2, h2, h2o, lih, molecule
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
-from qas_envs.problems.spins import heisenberg, tfim
+from qas_envs.problems.spins import heisenberg, j1_j2, tfim
 from qas_envs.problems.states import bell, ghz, random_state, state, state_preparation, w
 
 h4_chain, h6_chain, n2, stretched_h2o = (TABLE[name] for name in ("h4_chain", "h6_chain", "n2", "stretched_h2o"))
@@ -23,11 +27,18 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "tfim": tfim,
     "heisenberg": heisenberg,
     "ising_graphs": ising_graphs,
+    "j1_j2": j1_j2,
+    "hubbard": hubbard,
     "ground_state": ground_state,
+    "excited_state": excited_state,
+    "max_cut": max_cut,
+    "independent_set": independent_set,
+    "qubo": qubo,
     "bell": bell,
     "ghz": ghz,
     "w": w,
     "random_state": random_state,
+    "distribution": distribution,
     "state": state,
 }
 
@@ -39,6 +50,8 @@ __all__ = [
     "beh2",
     "bell",
     "ch2",
+    "distribution",
+    "excited_state",
     "ghz",
     "ground_state",
     "h2",
@@ -46,11 +59,16 @@ __all__ = [
     "h4_chain",
     "h6_chain",
     "heisenberg",
+    "hubbard",
+    "independent_set",
     "ising_graphs",
+    "j1_j2",
     "known_floors",
     "lih",
+    "max_cut",
     "molecule",
     "n2",
+    "qubo",
     "random_state",
     "state",
     "state_preparation",

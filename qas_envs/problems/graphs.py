@@ -46,9 +46,8 @@ def ising_graphs(
         >>> problem.num_qubits, problem.provenance["edges"]
         (4, [[0, 1], [0, 2], [1, 3], [2, 3]])
     """
-    _check(num_qubits, seed, edge_probability, accuracy, coupling=coupling, field=field)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    edges = _connected_graph(num_qubits, edge_probability, rng)
+    _check(num_qubits, accuracy, coupling=coupling, field=field)
+    rng, edges = _drawn(num_qubits, seed, edge_probability)
     couplings = [float(coupling * (2.0 * value - 1.0)) for value in rng.random(len(edges))]
     fields = [float(field * (value + 0.5)) for value in rng.random(num_qubits)]
     z = [*((1 << i) + (1 << j) for i, j in edges), *[0] * num_qubits]
@@ -71,14 +70,28 @@ def ising_graphs(
     )
 
 
-def _connected_graph(num_vertices: int, probability: float, rng: np.random.Generator) -> list[Edge]:
-    """Draw graphs until one is connected."""
+def connected_graph(num_vertices: int, seed: int, edge_probability: float) -> list[Edge]:
+    """Return the graph of :func:`ising_graphs` with this seed.
+
+    Raises:
+        ValueError: A number out of range.
+    """
+    return _drawn(num_vertices, seed, edge_probability)[1]
+
+
+def _drawn(num_vertices: int, seed: int, edge_probability: float) -> tuple[np.random.Generator, list[Edge]]:
+    """Draw graphs until one is connected; return the generator too."""
+    if seed < 0:
+        raise ValueError(must("seed", "be at least 0", seed))
+    if not 0.2 <= edge_probability <= 1:
+        raise ValueError(must("edge_probability", "lie in [0.2, 1]", edge_probability))
+    rng = np.random.Generator(np.random.PCG64(seed))
     pairs = list(combinations(range(num_vertices), 2))
     while True:
-        drawn = rng.random(len(pairs)) < probability
+        drawn = rng.random(len(pairs)) < edge_probability
         edges = [pair for pair, is_edge in zip(pairs, drawn, strict=True) if is_edge]
         if _is_connected(num_vertices, edges):
-            return edges
+            return rng, edges
 
 
 def _is_connected(num_vertices: int, edges: list[Edge]) -> bool:
@@ -88,13 +101,9 @@ def _is_connected(num_vertices: int, edges: list[Edge]) -> bool:
     return len(reached) == num_vertices
 
 
-def _check(num_qubits: int, seed: int, edge_probability: float, accuracy: float, **factors: float) -> None:
+def _check(num_qubits: int, accuracy: float, **factors: float) -> None:
     if not 2 <= num_qubits <= 20:
         raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
-    if seed < 0:
-        raise ValueError(must("seed", "be at least 0", seed))
-    if not 0.2 <= edge_probability <= 1:
-        raise ValueError(must("edge_probability", "lie in [0.2, 1]", edge_probability))
     if not accuracy > 0:
         raise ValueError(must("accuracy", "be positive", accuracy))
     for argument, value in factors.items():

@@ -94,6 +94,48 @@ def heisenberg(
     return _problem(name, text, hamiltonian, energy, rows, periodic, settings, accuracy)
 
 
+def j1_j2(
+    num_qubits: int = 6,
+    next_coupling: float = 0.5,
+    coupling: float = 1.0,
+    periodic: bool = True,
+    accuracy: float = 1e-3,
+    ground_energy: float | None = None,
+) -> Problem:
+    """Frustrated Heisenberg chain, ``H = J1 sum S_i S_{i+1} + J2 sum S_i S_{i+2}`` with spins ``S = sigma / 2``.
+
+    At ``J2 = J1 / 2`` the ground states of a ring with an even number ``N`` of spins are products of singlets on
+    neighbours, with the energy ``-3 N J1 / 8`` (Majumdar, Ghosh, J. Math. Phys. 10, 1388, 1969).
+
+    Args:
+        num_qubits: Number of spins, 4 to 20; at least 5 on a ring, where bonds would otherwise coincide.
+        next_coupling: ``J2``.
+        coupling: ``J1``, the unit of energy if left at 1.
+        periodic: Close the chain to a ring.
+        accuracy: Error below which a state counts as found, in the unit of ``coupling``.
+        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20.
+
+    Raises:
+        ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
+
+    Examples:
+        >>> round(j1_j2(6).ground_energy, 9)
+        -2.25
+    """
+    _check(num_qubits, 1, periodic, accuracy, next_coupling=next_coupling, coupling=coupling)
+    if num_qubits < (5 if periodic else 4):
+        raise ValueError(must("num_qubits", f"be at least {5 if periodic else 4}", num_qubits))
+    terms = {}
+    for distance, strength in ((1, coupling), (2, next_coupling)):
+        for first in range(num_qubits if periodic else num_qubits - distance):
+            for letter in "XYZ" if strength else "":
+                terms[_label(num_qubits, letter, first, (first + distance) % num_qubits)] = 0.25 * float(strength)
+    hamiltonian = PauliSum(terms)
+    energy = exact_energy(hamiltonian, ground_energy)
+    settings = {"next_coupling": next_coupling, "coupling": coupling}
+    return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, energy, 1, periodic, settings, accuracy)
+
+
 def _is_long_chain(num_qubits: int, rows: int) -> bool:
     """Return whether a closed form is used; shorter chains are diagonalised, as recorded energies were."""
     return num_qubits > DENSE_QUBITS and rows in (1, num_qubits)

@@ -256,6 +256,8 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
 
 NEEDED = {
     "ground_state": ["env.problem.hamiltonian={ZZ: -1.0, XI: -0.5}"],
+    "excited_state": ["env.problem.hamiltonian={ZZ: -1.0, XI: -0.5}"],
+    "qubo": ["env.problem.matrix=[[-1.0, 2.0], [0.0, -1.0]]"],
     "molecule": ["env.problem.geometry='H 0 0 0; H 0 0 0.74'", "env.problem.unit=angstrom"],
 }
 
