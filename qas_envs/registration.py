@@ -63,6 +63,10 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
 }
 
 
+TEXT_ENVIRONMENT: Final = "QAS-Text-v0"
+"""Id of :class:`~qas_envs.text_env.TextEnv`, whose argument ``environment`` is one of the ids above."""
+
+
 def make_registered(environment: str, render_mode: str | None = None, **arguments: Any) -> CircuitBuildingEnv:
     """Build the environment of an id; ``arguments`` go to the problem or override the rules.
 
@@ -125,3 +129,5 @@ def register_all() -> None:
                 vector_entry_point="qas_envs.registration:make_registered_vector",
                 kwargs={"environment": environment},
             )
+    if TEXT_ENVIRONMENT not in gym.registry:
+        gym.register(id=TEXT_ENVIRONMENT, entry_point="qas_envs.text_env:make_text_env")
