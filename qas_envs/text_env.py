@@ -99,8 +99,8 @@ class TextEnv(gym.Env[str, str]):
         self.task = base
         self.attempts = attempts
         self._left = 0
-        longest = len(self.description()) + 1000
-        self.observation_space = spaces.Text(longest, charset=_CHARACTERS)
+        self._longest = len(self.description()) + 1000
+        self.observation_space = spaces.Text(self._longest, charset=_CHARACTERS)
         self.action_space = spaces.Text(_MOST_CHARACTERS, min_length=0, charset=_CHARACTERS)
 
     def description(self) -> str:
@@ -151,7 +151,7 @@ class TextEnv(gym.Env[str, str]):
         solved = judged.stage == STAGES[-1]
         info = self._info(judged, solved)
         text = f"{self.description()}\n\nThe last program: {self._verdict(judged)}"
-        return text[: self.observation_space.max_length], judged.reward, solved, self._left < 1 and not solved, info
+        return text[: self._longest], judged.reward, solved, self._left < 1 and not solved, info
 
     def judge(self, program: str) -> _Judgement:
         """Return what a program is worth, without a step."""
