@@ -82,9 +82,14 @@ class Study:
     instances: dict[str, dict[str, Any]]
     budget: int
     times: int = 10
-    lengths: tuple[float, float] = (1.0, 2.5)
+    lengths: tuple[float, float] = (3.0, 4.0)
     blocks: tuple[int, int] = (6, 15)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def qubits(self) -> int:
+        """Number of qubits of every instance."""
+        return int(self.common.get("num_qubits", 4))
 
     def env(self, arguments: dict[str, Any]) -> Any:
         """Build the environment of an instance."""
@@ -105,7 +110,7 @@ def _chains(n: int, budget: int) -> Study:
 
 STUDIES = {
     "ising_6": _graphs(6, 0.5, range(1000, 1050), 3000, 10),
-    "ising_8": _graphs(8, 0.36, range(1000, 1008), 20_000, 1),
+    "ising_8": _graphs(8, 0.36, range(1000, 1020), 20_000, 1),
     "ising_10": _graphs(10, 0.28, range(1000, 1004), 20_000, 1),
     "tfim_6": _chains(6, 3000),
     "tfim_8": _chains(8, 20_000),
@@ -126,9 +131,7 @@ def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, 
     """Yield name, seed, budget and function of every row; a policy's seed is that of its training."""
     for number, path in enumerate(policies):
         made = partial(policy_search, policy=str(path), lengths=study.lengths)
-        alone = partial(made, own_pairs=False)
         yield "graph_search", number, study.budget, lambda env, seed, made=made: made(env, seed)
-        yield "graph_search from the policy alone", number, study.budget, lambda env, seed, made=alone: made(env, seed)
         yield (
             "circuits of the policy, no search",
             number,
@@ -136,6 +139,13 @@ def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, 
             lambda env, seed, path=path: Draws(env, seed, path, study.lengths),
         )
     yield "annealed blocks", 0, study.budget * study.times, BlockAnnealing
+    longer = 4 * study.qubits  # chosen on the same 40 graphs as the settings of graph_search
+    yield (
+        "annealed blocks from 4 n blocks",
+        0,
+        study.budget,
+        lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer),
+    )
     low, high = study.blocks
     yield (
         "pairs of the terms, random order",

@@ -114,15 +114,15 @@ def policy_search(
     env: Any,
     seed: int | None = None,
     policy: str = "ising_graphs",
-    lengths: Sequence[float] = (1.0, 2.5),
-    temperature: float = 1.0,
-    uniform: float = 0.1,
+    lengths: Sequence[float] = (3.0, 4.0),
+    temperature: float = 1.5,
+    uniform: float = 0.5,
     candidates: int = 1,
-    own_pairs: bool = True,
-    openings: int = 32,
+    own_pairs: bool = False,
+    openings: int = 16,
     hot: float = 0.15,
     cold: float = 0.05,
-    cycle: int = 100,
+    cycle: int = 300,
     max_iterations: int = 200,
     hasty_iterations: int = 20,
     give_up: float = 8.0,
@@ -130,7 +130,8 @@ def policy_search(
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
-    Every cycle begins with circuits from the policy, except the first where ``own_pairs`` is true.
+    Every cycle begins with circuits from the policy, except the first where ``own_pairs`` is true. The defaults were
+    chosen on 40 Ising graphs of six qubits that are in no table.
 
     Args:
         env: Its actions are blocks, its encoding is ``hamiltonian_graph``.
