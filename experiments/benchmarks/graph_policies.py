@@ -189,15 +189,15 @@ def _play(make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any
 
     def step(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
         info = locals_["infos"][0]
-        row["evaluations"] += info["evaluations"]
+        row["evaluations"] += int(info["evaluations"])
         if row["evaluations"] > budget:
             return False
-        error = abs(info["energy_error"])
+        error = abs(float(info["energy_error"]))
         row["lowest"] = error if row["lowest"] is None else min(row["lowest"], error)
         if info["success"]:
             solved()
             if not fewest or info["num_two_qubit_gates"] < fewest[-1][1]:
-                fewest.append((row["evaluations"], info["num_two_qubit_gates"]))
+                fewest.append((row["evaluations"], int(info["num_two_qubit_gates"])))
         return row["evaluations"] < budget
 
     make(env, seed).learn(2**62, step)
