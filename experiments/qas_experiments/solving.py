@@ -14,6 +14,7 @@ import numpy as np
 
 from qas_agents import BlockAnnealing, policy_search
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
+from qas_envs.imports import PROBLEM_PLUGINS, is_import_string, plugins
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
@@ -88,7 +89,8 @@ def problem_of(name: str) -> tuple[str, dict[str, Any]]:
 
     Args:
         name: An id such as ``"QAS-LiH-v0"``, or a file: JSON of labels and coefficients (``{"ZZI": -1.0}`` or pairs), a
-            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP.
+            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP; or a problem of a plugin or of another module, as
+            ``package.module:function``.
 
     Raises:
         ValueError: Neither, or a file that cannot be read.
@@ -97,6 +99,8 @@ def problem_of(name: str) -> tuple[str, dict[str, Any]]:
         return name, {}
     path = Path(name)
     if not path.is_file():
+        if is_import_string(name) or name in plugins(PROBLEM_PLUGINS):
+            return "QAS-Problem-v0", {"problem": name}
         if name.startswith("QAS-"):
             raise ValueError(unknown_name("environment id", name, ENVIRONMENTS))
         raise ValueError(must("problem", "be an environment's id or a file", name))
