@@ -135,8 +135,13 @@ def plugins(group: str) -> Mapping[str, EntryPoint]:
     try:
         found = entry_points(group=group)
     except Exception:  # one package has a damaged entry_points.txt
-        found = EntryPoints(one for package in distributions() for one in _entry_points(package) if one.group == group)
+        found = EntryPoints(one for one in _readable() if one.group == group)
     return {one.name: one for one in reversed(tuple(found))}  # the first of a name, as on the search path
+
+
+@cache
+def _readable() -> tuple[EntryPoint, ...]:
+    return tuple(one for package in distributions() for one in _entry_points(package))
 
 
 def _entry_points(package: Distribution) -> EntryPoints:

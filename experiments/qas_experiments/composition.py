@@ -90,14 +90,29 @@ class Composer:
         self._check_options([one for one in parsed if one.is_sweep_override()], config_name, searched)
         try:
             config = self.config(config_name, [*map(unswept, parsed)])
-        except (HydraException, OmegaConfBaseException):
+        except (HydraException, OmegaConfBaseException) as error:
             self._check_options(parsed, config_name, searched)
             self._check_keys(parsed, config_name)
+            for one in parsed:
+                if (
+                    f"Key '{one.key_or_group}' not in" in f"{error} {error.__cause__}"
+                ):  # an own group, whose files are of this package
+                    needed = "have options whose files begin with `# @package _global_`, or with a section's name"
+                    raise ValueError(must(one.key_or_group, needed, one.input_line)) from None
             raise
         groups = self._loader.list_groups("")
-        for name, known in _unknown(config):
+        for name, known in [*_unknown(config), *self._unknown_of_hydra(parsed, config)]:
             raise ValueError(unknown_name("override", name, {*known, *(() if "." in name else groups)}))
         return config
+
+    def _unknown_of_hydra(self, parsed: Sequence[Override], config: DictConfig) -> Iterator[tuple[str, list[str]]]:
+        """Yield added sections that Hydra does not have, each with those that it has."""
+        kind: Any = OmegaConf.get_type(config.hydra)
+        known = [*(field.name for field in dataclasses.fields(kind)), *self._loader.list_groups("hydra")]
+        for override in parsed:
+            first, _, rest = override.key_or_group.partition(".")
+            if first == "hydra" and rest.partition(".")[0] not in known:
+                yield override.key_or_group, [f"hydra.{name}" for name in known]
 
     def _check_options(self, parsed: Sequence[Override], config_name: str, searched: list[str]) -> None:
         """Raise ``ValueError`` for an unknown option of a group."""
@@ -159,8 +174,6 @@ def _unknown(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, list[str
     known = [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else None
     for key in map(str, node):
         if key == "hydra" and not prefix:
-            hydra = [field.name for field in dataclasses.fields(OmegaConf.get_type(node.hydra))]  # type: ignore[arg-type]
-            yield from ((f"hydra.{name}", hydra) for name in map(str, node.hydra) if name not in hydra)
             continue
         if known is not None and key not in known:
             yield f"{prefix}{key}", [f"{prefix}{name}" for name in known]

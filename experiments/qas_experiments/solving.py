@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from qas_agents import BlockAnnealing, policy_search
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.imports import PROBLEM_PLUGINS, is_import_string, plugins
 from qas_experiments.plots import circuit_figure, save
+from qas_experiments.results import Table
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
@@ -50,6 +51,16 @@ class Solved:
     checked: float
 
     @property
+    def circuit(self) -> Circuit:
+        """The circuit."""
+        return self.found.circuit
+
+    @property
+    def energy_error(self) -> float:
+        """Difference from the ground energy, in the problem's unit."""
+        return self.found.energy_error
+
+    @property
     def is_solution(self) -> bool:
         """Whether the error is below the accuracy of the problem."""
         return self.found.energy_error < self.env.problem.accuracy
@@ -73,6 +84,17 @@ class Solved:
             "policy": self.policy,
             "difference_from_qiskit": self.checked,
         }
+
+    def table(self) -> Table:
+        """Return the figures of :meth:`summary` as a table, without the wall time."""
+        rows = [(name.replace("_", " "), value) for name, value in self.summary().items() if name != "seconds"]
+        return Table(self.env.problem.name, ("figure", "value"), rows)
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.circuit.draw()}"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_() + self.circuit.draw("svg")
 
     def write(self, folder: Path) -> None:
         """Write ``circuit.qasm`` (OpenQASM 3), ``circuit.txt``, ``circuit.png`` and ``summary.json``."""
@@ -129,6 +151,7 @@ def solve(
     evaluations: int = 20_000,
     seconds: float = 0.0,
     seed: int = 0,
+    watch: Callable[[Recorder], None] = lambda _: None,
 ) -> Solved:
     """Find a circuit whose energy is within the problem's accuracy, with as few two-qubit gates as the budget allows.
 
@@ -144,6 +167,7 @@ def solve(
             :class:`~qas_simulators.optimizers.OptimizationResult`; exceeded by at most a batch of circuits.
         seconds: Largest wall time; 0 for none.
         seed: Seeds the search.
+        watch: Function called after every step of the search.
 
     Raises:
         ValueError: Arguments that do not fit, or an energy that Qiskit does not confirm.
@@ -159,6 +183,7 @@ def solve(
     agent = policy_search(env, seed, name) if name else BlockAnnealing(env, seed)
 
     def is_spent() -> bool:
+        watch(recorder)
         return recorder.evaluations >= evaluations or 0 < seconds <= recorder.seconds
 
     recorder = Recorder(env, lambda row: None, is_spent)

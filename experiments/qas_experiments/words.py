@@ -9,13 +9,15 @@ from typing import Final
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from qas_envs.imports import TARGET, is_import_string, with_colon
+from qas_envs.imports import TARGET, with_colon
 from qas_experiments import options
 from qas_experiments.composition import Composer, unswept, values_of
 from qas_experiments.settings import COMPONENTS
 
 _GROUPS: Final = ("agent", "env", "noise", "optimizer")
 """Groups of which an option may be an import string; those of agents and environments may be plugins."""
+
+_IMPORT: Final = r"[\w.]+:[\w.]+"  # also wrong ones, which importing reports
 
 
 def rewritten(arguments: Sequence[str]) -> list[str]:
@@ -41,7 +43,7 @@ def _outside(word: str) -> tuple[str, str]:
     if group not in _GROUPS:
         return "", ""
     target = str(with_colon(value)) if group != key else value
-    is_outside = is_import_string(target) or (group == key and target in options.plugins_of(group))
+    is_outside = re.fullmatch(_IMPORT, target) is not None or (group == key and target in options.plugins_of(group))
     return (group, target) if is_outside else ("", "")
 
 
@@ -55,7 +57,7 @@ def _parts(word: str, chosen: dict[str, str]) -> list[str]:
     if group:
         return [f"{group}=none", f"{group}.name='{target}'"]
     rule, _, value = word.partition("=")
-    if rule.removeprefix("env.") in COMPONENTS and is_import_string(value):
+    if rule.removeprefix("env.") in COMPONENTS and re.fullmatch(_IMPORT, value):
         return [f"++{rule}=null", f"++{rule}.name='{value}'"]  # without the settings of another choice
     if re.match(rf"(env\.({'|'.join(COMPONENTS)})|agent\.settings)(\.\w+)?=", word):
         return [f"++{word}"]

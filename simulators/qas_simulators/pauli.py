@@ -214,6 +214,12 @@ class PauliSum:
     def __repr__(self) -> str:
         return f"<PauliSum: {self.num_qubits} qubits, {len(self)} terms>"
 
+    def _repr_html_(self) -> str:
+        """Return the table that notebooks show: the terms with the largest coefficients."""
+        from qas_simulators.tables import terms_table
+
+        return terms_table(self)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PauliSum):
             return NotImplemented
