@@ -143,7 +143,7 @@ PUBLIC = {
         "ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process prune_operators "
         "pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
     ),
-    "qas_experiments": "plots",
+    "qas_experiments": "Benchmark Run Solved Table benchmark plots solve train",
 }
 
 
