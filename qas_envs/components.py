@@ -122,11 +122,10 @@ class Rule:
                 raise ValueError(unknown_name(f"setting of {self.kind or self.name} {target!r}", setting, ()))
             return self.check(self.name, found)
         if inspect.isfunction(found) and self._takes_functions:  # such as a reward
-            if not settings:
-                return self.check(self.name, found)
-            _require_annotation(self.name, found, target)
             self._check_settings(target, found, settings, tuple(inspect.signature(found).parameters)[:1])
-            return self.check(self.name, partial(found, **settings))
+            if settings:
+                _require_annotation(self.name, found, target)
+            return self.check(self.name, partial(found, **settings) if settings else found)
         makes = self.makes or getattr(self.check, "makes", None)
         kind = found if inspect.isclass(found) else _require_annotation(self.name, found, target)
         if makes is None or not makes(kind):

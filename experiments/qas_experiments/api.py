@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -25,7 +26,6 @@ from qas_simulators.errors import must
 
 Choice = str | Mapping[str, Any] | type
 """An option by name, an import string, a class or function, or ``{"name": ..., **settings}``."""
-_QUOTED: Final = {"\\": "\\\\", "'": "\\'"}
 
 
 def train(
@@ -314,4 +314,5 @@ def _grammar(value: Any) -> str:
         return _grammar(value.item())
     if not isinstance(value, str | Path):
         raise ValueError(must("settings", "be numbers, texts, lists, mappings, classes or functions", value))
-    return "'" + "".join(_QUOTED.get(letter, letter) for letter in str(value)) + "'"
+    # in the grammar, backslashes are doubled before a quotation mark and at the end, and nowhere else
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), str(value)) + "'"

@@ -1,7 +1,10 @@
 """Benchmarks: suites of cells, their records, whether these are true.
 
-The package can be called: ``qas_experiments.benchmark(...)`` is :func:`qas_experiments.api.benchmark`, whose name is
-that of this package.
+The package can be called: ``qas_experiments.benchmark(...)`` is the function of that name.
+
+Args:
+    arguments: Those of :func:`qas_experiments.api.benchmark`.
+    settings: Its keyword arguments.
 """
 
 from __future__ import annotations
