@@ -41,9 +41,8 @@ def make_env(
         render_mode: As for :class:`CircuitBuildingEnv`.
         problem_settings: Arguments of a problem that is given by name.
         vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
-        rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object.
-            A name may be an import string ``package.module:Name``. The rules are
-            ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
+        rules: Rules that replace those of the preset, each a name, an import string, ``{"name": ..., settings}`` or an
+            object: ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
             ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
             ``mitigation``, ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 

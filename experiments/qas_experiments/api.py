@@ -88,29 +88,39 @@ def train(
         >>> run.is_solved, run.best_circuit.num_two_qubit_gates  # doctest: +SKIP
         (True, 1)
     """
-    from qas_experiments.training.continuing import continued_settings
-
     limits = _given(total_timesteps=total_timesteps, max_evaluations=max_evaluations, max_seconds=max_seconds)
-    training = {**limits, **_given(seed=seed), "baselines": baselines, "progress": False}
-    folder = run if resume is None else resume.path if isinstance(resume, Run) else resume
-    others = [env, agent, problem, rules, optimizer, noise, experiment, seed, run, *words]
-    if resume is not None and any(one is not None for one in others):
-        raise ValueError(must("resume", "come with no other settings than limits", str(folder)))
+    if resume is not None:
+        others = [env, agent, problem, rules, optimizer, noise, experiment, seed, run, config_dir, *words]
+        return _continued(Path(resume.path if isinstance(resume, Run) else resume), limits, others, progress)
     given = [*_choices(experiment=experiment, env=env, agent=agent, optimizer=optimizer, noise=noise)]
     given += [f"++env.problem.{name}={_grammar(value)}" for name, value in (problem or {}).items()]
     given += [word for name, value in (rules or {}).items() for word in _rule(name, value)]
+    training = {**limits, **_given(seed=seed), "baselines": baselines, "progress": False}
     given += [f"training.{name}={_grammar(value)}" for name, value in training.items()]
-    given += [f"resume={_grammar(str(folder))}"] if resume is not None else []
     given += [f"run={_grammar(str(run))}"] if run is not None else []
     composer, given = Composer(None if config_dir is None else str(config_dir)), rewritten([*given, *words])
     given += without_other_network(composer, "train", given)
     settings = OmegaConf.to_object(without_hydra(composer.checked("train", given)))
     assert isinstance(settings, TrainSettings)
+    if settings.rounds or settings.resume:
+        raise ValueError(must("words", "set neither rounds, which qas-train plays, nor resume", [*words]))
+    return _played(settings, {}, None if run is None else Path(run), progress)
+
+
+def _continued(run: Path, limits: Mapping[str, Any], others: Sequence[Any], progress: bool) -> Run:
+    """Continue a run with larger limits.
+
+    Raises:
+        ValueError: There are other settings, or the run cannot be continued.
+    """
+    from qas_experiments.training.continuing import continued_settings
+
+    if any(one is not None for one in others):
+        raise ValueError(must("resume", "come with no other settings than limits", str(run)))
+    settings = continued_settings(run, limits)
     if settings.rounds:
-        raise ValueError(must("rounds", "be empty in `train`; qas-train plays rounds", settings.rounds))
-    if settings.resume is not None:  # the limits of the bar
-        settings = replace(settings, training=continued_settings(Path(settings.resume), limits).training)
-    return _played(settings, limits, None if run is None else Path(run), progress)
+        raise ValueError(must("resume", "name a run without rounds, which qas-train continues", str(run)))
+    return _played(replace(settings, resume=str(run)), limits, None, progress)
 
 
 def _played(settings: TrainSettings, limits: Mapping[str, float], new: Path | None, progress: bool) -> Run:

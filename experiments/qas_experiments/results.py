@@ -246,6 +246,12 @@ class Benchmark:
         suite: Name of the suite.
         records: A record per instance, agent and seed.
         is_interrupted: Whether cells are missing because the benchmark was interrupted.
+
+    Examples:
+        >>> from qas_experiments import benchmark
+        >>> result = benchmark("quick", "annealing_blocks")  # doctest: +SKIP
+        >>> sum(result.table().column("solved")), len(result)  # doctest: +SKIP
+        (25, 25)
     """
 
     suite: str

@@ -41,6 +41,12 @@ class Solved:
         evaluations: Energy evaluations in total.
         seconds: Wall time in total.
         checked: Difference from Qiskit's energy.
+
+    Examples:
+        >>> from qas_experiments import solve
+        >>> found = solve("QAS-LiH-v0", evaluations=2000)  # doctest: +SKIP
+        >>> found.is_solution, found.circuit.num_two_qubit_gates  # doctest: +SKIP
+        (True, 3)
     """
 
     found: Solution

@@ -64,7 +64,7 @@ def test_classes_and_continuing(tmp_path: Path) -> None:
         ({"words": ["+training.sed=1"]}, "Did you mean 'training.seed'"),
         ({"rules": {"reward": lambda transition: 0.0}}, "classes and functions of a module"),
         ({"rules": {"reward": Sparse()}}, "classes or functions"),
-        ({"experiment": "grl_tfim"}, "qas-train plays rounds"),
+        ({"experiment": "grl_tfim"}, "set neither rounds"),
     ],
 )
 def test_wrong_settings(given: dict[str, Any], told: str, tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def help_text() -> str:
         default = "no default" if one.default in ("", None) else f"default {one.default}"
         offered = f": {', '.join(choices[one.name])}" if one.name in choices else ""
         lines.append(f"  tune.{one.name:<14} {default}{offered}")
-    lines += ["", "All other settings are those of qas-train: see qas-train --help and docs/sweeps.md.", ""]
+    lines += ["", "All other settings are those of qas-train: see qas-train --help and docs/sweeps.md."]
+    lines += [f"Flags of Hydra: {', '.join(_SHOWN_FLAGS)}.", ""]
     return "\n".join(lines)
 
 

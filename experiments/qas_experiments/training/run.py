@@ -69,8 +69,7 @@ def train(
     plan = Plan.of(with_contents(with_policy_actions(settings)))
     settings, training = plan.settings, plan.settings.training
     _check(training)
-    loggers = [LoggerChoice.of(each) for each in settings.loggers]
-    console = console or _console()
+    loggers, console = [LoggerChoice.of(each) for each in settings.loggers], console or _console()
     ready = Clock()
     env, judge = _environments(plan, console)
     agent = plan.make_agent(env)
