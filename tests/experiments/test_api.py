@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from qas_envs.problems import tfim
 from qas_envs.rewards import Sparse
@@ -166,6 +167,11 @@ def test_circuits_and_sums_in_notebooks() -> None:
     )._repr_html_()
     cells = [cell.text for cell in ElementTree.fromstring(html).iter("td")]
     assert cells[:2] == [None, "30"] and cells[-1] == "and 10 more"
+
+
+def test_a_quiet_console_prints_nothing_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert Console().is_jupyter and not bars.quiet_console().is_jupyter and not bars.visible_console().is_jupyter
 
 
 def test_the_bar_of_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ _WIDTH = 120
 
 def quiet_console() -> Console:
     """Return a console that prints nothing and records what it would print."""
-    return Console(file=StringIO(), record=True, width=10_000)
+    return Console(file=StringIO(), record=True, width=10_000, force_jupyter=False)
 
 
 def visible_console() -> Console:

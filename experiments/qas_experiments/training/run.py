@@ -301,5 +301,5 @@ def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None
 
 def _as_text(table: Table) -> str:
     buffer = StringIO()
-    Console(width=_WIDTH, file=buffer).print(table)
+    Console(width=_WIDTH, file=buffer, force_jupyter=False).print(table)
     return buffer.getvalue()
