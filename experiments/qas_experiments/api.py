@@ -203,7 +203,11 @@ def benchmark(
     settings = OmegaConf.to_object(without_hydra(config))
     assert isinstance(settings, BenchmarkSettings)
     console = visible_console() if progress else quiet_console()
-    ended = play(settings, console, call, shows_tables=False)
+    try:
+        ended = play(settings, console, call, shows_tables=False)
+    except ValueError as error:
+        lines = [] if progress else console.export_text().splitlines()
+        raise ValueError(" ".join([str(error), *lines])) from None
     records = [record for record in Records(Path(settings.records)) if record.suite == settings.suite.name]
     return Benchmark(settings.suite.name, records, ended["interrupted"])
 
