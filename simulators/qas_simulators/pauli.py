@@ -122,7 +122,7 @@ class PauliSum:
         self.num_qubits = num_qubits
         self.x = keys >> MAX_QUBITS
         self.z = keys & ((1 << MAX_QUBITS) - 1)
-        self.coefficients: NDArray[np.float64] = np.bincount(position, weights=c, minlength=len(keys))
+        self.coefficients = np.bincount(position, weights=c, minlength=len(keys)).astype(np.float64)
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
