@@ -107,6 +107,7 @@ def fronts(records: list[Record]) -> list[str]:
     lines = [FRONTS]
     for instance in dict.fromkeys(record.instance for record in records):
         some = [record for record in records if record.instance == instance]
+        suites = {record.suite for record in some}
         problem = make_environment(settings_from(some[0].settings), evaluation=True, is_silent=True).problem
         floors = [
             {floor.two_qubit_gates: floor.error for floor in known_floors(problem, unit)}
@@ -114,7 +115,7 @@ def fronts(records: list[Record]) -> list[str]:
         ]
         rivals = {"qubit-ADAPT": adapt_path(problem)}
         for row in published():
-            if row.instance == instance and row.cnot is not None:
+            if row.is_of(instance, suites) and row.cnot is not None:
                 rivals[f"{row.method}, {row.caveat}" if row.caveat else row.method] = [(row.cnot, row.error)]
         columns = ["CNOT", "error", "found by", "floor", "floor over blocks", "beaten by"]
         lines += ["", f"### {instance}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Any
@@ -23,6 +23,7 @@ class Published:
         rotations: One-qubit rotations; None if not stated.
         depth: Depth; None if not stated.
         caveat: Limits of the comparison.
+        suite: The suite that is meant, if suites have different instances of that name; empty for all suites.
     """
 
     instance: str
@@ -33,6 +34,11 @@ class Published:
     rotations: int | None = None
     depth: int | None = None
     caveat: str = ""
+    suite: str = ""
+
+    def is_of(self, instance: str, suites: Collection[str]) -> bool:
+        """Return whether the result is of an instance of one of some suites."""
+        return self.instance == instance and (not self.suite or self.suite in suites)
 
 
 def published() -> list[Published]:
