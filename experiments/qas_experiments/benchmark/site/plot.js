@@ -1,6 +1,7 @@
 const SHAPES = ["circle", "square", "triangle", "cross"];
 const NUM_COLOURS = 8;
 const hidden = new Set();
+const pointsOf = Map.groupBy ? Map.groupBy(data.points, (point) => point.place) : new Map(unique(data.points.map((point) => point.place)).map((place) => [place, data.points.filter((point) => point.place === place)]));
 const allAgents = Object.keys(data.agents);
 const styleOf = (agent) => {
   const k = allAgents.indexOf(agent);
@@ -19,12 +20,11 @@ function mark(shape, x, y, r) {
 
 /** The lowest errors with growing numbers of gates. */
 function front(points, axis) {
+  const lowest = new Map();
+  for (const point of points) lowest.set(point[axis], Math.min(lowest.get(point[axis]) ?? Infinity, point.error));
   const found = [];
-  for (const point of sorted(points, (one) => one[axis], 1)) {
-    const last = found[found.length - 1];
-    if (last && point.error >= last[1]) continue;
-    if (last && last[0] === point[axis]) found.pop();
-    found.push([point[axis], point.error]);
+  for (const [gates, error] of [...lowest].sort((a, b) => a[0] - b[0])) {
+    if (!found.length || error < found[found.length - 1][1]) found.push([gates, error]);
   }
   return found;
 }
@@ -40,7 +40,7 @@ function widest(points, axis, reference, papers) {
   });
   const exact = axis === "cnot" && reference ? reference.adapt.filter(([, error]) => error < reference.accuracy).slice(0, 1).map(([gates]) => gates) : [];
   const needed = Math.max(4, ...ends, ...exact, ...papers.map((row) => row[axis]));
-  return Math.min(needed * 1.15 + 1, Math.max(needed, ...points.map((point) => point[axis])) + 1);
+  return Math.min(needed * 1.15 + 1, Math.max(needed, points.reduce((most, point) => Math.max(most, point[axis]), 0)) + 1);
 }
 
 function ticks(most, count) {
@@ -57,7 +57,7 @@ function plot() {
   const [left, right, top, bottom] = [52, width - 12, 26, height - 44];
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren();
-  const points = data.points.filter((point) => point.place === place);
+  const points = pointsOf.get(place) || [];
   const reference = data.references[place];
   const papers = data.published.filter((row) => row.place === place && row[axis] !== null);
   legend(points, reference, axis);
@@ -65,7 +65,7 @@ function plot() {
   const small = (error) => Math.log10(Math.max(error, 1e-12));
   const most = widest(points, axis, reference, papers);
   const visible = points.filter((point) => !hidden.has(point.agent) && point[axis] <= most);
-  const errors = [...points.filter((point) => point[axis] <= most).map((point) => small(point.error)), ...papers.map((row) => small(row.error)), ...(reference ? [small(reference.accuracy), small(Math.max(reference.product, 1e-12))] : [])];
+  const errors = [...unique(points.filter((point) => point[axis] <= most).map((point) => small(point.error))), ...papers.map((row) => small(row.error)), ...(reference ? [small(reference.accuracy), small(Math.max(reference.product, 1e-12))] : [])];
   const [low, high] = [Math.floor(Math.min(...errors)) - 0.25, Math.min(2, Math.max(...errors) + 0.3)];
   const x = (gates) => left + ((right - left) * gates) / most;
   const y = (error) => Math.min(bottom, bottom - ((bottom - top) * (small(error) - low)) / (high - low)); // lines end at the axis
@@ -90,7 +90,9 @@ function plot() {
     line(stairs(steps), styleOf(agent).colour);
   }
   const isBest = (point) => onFront.has(`${point.agent} ${point[axis]} ${point.error}`);
-  for (const point of sorted(visible, (one) => Number(isBest(one)), 1)) {
+  // Of circuits at the same place, one is drawn.
+  const distinct = new Map(visible.map((point) => [`${point.agent} ${point.circuit === "frozen"} ${x(point[axis]).toFixed(1)} ${y(point.error).toFixed(1)}`, point]));
+  for (const point of sorted([...distinct.values()], (one) => Number(isBest(one)), 1)) {
     const { colour, shape } = styleOf(point.agent);
     const made = mark(shape, x(point[axis]), y(point.error), isBest(point) ? 4.5 : 3);
     made.setAttribute("class", `mark ${colour}${point.circuit === "frozen" ? " hollow" : ""}${isBest(point) ? "" : " faint"}`);
