@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -43,9 +44,14 @@ class Published:
 
 def published() -> list[Published]:
     """Return all rows."""
+    return list(_rows())
+
+
+@cache
+def _rows() -> tuple[Published, ...]:
     with as_file(files("qas_experiments.benchmark") / "published.yaml") as path:
         rows: Any = OmegaConf.to_container(OmegaConf.load(path))
-    return [Published(**row) for row in rows]
+    return tuple(Published(**row) for row in rows)
 
 
 def dominating(cnot: int, error: float, points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:
