@@ -91,8 +91,16 @@ def episode(name: str) -> None:
     plots.animate_episode(env, actions, IMAGES / f"{name}.gif")
 
 
+def cut() -> None:
+    """Animate rotations that flip one side of a maximum cut."""
+    env = gym.make("QAS-MaxCut-v0", render_mode="rgb_array").unwrapped
+    flipped = [qubits[0] for _, qubits, _ in env.problem.best_basis_state()]
+    plots.animate_episode(env, [env.catalogue.index("rx", qubit) for qubit in flipped], IMAGES / "episode_cut.gif")
+
+
 if __name__ == "__main__":
     tutorial()
     front()
     for name in EPISODES:
         episode(name)
+    cut()

@@ -170,7 +170,8 @@ function showBoard() {
     const make = () => [
       ...instances.flatMap((name) => {
         const of = sorted(sorted(some.filter((row) => row.instance === name), (row) => row.cnot, 1), (row) => row.share, -1);
-        return [element("h3", placeLink(of[0].place)), table(of, BOARD)];
+        const columns = BOARD.filter(([title]) => !title.startsWith("frozen") || of.some((row) => row.frozen !== "-"));
+        return [element("h3", placeLink(of[0].place)), table(of, columns)];
       }),
       ...(byId("instance").value || byId("search").value ? [] : together(suite)),
     ];
