@@ -144,6 +144,14 @@ def test_charts_show_the_records() -> None:
         assert ElementTree.parse(path).getroot().tag.endswith("svg") and path.stat().st_size < 20_000
 
 
+def test_pictures_are_small() -> None:
+    """There is an animation on the page of every family of environments."""
+    assert max(path.stat().st_size for path in (ROOT / "docs" / "images").glob("*.*")) < 150_000
+    for name in ("molecules", "spin_models", "states", "combinatorial"):
+        text = (ROOT / "docs" / "environments" / f"{name}.md").read_text("utf-8")
+        assert re.search(r"!\[.+\]\(\.\./images/episode\w*\.gif\)", text)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_blocks_fit(page: Path) -> None:
     """Code has 88 columns at most; what benchmarks print is shown as it is."""
