@@ -24,6 +24,7 @@ class Published:
         rotations: One-qubit rotations; None if not stated.
         depth: Depth; None if not stated.
         caveat: Limits of the comparison.
+        is_partial: Whether the source leaves out CNOTs of the circuit, such as those of a prefix.
         suite: The suite that is meant, if suites have different instances of that name; empty for all suites.
     """
 
@@ -36,6 +37,7 @@ class Published:
     depth: int | None = None
     caveat: str = ""
     suite: str = ""
+    is_partial: bool = False
 
     def is_of(self, instance: str, suites: Collection[str]) -> bool:
         """Return whether the result is of an instance of one of some suites."""

@@ -106,6 +106,7 @@ def test_every_published_figure_has_its_source() -> None:
     suites = {name for suite in conf("suite") for name in suite_instances(suite)}
     assert {row.instance for row in rows} <= suites
     assert all(row.instance in suite_instances(row.suite) for row in rows if row.suite)
+    assert all(row.is_partial == ("not counted" in row.caveat) for row in rows)
     assert len({(row.instance, row.method) for row in rows}) == len(rows)
 
 

@@ -46,7 +46,7 @@ def test_the_fewest_cnots_and_what_they_stand_beside(record: Record) -> None:
     none = changed(dataclasses.replace(record, agent="none", circuits={"best": close}), "best")
     reference = {"floors": [[0, 1.0], [3, 2e-3], [4, 1e-3]], "block_floors": [[0, 1.0], [4, 0.1]], "adapt": [[9, 1e-5]]}
     papers = [
-        Published("H2-4", "prefixed", "there", 1e-4, 1, caveat="a prefix is not counted"),
+        Published("H2-4", "prefixed", "there", 1e-4, 1, caveat="a prefix is not counted", is_partial=True),
         Published("H2-4", "long", "there", 1e-4, 12),
         Published("H2-4", "wrong", "there", 1e-2, 0),
     ]
@@ -55,7 +55,9 @@ def test_the_fewest_cnots_and_what_they_stand_beside(record: Record) -> None:
     assert (row["cnot"], row["transpiled"], row["finders"]) == (5, 4, ["other", "annealing"][::-1])
     assert (row["agents"], row["solved_by"], row["qubits"]) == (3, 2, 4)
     assert (row["floors"], row["block_floors"], row["block_floors_end"], row["adapt"]) == (4, None, 4, 9)
-    assert (row["published"], row["paper"]) == (12, "long, there"), "a figure without a caveat comes first"
+    assert (row["published"], row["paper"]) == (12, "long, there"), "a figure of all CNOTs comes first"
+    partial = summary_of("H2-4", [mine], counts, reference, papers[:1])
+    assert (partial["published"], partial["partial"], partial["caveat"]) == (None, 1, "a prefix is not counted")
     told = headlines([row], {"H2-4": [mine, other, none]})
     assert told[0].startswith("1 of 1 instances") and told[2].endswith("1 of them; 0 best circuits reach it.")
     empty = summary_of("H2-4", [none], {}, None, [])

@@ -17,7 +17,7 @@ const SUMMARY = [
   ["floor", (row) => row.floors, (row) => bound(row, "floors")],
   ["over blocks", (row) => row.block_floors, (row) => bound(row, "block_floors")],
   ["qubit-ADAPT", (row) => row.adapt, (row) => reference(row, "adapt")],
-  ["published", (row) => row.published, (row) => (row.published === null ? "–" : [...reference(row, "published"), element("small", ` ${row.paper}${row.caveat ? `; ${row.caveat}` : ""}`, { class: "source" })]), "long"],
+  ["published", (row) => row.published ?? row.partial, (row) => (row.paper === undefined ? "–" : [...(row.published === null ? [`${row.partial}, not all counted`] : reference(row, "published")), element("small", ` ${row.paper}${row.caveat ? `; ${row.caveat}` : ""}`, { class: "source" })]), "long"],
   ["found by", (row) => (row.finders || [""])[0], (row) => (row.finders ? listed(row.finders) : "–"), "long"],
   ["solved by", (row) => row.solved_by / row.agents, (row) => `${row.solved_by} of ${row.agents}`],
   ["plot", (row) => row.instance, (row) => button("plot", () => { byId("place").value = row.instance; choosePlace(); byId("fronts").scrollIntoView(); }, { class: "small" }), "tool"],
@@ -36,7 +36,7 @@ function choosePlace() {
   const told = [];
   if (row && row.cnot !== null) {
     told.push(`Fewest CNOTs below ${row.accuracy}${row.unit ? ` ${row.unit}` : ""}: ${row.cnot}, found by ${row.finders.slice(0, 3).join("; ")}${row.finders.length > 3 ? " and others" : ""}.`);
-    const others = [["floor", "the floor over gates"], ["block_floors", "the floor over blocks"], ["adapt", "qubit-ADAPT"], ["published", "the shortest published circuit"]];
+    const others = [["floor", "the floor over gates"], ["block_floors", "the floor over blocks"], ["adapt", "qubit-ADAPT"], ["published", "the shortest published circuit whose CNOTs are all counted"]];
     const known = others.map(([key, name]) => [row[key === "floor" ? "floors" : key], name]).filter(([value]) => value !== null);
     if (known.length) told.push(`For comparison: ${known.map(([value, name]) => `${value} for ${name}`).join(", ")}.`);
   } else if (row) told.push(`No agent has an error below ${row.accuracy}${row.unit ? ` ${row.unit}` : ""}.`);

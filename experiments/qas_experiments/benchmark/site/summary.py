@@ -47,7 +47,8 @@ def summary_of(
 
     ``cnot`` is the smallest number of two-qubit gates of any circuit below the accuracy, ``transpiled`` the smallest
     one after Qiskit's transpiler. Floors, qubit-ADAPT and published results are their fewest below the accuracy;
-    ``floors_end`` and the like are the most gates that were tried.
+    ``floors_end`` and the like are the most gates that were tried. If all published results leave out CNOTs, their
+    fewest are ``partial`` instead of ``published``.
 
     Args:
         label: Label of the instance.
@@ -91,11 +92,12 @@ def summary_of(
         path = reference.get(key, ())
         row[key] = min((int(gates) for gates, error in path if error < accuracy), default=None)
         row[f"{key}_end"] = max((int(gates) for gates, _ in path), default=None)
-    known = [(paper.cnot, paper.error, paper) for paper in papers if paper.cnot is not None and paper.error < accuracy]
-    row["published"] = None
+    known = [paper for paper in papers if paper.cnot is not None and paper.error < accuracy]
+    row |= {"published": None, "partial": None}
     if known:
-        fewest, _, paper = min(known, key=lambda one: (bool(one[2].caveat), one[:2]))
-        row |= {"published": fewest, "paper": f"{paper.method}, {paper.source}", "caveat": paper.caveat}
+        paper = min(known, key=lambda one: (one.is_partial, one.cnot, one.error))
+        row["partial" if paper.is_partial else "published"] = paper.cnot
+        row |= {"paper": f"{paper.method}, {paper.source}", "caveat": paper.caveat}
     # Published figures with CNOTs are rare, and what readers look for first.
     kinds = sum(bool(reference.get(key)) for key in ("floors", "block_floors", "adapt")) + 3 * bool(known)
     row["interest"] = [kinds, row["agents"], row["qubits"]]
@@ -126,7 +128,10 @@ def headlines(rows: Sequence[Mapping[str, Any]], records: Mapping[str, Sequence[
     if floored:
         reached = sum(row["cnot"] <= row["floors"] for row in floored)
         told.append(f"Exhaustive search knows a floor for {len(floored)} of them; {reached} best circuits reach it.")
-    for key, name in (("adapt", "qubit-ADAPT"), ("published", "the shortest published circuit")):
+    for key, name in (
+        ("adapt", "qubit-ADAPT"),
+        ("published", "the shortest published circuit whose CNOTs are all counted"),
+    ):
         known = [row for row in solved if row[key] is not None]
         if known:
             fewer, equal = (sum(compare(row["cnot"], row[key]) for row in known) for compare in (lt, eq))
