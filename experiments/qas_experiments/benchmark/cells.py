@@ -20,10 +20,12 @@ from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
 from qas_experiments.agents import entry_of, with_policy_actions
+from qas_experiments.benchmark.answers import Answers
 from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.recording import record_of
 from qas_experiments.benchmark.records import Record, Records, settings_hash
-from qas_experiments.benchmark.tables import suite_tables
+from qas_experiments.benchmark.shorter import counts_of_records
+from qas_experiments.benchmark.tables import SHORTER_NOTE, suite_tables
 from qas_experiments.benchmark.true_records import true_records
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import Plan
@@ -130,8 +132,11 @@ def benchmark(
     is_interrupted = play_missing(missing_cells, records, settings.workers, console)
     suite = settings.suite.name
     of_suite = [record for record in records if record.suite == suite] if shows_tables else []
-    for table in suite_tables(suite, of_suite):
+    counts = counts_of_records(of_suite, Answers()) if of_suite else {}
+    for table in suite_tables(suite, of_suite, counts):
         console.print(table, highlight=False)
+    if of_suite:
+        console.print(SHORTER_NOTE, highlight=False)
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
     missing = 0 if is_interrupted else sum(not is_known(cell, records) for cell in cells)
     if missing:
