@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 ARGS ?=
 
-.PHONY: train study test lint type bench docs site clean
+.PHONY: train study test lint type bench docs site leaderboard clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ". Set PYTHON=...")'
@@ -53,6 +53,9 @@ docs: $(VENV)/.dev  ## every example in the docs is run
 
 site: $(VENV)/.dev  ## the docs as a web site in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+leaderboard: site  ## the committed records as a web page in build/site/leaderboard, with links to the docs
+	$(BIN)/qas-report experiments/results/leaderboard/*.jsonl.xz --out build/site/leaderboard --docs build/site
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

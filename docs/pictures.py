@@ -66,17 +66,41 @@ def front() -> None:
         plots.save(figure, IMAGES / f"lih_front_{theme}.png")
 
 
-def episode() -> None:
-    """Animate what a policy that was trained on other lengths builds for LiH at 2.4 Å when asked once."""
-    built = [record.circuits["best"] for record in records("families", "LiH-4 2.4 Å") if record.agent == "frozen"]
-    solved = [circuit for circuit in built if circuit["energy_error"] < 1.6e-3]
-    shortest = Circuit.from_qasm3(min(solved, key=lambda circuit: circuit["two_qubit_gates"])["qasm"])
-    env = gym.make("QAS-LiH-v0", bond_length=2.4, render_mode="rgb_array").unwrapped
-    actions = [env.catalogue.index(name, *qubits) for name, qubits, _ in shortest]
-    plots.animate_episode(env, actions, IMAGES / "episode.gif")
+EPISODES: dict[str, tuple[str, str, str, str, dict[str, object]]] = {
+    "episode": ("families", "LiH-4 2.4 Å", "frozen", "QAS-LiH-v0", {"bond_length": 2.4}),
+    "episode_spins": ("presets", "TFIM-3 CX, grl", "annealing", "QAS-TFIM-v0", {"num_qubits": 3}),
+    "episode_states": ("kanqas", "GHZ-3", "kanqas_mlp", "QAS-GHZ-v0", {}),
+}
+"""For each animation the suite, instance and agent of its record, and the environment. The first one is what a policy
+that was trained on other lengths builds in one episode; there is one for each family of environments."""
+
+
+def episode(name: str) -> None:
+    """Animate the shortest solution of the records of an agent, gate by gate."""
+    suite, instance, agent, environment, arguments = EPISODES[name]
+    some = [record for record in records(suite, instance) if record.agent == agent]
+    solved = [one.circuits["best"] for one in some if one.circuits["best"]["energy_error"] < one.figures["accuracy"]]
+    shortest = Circuit.from_qasm3(min(solved, key=lambda found: (found["two_qubit_gates"], found["gates"]))["qasm"])
+    env = gym.make(environment, render_mode="rgb_array", **arguments).unwrapped
+    is_built = agent == "frozen"  # by a policy; of a search, gates without effect are left out
+    actions = [
+        env.catalogue.index(gate, *qubits)
+        for gate, qubits, angle in shortest
+        if is_built or angle is None or abs(angle) > 1e-3
+    ]
+    plots.animate_episode(env, actions, IMAGES / f"{name}.gif")
+
+
+def cut() -> None:
+    """Animate rotations that flip one side of a maximum cut."""
+    env = gym.make("QAS-MaxCut-v0", render_mode="rgb_array").unwrapped
+    flipped = [qubits[0] for _, qubits, _ in env.problem.best_basis_state()]
+    plots.animate_episode(env, [env.catalogue.index("rx", qubit) for qubit in flipped], IMAGES / "episode_cut.gif")
 
 
 if __name__ == "__main__":
     tutorial()
     front()
-    episode()
+    for name in EPISODES:
+        episode(name)
+    cut()

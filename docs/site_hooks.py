@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -27,6 +28,9 @@ _DATA = [
     "LICENSE",
 ]
 
+_SOURCES: dict[str, str] = {}
+"""Files of the repository outside ``docs/`` by their place in the site."""
+
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what lies outside, under its own path; the README is the first page."""
@@ -34,15 +38,18 @@ def on_files(files: Files, config: Any) -> Files:
         for path in sorted(ROOT.glob(pattern)):
             if ".venv" not in path.parts:
                 name = path.relative_to(ROOT).as_posix()
+                _SOURCES[_place(name)] = name
                 text = path.read_text(encoding="utf-8")
                 files.append(File.generated(config, _place(name), content=_relinked(text, name)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Let links of the docs' own pages lead to where things are in the site."""
-    path = page.file.src_uri
-    return markdown if page.file.generated_by else _relinked(markdown, f"docs/{path}")
+    """Let links of the docs' own pages lead to where things are in the site; add the link to the page's source."""
+    name = _SOURCES.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    if address := os.environ.get("QAS_ENVS_EDIT"):
+        page.edit_url = f"{address.rstrip('/')}/{name}"
+    return markdown if page.file.generated_by else _relinked(markdown, name)
 
 
 def _place(name: str) -> str:

@@ -20,7 +20,7 @@ from qas_agents.registry import AGENTS, AgentEntry
 from qas_envs.catalogue import GateSet
 from qas_envs.command import fewest
 from qas_envs.presets import PRESETS
-from qas_envs.problems import PROBLEMS, Problem, known_floors
+from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS
 from qas_envs.rules import RULES
 from qas_experiments.benchmark.records import Record, Records, by_agent
@@ -61,7 +61,7 @@ def problem_of(environment: str, arguments: str = "") -> Problem:
         key: yaml.safe_load(value) for key, _, value in (pair.partition("=") for pair in arguments.split(",") if pair)
     }
     row = ENVIRONMENTS[environment]
-    return PROBLEMS[row.problem](**{**row.example, **given})
+    return row.function(row.example)(**{**row.example, **given})
 
 
 def instances(*names: str) -> str:

@@ -8,6 +8,6 @@ from qas_envs.rules import Rules
 
 __all__ = ["ENVIRONMENTS", "CircuitBuildingEnv", "Problem", "Rules", "make_env", "register_all"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 register_all()

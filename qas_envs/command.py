@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
@@ -20,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_envs.circuit_env import CircuitBuildingEnv
-from qas_envs.problems import PROBLEMS, Problem, known_floors
+from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_simulators import Circuit, StatevectorSimulator
 from qas_simulators.errors import must, unknown_name
@@ -54,6 +55,8 @@ def main() -> None:
     shown.add_argument("arguments", nargs="*", metavar="name=value", help="such as bond_length=2.2 num_qubits=6")
     commands.add_parser("check", help="compile, run a step, compare energies; list what is not installed")
     given = parser.parse_args()
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # an argument may name a module of the current folder
     console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
     try:
         if given.command == "show":
@@ -141,19 +144,20 @@ def show(name: str, arguments: dict[str, Any], console: Console) -> None:
     if name not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", name, ENVIRONMENTS))
     row = ENVIRONMENTS[name]
-    env = make_registered(name, **{**row.example, **arguments})
+    given = arguments if "problem" in arguments else {**row.example, **arguments}
+    env = make_registered(name, **given)
     problem = env.problem
     settings = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
     console.print(f'[bold]{problem.name}[/]   gym.make("{name}"{", " if settings else ""}{settings})', highlight=False)
     table = Table(show_header=False, box=box.SIMPLE, padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column()
-    for title, text in details(env, row.problem, arguments):
+    for title, text in details(env, row.function(given), arguments):
         table.add_row(title, text)
     console.print(table, highlight=False)
 
 
-def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -> list[tuple[str, str]]:
+def details(env: CircuitBuildingEnv, build: Callable[..., Problem], given: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the rows of an environment's description: title and text."""
     problem, unit = env.problem, env.problem.unit or "(infidelity)"
     simulator = StatevectorSimulator()
@@ -174,7 +178,7 @@ def details(env: CircuitBuildingEnv, problem_name: str, given: dict[str, Any]) -
         for floor in some:
             mark = "  solved" if floor.error < problem.accuracy else ""
             rows.append((f"{title}, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
-    parameters = inspect.signature(PROBLEMS[problem_name]).parameters.values()
+    parameters = inspect.signature(build).parameters.values()
     values = {p.name: given.get(p.name, p.default) for p in parameters}
     shown = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]
     rows.append(("arguments", ", ".join(shown) or "none"))

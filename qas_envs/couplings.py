@@ -66,7 +66,8 @@ def couplings_of(choice: Pairs | Callable[[int], Pairs | None] | None, num_qubit
     Raises:
         ValueError: Qubits outside the register, or a register that is not connected.
     """
-    pairs = choice(num_qubits) if callable(choice) else choice
+    found = choice(num_qubits) if callable(choice) else choice
+    pairs = found if found is None or isinstance(found, frozenset) else edges_of("couplings", found)
     if pairs is None:
         return None
     outside = sorted(pair for pair in pairs if pair[0] == pair[1] or not {*pair} <= set(range(num_qubits)))

@@ -15,7 +15,8 @@ from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.devices import DeviceChoice
 from qas_envs.families import Family, check_member
 from qas_envs.presets import preset_for
-from qas_envs.problems import PROBLEMS, Problem
+from qas_envs.problems import Problem
+from qas_envs.problems.lookup import problem_function
 from qas_envs.rule_warnings import warn_of
 from qas_envs.rules import RULES, RuleArguments, Rules
 from qas_envs.simulation import simulator_of
@@ -35,13 +36,13 @@ def make_env(
     """Build an environment.
 
     Args:
-        problem: A problem or the name of one.
+        problem: A problem, the name of one or of a plugin, or an import string ``package.module:function``.
         preset: A set of rules, or a paper that has one for this instance; see :mod:`qas_envs.presets`.
         render_mode: As for :class:`CircuitBuildingEnv`.
         problem_settings: Arguments of a problem that is given by name.
         vary: Arguments of such a problem that differ from episode to episode; see :class:`~qas_envs.families.Family`.
-        rules: Rules that replace those of the preset, each a name, a mapping ``{"name": ..., settings}`` or an object:
-            ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
+        rules: Rules that replace those of the preset, each a name, an import string, ``{"name": ..., settings}`` or an
+            object: ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
             ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
             ``mitigation``, ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
 
@@ -96,7 +97,7 @@ def _problem(
         if vary is not None:
             raise ValueError(must("vary", "be None for a problem that is given as an object", vary))
         return choice, None
-    build, settings = PROBLEMS[chosen("problem", choice, PROBLEMS)], settings or {}
+    build, settings = problem_function(choice), settings or {}
     check_settings(f"problem {choice!r}", build, settings)
     if vary is None:
         return build(**settings), None

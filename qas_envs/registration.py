@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,8 +12,9 @@ import gymnasium as gym
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import chosen, is_whole
 from qas_envs.factory import make_env
-from qas_envs.problems import PROBLEMS
+from qas_envs.problems import Problem
 from qas_envs.problems.instances import MOLECULES
+from qas_envs.problems.lookup import problem_function
 from qas_envs.rules import RULES
 from qas_envs.vector import CircuitBuildingVectorEnv
 from qas_simulators.errors import must, unexpected_argument
@@ -24,7 +25,7 @@ class EnvironmentId:
     """One row of the table.
 
     Attributes:
-        problem: Name of the problem.
+        problem: Name of the problem; empty if the argument ``problem`` names it.
         preset: Preset of the rules; a preset given to ``gym.make`` replaces it and ``rules``.
         rules: Rules that differ from the preset.
         example: Values of arguments that have no default, for tests and listings; ``gym.make`` does not use them.
@@ -34,6 +35,19 @@ class EnvironmentId:
     preset: str = "default"
     rules: dict[str, Any] = field(default_factory=dict)
     example: dict[str, Any] = field(default_factory=dict)
+
+    def function(self, arguments: Mapping[str, Any]) -> Callable[..., Problem]:
+        """Return the function that builds the problem, of whose parameters ``gym.make`` takes the values.
+
+        Args:
+            arguments: Arguments of ``gym.make``.
+
+        Raises:
+            ValueError: The argument ``problem`` is missing or names no problem.
+        """
+        if not self.problem and "problem" not in arguments:
+            raise ValueError(f"the argument `problem` is needed; for example {self.example}")
+        return problem_function(self.problem or arguments["problem"])
 
 
 ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
@@ -59,6 +73,7 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-W-v0": EnvironmentId("w", rules={"max_gates": 20}),
     "QAS-RandomState-v0": EnvironmentId("random_state"),
     "QAS-Distribution-v0": EnvironmentId("distribution"),
+    "QAS-Problem-v0": EnvironmentId("", example={"problem": "tfim", "num_qubits": 2}),
     "QAS-State-v0": EnvironmentId("state", example={"statevector": [0.6, 0.0, 0.0, 0.8j]}),
 }
 
@@ -75,9 +90,11 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
         ValueError: As for :func:`~qas_envs.factory.make_env`.
     """
     row = ENVIRONMENTS[chosen("environment id", environment, ENVIRONMENTS)]
-    of_problem = inspect.signature(PROBLEMS[row.problem]).parameters
+    build = row.function(arguments)
+    of_problem = inspect.signature(build).parameters
+    problem = row.problem or arguments.pop("problem")
     settings = {name: arguments.pop(name) for name in of_problem if name in arguments}
-    known = (*of_problem, *RULES, "preset", "vary")
+    known = (*of_problem, *RULES, "preset", "vary", *(() if row.problem else ("problem",)))
     for name in arguments:
         if name not in known:
             raise TypeError(unexpected_argument(environment, name, known))
@@ -93,7 +110,9 @@ def make_registered(environment: str, render_mode: str | None = None, **argument
     preset = arguments.pop("preset", None)
     rules = {**row.rules, **arguments} if preset is None else arguments
     preset = row.preset if preset is None else preset
-    return make_env(row.problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)
+    if isinstance(problem, Problem):
+        settings = {}
+    return make_env(problem, preset=preset, render_mode=render_mode, problem_settings=settings, **rules)
 
 
 def make_registered_vector(

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypedDict, get_type_hints
 
 from qas_envs.blocks import ACTIONS, Placements, is_block_set
 from qas_envs.catalogue import GATE_SETS, ActionCatalogue, GateSet, gate_set_of
-from qas_envs.components import Rule, chosen, has_methods, is_instance, is_whole
+from qas_envs.components import HasMethods, IsInstance, Rule, chosen, is_whole, of_kinds
 from qas_envs.couplings import COUPLINGS, edges_of
 from qas_envs.curricula import CURRICULA, Curriculum
 from qas_envs.devices import PROGRAM, circuit_of, device_of, noise_of
@@ -85,6 +85,7 @@ class RuleArguments(TypedDict, total=False):
             lambda _, gates: gate_set_of(gates),
             GATE_SETS,
             kind="gate set",
+            makes=of_kinds(GateSet, list, tuple),
         ),
     ]
     actions: Annotated[
@@ -96,6 +97,7 @@ class RuleArguments(TypedDict, total=False):
             ACTIONS,
             context=("gates", "problem"),
             kind="kind of actions",
+            makes=HasMethods(("placements", "initial_circuit")).makes,
         ),
     ]
     gadgets: Annotated[
@@ -107,6 +109,7 @@ class RuleArguments(TypedDict, total=False):
             gadget_sets(),
             kind="gadget set or file",
             takes_texts=True,
+            makes=of_kinds(list, tuple),
         ),
     ]
     couplings: Annotated[
@@ -118,6 +121,7 @@ class RuleArguments(TypedDict, total=False):
             edges_of,
             COUPLINGS,
             context=("num_qubits",),
+            makes=of_kinds(frozenset, set, list, tuple),
         ),
     ]
     stop: Annotated[
@@ -137,6 +141,7 @@ class RuleArguments(TypedDict, total=False):
             is_mask_function,
             MASKS,
             context=("catalogue",),
+            makes=HasMethods(("move_to", "reset", "update")).makes,
         ),
     ]
     illegal: Annotated[
@@ -170,38 +175,39 @@ class RuleArguments(TypedDict, total=False):
             context=("problem",),
             kind="initial circuit",
             marker=PROGRAM,
+            makes=of_kinds(Circuit),
         ),
     ]
     encoding: Annotated[
-        Named | Encoding, Rule("What is observed of the circuit", "tensor", has_methods("bind"), ENCODINGS)
+        Named | Encoding, Rule("What is observed of the circuit", "tensor", HasMethods(("bind",)), ENCODINGS)
     ]
-    reward: Annotated[Named | Reward, Rule("The reward of a step", "crlqas", has_methods("__call__"), REWARDS)]
+    reward: Annotated[Named | Reward, Rule("The reward of a step", "crlqas", HasMethods(("__call__",)), REWARDS)]
     curriculum: Annotated[
         Named | Curriculum,
         Rule(
             "The error below which an episode is a success, and how it changes over episodes",
             "fixed",
-            has_methods("start", "observe", "end_episode"),
+            HasMethods(("start", "observe", "end_episode")),
             CURRICULA,
         ),
     ]
     halting: Annotated[
-        Named | Halting, Rule("Random lengths at which episodes are cut", "none", has_methods("sample"), HALTINGS)
+        Named | Halting, Rule("Random lengths at which episodes are cut", "none", HasMethods(("sample",)), HALTINGS)
     ]
     optimizer: Annotated[
         Named | Optimizer,
-        Rule("The optimiser of all angles after every gate", "scan_lbfgs", has_methods("minimize"), OPTIMIZERS),
+        Rule("The optimiser of all angles after every gate", "scan_lbfgs", HasMethods(("minimize",)), OPTIMIZERS),
     ]
     noise: Annotated[
         Named | NoiseModel | Any | None,
-        Rule("The noise model, also one of Qiskit Aer", None, noise_of, NOISE_MODELS),
+        Rule("The noise model, also one of Qiskit Aer", None, noise_of, NOISE_MODELS, makes=of_kinds(NoiseModel)),
     ]
     mitigation: Annotated[
         Named | ZeroNoise | None,
         Rule(
             "Error mitigation: energies extrapolated to zero noise, or readout errors inverted",
             None,
-            is_instance(ZeroNoise, or_none=True),
+            IsInstance(ZeroNoise, or_none=True),
             MITIGATIONS,
             kind="error mitigation",
         ),
@@ -211,7 +217,7 @@ class RuleArguments(TypedDict, total=False):
         Rule(
             "The simulator of energies; settings such as `shots` go with any name, or with none",
             "auto",
-            is_instance(Simulator),
+            IsInstance(Simulator),
             SIMULATORS,
             context=("noise",),
             unnamed="auto",

@@ -18,8 +18,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from qas_experiments.building import make_environment
-from qas_experiments.commands.cli import CONF, check_overrides, expanded
+from qas_experiments.composition import check_overrides
+from qas_experiments.options import CONF
 from qas_experiments.settings import register_schemas
+from qas_experiments.words import rewritten
 from tests.test_docs import PAGES, ROOT
 
 COMMANDS = sorted(
@@ -71,7 +73,7 @@ def test_commands_are_ones_that_work(
 def check_settings(config: str, arguments: list[str]) -> None:
     """Compose the settings; of a training that is no sweep, build the environment too."""
     register_schemas()
-    overrides = [part for argument in arguments for part in expanded(argument) if not argument.startswith("-")]
+    overrides = rewritten([argument for argument in arguments if not argument.startswith("-")])
     if config == "tune":
         check_overrides("tune", [override for override in overrides if override.startswith("tune.")])
         parsed = OverridesParser.create().parse_overrides([o for o in overrides if not o.startswith("tune.")])

@@ -27,6 +27,16 @@ def test_all_names_exist_and_are_documented(package: str) -> None:
         assert name.isupper() or value.__doc__, name
 
 
+def test_version_is_the_same_everywhere() -> None:
+    """In the package, the citations and the latest release of the changelog, which is below what is not released."""
+    version = import_module("qas_envs").__version__
+    changes = re.findall(r"^## \[(.+?)\](?: - (\S+))?$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert changes[0] == ("Unreleased", "") and changes[1][0] == version
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {version}\n" in citation and f'\ndate-released: "{changes[1][1]}"\n' in citation
+    assert f"version = {{{version}}}" in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
     pytest.importorskip("build")
     subprocess.run(
@@ -143,7 +153,7 @@ PUBLIC = {
         "ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process prune_operators "
         "pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
     ),
-    "qas_experiments": "plots",
+    "qas_experiments": "Benchmark Run Solved Table benchmark plots solve train",
 }
 
 

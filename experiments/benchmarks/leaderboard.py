@@ -15,9 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from qas_envs.problems import known_floors
+from qas_experiments.benchmark.answers import Answers
+from qas_experiments.benchmark.judges import Judges, usable_cores
 from qas_experiments.benchmark.published import dominating, published
 from qas_experiments.benchmark.records import Record, Records, write_lines
 from qas_experiments.benchmark.references import adapt_path
+from qas_experiments.benchmark.shorter import Counts
 from qas_experiments.benchmark.tables import (
     ACROSS,
     FOOTNOTE,
@@ -27,8 +30,8 @@ from qas_experiments.benchmark.tables import (
     is_ended_by_clock,
     marked,
 )
-from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import make_environment
+from qas_experiments.counting import counted
 from qas_experiments.runs.files import settings_from
 
 RECORDS = Path("runs/leaderboard/records.sqlite")
@@ -41,9 +44,11 @@ HEAD = """# Our records of the suites
 couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas a million, noisy 200,000, families
 3,000, kanqas 30,000) or 120 s, one thread, other processes beside.
 *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
-of its logarithm with bootstrap interval; CNOT and depth of the solutions; *frozen*: what the policy builds when asked
-once. *Better than random*: how likely one of its runs is better than one of the random policy on the same instance
-(mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs solved within so many evaluations.
+of its logarithm with bootstrap interval, *exact* below 1e-9; CNOT and depth of the solutions; *simplified*: CNOTs after
+gates merge and cancel; *by Qiskit*: CNOTs after its transpiler at optimisation level 3, without couplings; *frozen*:
+what the policy builds when asked once. *Better than random*: how likely one of its runs is better than one of the
+random policy on the same instance (mean of the Mann-Whitney statistic, bootstrap interval); *solved in*: share of runs
+solved within that number of evaluations.
 `qas-report experiments/results/leaderboard/*.jsonl.xz` makes the site of these records.
 
 {footnote}"""
@@ -61,9 +66,11 @@ def report() -> None:
     """Write the records as lines of text, and tables of them."""
     records = [record for path in (*committed(), RECORDS) for record in Records(path)]
     unique = list({record.cell: record for record in records}.values())
-    false = [f"{record.instance}, {record.agent}: {faults}" for record in unique if (faults := faults_of(record))]
-    if false:
-        raise SystemExit("\n".join(false))
+    with Judges(workers=usable_cores(), answers=Answers()) as judges, counted("verifying", len(unique)) as advance:
+        faults = judges.faults([(record, None) for record in unique], advance)
+        if false := [f"{record.label}: {each}" for record, each in zip(unique, faults, strict=True) if each]:
+            raise SystemExit("\n".join(false))
+        counts = {record.hash: one for record, (one, _) in zip(unique, judges.counts(unique), strict=True)}
     unique.sort(key=lambda record: (SUITES.index(record.suite), record.instance, record.agent, record.seed))
     lines = [HEAD.format(footnote=FOOTNOTE)]
     (RESULTS / "leaderboard").mkdir(exist_ok=True)
@@ -73,7 +80,7 @@ def report() -> None:
             write_lines(some, RESULTS / "leaderboard" / f"{suite}.jsonl.xz")
             lines += ["", f"## {suite}", "", f"| {' | '.join(ACROSS)} |", "| --- " * len(ACROSS) + "|"]
             lines += [f"| {' | '.join(across_texts(row))} |" for row in across(some)]
-            lines += tables(some)
+            lines += tables(some, counts)
     lines += fronts([record for record in unique if record.suite in OPEN_SUITES])
     lines += fronts([record for record in unique if record.suite == "hard"])[1:]
     (RESULTS / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -84,12 +91,12 @@ def committed() -> list[Path]:
     return sorted((RESULTS / "leaderboard").glob("*.jsonl.xz"))
 
 
-def tables(records: list[Record]) -> list[str]:
+def tables(records: list[Record], counts: dict[str, Counts]) -> list[str]:
     """Return a table per instance."""
     lines = []
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
-        columns, rows = instance_table(of_instance)
+        columns, rows = instance_table(of_instance, counts)
         lines += ["", f"### {instance}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
         lines += [f"| {' | '.join(row)} |" for row in rows]
     return lines
@@ -100,6 +107,7 @@ def fronts(records: list[Record]) -> list[str]:
     lines = [FRONTS]
     for instance in dict.fromkeys(record.instance for record in records):
         some = [record for record in records if record.instance == instance]
+        suites = {record.suite for record in some}
         problem = make_environment(settings_from(some[0].settings), evaluation=True, is_silent=True).problem
         floors = [
             {floor.two_qubit_gates: floor.error for floor in known_floors(problem, unit)}
@@ -107,7 +115,7 @@ def fronts(records: list[Record]) -> list[str]:
         ]
         rivals = {"qubit-ADAPT": adapt_path(problem)}
         for row in published():
-            if row.instance == instance and row.cnot is not None:
+            if row.is_of(instance, suites) and row.cnot is not None:
                 rivals[f"{row.method}, {row.caveat}" if row.caveat else row.method] = [(row.cnot, row.error)]
         columns = ["CNOT", "error", "found by", "floor", "floor over blocks", "beaten by"]
         lines += ["", f"### {instance}", "", f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]

@@ -1,13 +1,26 @@
-"""Training, evaluation, benchmarks and records, used by commands; :mod:`qas_experiments.plots` is for Python users."""
+"""Training, evaluation, benchmarks and records, for commands and for Python users.
+
+:func:`train`, :func:`benchmark` and :func:`solve` return results as objects. :mod:`qas_experiments.plots` draws them.
+"""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["plots"]
+if TYPE_CHECKING:
+    from qas_experiments import plots as plots
+    from qas_experiments.api import benchmark, solve, train
+    from qas_experiments.results import Benchmark, Run, Table
+    from qas_experiments.solving import Solved
+
+__all__ = ["Benchmark", "Run", "Solved", "Table", "benchmark", "plots", "solve", "train"]
+
+_MODULES = {"Benchmark": "results", "Run": "results", "Solved": "solving", "Table": "results"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public module at its first use, so that commands start quickly."""
-    if name in __all__:
+    """Import a public name at its first use, so that commands start quickly."""
+    if name in ("benchmark", "plots"):
         return import_module(f"qas_experiments.{name}")
+    if name in __all__:
+        return getattr(import_module(f"qas_experiments.{_MODULES.get(name, 'api')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
-from traceback import extract_tb
 from typing import Any, Final
 
 from qas_agents import FrozenPolicy
@@ -16,6 +14,7 @@ from qas_agents.registry import AGENTS as OWN_AGENTS
 from qas_agents.registry import AgentEntry, Row
 from qas_envs import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
+from qas_envs.imports import AGENT_PLUGINS, imported, plugin, plugins, reason_of
 from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
 from qas_experiments.settings import PRESCRIBED, TrainSettings
@@ -166,27 +165,18 @@ def _frozen(settings: Mapping[str, Any]) -> AgentEntry:
 
 
 def imported_agent(target: Any) -> type[Agent]:
-    """Return the class that ``package.module:Class`` names.
+    """Return the class that an import string or the name of a plugin stands for.
 
     Raises:
         ValueError: It cannot be imported, or is not a class of agents.
     """
-    module, _, name = target.partition(":") if isinstance(target, str) else ("", "", "")
-    if not module or not name:
-        raise ValueError(must("agent", "name a class as package.module:Class", target))
-    try:
-        kind = getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # importing runs foreign code, which may raise anything
-        raise ValueError(must("agent", f"name a class as package.module:Class ({_reason(error)})", target)) from None
+    if isinstance(target, str) and target in plugins(AGENT_PLUGINS):
+        kind = plugin("agent", AGENT_PLUGINS, target)
+    else:
+        kind = imported("agent", target)
     if not isinstance(kind, type) or not issubclass(kind, Agent):
         raise ValueError(must("agent", "name a class with a method learn(total_timesteps, callback)", target))
     return kind
-
-
-def _reason(error: BaseException) -> str:
-    """Return an error in one line, with the last file and line of its traceback."""
-    last = extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error}, {Path(last.filename).name} line {last.lineno}"
 
 
 def _external(given: Mapping[str, Any]) -> AgentEntry:
@@ -202,7 +192,7 @@ def _external(given: Mapping[str, Any]) -> AgentEntry:
         except ValueError:
             raise
         except (Exception, SystemExit) as error:  # a foreign constructor may raise anything
-            hint = f"be a class that can be called with (env, seed=..., **agent.settings) ({_reason(error)})"
+            hint = f"be a class that can be called with (env, seed=..., **agent.settings) ({reason_of(error)})"
             raise ValueError(must("agent", hint, target)) from None
 
     def load(path: Path, env: CircuitBuildingEnv) -> Policy:
@@ -211,7 +201,7 @@ def _external(given: Mapping[str, Any]) -> AgentEntry:
             raise ValueError(must("agent", "have methods predict, save and load(path, env)", named))
         return kind.load(str(path), env)
 
-    label = str(named).rpartition(":")[2]
+    label = str(named).rpartition(":")[2]  # the class, or the plugin
     return AgentEntry(make, load=load, imported=lambda: imported_agent(named), label=label)
 
 

@@ -14,6 +14,7 @@ from qas_agents.protocols import Agent
 from qas_agents.registry import AgentEntry
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
+from qas_envs.registration import EnvironmentId
 from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
 from qas_experiments.settings import PRESCRIBED, EnvSettings, TrainSettings
@@ -78,7 +79,7 @@ class Plan:
             try:
                 return cast(CircuitBuildingEnv, gym.make(env.id, disable_env_checker=True, **arguments).unwrapped)
             except TypeError as error:  # an unknown setting of the problem
-                raise ValueError(str(error)) from None
+                raise ValueError(str(error).partition(" was raised from the environment creator")[0]) from None
 
     def is_one_sample(self) -> bool:
         """Return whether all seeds give the same run, because neither agent nor environment draws random numbers.
@@ -109,12 +110,16 @@ def resolved(settings: TrainSettings) -> TrainSettings:
     own = row.preset if row.preset != "default" else "blocks"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the environment gives the same warning
-        rules = preset_for(env.preset or own, row.problem, env.problem).rules
+        rules = preset_for(env.preset or own, _problem_name(row, env), env.problem).rules
     optimizer = _prescribed(settings.optimizer, rules["optimizer"])
     if optimizer is not settings.optimizer:
         optimizer = OmegaConf.to_container(OmegaConf.merge(option("optimizer", optimizer["name"]), optimizer))
     own_rules = {name: _prescribed(getattr(env, name), rules[name]) for name in ("reward", "actions")}
     return dataclasses.replace(settings, env=dataclasses.replace(env, **own_rules), optimizer=optimizer)
+
+
+def _problem_name(row: EnvironmentId, env: EnvSettings) -> str:
+    return row.problem or str(env.problem.get("problem", ""))
 
 
 def reward_note(settings: TrainSettings) -> str | None:
@@ -127,7 +132,7 @@ def reward_note(settings: TrainSettings) -> str | None:
     row = ENVIRONMENTS[env.id]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        usual = {**preset_for(row.preset, row.problem, env.problem).rules, **row.rules}["reward"]
+        usual = {**preset_for(row.preset, _problem_name(row, env), env.problem).rules, **row.rules}["reward"]
     ours, theirs = (rule if isinstance(rule, dict) else {"name": rule} for rule in (env.reward or usual, usual))
     if ours == theirs:
         return None

@@ -14,6 +14,7 @@ from inspect import Parameter, signature
 from typing import Any, Final
 
 from qas_agents.registry import AGENTS, AgentEntry
+from qas_envs.imports import AGENT_PLUGINS, PROBLEM_PLUGINS, plugins
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS
 
@@ -26,9 +27,17 @@ NOT_SETTINGS: Final = ("env", "seed", "device", "settings", "proposal")
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the options of every group of the configuration."""
-    folders = [entry for entry in files(CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
-    return {folder.name: sorted({*_files(folder.name), *without_file(folder.name)}) for folder in folders}
+    """Return the options of every group of the configuration, those of plugins included."""
+    folders = [entry.name for entry in files(CONF).iterdir() if entry.is_dir() and not entry.name.startswith("_")]
+    return {name: sorted({*_files(name), *without_file(name), *plugins_of(name)}) for name in folders}
+
+
+def plugins_of(group: str) -> list[str]:
+    """Return the plugins that are options of a group, unless it has an option of that name; none is imported."""
+    names = {"agent": AGENT_PLUGINS, "env": PROBLEM_PLUGINS}
+    if group not in names:
+        return []
+    return [name for name in plugins(names[group]) if name not in {*_files(group), *without_file(group)}]
 
 
 def option(group: str, name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
+from qas_envs.imports import TARGET, named, with_colon
 from qas_envs.rules import RULES, RuleArguments
 from qas_experiments.options import MISSING, register_options
 
@@ -48,10 +49,23 @@ class EnvSettings:
     preset: str | None = None
     vary: Any = None  # a family of instances, of which each episode draws one
 
+    def __post_init__(self) -> None:
+        for name in RULES:
+            if name not in _OWN_GROUPS:
+                setattr(self, name, named(getattr(self, name)))
+
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+
+def named_agent(agent: Any) -> Any:
+    """Return an agent with the key ``_target_`` of Hydra as the agent ``external`` with that class."""
+    if not isinstance(agent, dict) or TARGET not in agent:
+        return agent
+    settings = {name: value for name, value in agent.items() if name not in (TARGET, "name")}
+    return {"name": "external", "target": with_colon(agent[TARGET]), "settings": settings}
 
 
 COMPONENTS = tuple(
@@ -116,6 +130,10 @@ class TrainSettings:
     run: str | None = None  # folder; by default runs/<id>-<agent>-seed<seed>-<time>
     contents: dict[str, str] = field(default_factory=dict)  # SHA-256 of files that settings name, filled in by commands
 
+    def __post_init__(self) -> None:
+        self.agent = named_agent(self.agent)
+        self.optimizer, self.noise = named(self.optimizer), named(self.noise)
+
 
 @dataclass
 class SuiteSettings:
@@ -178,6 +196,9 @@ class BenchmarkSettings:
     merge: str | None = None  # a file of records to add first
     campaign: CampaignSettings | None = None  # many calls; it has its own folder and records
     dry_run: bool = False  # list the missing cells, and play nothing
+
+    def __post_init__(self) -> None:
+        self.agent, self.optimizer = named_agent(self.agent), named(self.optimizer)
 
 
 @dataclass

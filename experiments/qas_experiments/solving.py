@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,9 @@ import numpy as np
 
 from qas_agents import BlockAnnealing, policy_search
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
+from qas_envs.imports import PROBLEM_PLUGINS, is_import_string, plugins
 from qas_experiments.plots import circuit_figure, save
+from qas_experiments.results import Table
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
@@ -39,6 +41,12 @@ class Solved:
         evaluations: Energy evaluations in total.
         seconds: Wall time in total.
         checked: Difference from Qiskit's energy.
+
+    Examples:
+        >>> from qas_experiments import solve
+        >>> found = solve("QAS-LiH-v0", evaluations=2000)  # doctest: +SKIP
+        >>> found.is_solution, found.circuit.num_two_qubit_gates  # doctest: +SKIP
+        (True, 3)
     """
 
     found: Solution
@@ -47,6 +55,16 @@ class Solved:
     evaluations: int
     seconds: float
     checked: float
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit."""
+        return self.found.circuit
+
+    @property
+    def energy_error(self) -> float:
+        """Difference from the ground energy, in the problem's unit."""
+        return self.found.energy_error
 
     @property
     def is_solution(self) -> bool:
@@ -73,6 +91,17 @@ class Solved:
             "difference_from_qiskit": self.checked,
         }
 
+    def table(self) -> Table:
+        """Return the figures of :meth:`summary` as a table, without the wall time."""
+        rows = [(name.replace("_", " "), value) for name, value in self.summary().items() if name != "seconds"]
+        return Table(self.env.problem.name, ("figure", "value"), rows)
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.circuit.draw()}"
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_() + self.circuit.draw("svg")
+
     def write(self, folder: Path) -> None:
         """Write ``circuit.qasm`` (OpenQASM 3), ``circuit.txt``, ``circuit.png`` and ``summary.json``."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +117,8 @@ def problem_of(name: str) -> tuple[str, dict[str, Any]]:
 
     Args:
         name: An id such as ``"QAS-LiH-v0"``, or a file: JSON of labels and coefficients (``{"ZZI": -1.0}`` or pairs), a
-            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP.
+            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP; or a problem of a plugin or of another module, as
+            ``package.module:function``.
 
     Raises:
         ValueError: Neither, or a file that cannot be read.
@@ -97,6 +127,8 @@ def problem_of(name: str) -> tuple[str, dict[str, Any]]:
         return name, {}
     path = Path(name)
     if not path.is_file():
+        if is_import_string(name) or name in plugins(PROBLEM_PLUGINS):
+            return "QAS-Problem-v0", {"problem": name}
         if name.startswith("QAS-"):
             raise ValueError(unknown_name("environment id", name, ENVIRONMENTS))
         raise ValueError(must("problem", "be an environment's id or a file", name))
@@ -125,6 +157,7 @@ def solve(
     evaluations: int = 20_000,
     seconds: float = 0.0,
     seed: int = 0,
+    watch: Callable[[Recorder], None] = lambda _: None,
 ) -> Solved:
     """Find a circuit whose energy is within the problem's accuracy, with as few two-qubit gates as the budget allows.
 
@@ -140,6 +173,7 @@ def solve(
             :class:`~qas_simulators.optimizers.OptimizationResult`; exceeded by at most a batch of circuits.
         seconds: Largest wall time; 0 for none.
         seed: Seeds the search.
+        watch: Function called after every step of the search.
 
     Raises:
         ValueError: Arguments that do not fit, or an energy that Qiskit does not confirm.
@@ -155,6 +189,7 @@ def solve(
     agent = policy_search(env, seed, name) if name else BlockAnnealing(env, seed)
 
     def is_spent() -> bool:
+        watch(recorder)
         return recorder.evaluations >= evaluations or 0 < seconds <= recorder.seconds
 
     recorder = Recorder(env, lambda row: None, is_spent)

@@ -39,6 +39,9 @@ class Operation(NamedTuple):
     angle: float | None
 
 
+_MOST_SHOWN_GATES = 1000  # of the drawing that notebooks show
+
+
 class Circuit(FlatCircuit):
     """A quantum circuit on ``num_qubits`` qubits that starts in ``|0...0>``.
 
@@ -146,6 +149,10 @@ class Circuit(FlatCircuit):
 
     def __repr__(self) -> str:
         return f"<Circuit: {self.num_qubits} qubits, {self.num_gates} gates, depth {self.depth()}>"
+
+    def _repr_svg_(self) -> str | None:
+        """Return the drawing that notebooks show; ``None`` where it would be too large."""
+        return self.draw("svg") if self.num_gates <= _MOST_SHOWN_GATES else None
 
     @overload
     def draw(self, output: Literal["text", "latex", "svg"] = "text", **settings: Any) -> str: ...

@@ -122,9 +122,7 @@ class PauliSum:
         self.num_qubits = num_qubits
         self.x = keys >> MAX_QUBITS
         self.z = keys & ((1 << MAX_QUBITS) - 1)
-        self.coefficients: NDArray[np.float64] = np.bincount(position, weights=c, minlength=len(keys)).astype(
-            np.float64
-        )
+        self.coefficients = np.bincount(position, weights=c, minlength=len(keys)).astype(np.float64)
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
@@ -195,9 +193,7 @@ class PauliSum:
         vector = np.asarray(statevector, dtype=np.complex128)
         norm = float(np.linalg.norm(vector))
         if vector.ndim != 1 or not abs(norm - 1) <= 1e-9:  # also refuses NaN
-            raise ValueError(
-                must("statevector", "be a vector of norm 1", f"of shape {vector.shape} and norm {norm:.12g}")
-            )
+            raise ValueError(must("statevector", "be a vector of norm 1", f"of shape {vector.shape}, norm {norm:.12g}"))
         return cls.from_matrix(np.outer(vector, vector.conj()))
 
     def __len__(self) -> int:
@@ -213,6 +209,11 @@ class PauliSum:
 
     def __repr__(self) -> str:
         return f"<PauliSum: {self.num_qubits} qubits, {len(self)} terms>"
+
+    def _repr_html_(self) -> str:
+        from qas_simulators.tables import terms_table
+
+        return terms_table(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PauliSum):

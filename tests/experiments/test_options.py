@@ -13,8 +13,8 @@ from qas_agents.registry import AGENTS, searcher
 from qas_experiments import agents, options
 from qas_experiments.building import Plan, make_environment
 from qas_experiments.commands import launch
-from qas_experiments.commands.cli import check_overrides, without_other_network
-from qas_experiments.settings import register_schemas
+from qas_experiments.composition import Composer, check_overrides
+from qas_experiments.words import without_other_network
 from qas_simulators import NoiseModel
 from qas_simulators.noise_presets import NOISE_MODELS
 from qas_simulators.optimizers import OPTIMIZERS, NoOptimizer
@@ -80,19 +80,17 @@ def test_files_come_first() -> None:
     ],
 )
 def test_another_network_has_its_own_settings(given: list[str], network: dict[str, object]) -> None:
-    register_schemas()
-    assert compose(*given, *without_other_network("train", given)).agent["network"] == network
+    assert compose(*given, *without_other_network(Composer(), "train", given)).agent["network"] == network
 
 
 def test_networks_of_a_sweep_or_of_no_agent_are_left_alone() -> None:
-    register_schemas()
     for given in (
         ["agent.network.name=kan,mlp"],
         ["agent=random", "agent.network.name=kan"],
         ["training.seed=1"],
         ["agent=dqnn", "agent.network.name=kan"],
     ):
-        assert without_other_network("train", given) == []
+        assert without_other_network(Composer(), "train", given) == []
 
 
 def test_commands_are_the_modules_of_their_names() -> None:

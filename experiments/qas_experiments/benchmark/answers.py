@@ -97,6 +97,11 @@ def key_of_record(record: Record, hamiltonian: Mapping[str, float] | None) -> st
     return f"record {record.hash} {_digest(hamiltonian)}"
 
 
+def key_of_counts(record: Record) -> str:
+    """Return the key of the counts of a record's simplified circuits, which follow from its content."""
+    return f"counts {record.hash}"
+
+
 def key_of_reference(settings: Mapping[str, Any], floors: int) -> str:
     """Return the key of the references of an instance."""
     kept = {name: settings.get(name) for name in ("env", "noise", "optimizer", "agent")}

@@ -20,10 +20,12 @@ from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
 from qas_experiments.agents import entry_of, with_policy_actions
+from qas_experiments.benchmark.answers import Answers
 from qas_experiments.benchmark.judge import Judge
 from qas_experiments.benchmark.recording import record_of
 from qas_experiments.benchmark.records import Record, Records, settings_hash
-from qas_experiments.benchmark.tables import suite_tables
+from qas_experiments.benchmark.shorter import counts_of_records
+from qas_experiments.benchmark.tables import SHORTER_NOTE, suite_tables
 from qas_experiments.benchmark.true_records import true_records
 from qas_experiments.benchmark.verification import faults_of
 from qas_experiments.building import Plan
@@ -97,8 +99,16 @@ class Call:
         return cls(tuple(config.overrides.task), str(config.runtime.choices["agent"]))
 
 
-def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
+def benchmark(
+    settings: BenchmarkSettings, console: Console | None = None, call: Call | None = None, shows_tables: bool = True
+) -> dict[str, bool]:
     """Play the cells that have no record, record them, and print the suite's tables.
+
+    Args:
+        settings: The settings of ``qas-benchmark``.
+        console: Console for messages, by default the one of standard output.
+        call: Command line of the settings, by default that of this process.
+        shows_tables: Whether to print tables.
 
     Returns:
         Whether it was ``interrupted``.
@@ -106,14 +116,14 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
     Raises:
         ValueError: Invalid settings, or records that cannot be read or are invalid.
     """
-    console = wide_console()
+    console = console or wide_console()
     records = Records(Path(settings.records))
     if settings.merge is not None:
         number, left_out = merge(records, Path(settings.merge))
         for line in left_out:
             console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"{number} records added from {settings.merge}", highlight=False)
-    cells = cells_of(settings)
+    cells = cells_of(settings, call)
     missing_cells = [cell for cell in cells if not is_known(cell, records)]
     console.print(f"{len(cells)} cells, {len(cells) - len(missing_cells)} of them recorded", highlight=False)
     if settings.dry_run:
@@ -121,8 +131,12 @@ def benchmark(settings: BenchmarkSettings) -> dict[str, bool]:
         return {"interrupted": False}
     is_interrupted = play_missing(missing_cells, records, settings.workers, console)
     suite = settings.suite.name
-    for table in suite_tables(suite, [record for record in records if record.suite == suite]):
+    of_suite = [record for record in records if record.suite == suite] if shows_tables else []
+    counts = counts_of_records(of_suite, Answers()) if of_suite else {}
+    for table in suite_tables(suite, of_suite, counts):
         console.print(table, highlight=False)
+    if of_suite:
+        console.print(SHORTER_NOTE, highlight=False)
     console.print(f"records are in {records.path}", highlight=False, soft_wrap=True)
     missing = 0 if is_interrupted else sum(not is_known(cell, records) for cell in cells)
     if missing:

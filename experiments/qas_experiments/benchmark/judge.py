@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.shorter import Counts
 from qas_simulators.errors import must
 
 SECONDS = 60.0
@@ -67,6 +68,11 @@ class Judge:
         """Return the record's faults as :func:`faults_of` does; a timeout or a crash of the process is one too."""
         found: list[str] = self._ask({"record": record.content(), "hamiltonian": hamiltonian}, self.seconds)["faults"]
         return found
+
+    def counts(self, record: Record) -> tuple[Counts, str]:
+        """Return what :func:`shorter_counts` does for a valid record, and the reason if it could not be computed."""
+        answer = self._ask({"counts": record.content()}, self.seconds)
+        return answer.get("counts", {}), "; ".join(answer.get("faults", ()))
 
     def reference(self, record: Record, floors: int) -> tuple[dict[str, Any] | None, str]:
         """Return the references of an instance (None with noise), and the reason if they could not be computed."""

@@ -10,9 +10,10 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, TypeVar
 
-from qas_experiments.benchmark.answers import Answers, key_of_record, key_of_reference
+from qas_experiments.benchmark.answers import Answers, key_of_counts, key_of_record, key_of_reference
 from qas_experiments.benchmark.judge import SECONDS, Judge
 from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmark.shorter import Counts
 
 _Task = TypeVar("_Task")
 _LARGEST_BATCH = 20  # records that one judge verifies before it takes others
@@ -79,6 +80,14 @@ class Judges:
             tasks, keys, lambda judge, task: judge.faults(*task), _cell, lambda told: not told, advance
         )
 
+    def counts(self, records: Sequence[Record], advance: Advance = lambda _: None) -> list[tuple[Counts, str]]:
+        """Return what :meth:`Judge.counts` returns, for every record; records must be valid."""
+        keys = [key_of_counts(record) for record in records]
+        found = self._answered(
+            records, keys, lambda judge, record: judge.counts(record), _name, lambda told: not told[1], advance
+        )
+        return [(counts, problem) for counts, problem in found]
+
     def references(
         self, records: Sequence[Record], floors: int, advance: Advance = lambda _: None
     ) -> list[tuple[dict[str, Any] | None, str]]:
@@ -140,7 +149,11 @@ class Judges:
 
 
 def _cell(task: tuple[Record, Terms]) -> tuple[str, str, str]:
-    return task[0].suite, task[0].instance, task[0].agent
+    return _name(task[0])
+
+
+def _name(record: Record) -> tuple[str, str, str]:
+    return record.suite, record.instance, record.agent
 
 
 def _batches(places: Iterable[int], group: Callable[[int], Any]) -> Iterable[list[int]]:

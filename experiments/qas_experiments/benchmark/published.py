@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -23,6 +24,8 @@ class Published:
         rotations: One-qubit rotations; None if not stated.
         depth: Depth; None if not stated.
         caveat: Limits of the comparison.
+        is_partial: Whether the source leaves out CNOTs of the circuit, such as those of a prefix.
+        suite: The suite that is meant, if suites have different instances of that name; empty for all suites.
     """
 
     instance: str
@@ -33,13 +36,24 @@ class Published:
     rotations: int | None = None
     depth: int | None = None
     caveat: str = ""
+    suite: str = ""
+    is_partial: bool = False
+
+    def is_of(self, instance: str, suites: Collection[str]) -> bool:
+        """Return whether the result is of an instance of one of some suites."""
+        return self.instance == instance and (not self.suite or self.suite in suites)
 
 
 def published() -> list[Published]:
     """Return all rows."""
+    return list(_rows())
+
+
+@cache
+def _rows() -> tuple[Published, ...]:
     with as_file(files("qas_experiments.benchmark") / "published.yaml") as path:
         rows: Any = OmegaConf.to_container(OmegaConf.load(path))
-    return [Published(**row) for row in rows]
+    return tuple(Published(**row) for row in rows)
 
 
 def dominating(cnot: int, error: float, points: Iterable[tuple[int, float]]) -> list[tuple[int, float]]:

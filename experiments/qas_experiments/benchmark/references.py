@@ -6,6 +6,7 @@ from typing import Any
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem, known_floors
+from qas_experiments.benchmark.verification import without_own_code
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
 from qas_simulators import StatevectorSimulator
@@ -31,7 +32,7 @@ def reference_of(settings: dict[str, Any], floors: int) -> dict[str, Any] | None
         settings: Settings of a record of the instance.
         floors: Longest skeletons to search if no floors are known; -1 for no search.
     """
-    env = make_environment(settings_from(settings), evaluation=True, is_silent=True)
+    env = make_environment(without_own_code(settings_from(settings)), evaluation=True, is_silent=True)
     if not isinstance(env.simulator, StatevectorSimulator):
         return None
     problem = env.problem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from qas_experiments.benchmark.records import Record, by_agent
+from qas_experiments.benchmark.shorter import Counts
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
 from qas_experiments.statistics import (
@@ -31,6 +32,13 @@ _BASELINE = "random"
 _SMALLEST = 1e-12  # smaller errors are rounding
 _COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
 """Columns of :func:`row_of`."""
+SHORTER = {"simplified": "simplified", "transpiled": "by Qiskit"}
+"""Columns of CNOTs after simplification, by name in :data:`~qas_experiments.benchmark.shorter.Counts`."""
+SHORTER_NOTE = (
+    "Simplified: CNOTs after gates merge and cancel; by Qiskit: after its transpiler at optimisation level 3."
+)
+_EXACT = 1e-9  # errors below it are shown as "exact"
+_CNOT = _COLUMNS.index("CNOT")
 
 
 def is_ended_by_clock(record: Record) -> bool:
@@ -52,14 +60,20 @@ def num_ended_by_clock(records: Sequence[Record]) -> int:
     return sum(map(is_ended_by_clock, records))
 
 
-def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
-    """Return a table for every instance, with one row per agent, and a table over all instances."""
+def suite_tables(suite: str, records: Sequence[Record], counts: Mapping[str, Counts] | None = None) -> list[Table]:
+    """Return a table for every instance, with one row per agent, and a table over all instances.
+
+    Args:
+        suite: Name of the suite.
+        records: Its records.
+        counts: Counts of their simplified circuits by hash of the record, for two more columns.
+    """
     tables = []
     note: dict[str, Any] = {"caption": FOOTNOTE, "caption_justify": "left"} if num_ended_by_clock(records) else {}
     for instance in dict.fromkeys(record.instance for record in records):
         of_instance = [record for record in records if record.instance == instance]
         table = Table(title=f"{suite}: {instance}", title_justify="left", box=box.SIMPLE, padding=(0, 1), **note)
-        columns, rows = instance_table(of_instance)
+        columns, rows = instance_table(of_instance, counts)
         for column in columns:
             table.add_column(column, justify="left" if column == "agent" else "right")
         for row in rows:
@@ -75,14 +89,33 @@ def suite_tables(suite: str, records: Sequence[Record]) -> list[Table]:
     return tables
 
 
-def instance_table(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
-    """Return columns and rows of one instance, one row per agent; noisy instances also have noiseless errors."""
+def instance_table(
+    records: Sequence[Record], counts: Mapping[str, Counts] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of one instance, one row per agent; noisy instances also have noiseless errors.
+
+    Args:
+        records: The records of the instance.
+        counts: As of :func:`suite_tables`.
+    """
     is_noisy = any(record.settings["noise"]["name"] != "none" for record in records)
     rows = []
     for agent, some in by_agent(records).items():
         noiseless = [error_with_interval([noiseless_error(record) for record in some])] if is_noisy else []
-        rows.append([marked(agent, num_ended_by_clock(some)), *row_of(some), *noiseless])
-    return ["agent", *_COLUMNS, *(["error without noise"] if is_noisy else [])], rows
+        figures = row_of(some)
+        if counts is not None:
+            figures[_CNOT + 1 : _CNOT + 1] = [shorter_cnots(some, counts, name) for name in SHORTER]
+        rows.append([marked(agent, num_ended_by_clock(some)), *figures, *noiseless])
+    columns = ["agent", *_COLUMNS, *(["error without noise"] if is_noisy else [])]
+    if counts is not None:
+        columns[_CNOT + 2 : _CNOT + 2] = SHORTER.values()
+    return columns, rows
+
+
+def shorter_cnots(records: Sequence[Record], counts: Mapping[str, Counts], name: str) -> str:
+    """Return the CNOTs of the solutions of one agent after simplification, one of :data:`SHORTER`."""
+    known = [counts.get(record.hash) for record in records if is_solution(record, "best")]
+    return iqm_with_interval([each["best"][name]["two_qubit_gates"] for each in known if each])
 
 
 def across(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -171,4 +204,10 @@ def is_solution(record: Record, name: str) -> bool:
 def error_with_interval(errors: Sequence[float]) -> str:
     """Return the interquartile mean of errors on a logarithmic scale, with its interval."""
     mean, low, high = (10**value for value in iqm_interval(np.log10(np.maximum(errors, _SMALLEST)).tolist()))
-    return f"{mean:.1e}" if np.isclose(low, high) else f"{mean:.1e} [{low:.1e}, {high:.1e}]"
+    texts = [error_text(value) for value in (mean, low, high)]
+    return texts[0] if np.isclose(low, high) or texts == ["exact"] * 3 else "{} [{}, {}]".format(*texts)
+
+
+def error_text(error: float) -> str:
+    """Return an error as text, ``"exact"`` below 1e-9."""
+    return "exact" if error < _EXACT else f"{error:.1e}"

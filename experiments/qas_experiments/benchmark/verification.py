@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.imports import is_import_string
 from qas_envs.problems import Problem
 from qas_experiments.benchmark.comparison import allowed_difference, hamiltonian_difference
 from qas_experiments.benchmark.records import Record
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
+from qas_experiments.settings import TrainSettings
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
 
@@ -69,9 +71,24 @@ def _environment_of(record: Record) -> CircuitBuildingEnv:
     return _environment(json.dumps(settings))
 
 
+_NOT_OF_ENERGIES = ("reward", "encoding", "mask", "curriculum", "halting")
+
+
 @lru_cache(maxsize=8)
 def _environment(settings: str) -> CircuitBuildingEnv:
-    return make_environment(settings_from(json.loads(settings)), evaluation=True, is_silent=True)
+    return make_environment(without_own_code(settings_from(json.loads(settings))), evaluation=True, is_silent=True)
+
+
+def without_own_code(settings: TrainSettings) -> TrainSettings:
+    """Return settings without the import strings of rules on which the energies of circuits do not depend."""
+    env, none = settings.env, {"name": "none"}
+    own: dict[str, Any] = {name: None for name in _NOT_OF_ENERGIES if _is_own(getattr(env, name))}
+    optimizer = none if _is_own(settings.optimizer) else settings.optimizer
+    return replace(settings, env=replace(env, **own), optimizer=optimizer)
+
+
+def _is_own(rule: Any) -> bool:
+    return is_import_string(rule.get("name") if isinstance(rule, dict) else rule)
 
 
 def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> Problem | str:

@@ -34,6 +34,9 @@ def report() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("site"), help="folder of the site")
     parser.add_argument("--title", default="Quantum architecture search: who finds what")
     parser.add_argument(
+        "--docs", help="folder of the built docs (make site) or their address; agents and instances link to their pages"
+    )
+    parser.add_argument(
         "--lines", type=Path, help="also write the true records to this file, as lines of text; .xz compresses them"
     )
     parser.add_argument(

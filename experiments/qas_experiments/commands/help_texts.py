@@ -46,9 +46,10 @@ def help_text(name: str) -> str:
     lines += [f"  {line}" for line in _settings(kind, "")]
     lines += [
         "",
+        "A class or function of another module, also of the current folder: agent=package.module:Class",
         f"The settings of a choice: qas-{name} agent=annealing --cfg job",
         f"Several values and -m play all combinations: qas-{name} -m agent=annealing,random",
-        "Flags of Hydra: --hydra-help",
+        "Own files of settings: --config-dir FOLDER. All flags of Hydra: --hydra-help",
     ]
     return "\n".join(lines) + "\n"
 

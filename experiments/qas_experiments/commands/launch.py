@@ -6,6 +6,7 @@ before that module is imported, because most of them import PyTorch, Qiskit or M
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,8 @@ _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 
 
 def _start(name: str) -> None:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # modules of the current folder can be named; installed ones come first
     try:
         with needs_extra(_EXTRAS.get(name, "experiments")):
             import_module("qas_experiments.commands.arguments").read(name)

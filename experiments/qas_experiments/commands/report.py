@@ -22,7 +22,9 @@ def main() -> None:
     workers = usable_cores() if given.workers is None else given.workers
     try:
         with Judges(given.seconds, workers, None if given.again else Answers()) as judges:
-            number, left_out = report(given.records, given.out, given.title, given.floors, given.lines, judges)
+            number, left_out = report(
+                given.records, given.out, given.title, given.floors, given.lines, judges, given.docs
+            )
     except (ValueError, RuntimeError, OSError) as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 120)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qas_envs.command import arguments_of
-from qas_envs.problems import PROBLEMS, Problem
+from qas_envs.problems import Problem
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_experiments.building import make_environment
 from qas_experiments.commands.cli import fail
@@ -119,7 +119,8 @@ def _of_environment(settings: dict[str, Any]) -> Problem:
         raise ValueError("The circuit's environment is needed, such as env=QAS-LiH-v0, for its Hamiltonian.")
     if environment not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment id", environment, ENVIRONMENTS))
-    known = inspect.signature(PROBLEMS[ENVIRONMENTS[environment].problem]).parameters
+    row = ENVIRONMENTS[environment]
+    known = [*inspect.signature(row.function(settings)).parameters, *(() if row.problem else ("problem",))]
     for name in settings:
         if name not in known:
             choices = [*known, *inspect.signature(DeviceSettings).parameters]

@@ -17,7 +17,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
-import hydra
 import numpy as np
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
@@ -29,10 +28,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from qas_experiments.commands.cli import CONF, check_overrides, expanded, fail
+from qas_experiments.commands.cli import USER_ERRORS, fail, parsed_flags
+from qas_experiments.composition import Composer, without_hydra
 from qas_experiments.interrupts import INTERRUPTED
 from qas_experiments.runs.progress import share_of
-from qas_experiments.settings import StudySettings, TrainingSettings, TrainSettings, register_schemas
+from qas_experiments.settings import StudySettings, TrainingSettings, TrainSettings
 from qas_experiments.training.recorder import Recorder
 from qas_experiments.training.run import train
 from qas_simulators.errors import must, needs_extra, unknown_name
@@ -50,6 +50,8 @@ with needs_extra("sweeps"):
     from optuna.trial import FrozenTrial, TrialState
 
 _OF_TRIALS = ("training.seed", "run", "resume")
+_SHOWN_FLAGS: Final = ("--cfg", "--config-dir", "--config-path", "--resolve")
+_FLAGS: Final = ("help", "overrides", "cfg", "config_dir", "config_path", "resolve")
 _SMALLEST = 1e-12  # errors below are rounding
 _NOTHING_COMPARED = (
     "all trials have the same objective, so the best one is arbitrary: the searched settings have no effect. Perhaps "
@@ -59,16 +61,20 @@ _NOTHING_COMPARED = (
 
 def main() -> None:
     """Entry point of the console script."""
-    arguments = sys.argv[1:]
-    if {"-h", "--help"} & {*arguments}:
-        sys.stdout.write(help_text())
-        return
     try:
-        for argument in arguments:
-            if argument.startswith("-"):
-                raise ValueError(unknown_name("flag", argument, ["--help"]))
-        study = tune([part for argument in arguments for part in expanded(argument)])
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        flags, _ = parsed_flags(sys.argv[1:])
+        if flags.help:
+            sys.stdout.write(help_text())
+            return
+        for flag in vars(flags):
+            if flag not in _FLAGS and getattr(flags, flag):
+                raise ValueError(unknown_name("flag", f"--{flag}".replace("_", "-"), ["--help", *_SHOWN_FLAGS]))
+        composer = Composer(flags.config_dir, flags.config_path)
+        if flags.cfg:
+            sys.stdout.write(_configuration(flags.overrides, composer))
+            return
+        study = tune(flags.overrides, composer)
+    except USER_ERRORS as error:
         fail(error)
     if any(trial.state == TrialState.WAITING for trial in study.trials):  # an interrupted trial waits
         raise SystemExit(INTERRUPTED)
@@ -82,31 +88,41 @@ def help_text() -> str:
         default = "no default" if one.default in ("", None) else f"default {one.default}"
         offered = f": {', '.join(choices[one.name])}" if one.name in choices else ""
         lines.append(f"  tune.{one.name:<14} {default}{offered}")
-    lines += ["", "All other settings are those of qas-train: see qas-train --help and docs/sweeps.md.", ""]
+    lines += ["", "All other settings are those of qas-train: see qas-train --help and docs/sweeps.md."]
+    lines += [f"Flags of Hydra: {', '.join(_SHOWN_FLAGS)}.", ""]
     return "\n".join(lines)
 
 
-def tune(overrides: list[str]) -> optuna.Study:
+def _configuration(overrides: Sequence[str], composer: Composer) -> str:
+    """Return the settings of the study and of its trainings, those that are searched with their first values."""
+    own = [word for word in overrides if word.startswith("tune.")]
+    others = [word for word in overrides if word not in own]
+    configs = (without_hydra(composer.checked(*given)) for given in (("tune", own), ("train", others)))
+    return "".join(OmegaConf.to_yaml(config) for config in configs)
+
+
+def tune(overrides: list[str], composer: Composer | None = None) -> optuna.Study:
     """Play trials until the study has the given number; print the best ones.
 
     Args:
         overrides: Overrides of ``qas-train``, some of them sweeps, and of ``tune``.
+        composer: The search path of the settings, by default that of the commands.
 
     Raises:
         ValueError: Invalid settings, nothing to search, or an existing study with other settings.
     """
-    register_schemas()
+    composer = Composer() if composer is None else composer
     parsed = OverridesParser.create().parse_overrides(overrides)
     own = [str(one.input_line) for one in parsed if one.key_or_group.startswith("tune.")]
     swept = [one for one in parsed if one.is_sweep_override() and not one.key_or_group.startswith("tune.")]
     fixed = [str(one.input_line) for one in parsed if one not in swept and str(one.input_line) not in own]
-    check_overrides("tune", own)
-    settings = _composed("tune", own).tune
+    composer.checked("tune", own)
+    settings = composer.settings("tune", own).tune
     assert isinstance(settings, StudySettings)
     space = {one.get_key_element(): distribution_of(one) for one in swept}
     _check(settings, space, [one.key_or_group for one in parsed])
     for some in _examples(space):
-        check_overrides("train", [*fixed, *some])
+        composer.checked("train", [*fixed, *some])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _study(settings, {"fixed": fixed, "space": {key: str(one) for key, one in space.items()}})
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -116,7 +132,7 @@ def tune(overrides: list[str]) -> optuna.Study:
         chosen = [f"{key}={value}" for key, value in trial.params.items()]
         value, state = None, TrialState.FAIL
         try:
-            value, state = _play(trial, settings, [*fixed, *chosen])
+            value, state = _play(trial, settings, composer.settings("train", [*fixed, *chosen]))
             outcome = state.name.lower() if value is None else f"{value:.4g}"
         except KeyboardInterrupt:
             outcome = "interrupted"
@@ -135,11 +151,6 @@ def tune(overrides: list[str]) -> optuna.Study:
             return study
     _show(study, settings, fixed, console)
     return study
-
-
-def _composed(config_name: str, overrides: list[str]) -> Any:
-    with hydra.initialize_config_module(CONF, version_base="1.3"):
-        return OmegaConf.to_object(hydra.compose(config_name, overrides))
 
 
 def _is_ended(trial: FrozenTrial) -> bool:
@@ -245,9 +256,8 @@ def _study(settings: StudySettings, what: dict[str, Any]) -> optuna.Study:
 # -- a trial -----------------------------------------------------------------------------------------------------------
 
 
-def _play(trial: optuna.Trial, settings: StudySettings, overrides: list[str]) -> tuple[float | None, TrialState]:
+def _play(trial: optuna.Trial, settings: StudySettings, chosen: TrainSettings) -> tuple[float | None, TrialState]:
     """Return the mean objective of a trial's seeds, and its state: complete, pruned, or failed by an interruption."""
-    chosen: TrainSettings = _composed("train", overrides)
     if chosen.rounds:
         raise ValueError(must("rounds", "be empty in a search", chosen.rounds))
     values: list[float] = []

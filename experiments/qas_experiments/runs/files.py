@@ -21,6 +21,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from qas_envs.imports import TARGET
 from qas_experiments.runs.folders import SUMMARY, FolderTakenError, RunFolder
 from qas_experiments.settings import TrainSettings
 from qas_experiments.training.recorder import Solution
@@ -143,7 +144,7 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
     Raises:
         ValueError: Invalid overrides; the message calls them ``what``.
     """
-    named: dict[str, Any] = {name: {} for name in _NAMED if "name" in (overrides.get(name) or {})}
+    named: dict[str, Any] = {name: {} for name in _NAMED if {"name", TARGET} & {*(overrides.get(name) or {})}}
     settings = dataclasses.replace(settings, **named)
     try:
         merged = OmegaConf.merge(OmegaConf.structured(settings), overrides)

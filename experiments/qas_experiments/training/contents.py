@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from qas_envs.imports import imported, is_import_string
+from qas_envs.rules import RULES
 from qas_experiments.agents import entry_of, policy_path
 from qas_experiments.benchmark.records import settings_hash
 from qas_experiments.runs.files import settings_of
-from qas_experiments.settings import TrainSettings
+from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must
 
 
@@ -21,8 +24,9 @@ def with_contents(settings: TrainSettings) -> TrainSettings:
 
     The field ``contents`` has an entry for each of these settings that is given: ``agent.run`` (the policy that is
     played) and ``agent.training`` (the settings that it was trained with, without the seed), ``agent.policy`` (a policy
-    file that is played), ``agent.source`` (the source file of an agent from another package), ``policy`` (the initial
-    policy of the training), ``env.gadgets``, and files in ``env.problem``.
+    file that is played), ``agent.source`` (the source file of an agent from another package), ``env.reward.source``
+    and the like (the module of a rule from another package), ``policy`` (the initial policy of the training),
+    ``env.gadgets``, and files in ``env.problem``.
 
     Raises:
         ValueError: The run has no such policy, the agent cannot be imported, or a file differs from the hash that the
@@ -46,6 +50,7 @@ def _contents(settings: TrainSettings) -> Iterator[tuple[str, str]]:
         yield "agent.policy", _digest(entry.file())
     if entry.imported is not None and (source := _source(entry.imported())) is not None:
         yield "agent.source", _digest(source)
+    yield from _imported_files(settings)
     if settings.policy is not None:
         yield "policy", _digest(policy_path(Path(settings.policy), "last"))
     named = {"env.gadgets": settings.env.gadgets}
@@ -53,6 +58,19 @@ def _contents(settings: TrainSettings) -> Iterator[tuple[str, str]]:
     for name, value in named.items():
         if isinstance(value, str) and _is_file(value):
             yield name, _digest(Path(value))
+
+
+def _imported_files(settings: TrainSettings) -> Iterator[tuple[str, str]]:
+    """Yield a name and a hash for the module of every rule, and of the problem, that is an import string."""
+    rules = {f"env.{name}": getattr(settings.env, name) for name in EnvSettings.__dataclass_fields__ if name in RULES}
+    rules |= {"optimizer": settings.optimizer, "noise": settings.noise, "problem": settings.env.problem.get("problem")}
+    for name, value in rules.items():
+        target = value.get("name") if isinstance(value, Mapping) else value
+        if isinstance(target, str) and is_import_string(target) and not _is_file(target):
+            imported(name, target)
+            path = getattr(sys.modules[target.partition(":")[0]], "__file__", None)
+            if path is not None:
+                yield f"{name}.source", _digest(Path(path))
 
 
 def _source(kind: type[Any]) -> Path | None:

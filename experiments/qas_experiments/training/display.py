@@ -54,12 +54,7 @@ class TrainingBar:
             return
         self._next = now + (_REFRESH_SECONDS if self._console.is_terminal else _LINE_SECONDS)
         share = share_of(recorder)
-        rate = recorder.steps / max(recorder.seconds, 1e-9)
-        status = f"episode {recorder.episodes}"
-        if (best := recorder.best) is not None:
-            status += f" | best error {best.energy_error:.2e} {self._unit}".rstrip()
-            status += f" with {best.circuit.num_two_qubit_gates} CNOT"
-        status += f" | {rate:,.0f} steps/s"
+        status = status_of(recorder, self._unit)
         if self._console.is_terminal:
             self._progress.update(self._task, completed=share * self._total, status=status)
         else:
@@ -70,6 +65,16 @@ class TrainingBar:
     def show(self, text: str) -> None:
         """Print lines above the bar."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def status_of(recorder: Recorder, unit: str, with_rate: bool = True) -> str:
+    """Return the state of a training in a few words."""
+    status = f"episode {recorder.episodes}"
+    if (best := recorder.best) is not None:
+        status += f" | best error {best.energy_error:.2e} {unit}".rstrip()
+        status += f" with {best.circuit.num_two_qubit_gates} CNOT"
+    rate = recorder.steps / max(recorder.seconds, 1e-9)
+    return f"{status} | {rate:,.0f} steps/s" if with_rate else status
 
 
 def closing_table(

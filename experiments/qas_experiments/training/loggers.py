@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from qas_envs.imports import TARGET, imported, with_colon
 from qas_simulators.errors import must, needs_extra, unknown_name
 
 _EVERY = 50  # episodes that an entry averages over by default
@@ -162,6 +162,9 @@ class LoggerChoice:
             ValueError: An unknown name, or an import string that cannot be imported.
         """
         entry = {("target" if ":" in given else "name"): given} if isinstance(given, str) else given
+        if isinstance(entry, Mapping) and TARGET in entry:
+            entry = {("target" if key == TARGET else key): value for key, value in entry.items()}
+            entry["target"] = with_colon(entry["target"])
         if not isinstance(entry, Mapping) or ("name" in entry) == ("target" in entry):
             raise ValueError(must("loggers", "list names, import strings, or mappings with a name or a target", given))
         settings = {str(name): value for name, value in entry.items() if name not in ("name", "target", "every")}
@@ -193,14 +196,7 @@ class LoggerChoice:
 
 
 def _imported(target: Any) -> Any:
-    module, _, name = target.partition(":") if isinstance(target, str) else ("", "", "")
-    try:
-        found = getattr(import_module(module), name)
-    except Exception as error:  # importing runs foreign code, which may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            must("loggers", f"name a class or function as package.module:Name ({reason})", target)
-        ) from None
+    found = imported("loggers", target)
     if not callable(found) or (isinstance(found, type) and not hasattr(found, "log")):
         raise ValueError(must("loggers", "name a function (metrics, step), or a class with log and close", target))
     return found

@@ -43,6 +43,8 @@ def train(
     settings: TrainSettings,
     watch: Callable[[Recorder], None] = lambda _: None,
     limits: Mapping[str, float] | None = None,
+    console: Console | None = None,
+    opened: Callable[[Path], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Train or resume, evaluate the frozen policy, play the baselines, and write the run folder.
 
@@ -50,6 +52,8 @@ def train(
         settings: The settings of ``qas-train``.
         watch: Function called after every step of a single training; an exception that it raises ends the run.
         limits: New limits of a run that is resumed, by their names in ``training``.
+        console: Console for messages of a single training, by default the one of standard output.
+        opened: Function called with the folder of a single training before its first step.
 
     Returns:
         The content of ``summary.json``.
@@ -65,10 +69,7 @@ def train(
     plan = Plan.of(with_contents(with_policy_actions(settings)))
     settings, training = plan.settings, plan.settings.training
     _check(training)
-    loggers = [LoggerChoice.of(each) for each in settings.loggers]
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
+    loggers, console = [LoggerChoice.of(each) for each in settings.loggers], console or _console()
     ready = Clock()
     env, judge = _environments(plan, console)
     agent = plan.make_agent(env)
@@ -78,6 +79,7 @@ def train(
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     with closing(folder), interrupt_requests() as interrupt:
+        opened(folder.path)
         sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
         console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
         judge.reset(seed=training.seed)
@@ -139,6 +141,11 @@ def _play(
     if not plan.settings.checkpoint.keep and not interrupt.requested:
         session.drop_checkpoint()
     return summary
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 @contextmanager
@@ -294,5 +301,5 @@ def _write_circuits(folder: RunFolder, recorder: Recorder, best: Solution | None
 
 def _as_text(table: Table) -> str:
     buffer = StringIO()
-    Console(width=_WIDTH, file=buffer).print(table)
+    Console(width=_WIDTH, file=buffer, force_jupyter=False).print(table)
     return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,15 @@ def transpiled(circuits: Sequence[Circuit], gates: Sequence[str] = ("cx", "rz", 
         >>> found.num_nonlocal_gates()
         0
     """
-    from qiskit import transpile
+    return list(_transpiler(tuple(gates)).run([to_qiskit(circuit) for circuit in circuits], num_processes=1))
 
-    found = transpile(
-        [to_qiskit(circuit) for circuit in circuits],
-        basis_gates=list(gates),
-        optimization_level=3,
-        seed_transpiler=0,
-        num_processes=1,
-    )
-    return list(found)
+
+@cache
+def _transpiler(gates: tuple[str, ...]) -> Any:
+    """Return the passes of ``transpile`` at level 3, which take longer to make than to run on a small circuit."""
+    from qiskit.transpiler import generate_preset_pass_manager
+
+    return generate_preset_pass_manager(3, basis_gates=list(gates), seed_transpiler=0)
 
 
 def defined_by_matrix(gate: Gate, angle: float | None) -> QiskitGate:

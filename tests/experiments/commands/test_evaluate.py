@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qiskit.transpiler import generate_preset_pass_manager
 
 from qas_experiments.building import make_environment
 from qas_experiments.commands import launch
@@ -31,6 +32,13 @@ def test_evaluation_of_a_run(run: Path, tmp_path: Path) -> None:
     assert stochastic["rollouts"] == 20 and 0 <= stochastic["success_probability"] <= 1
     low, high = stochastic["interval"]
     assert low <= stochastic["success_probability"] <= high and high - low > 0.1
+    for name in ("two_qubit_gates", "depth"):
+        assert summary["greedy"][f"transpiled_{name}"] == trained[f"transpiled_{name}"]
+    best = Circuit.from_qasm3(summary["best"]["qasm"]).to_qiskit()
+    manager = generate_preset_pass_manager(3, basis_gates=["cx", "rz", "sx", "x"], seed_transpiler=0)
+    assert summary["best"]["transpiled_two_qubit_gates"] == manager.run(best).num_nonlocal_gates()
+    at_most = stochastic["transpiled_two_qubit_gates"]["max"]
+    assert summary["best"]["transpiled_two_qubit_gates"] <= 3 >= at_most, "two qubits need three CNOTs at most"
     assert stochastic["energy_error"]["min"] <= stochastic["energy_error"]["median"]
     assert summary["checked_by_qiskit"] < 1e-12
     assert json.loads((run / "evaluation.json").read_text()) == summary

@@ -58,7 +58,7 @@ def assert_one_line(called: tuple[int, str, str], *words: str) -> None:
         ("typing:Any", "a class with a method learn"),
         ("nowhere.at:All", "No module named 'nowhere'"),
         ("os.path:nothing", "has no attribute 'nothing'"),
-        ("..x:Y", "package.module:Class"),
+        ("..x:Y", "package.module:Name"),
         ("raises:A", "ZeroDivisionError: division by zero, raises.py line 2"),
         ("exits:A", "SystemExit"),
         ("wrong_syntax:A", "SyntaxError"),
@@ -128,7 +128,8 @@ def test_hostile_folders_of_configurations(call: Call, tmp_path: Path) -> None:
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     for text in (HOSTILE["tabs"], BOMB):
         (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(text)
-        assert_one_line(call("train", "--config-dir", str(tmp_path / "conf"), "env=bell"), "mine.yaml")
+        words = ("--config-dir", str(tmp_path / "conf"), "env=bell", "experiment=mine")
+        assert_one_line(call("train", *words), "mine.yaml")
 
 
 # -- flags -------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from qas_envs.encodings import ENCODINGS
 from qas_envs.masks import NoMask
 from qas_envs.rules import RULES
 from qas_experiments.building import Plan, make_environment
-from qas_experiments.commands.cli import check_overrides, expanded
-from qas_experiments.settings import EnvSettings, TrainSettings, register_schemas
+from qas_experiments.composition import check_overrides
+from qas_experiments.settings import EnvSettings, TrainSettings
+from qas_experiments.words import rewritten
 from tests.experiments.conftest import compose
 
 OF_THEIR_OWN = {"optimizer", "noise"}  # rules that are groups of the configuration
@@ -39,8 +40,7 @@ def test_every_rule_is_a_setting() -> None:
 def test_settings_of_every_rule_with_choices_can_be_overridden(
     override: str, holds: Callable[[CircuitBuildingEnv], bool]
 ) -> None:
-    arguments = [argument for given in ("env=lih", "optimizer=none", override) for argument in expanded(given)]
-    register_schemas()
+    arguments = rewritten(["env=lih", "optimizer=none", override])
     check_overrides("train", arguments)
     assert holds(make_environment(compose(*arguments)))
 

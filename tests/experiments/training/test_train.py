@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from qas_experiments.agents import AGENTS
 from qas_experiments.building import Plan, make_environment
-from qas_experiments.commands.cli import check_overrides
+from qas_experiments.composition import check_overrides
 from qas_experiments.options import without_file
 from qas_experiments.runs.metrics import reproducible_metrics
 from qas_experiments.settings import PRESCRIBED, register_schemas
@@ -258,6 +258,7 @@ NEEDED = {
     "ground_state": ["env.problem.hamiltonian={ZZ: -1.0, XI: -0.5}"],
     "excited_state": ["env.problem.hamiltonian={ZZ: -1.0, XI: -0.5}"],
     "qubo": ["env.problem.matrix=[[-1.0, 2.0], [0.0, -1.0]]"],
+    "problem": ["env.problem.problem=bell"],
     "molecule": ["env.problem.geometry='H 0 0 0; H 0 0 0.74'", "env.problem.unit=angstrom"],
 }
 

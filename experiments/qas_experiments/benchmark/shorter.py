@@ -1,0 +1,39 @@
+"""What remains of the circuits of a record after simplification: by this library, and by Qiskit's transpiler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qas_experiments.benchmark.answers import Answers, key_of_counts
+from qas_experiments.benchmark.records import Record
+from qas_experiments.training.recorder import counts_of, transpiled_counts
+from qas_simulators import Circuit
+
+Counts = dict[str, dict[str, dict[str, int]]]
+"""For every circuit of a record by name: counts by name, of the circuit ``simplified`` and ``transpiled``."""
+
+
+def shorter_counts(record: Record) -> Counts:
+    """Return the gate counts of the circuits of a valid record after simplification.
+
+    ``simplified`` are the counts after :meth:`Circuit.simplified`, which merges and cancels gates. ``transpiled`` are
+    those of the recorded circuit after Qiskit's transpiler at optimisation level 3, in the gates CX, RZ, SX and X,
+    without couplings. Both prepare the same state.
+    """
+    texts = list(dict.fromkeys(circuit["qasm"] for circuit in record.circuits.values()))
+    circuits = [Circuit.from_qasm3(text) for text in texts]
+    simplified = [counts_of(circuit.simplified()) for circuit in circuits]
+    transpiled = transpiled_counts(circuits)
+    found = {
+        text: {"simplified": ours, "transpiled": theirs}
+        for text, ours, theirs in zip(texts, simplified, transpiled, strict=True)
+    }
+    return {name: found[circuit["qasm"]] for name, circuit in record.circuits.items()}
+
+
+def counts_of_records(records: Sequence[Record], answers: Answers) -> dict[str, Counts]:
+    """Return the counts of valid records by hash; those that ``answers`` does not have are computed and added to it."""
+    keys = {record.hash: key_of_counts(record) for record in records}
+    missing = [record for record in records if keys[record.hash] not in answers]
+    answers.add({keys[record.hash]: [shorter_counts(record), ""] for record in missing})
+    return {digest: answers[key][0] for digest, key in keys.items()}
