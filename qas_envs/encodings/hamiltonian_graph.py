@@ -12,8 +12,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Observation, Range, View
+from qas_envs.encodings.encoding import Encoder, Encoders, Observation, Range, View, Views
 from qas_envs.problems import Problem
+from qas_simulators.arrays import NUMPY, ArrayLibrary
 
 FloatArray = NDArray[np.float32]
 
@@ -98,15 +99,17 @@ class CircuitGraphs:
             setattr(twin, name, getattr(self, name).copy())
         return twin
 
-    def reset(self) -> None:
-        """Start again with empty circuits."""
-        self._counts[:], self._pair_counts[:], self.used[:] = 0, 0, 0
-        self._last[:], self._pair_last[:] = -1, -1
+    def reset(self, rows: NDArray[np.int64] | None = None) -> None:
+        """Start again with empty circuits, in all rows or in some."""
+        own: Any = slice(None) if rows is None else rows
+        self._counts[own], self._pair_counts[own], self.used[own] = 0, 0, 0
+        self._last[own], self._pair_last[own] = -1, -1
 
-    def append(self, pairs: NDArray[np.int64]) -> None:
-        """Note a two-qubit gate of every circuit: the number of its pair ``(size,)``, -1 for none."""
-        rows = np.flatnonzero(pairs >= 0)
-        chosen = pairs[rows]
+    def append(self, pairs: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> None:
+        """Note a two-qubit gate of every circuit, or of some: the numbers of their pairs, -1 for none."""
+        acts = np.flatnonzero(pairs >= 0)
+        chosen = pairs[acts]
+        rows = acts if rows is None else rows[acts]
         for end in self._ends[chosen].T:
             self._counts[rows, end] += 1
             self._last[rows, end] = self.used[rows]
@@ -214,6 +217,10 @@ class HamiltonianGraphEncoder:
         """See :class:`Encoder`."""
         return {name: array[0] for name, array in self._graph.observe().items()}
 
+    def for_many(self, size: int, library: ArrayLibrary) -> Encoders | None:
+        """See :class:`Encoder`."""
+        return _HamiltonianGraphEncoders(self.graphs(size), self._pair_of) if library is NUMPY else None
+
     def graphs(self, size: int, length: int | None = None) -> CircuitGraphs:
         """Return the features of ``size`` empty circuits of the same instance, to be extended together.
 
@@ -222,6 +229,26 @@ class HamiltonianGraphEncoder:
             length: Two-qubit gates at which they are to end; by default that of the gate budget.
         """
         return CircuitGraphs(self._fixed, size, self._length if length is None else length)
+
+
+class _HamiltonianGraphEncoders:
+    """Does what :class:`HamiltonianGraphEncoder` does for many circuits."""
+
+    def __init__(self, graphs: CircuitGraphs, pair_of: NDArray[np.int64]) -> None:
+        self._graphs, self._pair_of = graphs, pair_of
+
+    def reset(self, rows: NDArray[np.int64]) -> None:
+        self._graphs.reset(rows)
+
+    def begin(self, rows: NDArray[np.int64], actions: NDArray[np.int64]) -> None:
+        pass
+
+    def append(self, rows: NDArray[np.int64], operations: NDArray[np.int64]) -> None:
+        self._graphs.append(self._pair_of[operations], rows)
+
+    def observe(self, views: Views, rows: NDArray[np.int64] | None = None) -> Observation:
+        own: Any = slice(None) if rows is None else rows
+        return {name: array[own] for name, array in self._graphs.observe().items()}
 
 
 # -- features of the Hamiltonian ---------------------------------------------------------------------------------------

@@ -1,0 +1,5 @@
+"""Vector environments: many environments stepped together."""
+
+from qas_envs.vector.env import CircuitBuildingVectorEnv
+
+__all__ = ["CircuitBuildingVectorEnv"]
