@@ -160,7 +160,7 @@ class _TensorEncoders(VectorEncoders):
 
     def __init__(self, encoder: TensorEncoder, size: int, library: ArrayLibrary) -> None:
         super().__init__(encoder, size, library, encoder._most_angles)
-        self._ends = [library.constant([qubits[k] for qubits, _ in encoder._places]) for k in (0, -1)]
+        self._ends = library.constant([(qubits[0], qubits[-1]) for qubits, _ in encoder._places])
         self._places = library.constant([place for _, place in encoder._places])
         self._slice, self._ones = encoder._slice, encoder._ones
         self._shows_angles = encoder._most_angles > 0
@@ -180,10 +180,10 @@ class _TensorEncoders(VectorEncoders):
             self._token[rows] = actions
 
     def append(self, rows: Array, operations: Array) -> None:
-        first, second = self._ends[0][operations], self._ends[1][operations]
-        moment = self._library.maximum(self._moments[rows, first], self._moments[rows, second])
-        self._moments[rows, first] = moment + 1
-        self._moments[rows, second] = moment + 1
+        ends = rows[:, None], self._ends[operations]  # twice the same for a one-qubit gate
+        last = self._moments[ends]
+        moment = self._library.maximum(last[:, 0], last[:, 1])
+        self._moments[ends] = (moment + 1)[:, None]
         positions = moment * self._slice + self._places[operations]
         if self._has_tokens:
             self._show_tokens(rows, moment)

@@ -88,7 +88,7 @@ class _FrontierMasks:
         size: int,
         library: ArrayLibrary,
     ) -> None:
-        self._ends = [library.constant([places[k] for places in qubits]) for k in (0, -1)]
+        self._ends = library.constant([(places[0], places[-1]) for places in qubits])
         self._last = library.zeros((size, num_qubits), "int64")
         padded = library.zeros((size, num_actions + 1), "int8")
         self.array = padded[:, :num_actions]
@@ -112,11 +112,10 @@ class _FrontierMasks:
         self._gadgets.mark(rows, actions, self._allowed[:, :-1], self.array)
 
     def _follow(self, rows: Array, operations: Array) -> None:
-        first, second = self._ends[0][operations], self._ends[1][operations]
-        self._allowed[rows, self._last[rows, first]] = 1
-        self._allowed[rows, self._last[rows, second]] = 1
-        self._last[rows, first] = operations
-        self._last[rows, second] = operations
+        own = rows[:, None]
+        ends = own, self._ends[operations]  # twice the same for a one-qubit gate
+        self._allowed[own, self._last[ends]] = 1
+        self._last[ends] = operations[:, None]
         self._allowed[rows, operations] = 0
 
 

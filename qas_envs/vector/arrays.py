@@ -158,10 +158,9 @@ class ArrayEngine:
             ResetNeeded: An episode is over.
         """
         num_actions, episodes = self.masks.shape[1], self._episodes
-        within = (actions >= 0) & (actions < num_actions)
-        bad = ~within | episodes.over
+        bad = (actions < 0) | (actions >= num_actions) | episodes.over
         if episodes.rules.illegal != "skip":
-            bad |= self.masks[np.arange(len(actions)), np.where(within, actions, 0)] == 0
+            bad |= self.masks[np.arange(len(actions)), np.where(bad, 0, actions)] == 0
         bad &= ~waiting
         if bad.any():
             row = int(np.flatnonzero(bad)[0])

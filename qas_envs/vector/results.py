@@ -16,8 +16,8 @@ Step = tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dic
 
 def with_validity(columns: dict[str, Any]) -> dict[str, Any]:
     """Return infos with an array ``_name`` for every ``name``, which says that all entries are valid."""
-    size = len(columns["energy"])
-    return {**columns, **{f"_{name}": np.ones(size, dtype=np.bool_) for name in columns}}
+    rows = np.ones((len(columns), len(columns["energy"])), dtype=np.bool_)
+    return {**columns, **{f"_{name}": row for name, row in zip(columns, rows, strict=True)}}
 
 
 def last_info(observations: Observation, columns: dict[str, Any], ended: NDArray[np.int64]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class CircuitArrays(CircuitTables):
         entries[:, 3] = np.where(rotates, 0, -1)
         second = np.where(is_pair, entries[:, 2], entries[:, 1])
         self._entries = library.constant(entries)
-        self._qubits = [library.constant(column.astype(np.int64)) for column in (entries[:, 1], second)]
+        self._ends = library.constant(np.stack([entries[:, 1], second], axis=1).astype(np.int64))
         self._increments = library.constant(np.stack([np.ones_like(rotates), rotates, is_pair], axis=1).astype("int64"))
         self._rotates = library.constant(rotates.astype(np.int32))
         start = np.full((size, capacity, 4), (0, 0, -1, -1), dtype=np.int32)
@@ -95,10 +95,10 @@ class CircuitArrays(CircuitTables):
         self.tables[rows, counts[:, GATES]] = entries
         self.angles[rows, counts[:, PARAMS]] = 0.0  # without a rotation: of the next one
         self.counts[rows] = counts + self._increments[operations]
-        first, second = (qubits[operations] for qubits in self._qubits)
-        moment = self.library.maximum(self.moments[rows, first], self.moments[rows, second]) + 1
-        self.moments[rows, first] = moment
-        self.moments[rows, second] = moment
+        ends = rows[:, None], self._ends[operations]  # twice the same for a one-qubit gate
+        last = self.moments[ends]
+        moment = self.library.maximum(last[:, 0], last[:, 1]) + 1
+        self.moments[ends] = moment[:, None]
         self.depth[rows] = self.library.maximum(self.depth[rows], moment)
 
     def taken(self, rows: Array) -> dict[str, Array]:

@@ -59,7 +59,7 @@ class CircuitTables(ABC):
         sizes[:, :2] = own
         new = np.asarray(num_new, dtype=np.int64)
         sizes[:, 2] = own[:, 1] - new
-        if (new < 0).any() or (sizes[:, 2] < 0).any():
+        if ((new < 0) | (sizes[:, 2] < 0)).any():
             raise ValueError(must("num_new", "lie between 0 and the number of angles", new.tolist()))
         return sizes
 
