@@ -176,7 +176,8 @@ class PricedGates:
         to = library_of(transition.energy)
         before = to.clip(abs(transition.previous_energy - transition.reference_energy), self.floor, None)
         after = to.clip(abs(transition.energy - transition.reference_energy), self.floor, None)
-        price = self.two_qubit * transition.two_qubit_gates + self.one_qubit * transition.one_qubit_gates
+        pairs, singles = (to.cast(one, "float64") for one in (transition.two_qubit_gates, transition.one_qubit_gates))
+        price = self.two_qubit * pairs + self.one_qubit * singles
         fails = transition.exhausted & (transition.success == 0)
         ending = self.bonus * (to.cast(transition.success, "float64") - to.cast(fails, "float64"))
         return ending + self.progress * to.log10(before / after) - price
@@ -265,9 +266,11 @@ class Qaser:
         way = transition.empty_energy - transition.reference_energy
         progress = (transition.empty_energy - transition.energy) / to.where(way > 0, way, 1.0)
         progress = to.clip(to.where(way > 0, progress, 0.0), 0.0, 1.0)
-        cost = self.two_qubit * transition.total_two_qubit_gates + self.one_qubit * transition.total_one_qubit_gates
+        totals = transition.total_two_qubit_gates, transition.total_one_qubit_gates, transition.depth
+        pairs, singles, depth = (to.cast(one, "float64") for one in totals)
+        cost = self.two_qubit * pairs + self.one_qubit * singles
         dearest = max(self.two_qubit, self.one_qubit) * transition.max_gates
-        economy = transition.max_gates / (transition.depth + 1) + dearest / to.clip(cost, self.one_qubit, None)
+        economy = transition.max_gates / (depth + 1) + dearest / to.clip(cost, self.one_qubit, None)
         reward = economy**progress
         return reward if self.bonus is None else to.where(transition.success, self.bonus, reward)
 

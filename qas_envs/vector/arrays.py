@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import wait
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.halting import NoHalting
 from qas_envs.undo import Place, place_of
-from qas_envs.vector.episodes import NEVER, EpisodeArrays, Moves
+from qas_envs.vector.episodes import NEVER, EpisodeArrays
 from qas_envs.vector.results import Resets, Step, last_info, with_validity
 from qas_envs.vector.rules import LoopedEncoders, LoopedMasks, curricula_of, own_method
 from qas_simulators.arrays import NUMPY
@@ -120,34 +121,22 @@ class ArrayEngine:
             resets_at_once: Whether episodes that end now are reset now.
             num_threads: Threads for the optimisation.
         """
-        episodes, size = self._episodes, len(actions)
-        rewards, success = np.zeros(size), self._none.copy()
-        terminated, truncated = self._none.copy(), self._none.copy()
-        evaluations, gradients = self._zeros.copy(), self._zeros.copy()
+        episodes, rows = self._episodes, np.arange(len(actions))
         with _Undo(self) as undo:
-            rows = np.arange(size)
             if waiting.any():
                 self._reset(np.flatnonzero(waiting), undo)
                 rows = np.flatnonzero(~waiting)
-            at_end = self._envs[0].optimizes_at_end
-            moves = episodes.begin_step(rows, actions[rows], at_end)
-            energies = episodes.energy[rows]
-            solved = rows[moves.solves]
-            if len(solved):
-                found = self._optimized(solved, moves, num_threads)
-                energies[moves.solves], evaluations[solved], gradients[solved] = found
-            is_known = (evaluations[rows] > 0) | (not at_end)
-            own = rewards, success, terminated, truncated
-            for column, values in zip(own, episodes.end_step(moves, energies, is_known), strict=True):
-                column[rows] = values
-            columns = episodes.figures(success, evaluations, gradients)
-            over = terminated | truncated
+            steps = episodes.step(
+                rows, actions[rows], partial(self._optimized, num_threads=num_threads), self._envs[0].optimizes_at_end
+            )
+            rewards, success, terminated, truncated, *costs = steps
+            columns, over = episodes.figures(success, *costs), terminated | truncated
             last: dict[str, Any] = {}
             if resets_at_once and over.any():
                 ended = np.flatnonzero(over)
                 last = last_info(episodes.observe(ended), columns, ended)
                 self._reset(ended, undo)
-                columns = episodes.figures(success & ~over, evaluations * ~over, gradients * ~over)
+                columns = episodes.figures(success & ~over, *(cost * ~over for cost in costs))
             return episodes.observe(), rewards, terminated, truncated, {**with_validity(columns), **last}
 
     def check(self, actions: NDArray[np.int64], waiting: NDArray[np.bool_]) -> None:
@@ -168,9 +157,9 @@ class ArrayEngine:
             env.episode.restore(episodes.snapshot(row))
             env.episode.check(int(actions[row]))
 
-    def _optimized(self, rows: NDArray[np.int64], moves: Moves, num_threads: int) -> Found:
+    def _optimized(self, rows: NDArray[np.int64], num_new: NDArray[np.int64], num_threads: int) -> Found:
         """Optimise circuits in place by one call, or one by one where the simulator cannot."""
-        env, circuits, num_new = self._envs[0], self._episodes.circuits, moves.num_new
+        env, circuits = self._envs[0], self._episodes.circuits
         optimizer: Any = env.optimizer
         started = perf_counter()
         result = optimizer.minimize_each(env.simulator, circuits, env.problem.hamiltonian, rows, num_new, num_threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -49,6 +49,22 @@ class Outcomes(NamedTuple):
     success: Array
     terminated: Array
     truncated: Array
+
+
+class Steps(NamedTuple):
+    """The same for all environments, with the costs of the optimisations; 0 for environments that were not stepped."""
+
+    rewards: Array
+    success: Array
+    terminated: Array
+    truncated: Array
+    evaluations: Array
+    gradients: Array
+
+
+Optimize = Callable[[Array, Array], tuple[Array, Array, Array]]
+"""Optimises circuits in place, given their rows and the numbers of their angles, the last ones, that are new to the
+optimiser; returns energies, evaluations and gradients, ``(rows,)`` each."""
 
 
 class EpisodeArrays:
@@ -130,6 +146,28 @@ class EpisodeArrays:
         self.wasted[rows] = 0
         self.halt_at[rows] = halt_at
         self.over[rows] = False
+
+    def step(self, rows: Array, actions: Array, optimize: Optimize, at_end: bool) -> Steps:
+        """Step some environments.
+
+        Args:
+            rows: The environments.
+            actions: Their checked actions.
+            optimize: Optimises circuits in place.
+            at_end: Whether angles are optimised only once, at the end of an episode.
+        """
+        size, zeros = len(self.over), self.library.zeros
+        evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
+        moves = self.begin_step(rows, actions, at_end)
+        energies = self.energy[rows]
+        solved = rows[moves.solves]
+        if len(solved):
+            energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
+        outcomes = self.end_step(moves, energies, (evaluations[rows] > 0) | (not at_end))
+        columns = [zeros(size, "float64"), *(zeros(size, "bool") for _ in range(3))]
+        for column, values in zip(columns, outcomes, strict=True):
+            column[rows] = values
+        return Steps(*columns, evaluations, gradients)
 
     def begin_step(self, rows: Array, actions: Array, at_end: bool) -> Moves:
         """Append the gates of checked actions, angles 0.

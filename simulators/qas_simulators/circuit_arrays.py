@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qas_simulators.arrays import NUMPY, Array, ArrayLibrary
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import IS_PAIR, IS_ROTATION, Table
+
+if TYPE_CHECKING:
+    from qas_simulators.program import KernelProgram, Settings
 
 GATES, PARAMS, PAIRS = range(3)
 """Columns of :attr:`CircuitArrays.counts`."""
@@ -73,6 +75,7 @@ class CircuitArrays(CircuitTables):
         self.counts = library.zeros((size, 3), "int64")
         self.depth = library.zeros(size, "int64")
         self.moments = library.zeros((size, initial.num_qubits), "int64")
+        self._solver: tuple[Any, Any] | None = None  # on a GPU: an observable, and the memory of its kernels
         self._first_angles = library.constant(initial.params)
         first = initial.num_gates, initial.num_params, initial.num_two_qubit_gates
         self._first_counts = library.constant(np.array(first, dtype=np.int64))
@@ -116,7 +119,7 @@ class CircuitArrays(CircuitTables):
 
     def _with(self, arrays: dict[str, Array], library: ArrayLibrary) -> CircuitArrays:
         twin = object.__new__(CircuitArrays)
-        twin.__dict__.update(self.__dict__, **arrays, library=library)
+        twin.__dict__.update(self.__dict__, **arrays, library=library, _solver=None)
         return twin
 
     def on_host(self) -> CircuitArrays:
@@ -145,9 +148,36 @@ class CircuitArrays(CircuitTables):
     def __len__(self) -> int:
         return len(self.counts)
 
-    def sizes_of(self, rows: Numbers) -> NDArray[np.int64]:
-        """See :class:`CircuitTables`."""
-        return np.asarray(self.library.host(self.counts)[np.asarray(rows, dtype=np.int64), :PAIRS])
+    def sizes_of(self, rows: Numbers) -> Any:
+        """See :class:`CircuitTables`; an array of :attr:`library`."""
+        return self.counts[np.asarray(rows, dtype=np.int64) if self.library is NUMPY else rows, :PAIRS]
+
+    def solved(
+        self, program: KernelProgram, rows: Array, num_new: Array, settings: Settings | None
+    ) -> tuple[Array, Array]:
+        """Do what :func:`qas_simulators.program.solve_each` does, on the GPU that holds the arrays.
+
+        Args:
+            program: Of these circuits, on a GPU.
+            rows: The circuits to work on.
+            num_new: How many of the angles of each, the last ones, are scanned.
+            settings: Of the minimisation; ``None`` for energies alone.
+
+        Returns:
+            Energies ``(rows,)``; evaluations and gradients ``(rows, 2)``.
+        """
+        from qas_simulators.cuda.batch import TensorBatch
+
+        observable = program.constants[-1]
+        if self._solver is None or self._solver[0] is not observable:
+            self._solver = observable, TensorBatch(program.constants, self.tables, self.angles)
+        sizes = self.library.zeros((len(rows), 4), "int64") + 1
+        sizes[:, :PAIRS] = self.sizes_of(rows)
+        sizes[:, 2] = sizes[:, 1] - (0 if settings is None else num_new)
+        energies = self.library.zeros(len(self), "float64")
+        counts = self.library.zeros((len(rows), 2), "int64")
+        self._solver[1].solve(energies, rows, sizes, counts, settings)
+        return energies[rows], counts
 
     def rows(self) -> Table:
         """See :class:`CircuitTables`."""

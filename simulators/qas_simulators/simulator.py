@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -108,6 +109,20 @@ class Simulator(ABC):
         self.num_threads = num_threads
         self.rng = np.random.default_rng(seed)
         self.shots_used = 0  # measurements so far, of all terms
+
+    def on(self, device: str) -> Self:
+        """Return the same simulator with batches of circuits on another device; it shares its random generator.
+
+        Raises:
+            ValueError: There is no such device.
+        """
+        if device not in self.devices:
+            raise ValueError(unknown_name(f"device of {type(self).__name__}", device, self.devices))
+        if device == "cuda":
+            _require_gpu()
+        twin = copy.copy(self)
+        twin.device = device
+        return twin
 
     @property
     @abstractmethod

@@ -7,7 +7,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.arrays import NUMPY
 from qas_simulators.circuit import Circuit
+from qas_simulators.circuit_arrays import CircuitArrays
 from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Settings, solve_each
@@ -87,6 +89,9 @@ def solve_rows(
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
-    indices, sizes = np.array(rows, dtype=np.int64), batch.sizes(rows, num_new)
-    energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
+    if isinstance(batch, CircuitArrays) and batch.library is not NUMPY:
+        energies, counts = batch.solved(program, rows, num_new, settings)
+    else:
+        indices, sizes = np.asarray(rows, dtype=np.int64), batch.sizes(rows, num_new)
+        energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
     return BatchResult(unit * energies, counts[:, 0], counts[:, 1])
