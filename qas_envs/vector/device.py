@@ -223,7 +223,7 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
         own = library.host(rows), library.host(num_new)
         found = optimizer.minimize_each(self._simulator, host, hamiltonian, *own, self._num_threads)
         if self.device.type != "cpu":
-            episodes.circuits.angles.copy_(library.shared(host.angles))
+            episodes.circuits.angles[:] = library.shared(host.angles)
         return library.shared(found.energies), library.shared(found.evaluations), library.shared(found.gradients)
 
 
@@ -249,6 +249,6 @@ def _episodes_of(env: CircuitBuildingEnv, size: int, device: str) -> EpisodeArra
     ):
         if not is_there:
             raise ValueError(must(name, "have methods for many environments where `device` is given", part))
-    assert make_masks is not None
+    assert make_masks is not None and encoders is not None
     parts = make_masks(size, library), encoders, ColumnCurricula([env.curriculum], size, library)
     return EpisodeArrays(rules, env.problem, env.initial, parts, env.episode.first_energy, library)

@@ -53,9 +53,9 @@ class SingleEngine:
             figures = [env.episode.figures(False, 0, 0) for env in self._envs]
             return self._observations(range(len(self._envs))), with_validity(self._columns(figures))
 
-    def check(self, actions: Sequence[Any], waiting: NDArray[np.bool_]) -> None:
+    def check(self, actions: NDArray[np.int64], waiting: NDArray[np.bool_]) -> None:
         """Raise what a single environment raises for the first action that is out of range or masked."""
-        for env, action, waits in zip(self._envs, actions, waiting, strict=True):
+        for env, action, waits in zip(self._envs, actions.tolist(), waiting, strict=True):
             if not waits:
                 env.episode.check(action)
 

@@ -70,9 +70,8 @@ class ColumnCurricula:
         library: Of the arrays.
     """
 
-    def __init__(self, curricula: Sequence[Curriculum], size: int, library: ArrayLibrary) -> None:
-        self._curricula, self._library = curricula, library
-        self._rules: Any = curricula[0]
+    def __init__(self, curricula: Sequence[Any], size: int, library: ArrayLibrary) -> None:
+        self._curricula, self._library, self._rules = curricula, library, curricula[0]
         self._columns = {
             name: library.constant(
                 np.resize(np.array([getattr(one, name) for one in curricula], dtype=kind), size)  # repeats them
@@ -238,6 +237,6 @@ def rewards_of(reward: Reward, transition: Transition) -> Array:
     of_each = own_method(reward, "of_each")
     if of_each is not None:
         return of_each(transition)
-    *columns, max_gates = transition
+    columns: list[Any] = [*transition[:-1]]
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return np.array([reward(Transition(*row, max_gates)) for row in rows], dtype=np.float64)
+    return np.array([reward(Transition._make((*row, transition.max_gates))) for row in rows], dtype=np.float64)

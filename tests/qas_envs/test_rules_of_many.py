@@ -82,6 +82,8 @@ def play(
         ends += int((one[2] | one[3]).sum())
         successes += int(one[-1].get("final_info", one[-1])["success"].sum())
     same_values(one, other)
+    for k, env in enumerate(theirs.envs):
+        assert ours._engine._episodes.circuits.circuit(k) == env.circuit
     return ours, ends, successes
 
 

@@ -134,7 +134,9 @@ class TensorBatch:
 
 def shared(tensor: Any) -> Any:
     """Return a tensor of PyTorch as an array of numba on the same memory."""
-    return cuda.to_device(tensor.numpy(), copy=False) if IS_SIMULATED else cuda.as_cuda_array(tensor)
+    if IS_SIMULATED:  # whose functions would copy
+        return type(cuda.device_array(1))(tensor.numpy())
+    return cuda.as_cuda_array(tensor)
 
 
 class _Launcher:
