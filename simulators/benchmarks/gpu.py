@@ -175,7 +175,8 @@ def main() -> None:
         row = minimisations(num_qubits, observable, arguments.small)
         results["minimisations"].append(row)
         print(f"{num_qubits:6d} {row['one core']:10.4g} {row['GPU']:10.4g} {row['within 1e-6']:5.2f}", flush=True)
-    print("environment steps per second, episodes on the device\nenvironment                     number      steps       goal")
+    print("environment steps per second, episodes on the device")
+    print(f"{'environment':30s}  number      steps       goal")
     for case, (environment, settings, number, goal) in list(ENVIRONMENTS.items())[: 1 if arguments.small else None]:
         rate = environment_steps(environment, settings, number, arguments.small)
         results["environments"].append({"case": case, "steps per second": rate})
