@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from qas_envs.circuit_env import CircuitBuildingEnv
-from qas_envs.components import is_whole
+from qas_envs.components import chosen, is_whole
 from qas_envs.halting import NoHalting
 from qas_envs.vector.arrays import fits
 from qas_envs.vector.episodes import NEVER, EpisodeArrays
@@ -39,7 +39,7 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
     Args:
         env: An environment; its rules and its curriculum are those of all.
         num_envs: Number of environments.
-        device: ``"cuda"``, ``"cuda:1"``, ..., or ``"cpu"``.
+        device: ``"cuda"``, the first GPU that is visible, or ``"cpu"``.
         autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``.
         num_threads: Threads of the optimisations on the CPU; ``None`` for one per processor.
 
@@ -74,7 +74,7 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
         threads = (cpu_count() or 1) if num_threads is None else num_threads
         if not is_whole(threads, 1):
             raise ValueError(must("num_threads", "be an integer of at least 1", num_threads))
-        self._library = torch_on(device)
+        self._library = torch_on(chosen("device", device, ("cpu", "cuda")))
         self.device = self._library.zeros(1, "int64").device
         self.num_envs, self._num_threads, self._env = int(num_envs), min(threads, num_envs), env
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -120,16 +120,14 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
             ValueError: Other options, or a mask of another length.
         """
         options = dict(options or {})
-        chosen = options.pop("reset_mask", None)
+        reset_mask = options.pop("reset_mask", None)
         if options:
             raise ValueError(must("options", "have no other key than 'reset_mask'", options))
         if seed is not None:
             self._rng = np.random.default_rng(seed)
         rows = self._all
-        if chosen is not None:
-            mask = self._tensor(chosen, "bool")
-            if mask.shape != (self.num_envs,):
-                raise ValueError(must("reset_mask", f"have {self.num_envs} entries", tuple(mask.shape)))
+        if reset_mask is not None:
+            mask = self._tensor("reset_mask", reset_mask, "bool")
             rows = self._library.nonzero(mask)
         self._reset(rows)
         self._waits[rows] = False
@@ -149,15 +147,15 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
             ResetNeeded: An episode is over.
         """
         episodes, library = self._episodes, self._library
-        chosen = library.where(self._waits, 0, self._tensor(actions, "int64"))
-        self._check(chosen)
+        own = library.where(self._waits, 0, self._tensor("actions", actions, "int64"))
+        self._check(own)
         before = episodes.state(), episodes.curricula.state()
         try:
             rows = self._all
             if self.autoreset_mode == AutoresetMode.NEXT_STEP and bool(self._waits.any()):
                 self._reset(library.nonzero(self._waits))
                 rows = library.nonzero(~self._waits)
-            steps = episodes.step(rows, chosen[rows], self._optimized, self._env.optimizes_at_end)
+            steps = episodes.step(rows, own[rows], self._optimized, self._env.optimizes_at_end)
             rewards, success, terminated, truncated, *costs = steps
             infos, over = episodes.figures(success, *costs), terminated | truncated
             last: dict[str, Any] = {}
@@ -182,12 +180,12 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
 
     # -- parts of the methods above ------------------------------------------------------------------------------------
 
-    def _tensor(self, values: Any, dtype: str) -> Array:
-        """Return numbers on the device; tensors that are there already are not copied."""
+    def _tensor(self, name: str, values: Any, dtype: str) -> Array:
+        """Return a number for each environment on the device; tensors that are there already are not copied."""
         is_tensor = hasattr(values, "device") and hasattr(values, "cpu")
         found = values.to(self.device) if is_tensor else self._library.shared(np.asarray(values))
         if "float" in str(found.dtype) or found.ndim != 1 or len(found) != self.num_envs:
-            raise ValueError(must("actions", f"be {self.num_envs} integers, one for each environment", values))
+            raise ValueError(must(name, f"be {self.num_envs} integers or booleans, one for each environment", values))
         return self._library.cast(found, dtype)
 
     def _check(self, actions: Array) -> None:

@@ -45,7 +45,7 @@ class Moves(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """Do what :class:`~qas_envs.judging.Outcome` does for many environments, ``(rows,)`` each."""
+    """What :class:`~qas_envs.judging.Outcome` holds, for many environments, ``(rows,)`` each."""
 
     rewards: Array
     success: Array

@@ -148,8 +148,9 @@ def test_bad_arguments() -> None:
         envs.step([1, 2, 3, 1])
     _, infos = envs.reset(options={"reset_mask": torch.tensor([True, False, False, True])})
     assert infos["num_gates"].tolist() == [0, 5, 5, 0]
-    with pytest.raises(ValueError, match="reset_mask"):
-        envs.reset(options={"seed": 3})
+    for options in ({"seed": 3}, {"reset_mask": [True]}):
+        with pytest.raises(ValueError, match="reset_mask"):
+            envs.reset(options=options)
     with pytest.raises(ValueError, match=r"0\.\.3"):
         envs.circuit(4)
 
@@ -164,7 +165,7 @@ def test_bad_arguments() -> None:
         ({"vary": {"field": (0.5, 1.5)}}, "families"),
         ({"optimizer": "cobyla"}, "optimisers of single circuits"),
         ({"shared_curriculum": True}, "shared_curriculum"),
-        ({"device": "nowhere"}, "`device` must be one that PyTorch has"),
+        ({"device": "nowhere"}, r"Unknown device 'nowhere'\. Choices: cpu, cuda"),
         ({"num_threads": 0}, "num_threads"),
     ],
     ids=steady,
