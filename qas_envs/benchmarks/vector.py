@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
 CASES: dict[str, Case] = {
     "LiH, 4 qubits, no optimisation": Case("QAS-LiH-v0", {"optimizer": "none"}, 64, 16_000),
-    "LiH, 4 qubits, no optimisation, 1024": Case("QAS-LiH-v0", {"optimizer": "none"}, 1024, 32_768),
+    "LiH, 4 qubits, no optimisation, 256": Case("QAS-LiH-v0", {"optimizer": "none"}, 256, 25_600),
     "LiH, 4 qubits": Case("QAS-LiH-v0", {}, 64, 8_000),
     "LiH, 4 qubits, mumbai noise": Case("QAS-LiH-v0", {"noise": "mumbai"}, 64, 2_000),
     "BeH2, 6 qubits": Case("QAS-BeH2-v0", {"initial": "basis_state"}, 64, 4_000),

@@ -124,9 +124,9 @@ class EpisodeArrays:
         ):
             setattr(self, name, library.zeros(size, kind))
         self.over = library.zeros(size, "bool")
-        self.over[:] = True
         self.first_energy[:] = first_energy
         self.reset(library.arange(size), NEVER)
+        self.over[:] = True
 
     num_actions: Array
     energy: Array
@@ -153,7 +153,7 @@ class EpisodeArrays:
         """Step some environments.
 
         Args:
-            rows: The environments.
+            rows: The environments, in ascending order.
             actions: Their checked actions.
             optimize: Optimises circuits in place.
             at_end: Whether angles are optimised only once, at the end of an episode.
@@ -166,6 +166,8 @@ class EpisodeArrays:
         if len(solved):
             energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
         outcomes = self.end_step(moves, energies, (evaluations[rows] > 0) | (not at_end))
+        if len(rows) == size:  # all, in order
+            return Steps._make((*outcomes, evaluations, gradients))
         columns = [zeros(size, "float64"), *(zeros(size, "bool") for _ in range(3))]
         for column, values in zip(columns, outcomes, strict=True):
             column[rows] = values

@@ -129,6 +129,8 @@ def test_a_step_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_bad_arguments() -> None:
     envs, _ = both("Disabled", illegal="raise")
+    with pytest.raises(ResetNeeded):
+        envs.step([0, 1, 2, 3])
     envs.reset(seed=0)
     for actions, message in (
         ([0, 1, 2], "be 4 integers"),
