@@ -18,7 +18,7 @@ from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rules import Rules
 from qas_envs.simulation import without_shots
-from qas_envs.undo import CONTAINERS, Undo
+from qas_envs.undo import Undo
 from qas_envs.whole_circuits import CircuitPlayer
 from qas_simulators import Circuit
 from qas_simulators.optimizers import BatchOptimizer, OptimizationResult
@@ -103,7 +103,6 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self.episode.space
         self.curriculum.start(problem)
-        self._containers = [name for name, value in vars(self.curriculum).items() if isinstance(value, CONTAINERS)]
         self.episode.threshold = self.curriculum.threshold
         energy = without_shots(self.simulator).expectation(self.initial, problem.hamiltonian)
         self.episode.energy = self.episode.first_energy = energy

@@ -1,6 +1,11 @@
 """Curricula: the error below which an episode is a success, and how it changes over episodes.
 
 A curriculum is a small state machine of one environment: it observes every energy and the end of every episode.
+
+A curriculum may also have ``columns``, a mapping from the names of its changing attributes, which are numbers, to their
+types, and the methods ``observe_each`` and ``end_each``. They do what ``observe`` and ``end_episode`` do for many
+environments: they take these attributes as arrays, one entry per environment, in a mapping by name. Vector environments
+use them; without them they call one curriculum after the other.
 """
 
 from __future__ import annotations
@@ -8,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from qas_envs.components import chosen, is_number, is_whole
 from qas_envs.problems import Problem
+from qas_simulators.arrays import Array, library_of
 from qas_simulators.errors import must
 
 REFERENCES = ("ground", "lower_bound")
@@ -36,6 +42,10 @@ class Curriculum(Protocol):
     def end_episode(self, success: bool) -> None:
         """Observe the end of an episode."""
         ...
+
+
+Columns = Mapping[str, Array]
+"""Attributes of the curricula of many environments, by name, ``(num_envs,)`` each; changed in place."""
 
 
 @runtime_checkable
@@ -62,6 +72,7 @@ class FixedThreshold:
     threshold: float = None  # type: ignore[assignment]  # set by start()
     reference_energy: float = field(default=float("nan"), init=False)
     fits_families = True
+    columns: ClassVar[Mapping[str, str]] = {"threshold": "float64", "reference_energy": "float64"}
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
@@ -77,6 +88,12 @@ class FixedThreshold:
         """Nothing changes."""
 
     def end_episode(self, success: bool) -> None:
+        """Nothing changes."""
+
+    def observe_each(self, columns: Columns, rows: Array, energies: Array) -> None:
+        """Nothing changes."""
+
+    def end_each(self, columns: Columns, rows: Array, success: Array) -> None:
         """Nothing changes."""
 
 
@@ -112,6 +129,9 @@ class MovingThreshold:
     threshold: float = field(init=False)
     reference_energy: float = field(default=float("nan"), init=False)
     best_energy: float = field(default=float("inf"), init=False)
+    columns: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("threshold", "reference_energy", "best_energy"), "float64"
+    ) | (dict.fromkeys(("_success_count", "_shift_count", "_episode_count"), "int64"))
 
     def __post_init__(self) -> None:
         _check_error("initial", self.initial)
@@ -149,6 +169,26 @@ class MovingThreshold:
             self.threshold = best_error + self.amortisation
             self._success_count = self._shift_count = 0
 
+    def observe_each(self, columns: Columns, rows: Array, energies: Array) -> None:
+        """Do what :meth:`observe` does for many environments."""
+        best = columns["best_energy"][rows]
+        columns["best_energy"][rows] = library_of(best).where(energies < best, energies, best)
+
+    def end_each(self, columns: Columns, rows: Array, success: Array) -> None:
+        """Do what :meth:`end_episode` does for many environments."""
+        threshold, reference, best, successes, shifts, episodes = (columns[name][rows] for name in self.columns)
+        to, error = library_of(best), abs(reference - best)
+        successes = successes + to.cast(success, "int64")
+        switch = self.initial if self.switch is None else self.switch
+        drops = success & (successes >= self.successes) & (shifts < self.radius_shifts) & (switch > error)
+        episodes = episodes + 1
+        moves = (episodes > 10) & (episodes % self.shift_time == 0)
+        dropped = to.where(drops, threshold - self.amortisation / self.radius_shifts, threshold)
+        columns["threshold"][rows] = to.where(moves, error + self.amortisation, dropped)
+        columns["_success_count"][rows] = to.where(drops | moves, 0, successes)
+        columns["_shift_count"][rows] = to.where(moves, 0, shifts + to.cast(drops, "int64"))
+        columns["_episode_count"][rows] = episodes
+
 
 @dataclass
 class StagedThreshold:
@@ -168,6 +208,10 @@ class StagedThreshold:
     threshold: float = field(default=float("nan"), init=False)
     reference_energy: float = field(default=float("nan"), init=False)
     stage: int = field(default=0, init=False)
+    columns: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("threshold", "reference_energy"), "float64"),
+        **dict.fromkeys(("stage", "_count"), "int64"),
+    }
 
     def __post_init__(self) -> None:
         stages = list(self.thresholds) if isinstance(self.thresholds, Sequence | np.ndarray) else []
@@ -199,6 +243,21 @@ class StagedThreshold:
         self._count = self._count + 1 if success else 0 if self.in_a_row else self._count
         if self._count >= self.successes and self.stage + 1 < len(self.thresholds):
             self._enter(self.stage + 1)
+
+    def observe_each(self, columns: Columns, rows: Array, energies: Array) -> None:
+        """Nothing changes."""
+
+    def end_each(self, columns: Columns, rows: Array, success: Array) -> None:
+        """Do what :meth:`end_episode` does for many environments."""
+        threshold, _, stage, count = (columns[name][rows] for name in self.columns)
+        to = library_of(threshold)
+        count = to.where(success, count + 1, 0 if self.in_a_row else count)
+        rises = (count >= self.successes) & (stage + 1 < len(self.thresholds))
+        stage = stage + to.cast(rises, "int64")
+        stages = to.constant([self._accuracy if own is None else float(own) for own in self.thresholds])
+        columns["threshold"][rows] = to.where(rises, stages[stage], threshold)
+        columns["stage"][rows] = stage
+        columns["_count"][rows] = to.where(rises, 0, count)
 
 
 @dataclass

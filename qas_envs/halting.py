@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qas_envs.components import is_number, is_whole
 from qas_simulators.errors import must
@@ -73,6 +74,12 @@ class NegativeBinomialHalting:
         steps = np.clip(rng.negative_binomial(self.n, self.p, self.draws), self.low, self.high)
         _, numbers, counts = np.unique(steps, return_inverse=True, return_counts=True)
         return int(steps[counts[numbers].argmax()])
+
+    def sample_each(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+        """Draw for ``size`` episodes from one generator, ``(size,)``."""
+        if self.draws == 1:
+            return np.clip(rng.negative_binomial(self.n, self.p, size), self.low, self.high)
+        return np.array([self.sample(rng) for _ in range(size)], dtype=np.int64)
 
 
 HALTINGS: Final = {"none": NoHalting, "negative_binomial": NegativeBinomialHalting}

@@ -16,7 +16,7 @@ from qas_envs.problems import Problem
 from qas_envs.problems.instances import MOLECULES
 from qas_envs.problems.lookup import problem_function
 from qas_envs.rules import RULES
-from qas_envs.vector import CircuitBuildingVectorEnv
+from qas_envs.vector import CircuitBuildingVectorEnv, DeviceVectorEnv
 from qas_simulators.errors import must, unexpected_argument
 
 
@@ -121,11 +121,20 @@ def make_registered_vector(
     autoreset_mode: str = "NextStep",
     num_threads: int | None = None,
     shared_curriculum: bool = False,
+    device: str | None = None,
     **arguments: Any,
-) -> CircuitBuildingVectorEnv:
-    """Build ``num_envs`` environments of an id that step together; other arguments as for a single environment."""
+) -> CircuitBuildingVectorEnv | DeviceVectorEnv:
+    """Build ``num_envs`` environments of an id that step together; other arguments as for a single environment.
+
+    With a ``device``, episodes are tensors of PyTorch there; see :class:`~qas_envs.vector.DeviceVectorEnv`.
+    """
     if not is_whole(num_envs, 1):
         raise ValueError(must("num_envs", "be an integer of at least 1", num_envs))
+    if device is not None:
+        if shared_curriculum:
+            raise ValueError(must("shared_curriculum", "be False where `device` is given", shared_curriculum))
+        env = make_registered(environment, **arguments)
+        return DeviceVectorEnv(env, num_envs, device, autoreset_mode, num_threads)
     if "backend" in arguments:  # its calibration is read once
         arguments["backend"] = RULES["backend"].resolve(arguments["backend"])
     envs = [make_registered(environment, **arguments) for _ in range(num_envs)]

@@ -1,4 +1,9 @@
-"""Rewards: small functions of one transition."""
+"""Rewards: small functions of one transition.
+
+A reward may have a second method, ``of_each``, which takes a :class:`Transition` of arrays, one entry per environment,
+and returns an array. Vector environments use it; without it they call the reward once for each environment. Decimal
+logarithms and powers are those of NumPy in both methods, because those of ``math`` differ in the last bit.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,14 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Final, NamedTuple, Protocol
 
+import numpy as np
+
+from qas_simulators.arrays import Array, library_of
 from qas_simulators.errors import must
 
 
 class Transition(NamedTuple):
-    """The data that a reward may use.
+    """The data that a reward may use; for ``of_each``, arrays ``(num_envs,)`` except ``max_gates``.
 
     Attributes:
         previous_energy: Energy before the gate.
@@ -96,6 +104,14 @@ class FixedEnds:
             return 0.0
         return max(-1.0, min(1.0, (transition.previous_energy - transition.energy) / distance))
 
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        to = library_of(transition.energy)
+        distance = abs(transition.previous_energy - transition.reference_energy)
+        gain = (transition.previous_energy - transition.energy) / to.where(distance == 0.0, 1.0, distance)
+        clipped = to.where(distance == 0.0, 0.0, to.clip(gain, -1.0, 1.0))
+        return to.where(transition.success, self.bonus, to.where(transition.exhausted, -self.bonus, clipped))
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -114,6 +130,11 @@ class Fidelity:
         """See :class:`Reward`."""
         fidelity = 1.0 - transition.energy
         return self.bonus * fidelity if transition.success else fidelity
+
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        fidelity = 1.0 - transition.energy
+        return library_of(fidelity).where(transition.success, self.bonus * fidelity, fidelity)
 
 
 @dataclass(frozen=True)
@@ -148,7 +169,18 @@ class PricedGates:
         after = max(abs(transition.energy - transition.reference_energy), self.floor)
         price = self.two_qubit * transition.two_qubit_gates + self.one_qubit * transition.one_qubit_gates
         ending = self.bonus * (transition.success - (transition.exhausted and not transition.success))
-        return ending + self.progress * math.log10(before / after) - price
+        return float(ending + self.progress * np.log10(before / after) - price)
+
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        to = library_of(transition.energy)
+        before = to.clip(abs(transition.previous_energy - transition.reference_energy), self.floor, None)
+        after = to.clip(abs(transition.energy - transition.reference_energy), self.floor, None)
+        pairs, singles = (to.cast(one, "float64") for one in (transition.two_qubit_gates, transition.one_qubit_gates))
+        price = self.two_qubit * pairs + self.one_qubit * singles
+        fails = transition.exhausted & (transition.success == 0)
+        ending = self.bonus * (to.cast(transition.success, "float64") - to.cast(fails, "float64"))
+        return ending + self.progress * to.log10(before / after) - price
 
 
 @dataclass(frozen=True)
@@ -164,6 +196,11 @@ class Sparse:
         """See :class:`Reward`."""
         return self.bonus if transition.success else 0.0
 
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        to = library_of(transition.energy)
+        return self.bonus * to.cast(transition.success, "float64")
+
 
 @dataclass(frozen=True)
 class LogError:
@@ -178,7 +215,13 @@ class LogError:
     def __call__(self, transition: Transition) -> float:
         """See :class:`Reward`."""
         error = max(abs(transition.energy - transition.reference_energy), self.floor)
-        return self.bonus * transition.success - math.log10(error)
+        return float(self.bonus * transition.success - np.log10(error))
+
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        to = library_of(transition.energy)
+        error = to.clip(abs(transition.energy - transition.reference_energy), self.floor, None)
+        return self.bonus * to.cast(transition.success, "float64") - to.log10(error)
 
 
 @dataclass(frozen=True)
@@ -215,7 +258,21 @@ class Qaser:
         cost = self.two_qubit * transition.total_two_qubit_gates + self.one_qubit * transition.total_one_qubit_gates
         dearest = max(self.two_qubit, self.one_qubit) * transition.max_gates
         economy = transition.max_gates / (transition.depth + 1) + dearest / max(cost, self.one_qubit)
-        return float(economy ** min(1.0, max(0.0, progress)))
+        return float(np.power(economy, min(1.0, max(0.0, progress))))
+
+    def of_each(self, transition: Transition) -> Array:
+        """Return the rewards of several environments."""
+        to = library_of(transition.energy)
+        way = transition.empty_energy - transition.reference_energy
+        progress = (transition.empty_energy - transition.energy) / to.where(way > 0, way, 1.0)
+        progress = to.clip(to.where(way > 0, progress, 0.0), 0.0, 1.0)
+        totals = transition.total_two_qubit_gates, transition.total_one_qubit_gates, transition.depth
+        pairs, singles, depth = (to.cast(one, "float64") for one in totals)
+        cost = self.two_qubit * pairs + self.one_qubit * singles
+        dearest = max(self.two_qubit, self.one_qubit) * transition.max_gates
+        economy = transition.max_gates / (depth + 1) + dearest / to.clip(cost, self.one_qubit, None)
+        reward = economy**progress
+        return reward if self.bonus is None else to.where(transition.success, self.bonus, reward)
 
 
 REWARDS: Final = {

@@ -13,6 +13,7 @@ from qas_simulators import Circuit, Simulator
 
 if TYPE_CHECKING:
     from qas_envs.circuit_env import CircuitBuildingEnv
+    from qas_envs.curricula import Curriculum
 
 CONTAINERS = (list, dict, set, np.ndarray)
 """Types that a curriculum's attributes may have and change in place."""
@@ -56,7 +57,7 @@ class Undo:
 
     def __init__(self, envs: Sequence[CircuitBuildingEnv]) -> None:
         self._envs = envs
-        self._generators: list[_Place] = []
+        self._generators: list[Place] = []
         self._streams: list[tuple[Simulator, np.random.Generator]] = []
 
     def __enter__(self) -> Undo:
@@ -64,7 +65,7 @@ class Undo:
             _Before(
                 env.episode.snapshot(),
                 env.finished,
-                _attributes(env),
+                attributes_of(env.curriculum),
                 env._renderer.shown,
                 env._np_random,
                 env._np_random_seed,
@@ -73,14 +74,14 @@ class Undo:
         ]
         for env in self._envs:
             if env._draws:
-                self._generators.append(_place(env.simulator.rng))
+                self._generators.append(place_of(env.simulator.rng))
         return self
 
     def keep_randomness(self, env: CircuitBuildingEnv) -> None:
         """Keep the state of the random generators of an environment that is about to be reset."""
         if env._np_random is not None:
-            self._generators.append(_place(env._np_random))
-        self._generators.append(_place(env.simulator.rng))
+            self._generators.append(place_of(env._np_random))
+        self._generators.append(place_of(env.simulator.rng))
         self._streams.append((env.simulator, env.simulator.rng))
 
     def __exit__(
@@ -101,16 +102,14 @@ class Undo:
             simulator.rng = rng
 
 
-_Place = tuple[np.random.Generator, Any]
+Place = tuple[np.random.Generator, Any]
 
 
-def _place(rng: np.random.Generator) -> _Place:
+def place_of(rng: np.random.Generator) -> Place:
+    """Return a generator and its state."""
     return rng, rng.bit_generator.state
 
 
-def _attributes(env: CircuitBuildingEnv) -> dict[str, Any]:
-    """Return the attributes of the curriculum; containers, which it may change in place, are copied."""
-    attributes = vars(env.curriculum).copy()
-    for name in env._containers:
-        attributes[name] = attributes[name].copy()
-    return attributes
+def attributes_of(curriculum: Curriculum) -> dict[str, Any]:
+    """Return the attributes of a curriculum; containers, which it may change in place, are copied."""
+    return {name: value.copy() if isinstance(value, CONTAINERS) else value for name, value in vars(curriculum).items()}

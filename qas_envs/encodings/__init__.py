@@ -3,7 +3,7 @@
 from typing import Final
 
 from qas_envs.encodings.context import ContextEncoder
-from qas_envs.encodings.encoding import Encoder, Encoding, Observation, VectorEncoder, View
+from qas_envs.encodings.encoding import Encoder, Encoders, Encoding, Observation, VectorEncoder, View, Views
 from qas_envs.encodings.gate_list import GateListEncoding
 from qas_envs.encodings.graph import GraphEncoding
 from qas_envs.encodings.hamiltonian_graph import CircuitGraphs, HamiltonianGraphEncoder, HamiltonianGraphEncoding
@@ -15,6 +15,7 @@ __all__ = [
     "CircuitGraphs",
     "ContextEncoder",
     "Encoder",
+    "Encoders",
     "Encoding",
     "GateListEncoding",
     "GraphEncoding",
@@ -26,6 +27,7 @@ __all__ = [
     "TensorEncoding",
     "VectorEncoder",
     "View",
+    "Views",
 ]
 
 ENCODINGS: Final = {

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from qas_envs.catalogue import ActionCatalogue
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Simulator
+from qas_simulators.arrays import Array, ArrayLibrary
+from qas_simulators.circuit_arrays import PARAMS, CircuitArrays
 from qas_simulators.errors import must
 
 Range = tuple[float, float]
@@ -41,12 +43,28 @@ class View(NamedTuple):
     context: tuple[float, ...] = ()
 
 
+class Views(NamedTuple):
+    """The same for many circuits.
+
+    Attributes:
+        energy: Energies, ``(size,)``.
+        threshold: Thresholds, ``(size,)``.
+        circuits: The circuits with their angles; must not be changed.
+    """
+
+    energy: Array
+    threshold: Array
+    circuits: CircuitArrays
+
+
 class Encoder(Protocol):
     """Follows one circuit gate by gate.
 
     A method ``copy``, which returns an independent encoder of the same circuit, is optional; without it, clones of an
-    episode hold a deep copy. An attribute ``shows_instance`` that is true says that observations identify the member of
-    a family of instances by themselves; without it, the context of the family is appended.
+    episode hold a deep copy. A method ``for_many(size, library)``, which returns :class:`Encoders` of empty circuits or
+    ``None``, is optional too; without it, vector environments observe one circuit after the other. An attribute
+    ``shows_instance`` that is true says that observations identify the member of a family of instances by themselves;
+    without it, the context of the family is appended.
     """
 
     @property
@@ -68,6 +86,26 @@ class Encoder(Protocol):
 
     def observe(self, view: View) -> Observation:
         """Return a new observation, an element of the space."""
+        ...
+
+
+class Encoders(Protocol):
+    """Follow many circuits of one instance gate by gate."""
+
+    def reset(self, rows: Array) -> None:
+        """Start again with empty circuits in some rows."""
+        ...
+
+    def begin(self, rows: Array, actions: Array) -> None:
+        """Note the actions that the next gates of some circuits belong to; no row occurs twice."""
+        ...
+
+    def append(self, rows: Array, operations: Array) -> None:
+        """Note a gate appended to each of some circuits; no row occurs twice."""
+        ...
+
+    def observe(self, views: Views, rows: Array | None = None) -> Observation:
+        """Return new observations of some circuits, by default of all: one with a leading axis."""
         ...
 
 
@@ -113,13 +151,16 @@ class VectorEncoder(ABC):
 
     Attributes:
         vector: The observation; up to date after :meth:`refresh`.
+        shows_energy: Whether the energy is shown.
+        shows_threshold: Whether the threshold is shown.
+        tail: How many of the two are shown, behind all else.
     """
 
     def __init__(self, low: ArrayLike, high: ArrayLike, energies: Range, encoding: ShowsTail) -> None:
         lows, highs = [np.asarray(low, dtype=np.float32)], [np.asarray(high, dtype=np.float32)]
         self._size = len(lows[0])
-        self._shows_energy, self._shows_threshold = encoding.energy, encoding.threshold
-        self._tail = int(encoding.energy) + int(encoding.threshold)
+        self.shows_energy, self.shows_threshold = encoding.energy, encoding.threshold
+        self.tail = int(encoding.energy) + int(encoding.threshold)
         if encoding.energy:
             lows.append(np.nextafter(np.float32(energies[0]), np.float32(-np.inf))[None])
             highs.append(np.nextafter(np.float32(energies[1]), np.float32(np.inf))[None])
@@ -129,7 +170,7 @@ class VectorEncoder(ABC):
         self.space: spaces.Space[Observation] = spaces.Box(
             np.concatenate(lows), np.concatenate(highs), dtype=np.float32
         )
-        self.vector = np.zeros(self._size + self._tail, dtype=np.float32)
+        self.vector = np.zeros(self._size + self.tail, dtype=np.float32)
 
     def copy(self) -> Self:
         """See :class:`Encoder`. Subclasses copy the containers that they change in place."""
@@ -145,9 +186,9 @@ class VectorEncoder(ABC):
     def refresh(self, view: View) -> None:
         """Update the vector."""
         self._show(view)
-        if self._shows_energy:
-            self.vector[-self._tail] = view.energy
-        if self._shows_threshold:
+        if self.shows_energy:
+            self.vector[-self.tail] = view.energy
+        if self.shows_threshold:
             self.vector[-1] = view.threshold
 
     def observe(self, view: View) -> Observation:
@@ -170,6 +211,72 @@ class VectorEncoder(ABC):
         """See :class:`Encoder`."""
 
 
-def in_pi(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+class VectorEncoders(ABC):
+    """Encoders that keep their observations in the rows of one array, which they update in place.
+
+    Args:
+        encoder: Of one circuit.
+        size: Number of circuits.
+        library: Of the arrays.
+        most_rotations: Most rotations whose angles are shown; 0 where angles are not shown.
+    """
+
+    def __init__(self, encoder: VectorEncoder, size: int, library: ArrayLibrary, most_rotations: int) -> None:
+        self._library, self._encoder = library, encoder
+        self.vectors = library.zeros((size, encoder.vector.size), "float32")
+        self._all = library.arange(size)
+        self._angle_places = library.zeros((size, most_rotations), "int64")  # in the vectors
+        self._num_angles = library.zeros(size, "int64")
+
+    def reset(self, rows: Array) -> None:
+        """See :class:`Encoders`."""
+        self.vectors[rows] = 0.0
+        self._num_angles[rows] = 0
+        self._restart(rows)
+
+    def begin(self, rows: Array, actions: Array) -> None:  # noqa: B027  # gadgets are shown as their gates
+        """See :class:`Encoders`."""
+
+    @abstractmethod
+    def append(self, rows: Array, operations: Array) -> None:
+        """See :class:`Encoders`."""
+
+    @abstractmethod
+    def _restart(self, rows: Array) -> None:
+        """Start again in some rows, whose vectors are zero."""
+
+    def _show_angle(self, rows: Array, places: Array) -> None:
+        """Show the angles of rotations that were appended to some circuits in these places of the vectors."""
+        number = self._num_angles[rows]
+        self._angle_places[rows, number] = places
+        self._num_angles[rows] = number + 1
+
+    def observe(self, views: Views, rows: Array | None = None) -> Observation:
+        """See :class:`Encoders`."""
+        if self._angle_places.shape[1] > 0:
+            self._write_angles(views.circuits, self._all if rows is None else rows)
+        vectors = self._library.copy(self.vectors) if rows is None else self.vectors[rows]
+        encoder = self._encoder
+        for is_shown, place, column in (
+            (encoder.shows_energy, -encoder.tail, views.energy),
+            (encoder.shows_threshold, -1, views.threshold),
+        ):
+            if is_shown:
+                vectors[:, place] = self._library.cast(column if rows is None else column[rows], "float32")
+        return vectors
+
+    def _write_angles(self, circuits: CircuitArrays, rows: Array) -> None:
+        """Write the angles of the agent's rotations, which are the last ones of each circuit."""
+        most = self._angle_places.shape[1]
+        number = self._num_angles[rows]
+        first = circuits.counts[rows, PARAMS] - number
+        shown = self._library.nonzero((self._library.arange(most) < number[:, None]).reshape(-1))
+        place = shown // most
+        of, angle = rows[place], shown % most
+        values = in_pi(circuits.angles[of, first[place] + angle])
+        self.vectors[of, self._angle_places[of, angle]] = self._library.cast(values, "float32")
+
+
+def in_pi(angles: Array) -> Array:
     """Return angles in units of pi, in [-1, 1]."""
     return (angles / np.pi + 1.0) % 2.0 - 1.0

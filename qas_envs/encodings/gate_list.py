@@ -8,8 +8,18 @@ from typing import Self
 import numpy as np
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, check_size, in_pi
+from qas_envs.encodings.encoding import (
+    Encoder,
+    Encoders,
+    Range,
+    VectorEncoder,
+    VectorEncoders,
+    View,
+    check_size,
+    in_pi,
+)
 from qas_envs.problems import Problem
+from qas_simulators.arrays import Array, ArrayLibrary
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class _GateListEncoder(VectorEncoder):
         names = [*catalogue.alphabet.two_qubit, *catalogue.alphabet.one_qubit]
         n = catalogue.num_qubits
         check_size(4 * max_gates)
+        self._max_gates = max_gates
         low, high = np.tile([0.0, 0.0, 0.0, -1.0], max_gates), np.tile([len(names), n, n, 1.0], max_gates)
         super().__init__(low, high, energies, encoding)
         self._rows = [
@@ -68,3 +79,28 @@ class _GateListEncoder(VectorEncoder):
     def _show(self, view: View) -> None:
         if self._rotations:
             self.vector[self._rotations] = in_pi(view.circuit.angles[-len(self._rotations) :])
+
+    def for_many(self, size: int, library: ArrayLibrary) -> Encoders:
+        """See :class:`Encoder`."""
+        return _GateListEncoders(self, size, library)
+
+
+class _GateListEncoders(VectorEncoders):
+    """Does the same for many circuits."""
+
+    def __init__(self, encoder: _GateListEncoder, size: int, library: ArrayLibrary) -> None:
+        super().__init__(encoder, size, library, encoder._max_gates)
+        self._rows = library.constant(np.array(encoder._rows, dtype=np.float32))
+        self._rotates = library.constant(encoder._rotates)
+        self._starts = library.zeros(size, "int64")
+
+    def _restart(self, rows: Array) -> None:
+        self._starts[rows] = 0
+
+    def append(self, rows: Array, operations: Array) -> None:
+        start, entries = self._starts[rows], self._rows[operations]
+        for k in range(3):
+            self.vectors[rows, start + k] = entries[:, k]
+        turns = self._rotates[operations]
+        self._show_angle(rows[turns], start[turns] + 3)
+        self._starts[rows] = start + 4

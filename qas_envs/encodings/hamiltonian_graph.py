@@ -12,8 +12,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Observation, Range, View
+from qas_envs.encodings.encoding import Encoder, Encoders, Observation, Range, View, Views
 from qas_envs.problems import Problem
+from qas_simulators.arrays import NUMPY, Array, ArrayLibrary
 
 FloatArray = NDArray[np.float32]
 
@@ -80,33 +81,45 @@ class CircuitGraphs:
             problem ``(5,)``.
         size: Number of circuits.
         length: Number of two-qubit gates at which the circuits are to end.
+        library: Of the arrays.
     """
 
-    def __init__(self, fixed: tuple[FloatArray, FloatArray, FloatArray], size: int, length: int) -> None:
-        self._fixed, self.length = fixed, length
-        self._ends = np.array([*combinations(range(len(fixed[0])), 2)], dtype=np.int64).reshape(-1, 2)  # (pairs, 2)
-        self._counts = np.zeros((size, len(fixed[0])))
-        self._last = np.full((size, len(fixed[0])), -1)  # number of the last gate on each qubit
-        self._pair_counts = np.zeros((size, len(self._ends)))
-        self._pair_last = np.full((size, len(self._ends)), -1)
-        self.used = np.zeros(size, dtype=np.int64)  # two-qubit gates so far, (size,)
+    def __init__(
+        self,
+        fixed: tuple[FloatArray, FloatArray, FloatArray],
+        size: int,
+        length: int,
+        library: ArrayLibrary = NUMPY,
+    ) -> None:
+        self._library, self.length = library, length
+        self._fixed = [library.constant(features) for features in fixed]
+        num_qubits = len(fixed[0])
+        ends = np.array([*combinations(range(num_qubits), 2)], dtype=np.int64).reshape(-1, 2)
+        self._ends = library.constant(ends)  # (pairs, 2)
+        self._counts = library.zeros((size, num_qubits), "float64")
+        self._last = library.zeros((size, num_qubits), "int64") - 1  # number of the last gate on each qubit
+        self._pair_counts = library.zeros((size, len(ends)), "float64")
+        self._pair_last = library.zeros((size, len(ends)), "int64") - 1
+        self.used = library.zeros(size, "int64")  # two-qubit gates so far, (size,)
 
     def copy(self) -> CircuitGraphs:
         """Return an independent copy."""
         twin = copy.copy(self)
         for name in ("_counts", "_last", "_pair_counts", "_pair_last", "used"):
-            setattr(twin, name, getattr(self, name).copy())
+            setattr(twin, name, self._library.copy(getattr(self, name)))
         return twin
 
-    def reset(self) -> None:
-        """Start again with empty circuits."""
-        self._counts[:], self._pair_counts[:], self.used[:] = 0, 0, 0
-        self._last[:], self._pair_last[:] = -1, -1
+    def reset(self, rows: Array | None = None) -> None:
+        """Start again with empty circuits, in all rows or in some."""
+        own: Any = slice(None) if rows is None else rows
+        self._counts[own], self._pair_counts[own], self.used[own] = 0, 0, 0
+        self._last[own], self._pair_last[own] = -1, -1
 
-    def append(self, pairs: NDArray[np.int64]) -> None:
-        """Note a two-qubit gate of every circuit: the number of its pair ``(size,)``, -1 for none."""
-        rows = np.flatnonzero(pairs >= 0)
-        chosen = pairs[rows]
+    def append(self, pairs: Array, rows: Array | None = None) -> None:
+        """Note a two-qubit gate of every circuit, or of some: the numbers of their pairs, -1 for none."""
+        acts = self._library.nonzero(pairs >= 0)
+        chosen = pairs[acts]
+        rows = acts if rows is None else rows[acts]
         for end in self._ends[chosen].T:
             self._counts[rows, end] += 1
             self._last[rows, end] = self.used[rows]
@@ -114,9 +127,9 @@ class CircuitGraphs:
         self._pair_last[rows, chosen] = self.used[rows]
         self.used[rows] += 1
 
-    def observe(self) -> dict[str, FloatArray]:
+    def observe(self) -> dict[str, Array]:
         """Return the features of all circuits; the arrays of an observation with a leading axis ``size``."""
-        qubits, pairs, problem = self._fixed
+        (qubits, pairs, problem), to = self._fixed, self._library
         latest = self.used[:, None] - 1
         first, second = (self._last[:, end] for end in self._ends.T)
         is_last = (self._pair_last >= 0) & (self._pair_last == first) & (self._pair_last == second)
@@ -126,32 +139,30 @@ class CircuitGraphs:
             (self._last == latest) & (self._last >= 0),
         ]
         of_pairs = [self._pair_counts / 2, self._recency(self._pair_last, latest), is_last]
-        size, usual = len(self.used), 3.0 * len(qubits)
-        of_circuit = [
-            self.used / self.length,
-            np.maximum(self.length - self.used, 0) / usual,
-            np.full(size, self.length / usual),
-            *np.broadcast_to(problem[:, None], (len(problem), size)),
-        ]
+        used, usual = to.cast(self.used, "float64"), 3.0 * len(qubits)
+        of_circuit = to.zeros((len(used), len(CIRCUIT_FEATURES)), "float32")
+        of_circuit[:, 0] = to.cast(used / self.length, "float32")
+        of_circuit[:, 1] = to.cast(to.clip(self.length - used, 0, None) / usual, "float32")
+        of_circuit[:, 2] = self.length / usual
+        of_circuit[:, 3:] = problem
         return {
-            "qubits": _joined(qubits, of_qubits),
-            "pairs": _joined(pairs, of_pairs),
-            "circuit": np.stack(of_circuit, axis=-1).astype(np.float32),
+            "qubits": self._joined(qubits, of_qubits),
+            "pairs": self._joined(pairs, of_pairs),
+            "circuit": of_circuit,
         }
 
-    @staticmethod
-    def _recency(last: NDArray[np.int64], latest: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.where(last >= 0, np.exp(-(latest - last) / _MEMORY), 0.0)
+    def _recency(self, last: Array, latest: Array) -> Array:
+        to = self._library
+        return to.where(last >= 0, to.exp(to.cast(last - latest, "float64") / _MEMORY), 0.0)
 
-
-def _joined(fixed: FloatArray, columns: list[NDArray[Any]]) -> FloatArray:
-    """Return fixed features ``(rows, k)`` and columns ``(size, rows)`` as ``(size, rows, k + len(columns))``."""
-    size = len(columns[0])
-    result = np.empty((size, len(fixed), fixed.shape[1] + len(columns)), dtype=np.float32)
-    result[..., : fixed.shape[1]] = fixed
-    for number, column in enumerate(columns):
-        result[..., fixed.shape[1] + number] = column
-    return result
+    def _joined(self, fixed: Array, columns: list[Array]) -> Array:
+        """Return fixed features ``(rows, k)`` and columns ``(size, rows)`` as ``(size, rows, k + len(columns))``."""
+        size = len(columns[0])
+        result = self._library.zeros((size, len(fixed), fixed.shape[1] + len(columns)), "float32")
+        result[..., : fixed.shape[1]] = fixed
+        for number, column in enumerate(columns):
+            result[..., fixed.shape[1] + number] = self._library.cast(column, "float32")
+        return result
 
 
 class HamiltonianGraphEncoder:
@@ -214,6 +225,11 @@ class HamiltonianGraphEncoder:
         """See :class:`Encoder`."""
         return {name: array[0] for name, array in self._graph.observe().items()}
 
+    def for_many(self, size: int, library: ArrayLibrary) -> Encoders:
+        """See :class:`Encoder`."""
+        graphs = CircuitGraphs(self._fixed, size, self._length, library)
+        return _HamiltonianGraphEncoders(graphs, library.constant(self._pair_of))
+
     def graphs(self, size: int, length: int | None = None) -> CircuitGraphs:
         """Return the features of ``size`` empty circuits of the same instance, to be extended together.
 
@@ -222,6 +238,26 @@ class HamiltonianGraphEncoder:
             length: Two-qubit gates at which they are to end; by default that of the gate budget.
         """
         return CircuitGraphs(self._fixed, size, self._length if length is None else length)
+
+
+class _HamiltonianGraphEncoders:
+    """Does what :class:`HamiltonianGraphEncoder` does for many circuits."""
+
+    def __init__(self, graphs: CircuitGraphs, pair_of: Array) -> None:
+        self._graphs, self._pair_of = graphs, pair_of
+
+    def reset(self, rows: Array) -> None:
+        self._graphs.reset(rows)
+
+    def begin(self, rows: Array, actions: Array) -> None:
+        pass
+
+    def append(self, rows: Array, operations: Array) -> None:
+        self._graphs.append(self._pair_of[operations], rows)
+
+    def observe(self, views: Views, rows: Array | None = None) -> Observation:
+        own: Any = slice(None) if rows is None else rows
+        return {name: array[own] for name, array in self._graphs.observe().items()}
 
 
 # -- features of the Hamiltonian ---------------------------------------------------------------------------------------

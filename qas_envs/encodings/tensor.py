@@ -8,8 +8,19 @@ from typing import Any, Self
 import numpy as np
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.encodings.encoding import Encoder, Range, VectorEncoder, View, check_size, in_pi
+from qas_envs.encodings.encoding import (
+    Encoder,
+    Encoders,
+    Range,
+    VectorEncoder,
+    VectorEncoders,
+    View,
+    check_size,
+    in_pi,
+)
+from qas_envs.masks.mask import padded
 from qas_envs.problems import Problem
+from qas_simulators.arrays import Array, ArrayLibrary
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class TensorEncoder(VectorEncoder):
         names = catalogue.gadget_names if encoding.tokens else ()
         self._slice = of_gates + len(names) * n
         self._ones = max_gates * self._slice
+        self._most_angles = max_gates if encoding.angles else 0
         size = self._ones * (1 + encoding.angles)
         check_size(size)
         super().__init__(np.where(np.arange(size) < self._ones, 0.0, -1.0), np.ones(size), energies, encoding)
@@ -101,7 +113,7 @@ class TensorEncoder(VectorEncoder):
             for place, (moment, gate, qubits) in enumerate(self.labels())
         ]
         angles = [("angle", *one) for one in ones[: self._size - self._ones]]
-        tail = [("energy",)] * self._shows_energy + [("threshold",)] * self._shows_threshold
+        tail = [("energy",)] * self.shows_energy + [("threshold",)] * self.shows_threshold
         return [*ones, *angles, *tail]
 
     def reset(self, problem: Problem) -> None:
@@ -137,3 +149,53 @@ class TensorEncoder(VectorEncoder):
         if self._rotations:
             own = view.circuit.angles[-len(self._rotations) :]  # the angles of an initial circuit come first
             self.vector[self._rotations] = in_pi(own)
+
+    def for_many(self, size: int, library: ArrayLibrary) -> Encoders:
+        """See :class:`~qas_envs.encodings.encoding.Encoder`."""
+        return _TensorEncoders(self, size, library)
+
+
+class _TensorEncoders(VectorEncoders):
+    """Does what :class:`TensorEncoder` does for many circuits."""
+
+    def __init__(self, encoder: TensorEncoder, size: int, library: ArrayLibrary) -> None:
+        super().__init__(encoder, size, library, encoder._most_angles)
+        self._ends = library.constant([(qubits[0], qubits[-1]) for qubits, _ in encoder._places])
+        self._places = library.constant([place for _, place in encoder._places])
+        self._slice, self._ones = encoder._slice, encoder._ones
+        self._shows_angles = encoder._most_angles > 0
+        self._rotates = library.constant(encoder._rotates)
+        self._moments = library.zeros((size, len(encoder._moments)), "int64")
+        tokens = padded(encoder._tokens)
+        self._has_tokens = bool((tokens >= 0).any())
+        self._tokens = library.constant(tokens)
+        self._token = library.zeros(size, "int64") - 1  # the action whose token comes with the next gate; -1 for none
+
+    def _restart(self, rows: Array) -> None:
+        self._moments[rows] = 0
+        self._token[rows] = -1
+
+    def begin(self, rows: Array, actions: Array) -> None:
+        if self._has_tokens:
+            self._token[rows] = actions
+
+    def append(self, rows: Array, operations: Array) -> None:
+        ends = rows[:, None], self._ends[operations]  # twice the same for a one-qubit gate
+        last = self._moments[ends]
+        moment = self._library.maximum(last[:, 0], last[:, 1])
+        self._moments[ends] = (moment + 1)[:, None]
+        positions = moment * self._slice + self._places[operations]
+        if self._has_tokens:
+            self._show_tokens(rows, moment)
+        self.vectors[rows, positions] = 1.0
+        if self._shows_angles:
+            turns = self._rotates[operations]
+            self._show_angle(rows[turns], self._ones + positions[turns])
+
+    def _show_tokens(self, rows: Array, moment: Array) -> None:
+        begun = self._token[rows] >= 0
+        rows, moment = rows[begun], moment[begun]
+        for places in self._tokens[self._token[rows]].T:
+            shown = places >= 0
+            self.vectors[rows[shown], moment[shown] * self._slice + places[shown]] = 1.0
+        self._token[rows] = -1

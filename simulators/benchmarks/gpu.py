@@ -6,7 +6,7 @@
 
 Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
 Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
-which is the call that environments make.
+which is the call that environments of ``gym.make_vec`` make. The last table has environments with ``device="cuda"``.
 """
 
 from __future__ import annotations
@@ -118,6 +118,41 @@ def minimisations(num_qubits: int, observable: PauliSum, is_small: bool) -> dict
     return rates
 
 
+ENVIRONMENTS: dict[str, tuple[str, dict[str, Any], int, float]] = {  # number of environments, goal in steps per second
+    "LiH, 4 qubits": ("QAS-LiH-v0", {}, 16_384, 5e6),
+    "H2O, 8 qubits": ("QAS-H2O-v0", {}, 4_096, 5e5),
+    "LiH, 4 qubits, mumbai noise": ("QAS-LiH-v0", {"noise": "mumbai"}, 1_024, 3e5),  # the optimisation is on the CPU
+}
+
+
+def environment_steps(environment: str, settings: dict[str, Any], number: int, is_small: bool) -> float:
+    """Return steps per second, all angles re-optimised, of environments whose episodes are on the device."""
+    import torch
+
+    device = "cpu" if IS_SIMULATED else "cuda"
+    if IS_SIMULATED:
+        settings = settings | {"simulator": {"name": "statevector", "device": "cuda"}}
+    if is_small:
+        number, settings = 2, settings | {"optimizer": {"name": "scan_lbfgs", "max_iterations": 2}}
+    envs = gym.make_vec(environment, number, device=device, autoreset_mode="SameStep", **settings)
+    infos = envs.reset(seed=0)[1]
+    generator = torch.Generator(device).manual_seed(0)
+
+    def play(steps: int) -> None:
+        nonlocal infos
+        for _ in range(steps):
+            mask = infos["action_mask"]
+            chosen = torch.rand(mask.shape, device=device, generator=generator) * mask
+            infos = envs.step(chosen.argmax(1))[-1]
+        cuda.synchronize()
+
+    play(1 if is_small else 45)  # until episodes of all lengths are there
+    steps = 2 if is_small else 20
+    started = time.perf_counter()
+    play(steps)
+    return number * steps / (time.perf_counter() - started)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -125,7 +160,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few small circuits, for the simulator of a GPU")
     arguments = parser.parse_args()
     name = "the simulator of a GPU" if IS_SIMULATED else cuda.get_current_device().name.decode()
-    results: dict[str, Any] = {"device": name, "gradients": [], "minimisations": []}
+    results: dict[str, Any] = {"device": name, "gradients": [], "minimisations": [], "environments": []}
     print(f"{name}\nenergies with gradients per second, {NUM_GATES} gates")
     print("qubits groups   one core    float64       goal    float32   difference")
     for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else None]:
@@ -140,6 +175,12 @@ def main() -> None:
         row = minimisations(num_qubits, observable, arguments.small)
         results["minimisations"].append(row)
         print(f"{num_qubits:6d} {row['one core']:10.4g} {row['GPU']:10.4g} {row['within 1e-6']:5.2f}", flush=True)
+    print("environment steps per second, episodes on the device")
+    print(f"{'environment':30s}  number      steps       goal")
+    for case, (environment, settings, number, goal) in list(ENVIRONMENTS.items())[: 1 if arguments.small else None]:
+        rate = environment_steps(environment, settings, number, arguments.small)
+        results["environments"].append({"case": case, "steps per second": rate})
+        print(f"{case:30s} {number:7d} {rate:10.3g} {goal:10.3g}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

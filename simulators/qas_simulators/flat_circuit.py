@@ -16,8 +16,8 @@ Table = NDArray[np.int32]
 """Rows ``(gate, qubit0, qubit1 or -1, number of the rotation or -1)``."""
 
 _INITIAL_CAPACITY = 64
-_IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
-_IS_PAIR = tuple(gate.num_qubits == 2 for gate in GATES)
+IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
+IS_PAIR = tuple(gate.num_qubits == 2 for gate in GATES)
 MAX_QUBITS = 30
 
 
@@ -65,7 +65,7 @@ class FlatCircuit:
         """
         self._check_row(gate, qubit0, qubit1)
         param = -1
-        if _IS_ROTATION[gate]:
+        if IS_ROTATION[gate]:
             param = self.num_rotations
             self._add_param(angle)
             if self._links is not None:
@@ -74,9 +74,9 @@ class FlatCircuit:
 
     def _check_row(self, gate: int, qubit0: int, qubit1: int) -> None:
         size = self.num_qubits
-        if not 0 <= gate < len(_IS_PAIR):
-            raise ValueError(must("gate", f"be a row of the gate table, 0 to {len(_IS_PAIR) - 1}", gate))
-        if not (0 <= qubit0 < size and (0 <= qubit1 < size and qubit1 != qubit0 if _IS_PAIR[gate] else qubit1 == -1)):
+        if not 0 <= gate < len(IS_PAIR):
+            raise ValueError(must("gate", f"be a row of the gate table, 0 to {len(IS_PAIR) - 1}", gate))
+        if not (0 <= qubit0 < size and (0 <= qubit1 < size and qubit1 != qubit0 if IS_PAIR[gate] else qubit1 == -1)):
             raise ValueError(must("qubits", f"suit gate {GATES[gate].name!r} on {size} qubits", (qubit0, qubit1)))
 
     def append_param(self, value: float = 0.0) -> int:
@@ -103,7 +103,7 @@ class FlatCircuit:
             ValueError: As for :meth:`append_row`; a gate without an angle; a link to a parameter that does not exist.
         """
         self._check_row(gate, qubit0, qubit1)
-        if not _IS_ROTATION[gate] or not -1 <= link.source < self.num_params:
+        if not IS_ROTATION[gate] or not -1 <= link.source < self.num_params:
             raise ValueError(must("link", f"go from a rotation to one of {self.num_params} parameters", link))
         links = self._own_links()
         links.append(link)
@@ -175,6 +175,13 @@ class FlatCircuit:
         table[: self.num_gates] = self.table
         angles[: self.num_params] = self._angles[: self.num_params]
         self._table, self._angles = table, angles
+
+    def _place(self, table: Table, angles: NDArray[np.float64], counts: Sequence[int], moments: Sequence[int]) -> None:
+        """Be the circuit that other memory holds: ``counts`` are gates, angles and two-qubit gates."""
+        self._table, self._angles = table, angles
+        self.num_gates, self.num_params, self.num_two_qubit_gates = counts
+        self._moments, self._depth = list(moments), max(moments)
+        self._links = None
 
     @property
     def table(self) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must
 from qas_simulators.noise import NoiseModel
 from qas_simulators.noise_tables import NoiseTables
@@ -63,7 +63,7 @@ class PauliTransferSimulator(Simulator):
         tables, links = self.noise.scheduled(circuit).table[None], links_of(circuit)
         return self._tables_for(circuit.num_qubits).program(tables, self._as_measured(observable), links)
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
+    def _batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram | None:
         if self.noise.has_idle_noise:  # adds gates of its own to every circuit
             return None
         if self.noise.is_restricted:
@@ -80,6 +80,11 @@ class PauliTransferSimulator(Simulator):
         if 8 <= circuit.num_qubits <= 16 and not self._tables_for(circuit.num_qubits).is_stable(circuit):
             vectors += 2 * len(circuit)  # most states that are kept in place of inverses
         return (8 * vectors) << 2 * circuit.num_qubits
+
+    def _most_bytes_needed(self, batch: CircuitTables) -> int:
+        if 8 <= batch.num_qubits <= 16:
+            return super()._most_bytes_needed(batch)
+        return self._bytes_needed(batch.circuits[0])  # the same for all
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         identity = PauliSum({"I" * circuit.num_qubits: 1.0})

@@ -342,7 +342,8 @@ def _do_each(
     try:
         _run(program, *arguments)
     finally:
-        wait(others)  # also after an interruption: until then they change angles
+        if others:
+            wait(others)  # also after an interruption: until then they change angles
     for other in others:
         other.result()
     return found[rows], counts

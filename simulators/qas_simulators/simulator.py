@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from qas_simulators.checks import real_array
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must, needs_extra, unknown_name
 from qas_simulators.flat_circuit import Table
 from qas_simulators.pauli import PauliSum
@@ -109,6 +110,20 @@ class Simulator(ABC):
         self.rng = np.random.default_rng(seed)
         self.shots_used = 0  # measurements so far, of all terms
 
+    def on(self, device: str) -> Self:
+        """Return the same simulator with batches of circuits on another device; it shares its random generator.
+
+        Raises:
+            ValueError: There is no such device.
+        """
+        if device not in self.devices:
+            raise ValueError(unknown_name(f"device of {type(self).__name__}", device, self.devices))
+        if device == "cuda":
+            _require_gpu()
+        twin = copy.copy(self)
+        twin.device = device
+        return twin
+
     @property
     @abstractmethod
     def is_noisy(self) -> bool:
@@ -117,13 +132,17 @@ class Simulator(ABC):
     @abstractmethod
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram: ...
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
+    def _batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram | None:
         """Return the result of :meth:`batch_program`, or ``None`` if this simulator has no kernels for batches."""
         return None
 
     @abstractmethod
     def _bytes_needed(self, circuit: Circuit) -> int:
         """Return the number of bytes that a gradient needs."""
+
+    def _most_bytes_needed(self, batch: CircuitTables) -> int:
+        """Return the number of bytes that a gradient of any of some circuits needs."""
+        return max(self._bytes_needed(circuit) for circuit in batch.circuits)
 
     @abstractmethod
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
@@ -138,14 +157,12 @@ class Simulator(ABC):
         self.check(circuit, observable)
         return self._program(circuit, observable)
 
-    def batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram | None:
+    def batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram | None:
         """Return the flat program of many circuits, or ``None`` where they must be simulated one by one.
 
         One by one: with shot noise, noise on idle qubits, linked angles, or where memory may not suffice.
         """
-        if self.shots is not None or any(circuit.is_linked for circuit in batch.circuits):
-            return None
-        if any(self._bytes_needed(circuit) > _MEMORY_LIMIT for circuit in batch.circuits):
+        if self.shots is not None or batch.is_linked or self._most_bytes_needed(batch) > _MEMORY_LIMIT:
             return None
         return self._batch_program(batch, observable)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.real_arithmetic import is_real, real_program
@@ -55,13 +55,16 @@ class StatevectorSimulator(Simulator):
         make = real_program if self.real_arithmetic and is_real(circuit.table, observable) else statevector_program
         return make(circuit.table[None], observable, links_of(circuit))
 
-    def _batch_program(self, batch: CircuitBatch, observable: PauliSum) -> KernelProgram:
+    def _batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram:
         if self.real_arithmetic and self.device == "cpu" and is_real(batch.rows(), observable):
             return real_program(batch.tables, observable)
         return statevector_program(batch.tables, observable, device=self.device)
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits
+
+    def _most_bytes_needed(self, batch: CircuitTables) -> int:
+        return 48 << batch.num_qubits
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         return observable.term_means(

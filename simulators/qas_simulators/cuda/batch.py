@@ -66,38 +66,15 @@ class DeviceBatch:
         rows: NDArray[np.int64] | None = None,
         is_single: bool = False,
     ) -> None:
-        require_device()
-        self._size = constants[3].shape[1]
-        num_qubits = int(self._size).bit_length() - 1
-        if num_qubits > MAX_QUBITS:
-            raise ValueError(must("circuits", f"have at most {MAX_QUBITS} qubits on a GPU", num_qubits))
         self._real: Any = np.float32 if is_single else np.float64
-        self._lanes, self._sizes = _lanes(num_qubits), sizes
         rows = np.arange(len(params)) if rows is None else rows
-        self._program = _on_device(constants, is_single)
+        self._launcher = _Launcher(constants, len(rows), int(sizes[:, 1].max(initial=1)), is_single)
         self._tables = cuda.to_device(np.ascontiguousarray(tables))
         self._rows, self._places = cuda.to_device(rows), cuda.to_device(np.ascontiguousarray(sizes))
         self.params = cuda.to_device(np.ascontiguousarray(params, dtype=self._real))
         self.gradients = cuda.device_array((1, 1), dtype=self._real)
         self.energies = cuda.device_array(len(params), dtype=self._real)
         self.counts = cuda.to_device(np.zeros((len(rows), 2), dtype=np.int64))
-        self._prepare(len(rows), int(sizes[:, 1].max(initial=1)))
-
-    def _prepare(self, number: int, width: int) -> None:
-        """Choose the shape of launches for a number of circuits with at most ``width`` angles; reserve memory."""
-        bytes_each = np.dtype(self._real).itemsize
-        self._groups = 1 if IS_SIMULATED else max(1, min(MOST_GROUPS, _BLOCK // self._lanes))
-        needed = self._groups * (self._lanes + 4 * self._size) * bytes_each
-        self._is_shared = needed <= _SHARED_BYTES
-        self._shared_bytes = needed if self._is_shared else self._groups * self._lanes * bytes_each
-        most = 1 if IS_SIMULATED else _BLOCKS * cuda.get_current_device().MULTIPROCESSOR_COUNT
-        self._blocks = max(1, min(most, -(-number // self._groups)))
-        groups = self._blocks * self._groups
-        self._memory = cuda.device_array(1 if self._is_shared else 4 * self._size * groups, dtype=self._real)
-        self._scratch = cuda.device_array((groups, VECTORS * width + 2 * MEMORY), dtype=self._real)
-        self._trials = cuda.device_array((groups, width), dtype=self._real)
-        self._cursor = cuda.to_device(np.zeros(1, dtype=np.int64))
-        self._zero = cuda.to_device(np.zeros(1, dtype=np.int64))
 
     def run(self, task: int, descent: tuple[int, float, float] = (0, 0.0, 0.0)) -> None:
         """Start a task, see :mod:`qas_simulators.kernels.tasks`; reading an array waits for its end.
@@ -108,11 +85,110 @@ class DeviceBatch:
         """
         if task == GRADIENT and self.gradients.shape != self.params.shape:
             self.gradients = cuda.to_device(np.zeros(self.params.shape, dtype=self._real))
-        kernel = solver(task, self._lanes, self._is_shared, self._real is np.float32)
+        self._launcher.run(
+            task,
+            (self._tables, self.params, self.gradients, self.energies),
+            (self._rows, self._places, self.counts),
+            descent,
+        )
+
+
+class TensorBatch:
+    """Circuits whose arrays are tensors of PyTorch on the GPU; nothing is copied from or to the host.
+
+    Work runs in the order of the calls, on the same default stream as PyTorch's own.
+
+    Args:
+        constants: As of :class:`DeviceBatch`.
+        tables: Gates, ``(circuits, num_gates or more, 4)``; they may change between calls.
+        angles: In radians, ``(circuits, most angles)``.
+    """
+
+    def __init__(self, constants: tuple[NDArray[Any], ...], tables: Any, angles: Any) -> None:
+        self._launcher = _Launcher(constants, len(angles), angles.shape[1], is_single=False)
+        self._kept = tables, angles  # so that their memory stays
+        self._tables, self._angles = shared(tables), shared(angles)
+        self._gradients = cuda.device_array((1, 1), dtype=np.float64)
+
+    def solve(
+        self, energies: Any, rows: Any, sizes: Any, counts: Any, descent: tuple[int, float, float] | None
+    ) -> None:
+        """Do what :func:`solve_each` does for energies (``descent`` is ``None``) or minimisations.
+
+        Args:
+            energies: Output, ``(circuits,)``.
+            rows: Indices of the circuits to work on.
+            sizes: Of each of these: gates, angles, the first angle to scan, and 1, ``(rows, 4)``.
+            counts: Output, evaluations and gradients, ``(rows, 2)``, at first 0.
+            descent: Most iterations, gradient tolerance and energy tolerance.
+        """
+        circuits = self._tables, self._angles, self._gradients, shared(energies)
+        places = shared(rows), shared(sizes), shared(counts)
+        if descent is None:
+            self._launcher.run(ENERGY, circuits, places)
+        else:
+            self._launcher.run(SCAN, circuits, places)
+            self._launcher.run(MINIMIZE, circuits, places, descent)
+        counts[:, 0] = counts[:, 0].clip(1, None)
+
+
+def shared(tensor: Any) -> Any:
+    """Return a tensor of PyTorch as an array of numba on the same memory."""
+    if IS_SIMULATED:  # whose functions would copy
+        return type(cuda.device_array(1))(tensor.numpy())
+    return cuda.as_cuda_array(tensor)
+
+
+class _Launcher:
+    """Starts kernels for a number of circuits with at most ``width`` angles; holds the memory that they work in.
+
+    Raises:
+        ValueError: More than :data:`MAX_QUBITS` qubits, or no GPU.
+    """
+
+    def __init__(self, constants: tuple[NDArray[Any], ...], number: int, width: int, is_single: bool) -> None:
+        require_device()
+        size = constants[3].shape[1]
+        num_qubits = int(size).bit_length() - 1
+        if num_qubits > MAX_QUBITS:
+            raise ValueError(must("circuits", f"have at most {MAX_QUBITS} qubits on a GPU", num_qubits))
+        self._is_single, self._lanes, self._program = is_single, _lanes(num_qubits), _on_device(constants, is_single)
+        real: Any = np.float32 if is_single else np.float64
+        bytes_each = np.dtype(real).itemsize
+        self._groups = 1 if IS_SIMULATED else max(1, min(MOST_GROUPS, _BLOCK // self._lanes))
+        needed = self._groups * (self._lanes + 4 * size) * bytes_each
+        self._is_shared = needed <= _SHARED_BYTES
+        self._shared_bytes = needed if self._is_shared else self._groups * self._lanes * bytes_each
+        most = 1 if IS_SIMULATED else _BLOCKS * cuda.get_current_device().MULTIPROCESSOR_COUNT
+        self._blocks = max(1, min(most, -(-number // self._groups)))
+        groups = self._blocks * self._groups
+        self._memory = cuda.device_array(1 if self._is_shared else 4 * size * groups, dtype=real)
+        self._scratch = cuda.device_array((groups, VECTORS * width + 2 * MEMORY), dtype=real)
+        self._trials = cuda.device_array((groups, width), dtype=real)
+        self._cursor = cuda.to_device(np.zeros(1, dtype=np.int64))
+        self._zero = cuda.to_device(np.zeros(1, dtype=np.int64))
+
+    def run(
+        self,
+        task: int,
+        circuits: tuple[Any, Any, Any, Any],
+        places: tuple[Any, Any, Any],
+        descent: tuple[int, float, float] = (0, 0.0, 0.0),
+    ) -> None:
+        """Start a task on arrays of the device.
+
+        Args:
+            task: As of :meth:`DeviceBatch.run`.
+            circuits: Gates, angles, gradients and energies.
+            places: Rows, their sizes, and counts.
+            descent: As of :meth:`DeviceBatch.run`.
+        """
+        kernel = solver(task, self._lanes, self._is_shared, self._is_single)
+        tables, params, gradients, energies = circuits
         self._cursor.copy_to_device(self._zero)
         kernel[self._blocks, self._groups * self._lanes, 0, self._shared_bytes](
-            *(self._tables, self._program, self.params, self.gradients, self.energies),
-            *(self._rows, self._places, self.counts, (int(descent[0]), float(descent[1]), float(descent[2]))),
+            *(tables, self._program, params, gradients, energies),
+            *(*places, (int(descent[0]), float(descent[1]), float(descent[2]))),
             *(self._memory, self._scratch, self._trials, self._cursor),
         )
 

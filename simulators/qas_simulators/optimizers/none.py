@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
 from qas_simulators.pauli import PauliSum
 from qas_simulators.simulator import Simulator
@@ -29,10 +28,10 @@ class NoOptimizer:
     def minimize_each(
         self,
         simulator: Simulator,
-        batch: CircuitBatch,
+        batch: CircuitTables,
         observable: PauliSum,
-        rows: Sequence[int],
-        num_new: Sequence[int],
+        rows: Numbers,
+        num_new: Numbers,
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""

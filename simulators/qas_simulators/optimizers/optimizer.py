@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.arrays import NUMPY
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch
+from qas_simulators.circuit_arrays import CircuitArrays
+from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Settings, solve_each
 from qas_simulators.simulator import Simulator
@@ -61,10 +62,10 @@ class BatchOptimizer(Optimizer, Protocol):
     def minimize_each(
         self,
         simulator: Simulator,
-        batch: CircuitBatch,
+        batch: CircuitTables,
         observable: PauliSum,
-        rows: Sequence[int],
-        num_new: Sequence[int],
+        rows: Numbers,
+        num_new: Numbers,
         num_threads: int = 1,
     ) -> BatchResult | None:
         """Minimise circuits ``rows`` of a batch, changing its angles; the numbers are those of :meth:`minimize`.
@@ -76,10 +77,10 @@ class BatchOptimizer(Optimizer, Protocol):
 
 def solve_rows(
     simulator: Simulator,
-    batch: CircuitBatch,
+    batch: CircuitTables,
     observable: PauliSum,
-    rows: Sequence[int],
-    num_new: Sequence[int],
+    rows: Numbers,
+    num_new: Numbers,
     settings: Settings | None,
     num_threads: int,
 ) -> BatchResult | None:
@@ -88,6 +89,9 @@ def solve_rows(
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
-    indices, sizes = np.array(rows, dtype=np.int64), batch.sizes(rows, num_new)
-    energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
+    if isinstance(batch, CircuitArrays) and batch.library is not NUMPY:
+        energies, counts = batch.solved(program, rows, num_new, settings)
+    else:
+        indices, sizes = np.asarray(rows, dtype=np.int64), batch.sizes(rows, num_new)
+        energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
     return BatchResult(unit * energies, counts[:, 0], counts[:, 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from zlib import crc32
@@ -10,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from qas_simulators.circuit import Circuit
-from qas_simulators.circuit_batch import CircuitBatch, first_new
+from qas_simulators.circuit_batch import CircuitBatch, CircuitTables, Numbers, first_new
 from qas_simulators.errors import must, unknown_name
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
 from qas_simulators.pauli import PauliSum
@@ -105,26 +104,26 @@ class ScanLBFGS:
     def minimize_each(
         self,
         simulator: Simulator,
-        batch: CircuitBatch,
+        batch: CircuitTables,
         observable: PauliSum,
-        rows: Sequence[int],
-        num_new: Sequence[int],
+        rows: Numbers,
+        num_new: Numbers,
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
         simulator.require_exact("scan_lbfgs")
         if self.starts:
             return self._minimize_each_from_all(simulator, batch, observable, rows, num_new, num_threads)
-        new = [batch.circuits[row].num_params for row in rows] if self.scan_all else num_new
+        new = batch.sizes_of(rows)[:, 1] if self.scan_all else num_new
         return solve_rows(simulator, batch, observable, rows, new, self._settings, num_threads)
 
     def _minimize_each_from_all(
         self,
         simulator: Simulator,
-        batch: CircuitBatch,
+        batch: CircuitTables,
         observable: PauliSum,
-        rows: Sequence[int],
-        num_new: Sequence[int],
+        rows: Numbers,
+        num_new: Numbers,
         num_threads: int,
     ) -> BatchResult | None:
         """Do what :meth:`minimize` does for each circuit, all starts of all circuits by one call of the kernel."""

@@ -1,0 +1,184 @@
+"""Array libraries: the few functions that NumPy and PyTorch spell differently, so that one source runs on both."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qas_simulators.errors import must, needs_extra
+
+Array = Any
+"""A NumPy array, or a tensor of PyTorch."""
+
+
+class ArrayLibrary(ABC):
+    """Makes arrays on one device, and computes with them. Everything else is written with operators and indices."""
+
+    @abstractmethod
+    def zeros(self, shape: int | tuple[int, ...], dtype: str) -> Array:
+        """Return zeros; ``dtype`` is NumPy's name of a type, such as ``"int64"``."""
+
+    @abstractmethod
+    def constant(self, values: Any) -> Array:
+        """Return a copy of a NumPy array, or of nested lists of numbers, on the device."""
+
+    @abstractmethod
+    def host(self, array: Array) -> NDArray[Any]:
+        """Return a NumPy array; it shares the memory where this is the CPU's."""
+
+    @abstractmethod
+    def shared(self, array: NDArray[Any]) -> Array:
+        """Return an array of this library; it shares the memory where this is the CPU's."""
+
+    @abstractmethod
+    def copy(self, array: Array) -> Array:
+        """Return an independent copy, contiguous in memory."""
+
+    @abstractmethod
+    def cast(self, array: Array, dtype: str) -> Array:
+        """Return the values as another type."""
+
+    @abstractmethod
+    def arange(self, size: int) -> Array:
+        """Return ``0, ..., size - 1`` as ``int64``."""
+
+    @abstractmethod
+    def where(self, condition: Array, left: Any, right: Any) -> Array:
+        """Return ``left`` where a condition holds, else ``right``."""
+
+    @abstractmethod
+    def nonzero(self, condition: Array) -> Array:
+        """Return the indices at which a condition ``(size,)`` holds."""
+
+    @abstractmethod
+    def maximum(self, left: Array, right: Array) -> Array:
+        """Return the larger of two arrays, entry by entry."""
+
+    @abstractmethod
+    def clip(self, array: Array, low: float | None, high: float | None) -> Array:
+        """Return values of at least ``low`` and at most ``high``."""
+
+    @abstractmethod
+    def log10(self, array: Array) -> Array:
+        """Return decimal logarithms."""
+
+    @abstractmethod
+    def exp(self, array: Array) -> Array:
+        """Return exponentials."""
+
+
+class _NumPy(ArrayLibrary):
+    def zeros(self, shape: int | tuple[int, ...], dtype: str) -> Array:
+        return np.zeros(shape, dtype=dtype)
+
+    def constant(self, values: Any) -> Array:
+        return np.array(values)
+
+    def host(self, array: Array) -> NDArray[Any]:
+        return array  # type: ignore[no-any-return]
+
+    def shared(self, array: NDArray[Any]) -> Array:
+        return array
+
+    def copy(self, array: Array) -> Array:
+        return array.copy()
+
+    def cast(self, array: Array, dtype: str) -> Array:
+        return array.astype(dtype)
+
+    def arange(self, size: int) -> Array:
+        return np.arange(size)
+
+    def where(self, condition: Array, left: Any, right: Any) -> Array:
+        return np.where(condition, left, right)
+
+    def nonzero(self, condition: Array) -> Array:
+        return np.flatnonzero(condition)
+
+    def maximum(self, left: Array, right: Array) -> Array:
+        return np.maximum(left, right)
+
+    def clip(self, array: Array, low: float | None, high: float | None) -> Array:
+        return np.clip(array, low, high)
+
+    def log10(self, array: Array) -> Array:
+        return np.log10(array)
+
+    def exp(self, array: Array) -> Array:
+        return np.exp(array)
+
+
+class _Torch(ArrayLibrary):
+    def __init__(self, device: str) -> None:
+        with needs_extra("agents"):
+            import torch
+        self._torch = torch
+        try:
+            self.device = torch.zeros(1, device=device).device
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(must("device", f"be one that PyTorch has here ({error})", device)) from None
+
+    def _type(self, name: str) -> Any:
+        return getattr(self._torch, name)
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: str) -> Array:
+        return self._torch.zeros(shape, dtype=self._type(dtype), device=self.device)
+
+    def constant(self, values: Any) -> Array:
+        return self._torch.tensor(np.array(values), device=self.device)
+
+    def host(self, array: Array) -> NDArray[Any]:
+        return array.cpu().numpy()  # type: ignore[no-any-return]
+
+    def shared(self, array: NDArray[Any]) -> Array:
+        return self._torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def copy(self, array: Array) -> Array:
+        return array.clone(memory_format=self._torch.contiguous_format)
+
+    def cast(self, array: Array, dtype: str) -> Array:
+        return array.to(self._type(dtype))
+
+    def arange(self, size: int) -> Array:
+        return self._torch.arange(size, device=self.device)
+
+    def where(self, condition: Array, left: Any, right: Any) -> Array:
+        return self._torch.where(condition, left, right)
+
+    def nonzero(self, condition: Array) -> Array:
+        return self._torch.nonzero(condition).flatten()
+
+    def maximum(self, left: Array, right: Array) -> Array:
+        return self._torch.maximum(left, right)
+
+    def clip(self, array: Array, low: float | None, high: float | None) -> Array:
+        return self._torch.clip(array, low, high)
+
+    def log10(self, array: Array) -> Array:
+        return self._torch.log10(array)
+
+    def exp(self, array: Array) -> Array:
+        return self._torch.exp(array)
+
+
+NUMPY: Final[ArrayLibrary] = _NumPy()
+
+
+@cache
+def torch_on(device: str) -> ArrayLibrary:
+    """Return PyTorch on a device, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        ValueError: PyTorch has no such device here.
+        ImportError: PyTorch is not installed.
+    """
+    return _Torch(device)
+
+
+def library_of(array: Array) -> ArrayLibrary:
+    """Return the library of an array, on its device."""
+    return NUMPY if isinstance(array, np.ndarray | np.generic) else torch_on(str(array.device))
