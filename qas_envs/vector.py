@@ -256,6 +256,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         columns.update(
             (name, np.array(column)) for name, column in zip(FIGURES, zip(*figures, strict=True), strict=True)
         )
+        if self.envs[0].rules.simulator.is_truncated:
+            columns["truncation_error"] = np.array([episode.truncation_error for episode in self._episodes])
         family = self.envs[0].family
         if family is not None:
             contexts = zip(*(episode.context for episode in self._episodes), strict=True)
