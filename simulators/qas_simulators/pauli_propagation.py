@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 16  # rotations that are propagated before the number of strings is compared with its limit
 _LEAST_TURN: Final = 0.2  # radians from multiples of pi / 2, for the coefficients that decide what descents keep
-_ROUNDS: Final = 3  # descents, each with the strings that matter at the angles of the one before
+_ITERATIONS: Final = 20  # of L-BFGS with the same strings, where these depend on the angles
+_SHORTER: Final = 4  # factor of fewer iterations after a descent that led upwards: its strings no longer mattered
+_NOISE: Final = 0.1  # part of the smallest coefficient that is kept: gains below it end a minimisation
 _FEW_QUBITS: Final = 20  # that a statevector simulates in a second
 _TIGHTER: Final = 2, 10.0  # letters more, and the factor of coefficients, of the tighter truncation
 
@@ -143,8 +145,8 @@ class PauliPropagationSimulator(Simulator):
     def minimizer(self, circuit: Circuit, observable: PauliSum) -> Minimizer:
         """Return the minimisation: a scan of new angles, then L-BFGS on the strings that are kept.
 
-        With ``coefficient``, what is kept depends on the angles: L-BFGS is repeated with the strings of its result
-        while that lowers the energy, at most three times. The energy returned is that of :meth:`expectation`.
+        With ``coefficient``, what is kept depends on the angles: the strings are chosen again after 20 iterations at
+        most, and fewer where the energy rose. The energy returned is that of :meth:`expectation`.
         """
         objective = _PropagatedObjective(self, circuit, observable)
 
@@ -156,21 +158,32 @@ class PauliPropagationSimulator(Simulator):
             energy = float(objective.energies(params[None])[0])
             if len(params) == 0 or settings[0] == 0:
                 return energy, evaluations + 1, 0
-            gradients = 0
-            for _ in range(_ROUNDS if self.coefficient is not None else 1):
-                trial = params.copy()
-                _, more = descend(objective.graph(trial).evaluate, trial, settings, circuit.is_linked)
-                gradients += more
-                evaluations += 1
-                lower = float(objective.energies(trial[None])[0])
-                if lower > energy:
-                    break
-                gain, energy, params[:] = energy - lower, lower, trial
-                if gain <= max(settings[2], self.coefficient or 0.0):
-                    break
-            return energy, evaluations + 1 + gradients, gradients
+            energy, more, gradients = self._descended(objective, params, energy, settings)
+            return energy, evaluations + 1 + more, gradients
 
         return minimized
+
+    def _descended(
+        self, objective: _PropagatedObjective, params: FloatArray, energy: float, settings: Settings
+    ) -> tuple[float, int, int]:
+        """Minimise over all angles in place, given their energy; return energy, evaluations and gradients."""
+        is_linked = objective.is_linked
+        if self.coefficient is None:
+            found, gradients = descend(objective.graph(params).evaluate, params, settings, is_linked)
+            return found, gradients, gradients
+        iterations, *tolerances = settings
+        gradients, rounds, length = 0, 0, min(_ITERATIONS, iterations)
+        while iterations > 0 and length > 0:
+            trial = params.copy()
+            _, more = descend(objective.graph(trial).evaluate, trial, (length, *tolerances), is_linked)
+            lower = float(objective.energies(trial[None])[0])
+            gradients, rounds, iterations, gain = gradients + more, rounds + 1, iterations - length, energy - lower
+            if gain > 0:
+                energy, params[:] = lower, trial
+            length = min(length if gain > 0 else length // _SHORTER, iterations)
+            if 0 <= gain <= max(tolerances[1], _NOISE * self.coefficient):
+                break
+        return energy, gradients + rounds, gradients
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         terms = [PauliSum({label: 1.0}) for label in observable.terms()]
@@ -199,6 +212,11 @@ class _PropagatedObjective(Objective):
             )
         ]
         self._moved = self._rotations.observable
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether angles of the circuit are shared, scaled or constant."""
+        return self._circuit.is_linked
 
     def angles(self, params: FloatArray) -> FloatArray:
         """Return the angle of every rotation, ``(rotations,)``."""

@@ -61,7 +61,7 @@ def test_long_chains_approach_the_infinite_one() -> None:
     site = 1.0 - 4.0 * np.log(2.0)
     for num_qubits in (40, 60):
         ring = heisenberg(num_qubits, periodic=True).ground_energy / num_qubits
-        assert (ring - site) * num_qubits**2 == pytest.approx(-np.pi**2 / 3.0, rel=0.05)
+        assert (ring - site) * num_qubits**2 == pytest.approx(-(np.pi**2) / 3.0, rel=0.05)
     bulk = heisenberg(60).ground_energy - heisenberg(40).ground_energy
     assert bulk / 20 == pytest.approx(site, abs=2e-3)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -230,14 +229,3 @@ def test_vector_environments_show_the_truncation_error() -> None:
     *_, infos = env.step([0, 5])
     single = [play(make_env(tfim(3), **rules), [action])["truncation_error"] for action in (0, 5)]
     assert infos["truncation_error"].tolist() == pytest.approx(single)
-
-
-def test_blocks_on_twenty_qubits() -> None:
-    """A layer of blocks on all neighbours halves the error of the best product state, which has -24.4."""
-    env = gym.make(
-        "QAS-TFIM-v0", num_qubits=20, actions="blocks", couplings="line", max_gates=400, simulator="pauli_propagation"
-    ).unwrapped
-    _, info = env.player.play([*range(0, 19, 2), *range(1, 19, 2)])
-    assert info["num_two_qubit_gates"] == 19 and info["num_params"] == 58
-    assert 0 < info["energy_error"] < 0.35 and not info["success"]
-    assert PURE.exact_energy(env.circuit, env.problem.hamiltonian) == pytest.approx(info["energy"], abs=1e-9)
