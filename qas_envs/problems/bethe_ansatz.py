@@ -64,7 +64,7 @@ def xxz_energy(num_qubits: int, anisotropy: float, field: float, periodic: bool)
 def _momenta(num_qubits: int, flipped: int, anisotropy: float, periodic: bool) -> tuple[FloatArray, float]:
     """Return the quasi-momenta ``(flipped,)``, measured from pi, and the largest residual of their equations."""
     if periodic:
-        numbers: FloatArray = np.arange(flipped) - 0.5 * (flipped - 1) + 0.5 * (num_qubits % 2)
+        numbers: FloatArray = np.arange(flipped, dtype=np.float64) - 0.5 * (flipped - 1 - num_qubits % 2)
         momenta = 2.0 * np.pi * numbers / num_qubits
     else:
         numbers = np.arange(1, flipped + 1, dtype=np.float64)

@@ -171,17 +171,19 @@ class PauliPropagationSimulator(Simulator):
         if self.coefficient is None:
             found, gradients = descend(objective.graph(params).evaluate, params, settings, is_linked)
             return found, gradients, gradients
-        iterations, *tolerances = settings
+        iterations, gradient_tolerance, energy_tolerance = settings
         gradients, rounds, length = 0, 0, min(_ITERATIONS, iterations)
         while iterations > 0 and length > 0:
             trial = params.copy()
-            _, more = descend(objective.graph(trial).evaluate, trial, (length, *tolerances), is_linked)
+            _, more = descend(
+                objective.graph(trial).evaluate, trial, (length, gradient_tolerance, energy_tolerance), is_linked
+            )
             lower = float(objective.energies(trial[None])[0])
             gradients, rounds, iterations, gain = gradients + more, rounds + 1, iterations - length, energy - lower
             if gain > 0:
                 energy, params[:] = lower, trial
             length = min(length if gain > 0 else length // _SHORTER, iterations)
-            if 0 <= gain <= max(tolerances[1], _NOISE * self.coefficient):
+            if 0 <= gain <= max(energy_tolerance, _NOISE * self.coefficient):
                 break
         return energy, gradients + rounds, gradients
 
