@@ -42,7 +42,7 @@ def test_a_layer_of_blocks_on_twenty_qubits() -> None:
     env = ising(20)
     info = first_circuit(LayeredBlocks(env, seed=0, pattern="brick", starts=1, step=0, max_iterations=30))
     assert info["num_two_qubit_gates"] == 19 and info["num_params"] == 58
-    assert 0 < info["energy_error"] < 0.35 and not info["success"]
+    assert 0 < info["energy_error"] < 0.4 and not info["success"]
 
 
 def test_a_search_on_forty_qubits() -> None:
