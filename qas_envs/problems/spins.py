@@ -154,9 +154,9 @@ def j1_j2(
             for letter in "XYZ" if strength else "":
                 terms[_label(num_qubits, letter, first, (first + distance) % num_qubits)] = 0.25 * float(strength)
     hamiltonian = PauliSum(terms)
-    energy = exact_energy(hamiltonian, ground_energy)
+    reference = reference_of(hamiltonian, ground_energy)
     settings = {"next_coupling": next_coupling, "coupling": coupling}
-    return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, energy, 1, periodic, settings, accuracy)
+    return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, reference, 1, periodic, settings, accuracy)
 
 
 def _is_long_chain(num_qubits: int, rows: int) -> bool:
