@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from qas_envs.encodings import Encoder, Observation, View
 from qas_envs.episode import Episode
-from qas_envs.judging import Outcome, draw_instance, judge
+from qas_envs.judging import Outcome, draw_instance, judge, note_truncation
 from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rules import Rules
-from qas_envs.simulation import without_shots
+from qas_envs.simulation import first_energy
 from qas_envs.undo import Undo
 from qas_envs.whole_circuits import CircuitPlayer
 from qas_simulators import Circuit
@@ -61,7 +61,8 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     both are estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``,
     ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's
     optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that
-    vary, by name.
+    vary, by name; ``truncation_error`` where the simulator truncates: an estimate of the energy's error.
+    There, ``success`` also needs the exact energy, so that it is never reported where that is out of reach.
 
     ## Arguments
     Args:
@@ -104,7 +105,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self.observation_space = self.episode.space
         self.curriculum.start(problem)
         self.episode.threshold = self.curriculum.threshold
-        energy = without_shots(self.simulator).expectation(self.initial, problem.hamiltonian)
+        energy = first_energy(self.simulator, self.initial, problem)
         self.episode.energy = self.episode.first_energy = energy
         self.finished = self.initial.copy()  # the last circuit of the episode before
 
@@ -215,6 +216,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def begin(self) -> None:
         """Start an episode of the same instance with the initial circuit."""
         self.episode.reset(self.curriculum.threshold)
+        note_truncation(self.episode)
         self._renderer.begin(self.episode.error)
 
     def append(self, index: int) -> int | None:

@@ -35,7 +35,7 @@ class Rule:
         context: Parameters of these classes and functions that are not settings: the environment passes them.
         kind: What messages call an unknown choice; by default the name of the rule.
         unnamed: The choice that ``None``, or a mapping without a name, stands for; empty if there is none.
-        settings_of: The function whose parameters are the settings of all choices; by default each has its own.
+        settings_of: Functions whose parameters are the settings of the choices, by name; by default the choices.
         takes_texts: Whether ``check`` also accepts texts, such as the name of a file.
         marker: A word; a text that holds it is no name but is given to ``check``.
         makes: Returns whether the instances of a class are objects for the rule; needed unless ``check`` has it.
@@ -54,7 +54,7 @@ class Rule:
     context: tuple[str, ...] = ()
     kind: str = ""
     unnamed: str = ""
-    settings_of: Callable[..., Any] | None = None
+    settings_of: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     takes_texts: bool = False
     marker: str = ""
     makes: Callable[[Any], bool] | None = None
@@ -91,7 +91,7 @@ class Rule:
             for setting in settings:
                 raise ValueError(unknown_name(f"setting of {kind} {name!r}", setting, ()))
             return self.check(self.name, build)
-        source = self.settings_of or build
+        source = self.settings_of.get(name, build)
         self._check_settings(name, source, settings, self.context)
         return partial(build, **settings) if self.context else build(**settings)
 

@@ -10,6 +10,7 @@ import numpy as np
 from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.episode import Episode
 from qas_envs.rewards import Transition
+from qas_simulators import Circuit, PauliSum, Simulator
 from qas_simulators.errors import must
 
 
@@ -18,7 +19,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         reward: The reward.
-        success: Whether the energy error is below the curriculum's threshold.
+        success: Whether the energy error is below the curriculum's threshold; see :func:`is_solved`.
         terminated: Whether the episode ended by success, an exhausted budget, or the agent's stop.
         truncated: Whether random halting ended it.
     """
@@ -54,6 +55,29 @@ def draw_instance(
     curriculum.start(episode.problem)
 
 
+def is_solved(
+    simulator: Simulator, circuit: Circuit, observable: PauliSum, energy: float, reference: float, threshold: float
+) -> bool:
+    """Return whether a circuit's energy is near enough to the reference.
+
+    A truncated energy may be wrong, even below the ground energy: such a circuit counts only if its exact energy is
+    near enough too, and can be computed.
+    """
+    if not abs(energy - reference) < threshold:
+        return False
+    if not simulator.is_truncated:
+        return True
+    exact = simulator.exact_energy(circuit, observable)
+    return exact is not None and abs(exact - reference) < threshold
+
+
+def note_truncation(episode: Episode) -> None:
+    """Estimate the truncation error of the energy of an episode's circuit, for ``info``."""
+    simulator = episode.rules.simulator
+    if simulator.is_truncated:
+        episode.truncation_error = simulator.truncation_error(episode.circuit, episode.problem.hamiltonian)
+
+
 def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float, is_known: bool = True) -> Outcome:
     """Record an action in its episode and judge it.
 
@@ -75,7 +99,11 @@ def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float, 
     previous, episode.energy = episode.energy, energy
     curriculum.observe(energy)
     reference, episode.threshold = curriculum.reference_energy, curriculum.threshold
-    success = is_known and abs(energy - reference) < episode.threshold
+    success = is_known and is_solved(
+        rules.simulator, circuit, episode.problem.hamiltonian, energy, reference, episode.threshold
+    )
+    if is_known:
+        note_truncation(episode)
     exhausted = stops or episode.is_exhausted
     total_two_qubit_gates = circuit.num_two_qubit_gates
     reward = rules.reward(

@@ -23,7 +23,7 @@ from qas_envs.halting import HALTINGS, Halting, NoHalting
 from qas_envs.initial_circuits import INITIAL_CIRCUITS
 from qas_envs.masks import MASKS, Mask, is_mask_function, usual_mask
 from qas_envs.rewards import REWARDS, Reward
-from qas_envs.simulation import MITIGATIONS, SIMULATORS
+from qas_envs.simulation import MITIGATIONS, SETTINGS, SIMULATORS
 from qas_simulators import Circuit, Gadget, NoiseModel, Simulator, ZeroNoise
 from qas_simulators.errors import must
 from qas_simulators.noise_presets import NOISE_MODELS
@@ -221,7 +221,7 @@ class RuleArguments(TypedDict, total=False):
             SIMULATORS,
             context=("noise",),
             unnamed="auto",
-            settings_of=Simulator,
+            settings_of=SETTINGS,
         ),
     ]
 

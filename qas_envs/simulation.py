@@ -6,9 +6,12 @@ import copy
 from collections.abc import Callable
 from typing import Any, Final
 
+from qas_envs.problems import Problem
 from qas_simulators import (
+    Circuit,
     MitigatedSimulator,
     NoiseModel,
+    PauliPropagationSimulator,
     PauliTransferSimulator,
     Simulator,
     StatevectorSimulator,
@@ -32,12 +35,27 @@ def _noiseless(noise: NoiseModel | None, **settings: Any) -> Simulator:
     return StatevectorSimulator(**settings)
 
 
+def _propagation(noise: NoiseModel | None, **settings: Any) -> Simulator:
+    """Propagate Pauli strings, without a state."""
+    if noise is not None and not noise.is_noiseless:
+        raise ValueError(must("noise", "be None for Pauli propagation, which has no noise channels", noise))
+    return PauliPropagationSimulator(**settings)
+
+
 SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
     "auto": _auto,
     "statevector": _noiseless,
     "pauli_transfer": PauliTransferSimulator,
+    "pauli_propagation": _propagation,
 }
-"""Simulators by name: functions of the noise and of the settings of every :class:`~qas_simulators.Simulator`."""
+"""Simulators by name: functions of the noise and of their settings."""
+
+
+SETTINGS: Final[dict[str, Callable[..., Any]]] = {
+    **dict.fromkeys(SIMULATORS, Simulator),
+    "pauli_propagation": PauliPropagationSimulator,
+}
+"""What has a simulator's settings as parameters, by its name."""
 
 
 MITIGATIONS: Final[dict[str, Callable[..., ZeroNoise]]] = {"zero_noise": ZeroNoise, "readout": inverted_readout}
@@ -59,6 +77,25 @@ def simulator_of(
     else:
         simulator = rule
     return simulator if mitigation is None else MitigatedSimulator(simulator, mitigation)
+
+
+_FEW_QUBITS: Final = 12  # with more, the energy of a circuit that does nothing is not simulated
+
+
+def first_energy(simulator: Simulator, circuit: Circuit, problem: Problem) -> float:
+    """Return the exact energy of the circuit that episodes begin with.
+
+    Where the circuit is empty or has rotations by 0 only, nothing is simulated on more than 12 qubits, so that an
+    environment is made at once; the simulator still says whether it can simulate circuits of this size.
+
+    Raises:
+        ValueError: The simulator cannot simulate the circuit.
+    """
+    is_idle = bool((circuit.table[:, 3] >= 0).all()) and not circuit.angles.any()
+    if problem.num_qubits <= _FEW_QUBITS or simulator.is_noisy or not is_idle:
+        return without_shots(simulator).expectation(circuit, problem.hamiltonian)
+    simulator.check(circuit, problem.hamiltonian)
+    return problem.empty_energy
 
 
 def without_shots(simulator: Simulator) -> Simulator:

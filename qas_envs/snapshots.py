@@ -7,6 +7,7 @@ from typing import Any
 
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.episode import Snapshot
+from qas_envs.judging import note_truncation
 
 
 def state_of(env: CircuitBuildingEnv) -> dict[str, Any]:
@@ -51,4 +52,5 @@ def restore(env: CircuitBuildingEnv, state: Mapping[str, Any]) -> None:
             state["threshold"],
         )
     )
+    note_truncation(episode)
     env._renderer.begin(episode.error)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from qas_envs.catalogue import check_angles
 from qas_envs.drafts import Drafts
 from qas_envs.encodings import Observation
+from qas_envs.judging import is_solved, note_truncation
 from qas_envs.masks import new_mask
 from qas_envs.undo import Undo
 from qas_simulators import Circuit, CircuitBatch
@@ -222,7 +223,11 @@ class CircuitPlayer:
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
             patient = _changed(optimizer, starts=0, warm=True)
             energies[hopeful] = self._optimize(patient, built, [0] * len(built), counts, hopeful, num_threads)
-        success = np.abs(energies - env.curriculum.reference_energy) < env.curriculum.threshold
+        reference, threshold = env.curriculum.reference_energy, env.curriculum.threshold
+        success = np.abs(energies - reference) < threshold
+        for k in np.flatnonzero(success).tolist() if env.simulator.is_truncated else ():
+            own = built[k], episode.problem.hamiltonian, float(energies[k])
+            success[k] = is_solved(env.simulator, *own, reference, threshold)
         return PlayedCircuits(built, energies, energies - episode.problem.ground_energy, success, *counts)
 
     def show(self, actions: Sequence[int], played: PlayedCircuits, number: int) -> dict[str, Any]:
@@ -304,7 +309,9 @@ class CircuitPlayer:
         """Judge the circuit of an episode that began with it."""
         env, episode = self._env, self._env.episode
         episode.energy = energy
-        success = abs(energy - env.curriculum.reference_energy) < episode.threshold
+        aim = env.curriculum.reference_energy, episode.threshold
+        success = is_solved(env.simulator, episode.circuit, episode.problem.hamiltonian, energy, *aim)
+        note_truncation(episode)
         episode.over = success or episode.is_exhausted
         observation = env.observe()
         env.finished = finished

@@ -68,7 +68,7 @@ def test_missing_extras_are_named_where_they_are_needed(tmp_path: Path) -> None:
 import sys
 
 HIDDEN = {"torch", "qiskit", "qiskit_aer", "pyscf", "openfermion", "kan", "pennylane", "matplotlib", "hydra", "optuna"}
-HIDDEN |= {"stable_baselines3", "sb3_contrib", "omegaconf", "filelock"}
+HIDDEN |= {"monoprop", "stable_baselines3", "sb3_contrib", "omegaconf", "filelock"}
 
 
 class Hide:
@@ -112,6 +112,7 @@ told(Circuit(1).to_qiskit)
 told(Circuit(1).to_pennylane)
 told(env.render)
 told(lambda: Circuit(1).draw("mpl"))
+told(lambda: gym.make("QAS-TFIM-v0", simulator="pauli_propagation"))
 told(lambda: gym.make("QAS-Molecule-v0", geometry="H 0 0 0; H 0 0 0.9", unit="angstrom"))
 try:
     gym.make("QAS-LiH-v0", bond_length=1.7)
@@ -121,7 +122,7 @@ except ValueError as error:
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr
-    extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "plots", "plots", "chemistry"]
+    extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "plots", "plots", "propagation", "chemistry"]
     lines = ran.stdout.splitlines()
     assert [line.rpartition(" is not installed: pip install ")[2] for line in lines] == [
         f'"qas-envs[{extra}]"' for extra in extras
@@ -142,8 +143,8 @@ except ValueError as error:
 
 PUBLIC = {
     "qas_simulators": (
-        "Channel Circuit CircuitBatch Gadget MitigatedSimulator NoiseModel Operation PauliSum PauliTransferSimulator "
-        "Simulator StatevectorSimulator ZeroNoise load_gadgets save_gadgets"
+        "Channel Circuit CircuitBatch Gadget MitigatedSimulator NoiseModel Operation PauliPropagationSimulator "
+        "PauliSum PauliTransferSimulator Simulator StatevectorSimulator ZeroNoise load_gadgets save_gadgets"
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from qas_envs.problems.fermions import Integrals
 from qas_envs.problems.sectors import Sector, sector_of
 from qas_simulators.errors import must
-from qas_simulators.flat_circuit import MAX_QUBITS
 
 _HEADER: Final = re.compile(r"\s*&FCI\b(.*?)(?:&END|\$END|/)", re.DOTALL | re.IGNORECASE)
 _ENTRY: Final = re.compile(r"([A-Za-z]\w*)\s*=\s*([^=]*?)\s*,?\s*(?=[A-Za-z]\w*\s*=|$)")
 _SAME: Final = 1e-8  # Hartree: how far apart integrals may be that symmetry makes equal
+_MOST_ORBITALS: Final = 15
 _HEADER_SIZE: Final = 10_000  # characters
 
 Row = tuple[float, int, int, int, int]
@@ -69,8 +69,8 @@ def _settings(path: str | os.PathLike[str], header: str) -> tuple[int, Sector]:
         except ValueError:
             raise _fault(path, f"an integer {name}", settings.get(name)) from None
     orbitals = numbers["NORB"]
-    if not 1 <= orbitals <= MAX_QUBITS // 2:
-        raise _fault(path, f"NORB in 1..{MAX_QUBITS // 2} (two qubits each)", orbitals)
+    if not 1 <= orbitals <= _MOST_ORBITALS:
+        raise _fault(path, f"NORB in 1..{_MOST_ORBITALS} (two qubits each)", orbitals)
     try:
         sector = sector_of((numbers["NELEC"], numbers["MS2"] / 2))
         assert sector is not None

@@ -13,9 +13,9 @@ from qas_envs.problems.mappings import REMOVED, SMALLEST, map_fermions, penalty
 from qas_envs.problems.sectors import Sector
 from qas_simulators import PauliSum
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.memory import check_memory
 
+_MOST_QUBITS: Final = 30  # of molecules, whose ground energy is computed
 _DENSE: Final = 500  # determinants; above, Lanczos
 _MARGIN: Final = 1.0  # Hartree between the lowest state of the sector and every state of another sector
 FEW_QUBITS: Final = 12  # larger registers are diagonalised sector by sector
@@ -162,8 +162,8 @@ def check_register(orbitals: int, mapping: str) -> None:
         ValueError: More qubits than a register may have, or more memory than there is.
     """
     num_qubits = 2 * orbitals - REMOVED.get(mapping, 0)
-    choose = f"be chosen so that at most {MAX_QUBITS} qubits are needed (now {num_qubits})"
-    if num_qubits > MAX_QUBITS:
+    choose = f"be chosen so that at most {_MOST_QUBITS} qubits are needed (now {num_qubits})"
+    if num_qubits > _MOST_QUBITS:
         raise ValueError(must("active_space", choose, f"{orbitals} orbitals"))
     pairs = comb(orbitals, 2)
     excitations = 1 + 2 * pairs + 2 * comb(orbitals, 4) + pairs**2

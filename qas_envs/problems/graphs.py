@@ -7,9 +7,10 @@ from itertools import combinations
 import numpy as np
 
 from qas_envs.problems.problem import Problem
-from qas_envs.problems.reference import exact_energy
+from qas_envs.problems.reference import reference_of
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 Edge = tuple[int, int]
 
@@ -30,13 +31,14 @@ def ising_graphs(
     in [0.5, 1.5). The numbers come from the bit generator PCG64, so that a seed is the same instance on every machine.
 
     Args:
-        num_qubits: Number of vertices, 2 to 20.
+        num_qubits: Number of vertices, 2 to 60.
         seed: Of everything that is drawn, at least 0.
         edge_probability: In [0.2, 1].
         coupling: Factor of all ``J_ij``, the unit of energy if left at 1.
         field: Factor of all ``h_i``.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
-        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20.
+        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20;
+            above 20 it must be given.
 
     Raises:
         ValueError: A number out of range.
@@ -53,10 +55,11 @@ def ising_graphs(
     z = [*((1 << i) + (1 << j) for i, j in edges), *[0] * num_qubits]
     x = [*[0] * len(edges), *(1 << site for site in range(num_qubits))]
     hamiltonian = PauliSum.from_masks(num_qubits, x, z, [*couplings, *fields])
+    reference = reference_of(hamiltonian, ground_energy)
     return Problem(
         name=f"Ising graph (n={num_qubits}, seed {seed})",
         hamiltonian=hamiltonian,
-        ground_energy=exact_energy(hamiltonian, ground_energy),
+        ground_energy=reference.energy,
         accuracy=accuracy,
         unit="J",
         provenance={
@@ -66,6 +69,7 @@ def ising_graphs(
             "edges": [list(edge) for edge in edges],
             "couplings": couplings,
             "fields": fields,
+            "reference": reference.provenance,
         },
     )
 
@@ -102,8 +106,8 @@ def _is_connected(num_vertices: int, edges: list[Edge]) -> bool:
 
 
 def _check(num_qubits: int, accuracy: float, **factors: float) -> None:
-    if not 2 <= num_qubits <= 20:
-        raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
+    if not 2 <= num_qubits <= MAX_QUBITS:
+        raise ValueError(must("num_qubits", f"lie in 2..{MAX_QUBITS}", num_qubits))
     if not accuracy > 0:
         raise ValueError(must("accuracy", "be positive", accuracy))
     for argument, value in factors.items():

@@ -11,7 +11,7 @@ from qas_envs.problems.fcidump import read_fcidump
 from qas_envs.problems.fermion_operators import is_fermionic, operator_on_qubits
 from qas_envs.problems.fermions import to_qubits
 from qas_envs.problems.problem import Problem
-from qas_envs.problems.reference import exact_energy
+from qas_envs.problems.reference import exact_energy, reference_of
 from qas_envs.problems.sectors import Sector, sector_of, warn_of_sector
 from qas_simulators.bridges.operators import READABLE, read_operator
 from qas_simulators.errors import must
@@ -66,7 +66,8 @@ def ground_state(
     if asked is not None:
         raise ValueError(must("sector", "be None for an operator on qubits, which knows no electrons", sector))
     observable = read_operator(hamiltonian, num_qubits)
-    return Problem(name, observable, exact_energy(observable, ground_energy), accuracy, unit, source)
+    reference = reference_of(observable, ground_energy)
+    return Problem(name, observable, reference.energy, accuracy, unit, {**source, "reference": reference.provenance})
 
 
 def _of_fcidump(

@@ -31,7 +31,7 @@ class Problem:
     Attributes:
         name: Short label for tables.
         hamiltonian: The observable, constant shift included.
-        ground_energy: Its exact lowest eigenvalue.
+        ground_energy: Its lowest eigenvalue; ``provenance["reference"]`` says how it is known, and with what error.
         accuracy: Error below which a circuit counts as a solution unless a curriculum says otherwise.
         unit: Unit of energies, e.g. ``"Ha"``; empty for infidelities.
         provenance: Origin of the instance: geometry, mapping, tool versions, hash.
@@ -91,10 +91,14 @@ class Problem:
     @cached_property
     def empty_energy(self) -> float:
         """Energy of the empty circuit."""
-        return float(self.hamiltonian.basis_energies()[0])
+        return float(self.hamiltonian.coefficients[self.hamiltonian.x == 0].sum())
 
     def best_basis_state(self) -> Circuit:
-        """Return X gates that prepare the basis state of lowest energy (for molecules often Hartree-Fock)."""
+        """Return X gates that prepare the basis state of lowest energy (for molecules often Hartree-Fock).
+
+        Raises:
+            ValueError: The energies of all basis states, ``(2**n,)``, do not fit into memory.
+        """
         best = int(np.argmin(self.hamiltonian.basis_energies()))
         circuit = Circuit(self.num_qubits)
         for qubit in range(self.num_qubits):

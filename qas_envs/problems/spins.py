@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from qas_envs.problems.bethe_ansatz import xxz_energy
 from qas_envs.problems.free_fermions import chain_energy
 from qas_envs.problems.problem import Problem
-from qas_envs.problems.reference import DENSE_QUBITS, exact_energy
+from qas_envs.problems.reference import DENSE_QUBITS, Reference, reference_of, rounding_error
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
+from qas_simulators.flat_circuit import MAX_QUBITS
 
 
 def tfim(
@@ -24,7 +26,7 @@ def tfim(
     """Transverse-field Ising model, ``H = -J sum Z_i Z_j - h sum X_i`` over neighbours i, j.
 
     Args:
-        num_qubits: Number of spins, 2 to 20.
+        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``.
         field: Transverse field ``h``.
         coupling: ``J``, the unit of energy if left at 1.
         periodic: Close the chain to a ring, the lattice to a torus.
@@ -41,12 +43,13 @@ def tfim(
     for first, second in _bonds(num_qubits, rows, periodic):
         terms[_label(num_qubits, "Z", first, second)] = -float(coupling)
     hamiltonian = PauliSum(terms)
-    chain = None  # in the basis where the bonds are X X
-    if _is_long_chain(num_qubits, rows):
-        chain = chain_energy(num_qubits, -float(coupling), 0.0, -float(field), periodic)
-    energy = exact_energy(hamiltonian, ground_energy, chain)
+    chain = None
+    if _is_long_chain(num_qubits, rows):  # in the basis where the bonds are X X
+        energy = chain_energy(num_qubits, -float(coupling), 0.0, -float(field), periodic)
+        chain = Reference(energy, "free fermions", rounding_error(hamiltonian))
+    reference = reference_of(hamiltonian, ground_energy, chain)
     settings = {"field": field, "coupling": coupling}
-    return _problem("TFIM", f"h={field:g}", hamiltonian, energy, rows, periodic, settings, accuracy)
+    return _problem("TFIM", f"h={field:g}", hamiltonian, reference, rows, periodic, settings, accuracy)
 
 
 def heisenberg(
@@ -62,7 +65,7 @@ def heisenberg(
     """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
 
     Args:
-        num_qubits: Number of spins, 2 to 20.
+        num_qubits: Number of spins, 2 to 60; above 20, what has no closed form needs ``ground_energy``.
         anisotropy: ``D``; 1 for the isotropic model.
         field: Longitudinal field ``h``.
         coupling: ``J``, for Pauli matrices; spin operators have a quarter of it.
@@ -70,7 +73,8 @@ def heisenberg(
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
         ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
-            rings without anisotropy are free fermions and need none.
+            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz, except open chains
+            with ``D > 1`` (for ``J < 0``, ``D < -1``) and odd rings with ``J < 0``.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -86,12 +90,31 @@ def heisenberg(
     hamiltonian = PauliSum(terms)
     chain = None
     if _is_long_chain(num_qubits, rows) and anisotropy == 0:
-        chain = chain_energy(num_qubits, float(coupling), float(coupling), float(field), periodic)
-    energy = exact_energy(hamiltonian, ground_energy, chain)
+        energy = chain_energy(num_qubits, float(coupling), float(coupling), float(field), periodic)
+        chain = Reference(energy, "free fermions", rounding_error(hamiltonian))
+    elif _is_long_chain(num_qubits, rows):
+        chain = _interacting_chain(num_qubits, float(anisotropy), float(field), float(coupling), periodic)
+    reference = reference_of(hamiltonian, ground_energy, chain)
     name = "Heisenberg" if anisotropy == 1 else "XXZ"
     settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
     text = f"h={field:g}" if anisotropy == 1 else f"D={anisotropy:g}, h={field:g}"
-    return _problem(name, text, hamiltonian, energy, rows, periodic, settings, accuracy)
+    return _problem(name, text, hamiltonian, reference, rows, periodic, settings, accuracy)
+
+
+def _interacting_chain(
+    num_qubits: int, anisotropy: float, field: float, coupling: float, periodic: bool
+) -> Reference | None:
+    """Return the ground energy by the Bethe ansatz, or ``None`` where it does not apply.
+
+    Half a turn about z of every second spin exchanges the sign of the coupling for that of the anisotropy.
+    """
+    if coupling == 0 or (coupling < 0 and periodic and num_qubits % 2):
+        return None
+    unit = abs(coupling)
+    found = xxz_energy(num_qubits, math.copysign(anisotropy, anisotropy * coupling), field / unit, periodic)
+    if found is None or found.error is None:
+        return None
+    return found._replace(energy=unit * found.energy, error=unit * found.error)
 
 
 def j1_j2(
@@ -131,9 +154,9 @@ def j1_j2(
             for letter in "XYZ" if strength else "":
                 terms[_label(num_qubits, letter, first, (first + distance) % num_qubits)] = 0.25 * float(strength)
     hamiltonian = PauliSum(terms)
-    energy = exact_energy(hamiltonian, ground_energy)
+    reference = reference_of(hamiltonian, ground_energy)
     settings = {"next_coupling": next_coupling, "coupling": coupling}
-    return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, energy, 1, periodic, settings, accuracy)
+    return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, reference, 1, periodic, settings, accuracy)
 
 
 def _is_long_chain(num_qubits: int, rows: int) -> bool:
@@ -145,7 +168,7 @@ def _problem(
     model: str,
     settings_text: str,
     hamiltonian: PauliSum,
-    ground_energy: float,
+    reference: Reference,
     rows: int,
     periodic: bool,
     settings: dict[str, float],
@@ -156,16 +179,22 @@ def _problem(
     return Problem(
         name=f"{model} ({size}{', periodic' if periodic else ''}, {settings_text})",
         hamiltonian=hamiltonian,
-        ground_energy=ground_energy,
+        ground_energy=reference.energy,
         accuracy=accuracy,
         unit="J",
-        provenance={"model": model, "rows": rows, "periodic": periodic, **settings},
+        provenance={
+            "model": model,
+            "rows": rows,
+            "periodic": periodic,
+            **settings,
+            "reference": reference.provenance,
+        },
     )
 
 
 def _check(num_qubits: int, rows: int, periodic: bool, accuracy: float, **strengths: float) -> None:
-    if not 2 <= num_qubits <= 20:
-        raise ValueError(must("num_qubits", "lie in 2..20", num_qubits))
+    if not 2 <= num_qubits <= MAX_QUBITS:
+        raise ValueError(must("num_qubits", f"lie in 2..{MAX_QUBITS}", num_qubits))
     if rows < 1 or num_qubits % rows:
         raise ValueError(must("rows", f"divide num_qubits = {num_qubits}", rows))
     if periodic and min(length for length in (rows, num_qubits // rows) if length > 1) < 3:

@@ -27,7 +27,7 @@ Found = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]  # ener
 def fits(envs: Sequence[CircuitBuildingEnv]) -> bool:
     """Return whether environments can be stepped over arrays.
 
-    Not with shot noise or an optimiser that draws random numbers or optimises one circuit at a time, with families of
+    Not with shot noise, a truncated simulator, or an optimiser that draws random numbers or optimises one circuit at a time, with families of
     instances, linked angles, or a render mode, and not for subclasses of the environment.
     """
     first = envs[0]
@@ -35,6 +35,7 @@ def fits(envs: Sequence[CircuitBuildingEnv]) -> bool:
         all(type(env) is CircuitBuildingEnv and env.render_mode is None and not env._draws for env in envs)
         and first.family is None
         and first.simulator.shots is None
+        and not first.simulator.is_truncated
         and isinstance(first.optimizer, BatchOptimizer)
         and not first.catalogue.is_linked
         and not first.initial.is_linked

@@ -126,6 +126,8 @@ class SingleEngine:
         columns.update(
             (name, np.array(column)) for name, column in zip(FIGURES, zip(*figures, strict=True), strict=True)
         )
+        if self._envs[0].rules.simulator.is_truncated:
+            columns["truncation_error"] = np.array([env.episode.truncation_error for env in self._envs])
         family = self._envs[0].family
         if family is not None:
             contexts = zip(*(env.episode.context for env in self._envs), strict=True)

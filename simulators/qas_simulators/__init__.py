@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qas_simulators.mitigation import MitigatedSimulator
     from qas_simulators.noise import NoiseModel
     from qas_simulators.pauli import PauliSum
+    from qas_simulators.pauli_propagation import PauliPropagationSimulator
     from qas_simulators.pauli_transfer import PauliTransferSimulator
     from qas_simulators.simulator import Simulator
     from qas_simulators.statevector import StatevectorSimulator
@@ -25,6 +26,7 @@ __all__ = [
     "MitigatedSimulator",
     "NoiseModel",
     "Operation",
+    "PauliPropagationSimulator",
     "PauliSum",
     "PauliTransferSimulator",
     "Simulator",
@@ -42,6 +44,7 @@ _MODULES = {
     "MitigatedSimulator": "mitigation",
     "NoiseModel": "noise",
     "Operation": "circuit",
+    "PauliPropagationSimulator": "pauli_propagation",
     "PauliSum": "pauli",
     "PauliTransferSimulator": "pauli_transfer",
     "Simulator": "simulator",

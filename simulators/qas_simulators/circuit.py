@@ -49,7 +49,7 @@ class Circuit(FlatCircuit):
     returns the circuit. Gates are rows of one integer table, which kernels read as it is.
 
     Args:
-        num_qubits: Size of the register, 1 to 30. Qubit 0 is the least significant bit.
+        num_qubits: Size of the register, 1 to 60. Qubit 0 is the least significant bit.
 
     Raises:
         ValueError: ``num_qubits`` is out of range; a gate's qubit is out of range or repeated; an angle is not finite.

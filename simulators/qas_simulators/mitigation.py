@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from qas_simulators.circuit import Circuit
+from qas_simulators.descent import descend, scan
 from qas_simulators.errors import must
 from qas_simulators.extrapolation import ZeroNoise
 from qas_simulators.flat_circuit import Table
 from qas_simulators.folding import folded, inverses
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, KernelProgram, Settings, turn_to_minimum
+from qas_simulators.program import FloatArray, KernelProgram, Settings
 from qas_simulators.program import energies_and_gradients as gradients_of
 from qas_simulators.simulator import Minimizer, Objective, Simulator
-
-if TYPE_CHECKING:
-    from scipy.optimize import OptimizeResult
-
-_PAIRS: Final = 12  # of steps and gradient changes that L-BFGS keeps, as in the kernels
-_POINTS: Final = 8  # of a period, where an energy is not a sinusoid
 
 
 class MitigatedSimulator(Simulator):
@@ -154,42 +148,16 @@ class MitigatedSimulator(Simulator):
         objective, evaluate = self.objective(circuit, observable), self._gradients(circuit, observable)
         is_exact = self.is_sinusoidal and not circuit.is_linked
 
-        def descend(params: FloatArray, first: int, settings: Settings) -> tuple[float, int, int]:
-            evaluations, num_points = 0, 3 if is_exact else _POINTS
-            for k in range(first, len(params)):
-                points = np.tile(params, (num_points, 1))
-                points[:, k] += np.array([0.0, 0.5, -0.5]) * np.pi if is_exact else np.arange(_POINTS) * np.pi / 4
-                values = objective.energies(points)
-                best = int(np.argmin(np.round(values, 12)))  # the first of equals: symmetry shifts no angle
-                params[k] = params[k] + turn_to_minimum(*values)[0] if is_exact else points[best, k]
-                evaluations += num_points
-            iterations, gradient_tolerance, energy_tolerance = settings
+        def minimized(params: FloatArray, first: int, settings: Settings) -> tuple[float, int, int]:
+            evaluations = scan(objective.energies, params, first, is_exact)
             if len(params) == 0:
                 return float(objective.energies(params[None])[0]), evaluations + 1, 0
-            if iterations == 0:
+            if settings[0] == 0:
                 return float(evaluate(params[None])[0][0]), evaluations + 1, 1
-            last = np.inf
+            energy, gradients = descend(evaluate, params, settings, circuit.is_linked)
+            return energy, evaluations + gradients, gradients
 
-            def stop(intermediate_result: OptimizeResult) -> None:
-                nonlocal last
-                if last - intermediate_result.fun <= energy_tolerance:
-                    raise StopIteration
-                last = intermediate_result.fun
-
-            from scipy.optimize import minimize  # imports for longer than a command's help may take
-
-            found = minimize(
-                lambda point: tuple(part[0] for part in evaluate(np.ascontiguousarray(point)[None])),
-                params,
-                jac=True,
-                method="L-BFGS-B",
-                callback=stop,  # SciPy's own tolerance of energies is relative
-                options={"maxiter": iterations, "gtol": gradient_tolerance, "ftol": 0.0, "maxcor": _PAIRS},
-            )
-            params[:] = found.x if circuit.is_linked else found.x - 2 * np.pi * np.floor(0.5 * found.x / np.pi + 0.5)
-            return float(found.fun), evaluations + int(found.nfev), int(found.nfev)
-
-        return descend
+        return minimized
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
         circuits = [circuit] * len(self._bare)

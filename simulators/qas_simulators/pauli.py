@@ -77,7 +77,7 @@ class PauliSum:
         """Build from bit masks and coefficients; equal strings add up.
 
         Args:
-            num_qubits: 1 to 30.
+            num_qubits: 1 to 60.
             x: Masks of the bits that the strings flip, integers ``(num_terms,)``.
             z: Masks of the bits that give a sign, integers ``(num_terms,)``.
             coefficients: Real numbers ``(num_terms,)``.
@@ -118,11 +118,14 @@ class PauliSum:
     def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
         if not np.isfinite(c).all():
             raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))
-        keys, position = np.unique((x << MAX_QUBITS) | z, return_inverse=True)
+        order = np.lexsort((z, x))
+        x, z = x[order], z[order]
+        is_new = np.ones(len(x), dtype=np.bool_)
+        is_new[1:] = (x[1:] != x[:-1]) | (z[1:] != z[:-1])
+        position = np.cumsum(is_new) - 1
         self.num_qubits = num_qubits
-        self.x = keys >> MAX_QUBITS
-        self.z = keys & ((1 << MAX_QUBITS) - 1)
-        self.coefficients = np.bincount(position, weights=c, minlength=len(keys)).astype(np.float64)
+        self.x, self.z = x[is_new], z[is_new]
+        self.coefficients = np.bincount(position, weights=c[order]).astype(np.float64)
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
@@ -277,7 +280,12 @@ class PauliSum:
         return matrix
 
     def basis_energies(self) -> NDArray[np.float64]:
-        """Return the energy of every computational basis state, shape ``(2**n,)``."""
+        """Return the energy of every computational basis state, shape ``(2**n,)``.
+
+        Raises:
+            ValueError: They would not fit into memory; both figures are in the message.
+        """
+        check_memory("hamiltonian", 32 << self.num_qubits, f"the basis states of {self.num_qubits} qubits")
         index = np.arange(1 << self.num_qubits)
         energies = np.zeros(len(index))
         for z, coefficient in zip(self.z[self.x == 0], self.coefficients[self.x == 0], strict=True):

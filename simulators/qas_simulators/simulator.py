@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import ClassVar, Final, Self
 
@@ -78,6 +79,9 @@ class Simulator(ABC):
 
     is_bounded: bool = True
     """Whether exact energies lie within the spectrum of the observable."""
+
+    is_truncated: bool = False
+    """Whether energies without shots are approximations, see :meth:`truncation_error` and :meth:`exact_energy`."""
 
     runs_per_energy: int = 1
     """Runs of the simulator that one energy needs; optimisers count runs."""
@@ -172,7 +176,8 @@ class Simulator(ABC):
             raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.num_qubits))
         needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
-            raise ValueError(must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB"))
+            message = must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
+            raise ValueError(f"{message} A simulator that keeps no state: simulator='pauli_propagation'.")
 
     def check_gates(self, table: Table, num_qubits: int) -> None:
         """Raise ``ValueError`` for gates, rows of circuits ``(gates, 4)``, that the noise model refuses."""
@@ -202,6 +207,16 @@ class Simulator(ABC):
         run = thread_pool(self.num_threads).map if self.num_threads > 1 and self.shots is None else map
         values = run(lambda objective, circuit: objective.energies(circuit.params[None, :])[0], objectives, circuits)
         return np.fromiter(values, dtype=np.float64, count=len(objectives))
+
+    def truncation_error(self, circuit: Circuit, observable: PauliSum) -> float:
+        """Return an estimate of how far an energy without shots is from the exact one: 0 unless it is truncated."""
+        return 0.0
+
+    def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
+        """Return the energy without shots and truncation; ``None`` where that needs too much."""
+        twin = copy(self)
+        twin.shots = None
+        return twin.expectation(circuit, observable)
 
     def standard_error(self, circuit: Circuit, observable: PauliSum, shots: int) -> float:
         """Return the standard error of the circuit's energy that is measured with ``shots`` for each term."""

@@ -60,6 +60,11 @@ class StatevectorSimulator(Simulator):
             return real_program(batch.tables, observable)
         return statevector_program(batch.tables, observable, device=self.device)
 
+    def check(self, circuit: Circuit, observable: PauliSum) -> None:
+        """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
+        super().check(circuit, observable)
+        observable.check_memory()
+
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits
 

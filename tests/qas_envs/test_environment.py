@@ -348,7 +348,7 @@ def test_instances_that_x_gates_solve_say_so() -> None:
 
 
 def test_zero_qubits() -> None:
-    with pytest.raises(ValueError, match=r"lie in 2\.\.20, but is 0"):
+    with pytest.raises(ValueError, match=r"lie in 2\.\.60, but is 0"):
         gym.make("QAS-TFIM-v0", num_qubits=0)
 
 

@@ -142,7 +142,7 @@ def test_fermionic_operators() -> None:
     assert_refused("at least one term", make())
     assert_refused("Unknown mapping 'jw'", chain, mapping="jw")
     assert_refused("without a sector", hubbard(), mapping="parity")
-    assert_refused(r"an integer in 3\.\.30", chain, num_qubits=2)
+    assert_refused(r"an integer in 3\.\.60", chain, num_qubits=2)
 
 
 def test_fermions_of_pennylane() -> None:
@@ -216,9 +216,10 @@ def test_twenty_qubits_need_no_diagonalisation(monkeypatch: pytest.MonkeyPatch) 
     assert tfim(20, periodic=True).ground_energy == pytest.approx(-2 / np.sin(np.pi / 40), abs=1e-9)
     modes = 2 * np.cos(np.pi * np.arange(1, 21) / 21)
     assert heisenberg(20, anisotropy=0.0).ground_energy == pytest.approx(-2 * modes[modes > 0].sum(), abs=1e-9)
-    assert heisenberg(20, ground_energy=-34.0).ground_energy == -34.0
-    with pytest.raises(ValueError, match=r"lie in \[-57, -19\]"):
-        heisenberg(20, ground_energy=-60.0)
+    gapped = heisenberg(20, anisotropy=2.0, ground_energy=-47.0)  # an open chain that has no closed form
+    assert gapped.ground_energy == -47.0 and gapped.provenance["reference"] == {"method": "given", "error": None}
+    with pytest.raises(ValueError, match=r"lie in \[-76, -38\]"):
+        heisenberg(20, anisotropy=2.0, ground_energy=-80.0)
     with pytest.raises(ValueError, match=r"lowest eigenvalue, which is -25\.1077971"):
         tfim(20, ground_energy=-25.0)
 

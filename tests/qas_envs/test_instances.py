@@ -298,7 +298,7 @@ def _graphs(size: int) -> list[tuple[tuple[int, int], ...]]:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_qubits": 1}, r"2\.\.20"),
+        ({"num_qubits": 1}, r"2\.\.60"),
         ({"seed": -1}, "at least 0"),
         ({"edge_probability": 0.0}, r"\[0\.2, 1\]"),
         ({"field": float("inf")}, "finite"),

@@ -157,7 +157,7 @@ def test_lattices() -> None:
         ({"num_qubits": 6, "rows": 4}, "divide"),
         ({"num_qubits": 2, "periodic": True}, "fewer than three"),
         ({"num_qubits": 6, "rows": 2, "periodic": True}, "fewer than three"),
-        ({"num_qubits": 1}, r"2\.\.20"),
+        ({"num_qubits": 1}, r"2\.\.60"),
         ({"field": float("nan")}, "finite"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -149,7 +149,7 @@ def test_openfermion_and_cirq() -> None:
         ([("ZZ", [0, 0], 1.0)], "one qubit for each letter"),
         ([("Z", [-1], 1.0)], "numbered from 0"),
         ([("Z", [0.5], 1.0)], "numbered from 0"),
-        ({"Z" * 31: 1.0}, "at most 30"),
+        ({"Z" * 61: 1.0}, "at most 60"),
         (lambda: None, "a PauliSum"),
     ],
 )

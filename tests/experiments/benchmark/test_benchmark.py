@@ -167,7 +167,7 @@ def test_one_cell_that_fails_does_not_stop_the_others(tmp_path: Path, capsys: py
     with pytest.raises(ValueError, match="1 of 2 cells have no record"):
         benchmark(settings)
     assert "bad, annealing, seed 0: failed in " in (shown := capsys.readouterr().out)
-    assert "Argument `num_qubits` must lie in 2..20" in shown
+    assert "Argument `num_qubits` must lie in 2..60" in shown
     assert [record.instance for record in Records(tmp_path / "records.sqlite")] == ["TFIM-3"]
 
 

@@ -1,0 +1,122 @@
+"""Pauli propagation beside statevectors: environments of 20 and 40 qubits, and one step of TFIM-20 with 100 angles.
+
+    OMP_NUM_THREADS=1 python simulators/benchmarks/propagation.py              # about two minutes on one core
+    OMP_NUM_THREADS=1 python simulators/benchmarks/propagation.py quick        # without the statevector's step
+
+Times are of the process (CPU seconds on one thread). The circuit has RY on every qubit and bricks of blocks, CX and RY
+on both qubits. Its 100 angles are optimised; then a block is appended, its two angles are scanned, and all are
+optimised again as an environment does. The slower statevector takes no step.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from qas_envs import make_env
+from qas_envs.problems import tfim
+from qas_simulators import Circuit, PauliPropagationSimulator, PauliSum, Simulator, StatevectorSimulator
+from qas_simulators.optimizers import ScanLBFGS
+
+T = TypeVar("T")
+NUM_QUBITS, NUM_BLOCKS = 20, 40
+SIMULATORS: dict[str, Callable[[], Simulator]] = {
+    "propagation, exact": PauliPropagationSimulator,
+    "propagation, coefficient 1e-4": lambda: PauliPropagationSimulator(coefficient=1e-4),
+    "propagation, coefficient 1e-3": lambda: PauliPropagationSimulator(coefficient=1e-3),
+    "statevector": StatevectorSimulator,
+    "statevector, real arithmetic": lambda: StatevectorSimulator(real_arithmetic=True),
+}
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    """Return what a call returns, and its CPU seconds."""
+    started = time.process_time()
+    result = call()
+    return result, time.process_time() - started
+
+
+def bricks(num_blocks: int) -> Circuit:
+    """Return RY on every qubit and blocks on even pairs of neighbours, then on odd ones, again and again."""
+    circuit = Circuit(NUM_QUBITS)
+    for qubit in range(NUM_QUBITS):
+        circuit.ry(0.0, qubit)
+    layer = [(qubit, qubit + 1) for parity in (0, 1) for qubit in range(parity, NUM_QUBITS - 1, 2)]
+    for k in range(num_blocks):
+        append_block(circuit, *layer[k % len(layer)])
+    return circuit
+
+
+def append_block(circuit: Circuit, first: int, second: int) -> None:
+    """Append CX and RY on both qubits."""
+    circuit.cx(first, second).ry(0.0, first).ry(0.0, second)
+
+
+def builds() -> list[str]:
+    """Return a table of the times in which environments are made."""
+    lines = ["| environment | simulator | made in |", "| --- | --- | --- |"]
+    for num_qubits, simulator in ((20, "statevector"), (20, "pauli_propagation"), (40, "pauli_propagation")):
+        rules: dict[str, Any] = {"actions": "blocks", "max_gates": 400, "simulator": simulator}
+        settings = {"num_qubits": num_qubits}
+        _, seconds = timed(lambda rules=rules, settings=settings: make_env("tfim", problem_settings=settings, **rules))
+        lines.append(f"| TFIM-{num_qubits} | `{simulator}` | {seconds:.2f} s |")
+    return lines
+
+
+def warm_circuit(hamiltonian: PauliSum) -> Circuit:
+    """Return the bricks with 100 optimised angles."""
+    circuit = bricks(NUM_BLOCKS)
+    circuit.params = np.random.default_rng(0).normal(scale=0.1, size=circuit.num_params)
+    for simulator, iterations in (
+        (SIMULATORS["propagation, coefficient 1e-3"](), 300),
+        (PauliPropagationSimulator(), 200),
+    ):
+        circuit.params = ScanLBFGS(max_iterations=iterations).minimize(simulator, circuit, hamiltonian).params
+    return circuit
+
+
+def steps(is_quick: bool) -> list[str]:
+    """Return a table of one step with each simulator."""
+    problem = tfim(NUM_QUBITS)
+    hamiltonian = problem.hamiltonian
+    circuit = warm_circuit(hamiltonian)
+    exact = PauliPropagationSimulator().expectation(circuit, hamiltonian)
+    lines = [
+        f"Before the step: {circuit.num_params} angles, {circuit.num_two_qubit_gates} CX, error "
+        f"{exact - problem.ground_energy:.5f} of {problem.ground_energy:.5f}.",
+        "",
+        "| simulator | energy | error of the energy | gradient | one step | gradients | energy after the step |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, make in SIMULATORS.items():
+        simulator = make()
+        simulator.expectation_and_gradient(circuit, hamiltonian)  # kernels compile, diagonals are computed
+        energy, energy_time = timed(lambda simulator=simulator: simulator.expectation(circuit, hamiltonian))
+        _, gradient_time = timed(lambda simulator=simulator: simulator.expectation_and_gradient(circuit, hamiltonian))
+        line = f"| {name} | {1e3 * energy_time:.0f} ms | {energy - exact:.1e} | {1e3 * gradient_time:.0f} ms "
+        if isinstance(simulator, StatevectorSimulator) and (is_quick or not simulator.real_arithmetic):
+            lines.append(line + "| | | |")
+            continue
+        longer = circuit.copy()
+        append_block(longer, 9, 10)
+        found, seconds = timed(
+            lambda simulator=simulator, longer=longer: ScanLBFGS().minimize(simulator, longer, hamiltonian, 2)
+        )
+        lines.append(line + f"| {seconds:.2f} s | {found.gradients} | {found.energy:.6f} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+def main() -> None:
+    """Print the tables."""
+    make_env("tfim", problem_settings={"num_qubits": 2}).reset()  # imports and kernels
+    PauliPropagationSimulator().expectation(Circuit(1).rx(0.1, 0), PauliSum({"Z": 1.0}))
+    print("\n".join([*builds(), "", *steps("quick" in sys.argv[1:])]))
+
+
+if __name__ == "__main__":
+    main()
