@@ -234,6 +234,11 @@ def studies() -> list[str]:
     def firsts(agent: str) -> str:
         return " | ".join(solved(*each, agent)[0] for each in lengths)
 
+    def of_blocks(agent: str) -> str:
+        found = [float(mean(gates(*each, agent))) for each in lengths]
+        low, high = f"{min(found):.3g}", f"{max(found):.3g}"
+        return low if low == high else f"{low} to {high}"
+
     layers = sum(int(solved(*each, "hea")[0]) for each in lengths)
     full, fixed, unmasked = (
         ("ablation", f"LiH-4{variant}") for variant in ("", " without curriculum", " without mask")
@@ -255,6 +260,11 @@ def studies() -> list[str]:
         f"| `annealing` | 3,000 | {firsts('annealing')} |",
         f"| `annealing_cheap` | 3,000 | {firsts('annealing, cheap gates')} |",
         f"| `hea`, two layers | 1,600 to 2,800 | {firsts('hea')} | 6 |",
+        *(
+            f"| `{agent.partition(',')[0]}` | {budget} | {firsts(agent)} | {of_blocks(agent)} |"
+            for agent, budget in (("annealing_blocks, 250", "250"), ("annealing_blocks", "3,000"))
+        ),
+        *(f"| `{agent}` | 3,000 | {firsts(agent)} | {of_blocks(agent)} |" for agent in ("hea_blocks", "random_blocks")),
         f"solve {layers} of 25",
         f"| all rules | {gates(*full, 'dqn')} | {evaluations(*full, 'dqn')} |",
         f"| without the mask | {gates(*unmasked, 'dqn')} |",

@@ -270,17 +270,20 @@ _OF_GATES = ("annealing, cheap gates", "dqn_guided, cheap gates", "dqn_guided", 
 
 def blocks() -> str:
     """Return, for every instance with records of `annealing_blocks`, its figures beside those of other agents."""
-    rows = []
+    rows, shown = [], set()  # an instance of several suites is shown once
     for path in sorted((_RESULTS / "leaderboard").glob("*.jsonl.xz")):
         found = [record for record in Records(path) if record.suite in ("crlqas", "tensorrl", "grl", "hard")]
         played = dict.fromkeys(one.instance for one in found if one.agent == "annealing_blocks")
         for instance in played:
+            label = f"{instance}, native gates" if path.name.startswith("grl") else instance
+            if label in shown:
+                continue
+            shown.add(label)
             agents = by_agent([record for record in found if record.instance == instance])
             others = [name for name in _OF_GATES if name in agents]
             best = max(others, key=lambda name: _standing(agents[name]))
             for name in (*(one for one in _OF_BLOCKS if one in agents), best):
                 figures = row_of(agents[name])
-                label = f"{instance}, native gates" if path.name.startswith("grl") else instance
                 rows.append((label, f"`{name}`", figures[0].split(" ")[0], figures[2], figures[4]))
     return table(("instance", "agent", "solved", "CNOTs", "evaluations to the first solution"), rows)
 

@@ -27,8 +27,8 @@ Found = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]  # ener
 def fits(envs: Sequence[CircuitBuildingEnv]) -> bool:
     """Return whether environments can be stepped over arrays.
 
-    Not with shot noise, a truncated simulator, or an optimiser that draws random numbers or optimises one circuit at a time, with families of
-    instances, linked angles, or a render mode, and not for subclasses of the environment.
+    Not with shot noise, a truncated simulator, or an optimiser that draws random numbers or optimises one circuit at a
+    time; not with families of instances, linked angles, or a render mode; and not for subclasses of the environment.
     """
     first = envs[0]
     return (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import partial
 from typing import ClassVar, Final, Self
 
@@ -214,7 +213,7 @@ class Simulator(ABC):
 
     def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
         """Return the energy without shots and truncation; ``None`` where that needs too much."""
-        twin = copy(self)
+        twin = copy.copy(self)
         twin.shots = None
         return twin.expectation(circuit, observable)
 

@@ -12,7 +12,13 @@ import pytest
 
 import qas_envs  # noqa: F401
 from qas_agents import Demonstrations, DemonstrationsConfig, MaskedDQN
+from qas_agents.searchers.pruning import prune, prune_many
 from tests.agents.test_dqn import CONFIG
+
+
+def cost(action: int) -> float:
+    """Breaks no tie, so that the random generator decides the order."""
+    return 1.0
 
 
 @pytest.mark.slow  # python -m pytest tests/agents/test_demonstrations.py -m slow
@@ -51,6 +57,44 @@ def test_a_callback_ends_the_search_too() -> None:
     agent = MaskedDQN(env, CONFIG, seed=0, guide=Demonstrations(env, DemonstrationsConfig(4, search_steps=300)))
     agent.learn(6000, callback=lambda now, _: now["self"].num_timesteps < 50)
     assert 50 <= agent.num_timesteps < 100, "no more than the circuit that was being pruned"
+
+
+@pytest.mark.parametrize("actions", ["blocks", "gates"])
+def test_many_circuits_are_pruned_as_single_ones(actions: str) -> None:
+    """In the same trials, bit for bit; only their order differs, because all circuits are pruned side by side."""
+    env = gym.make("QAS-TFIM-v0", num_qubits=3, actions=actions, reward="priced").unwrapped
+    bench = env.player  # type: ignore[attr-defined]
+    rng = np.random.default_rng(1)
+    found: list[Any] = []
+    while len(found) < 20:  # more than are optimised together
+        drawn: list[int] = []
+        while len(drawn) < (6 if actions == "blocks" else 25):
+            drawn.append(int(rng.integers(len(bench.catalogue.actions))))
+            if bench.checked(drawn) is None:
+                drawn.pop()
+        if bench.play(drawn)[1]["success"]:
+            found.append((bench.actions, bench.angles, bench.initial_angles))
+    single: list[float] = []
+    seeds = np.random.default_rng(7).integers(2**63, size=len(found)).tolist()
+    expected = [
+        prune(
+            bench, own, angles, np.random.default_rng(seed), lambda info: single.append(info["energy"]), cost, initial
+        )
+        for (own, angles, initial), seed in zip(found, seeds, strict=True)
+    ]
+    together: list[float] = []
+
+    def report(info: dict[str, Any]) -> bool:
+        together.append(info["energy"])
+        assert info["num_gates"] == len(bench.circuit), "the environment holds the circuit of the report"
+        return True
+
+    assert prune_many(bench, found, np.random.default_rng(7), report, cost) == expected
+    assert len(single) > 3 * len(found) and sorted(single) == sorted(together)
+    assert min(len(own) for own in expected) < min(len(own) for own, *_ in found)
+    reports = iter([True] * 5 + [False])
+    assert prune_many(bench, found, np.random.default_rng(7), lambda info: next(reports), cost) == []
+    assert next(reports, None) is None, "nothing is reported after the answer to stop"
 
 
 def test_the_search_takes_its_settings() -> None:

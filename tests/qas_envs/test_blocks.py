@@ -189,6 +189,19 @@ def test_many_circuits_are_played_as_single_ones() -> None:
         assert np.array_equal(played.circuits[k].params, env.circuit.params)
         shown = env.player.show(word, played, k)
         assert all(shown[name] == info[name] for name in info if name != "action_mask")
+        assert env.circuit == played.circuits[k] and env.player.actions == list(word)
+        assert np.array_equal(shown["action_mask"], info["action_mask"])
+    before = env.circuit.copy()
+    for wrong in (circuits[0][:2], (*circuits[0][:2], len(env.catalogue))):
+        with pytest.raises(ValueError, match="actions"):
+            env.player.show(wrong, played, 0)
+    assert env.circuit == before
+    env.player.show(circuits[0], played, 0)
+    free = int(np.flatnonzero(env.action_masks())[0])
+    observation = env.step(free)[0]
+    head, tail = params[0][:4], params[0][4:].reshape(3, 2)
+    env.player.play(circuits[0], [tuple(pair) for pair in tail], 0, tuple(head))
+    assert np.array_equal(env.step(free)[0], observation), "an episode continues as after `play`"
     scanned = env.player.play_many(circuits[:2])
     assert scanned.energies[1] == env.player.play(circuits[1])[1]["energy"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qas_agents.dqn.guides import Report
 from qas_agents.searchers.annealing import SimulatedAnnealing
 from qas_agents.searchers.annealing_blocks import BlockAnnealing
-from qas_agents.searchers.pruning import Angles, prune, workbench
+from qas_agents.searchers.pruning import Angles, prune, prune_many, workbench
 from qas_agents.settings import check_names
 from qas_simulators.errors import must
 
@@ -117,10 +117,11 @@ class Demonstrations:
         search = self._search(self._env, int(rng.integers(2**31)), **self._config.search)
         search.learn(self._config.search_steps, consider)
         # Pruning costs many trials, so that most successes wait for it until the search has ended.
-        for circuit in seen:
-            if not running:
-                break
-            found[tuple(self._pruned(*circuit, rng, note))] = None
+        if running:
+            pruned_circuits = prune_many(
+                self._bench, seen, rng, note, self._bench.catalogue.num_two_qubit_gates.__getitem__
+            )
+            found |= dict.fromkeys(map(tuple, pruned_circuits))
         self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
         self._choose(rng)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_agents.searchers.pruning import Workbench
+from qas_agents.searchers.pruning import TOGETHER, Workbench
 from qas_agents.searchers.whole_circuits import Trials, WholeCircuitSearcher
 from qas_simulators import PauliSum
 from qas_simulators.dressings import usual_dressing
@@ -23,7 +23,6 @@ Skeleton = tuple[Block, ...]
 FloatArray = NDArray[np.float64]
 
 _ENTANGLERS: Final = ("cx", "cz", "ecr")
-TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
 
 
 class Skeletons:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from qas_simulators import Circuit
 
+TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
 Angles = tuple[float, ...]
 
 
@@ -91,6 +94,19 @@ def workbench(env: Any) -> Workbench:
     return bench
 
 
+@dataclass(frozen=True)
+class _Trial:
+    """A shorter circuit to optimise from these angles; ``initial`` are those of the initial circuit."""
+
+    actions: Any
+    angles: list[Angles]
+    initial: Angles | None
+
+
+_Outcome = tuple[bool, list[Angles], Angles]  # whether a trial was successful, its angles, those of the initial circuit
+_Trials = Generator[_Trial, _Outcome | None, list[int]]
+
+
 def prune(
     bench: Workbench,
     actions: Sequence[int],
@@ -114,6 +130,81 @@ def prune(
     Returns:
         Actions of which no single one can be removed.
     """
+    trials = _trials(bench, actions, angles, initial, rng, cost)
+    outcome: _Outcome | None = None
+    try:
+        while True:
+            trial = trials.send(outcome)
+            _, info = bench.play(trial.actions, trial.angles, 0, trial.initial)
+            # Read before the report, whose receiver may use the environment.
+            outcome = bool(info["success"]), bench.angles, bench.initial_angles
+            report(info)
+    except StopIteration as end:
+        return list(end.value)
+
+
+def prune_many(
+    bench: Workbench,
+    circuits: Sequence[tuple[Sequence[int], Sequence[Angles], Angles]],
+    rng: np.random.Generator,
+    report: Callable[[dict[str, Any]], bool],
+    cost: Callable[[int], float] = lambda action: 1.0,
+) -> list[list[int]]:
+    """Prune circuits side by side: the next trials of all of them are optimised together.
+
+    Each circuit is pruned as by :func:`prune`, with a random generator of its own, with the same numbers bit for bit.
+
+    Args:
+        bench: Plays the circuits.
+        circuits: Successful circuits: actions, their angles, and those of the initial circuit.
+        rng: Seeds the generators.
+        report: Called with the info of every trial; returns whether to continue.
+        cost: Cost of an action; the most expensive are removed first.
+
+    Returns:
+        What is left of each circuit, in order; without those that were not finished when ``report`` returned false.
+    """
+    seeds = rng.integers(2**63, size=len(circuits)).tolist()
+    waiting: list[tuple[int, _Trials, _Outcome | None]] = [
+        (number, _trials(bench, actions, angles, initial, np.random.default_rng(seed), cost), None)
+        for number, ((actions, angles, initial), seed) in enumerate(zip(circuits, seeds, strict=True))
+    ]
+    finished: dict[int, list[int]] = {}
+    running = True
+    while waiting and running:
+        asked = []
+        for number, trials, outcome in waiting[:TOGETHER]:
+            try:
+                asked.append((number, trials, trials.send(outcome)))
+            except StopIteration as end:
+                finished[number] = end.value
+        del waiting[:TOGETHER]
+        for (number, trials, _), (info, outcome) in zip(asked, _played(bench, [own[-1] for own in asked]), strict=True):
+            waiting.append((number, trials, outcome))
+            running = running and report(info)
+            if not running:
+                break
+    return [finished[number] for number in sorted(finished)]
+
+
+def _played(bench: Workbench, trials: Sequence[_Trial]) -> Iterator[tuple[dict[str, Any], _Outcome]]:
+    """Optimise trials together; yield the info of each, while the environment holds it, and its outcome."""
+    params = [[*(trial.initial or ()), *chain.from_iterable(trial.angles)] for trial in trials]
+    played = bench.play_many([trial.actions for trial in trials], params)
+    for number, trial in enumerate(trials):
+        info = bench.show(trial.actions, played, number)
+        yield info, (bool(info["success"]), bench.angles, bench.initial_angles)
+
+
+def _trials(
+    bench: Workbench,
+    actions: Sequence[int],
+    angles: Sequence[Angles],
+    initial: Angles | None,
+    rng: np.random.Generator,
+    cost: Callable[[int], float],
+) -> _Trials:
+    """Yield one trial after the other, receive its outcome, and return the actions that are left."""
     kept, kept_angles = list(actions), list(angles)
     dropped = True
     while dropped:
@@ -126,11 +217,10 @@ def prune(
             legal = bench.checked(shorter)
             if not legal:
                 continue
-            _, info = bench.play(legal, warm, 0, initial)
-            # Read before the report, whose receiver may use the environment.
-            angles_now, initial_now = bench.angles, bench.initial_angles
-            report(info)
-            if info["success"]:
+            outcome = yield _Trial(legal, warm, initial)
+            assert outcome is not None
+            success, angles_now, initial_now = outcome
+            if success:
                 kept, kept_angles, initial, dropped = shorter, angles_now, initial_now, True
                 gone.append(place)
     return kept

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from qas_agents.searchers.blocks import TOGETHER, BlockSearcher, Skeleton
+from qas_agents.searchers.blocks import BlockSearcher, Skeleton
+from qas_agents.searchers.pruning import TOGETHER
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must, unknown_name
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 
 import numpy as np
 
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators import Circuit, CircuitBatch, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 from qas_simulators.optimizers import ScanLBFGS
+from qas_simulators.optimizers.scan_lbfgs import turned
 
 Pair = tuple[int, int]
 Skeleton = tuple[Pair, ...]
@@ -24,6 +25,7 @@ CircuitOf = Callable[[int, Skeleton], Circuit]
 """Returns the circuit of a skeleton on a number of qubits; its angles are replaced."""
 
 _MOST_QUBITS_FOR_SYMMETRIES = 7
+_TOGETHER = 16  # skeletons in one call of a kernel
 
 
 @dataclass(frozen=True)
@@ -137,20 +139,25 @@ def best_of(
     """
     simulator, optimizer, build = StatevectorSimulator(), ScanLBFGS(max_iterations=400), circuit_of or dressed
     best, best_energy, count, evaluations = Circuit(hamiltonian.num_qubits), np.inf, 0, 0
-    for number, skeleton in numbered:
-        circuit, rng = build(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
-        count += 1
-        for _ in range(starts):
-            circuit.params = rng.uniform(-np.pi, np.pi, circuit.num_params)
-            result = optimizer.minimize(simulator, circuit, hamiltonian)
-            evaluations += result.evaluations
-            if result.energy < best_energy:
-                best, best_energy = circuit.copy(), result.energy
-                best.params = result.params
-        if best_energy < enough:
-            break
-        if should_stop():
-            return None
+    remaining = iter(numbered)
+    while some := list(islice(remaining, _TOGETHER)):
+        circuits = []
+        for number, skeleton in some:
+            circuit, rng = build(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
+            circuits += [turned(circuit, rng.uniform(-np.pi, np.pi, circuit.num_params)) for _ in range(starts)]
+        batch = CircuitBatch(circuits, max(1, *(max(one.num_gates, one.num_params) for one in circuits)))
+        found = optimizer.minimize_each(simulator, batch, hamiltonian, range(len(batch)), [0] * len(batch))
+        assert found is not None  # there is no noise
+        for first in range(0, len(batch), starts):  # one skeleton after the other, as if each were tried by itself
+            count += 1
+            for place in range(first, first + starts):
+                evaluations += int(found.evaluations[place])
+                if found.energies[place] < best_energy:
+                    best, best_energy = circuits[place].copy(), float(found.energies[place])
+            if best_energy < enough:
+                return Floor(length, best_energy, best, count, evaluations)
+            if should_stop():
+                return None
     return Floor(length, best_energy, best, count, evaluations)
 
 
