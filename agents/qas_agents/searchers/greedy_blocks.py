@@ -39,7 +39,7 @@ class GreedyBlocks(BlockSearcher):
     Growth: two equal blocks are the identity, so that inserting them anywhere changes nothing until the angles between
     them do. A kernel gives the slopes of all insertions. The steepest ones are optimised, with strings on four qubits
     appended at the end, which a closed shell needs first. The insertion that gains most is kept, and blocks that it
-    makes needless are removed.
+    makes needless are removed. Where no insertion lowers the energy, random blocks are inserted.
 
     Near the threshold annealing begins (:meth:`~qas_agents.searchers.shortening.Workshop.annealed`), at this number of
     blocks; while there is no solution, every cycle is followed by an insertion. A solution is shortened, and annealing
@@ -133,10 +133,8 @@ class GreedyBlocks(BlockSearcher):
         draft = self._start(workshop)
         self._report(draft)
         while self._trials.running and draft.energy - ground > self._near * (goal - ground):
-            longer = workshop.grown(draft, quadruples=True)
-            if longer is None:
-                break
-            gain = draft.energy - longer.energy
+            longer = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
+            gain = max(0.0, draft.energy - longer.energy)
             draft = workshop.trimmed(longer, longer.energy + _SLACK * gain)
             if not self._report(draft):
                 return None
@@ -146,7 +144,7 @@ class GreedyBlocks(BlockSearcher):
                 return None
             if draft.energy <= goal:
                 return draft
-            draft = workshop.grown(draft, quadruples=True) or draft
+            draft = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
         return None
 
     def _start(self, workshop: Workshop) -> Draft:

@@ -195,6 +195,14 @@ class Workshop:
             return None
         return self.optimized([best.circuit])[0]
 
+    def scattered(self, draft: Draft) -> Draft:
+        """Insert two random blocks in several ways; return the circuit of lowest energy, all angles optimised.
+
+        It leads away from where no slope tells how to lower the energy.
+        """
+        circuits = [self._with_random(self._with_random(draft.circuit)) for _ in range(self._effort.width)]
+        return self.optimized(circuits)[0]
+
     def _steepest(self, insertions: Sequence[Insertion]) -> list[Insertion]:
         """Return the steepest insertions, at most one of each pair of qubits and place by construction."""
         ranks = np.array([one.slope for one in insertions]) * self._factors(len(insertions))
