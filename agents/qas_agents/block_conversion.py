@@ -72,7 +72,7 @@ def _without_phases(operations: list[Operation]) -> list[Operation]:
             at, after = own[target].index(k), own[control].index(k) + 1
             near = (*own[target][max(0, at - 1) : at], *own[target][at + 1 : at + 2], *own[control][after : after + 1])
             if tuple(operations[other].name for other in near) == _PHASES and replaced.keys().isdisjoint(near):
-                replaced |= dict.fromkeys(near, list[Operation]())
+                replaced |= {other: [] for other in near}
                 replaced[k] = [Operation("cz", operation.qubits, None), operation]
     return [one for k, operation in enumerate(operations) for one in replaced.get(k, [operation])]
 

@@ -43,12 +43,13 @@ GREEDY_FILE = RESULTS / "large_greedy.json"
 GREEDY: dict[str, tuple[Callable[[], Problem], float, float]] = {  # problem, CPU seconds of a search; with tapering
     "TFIM-8": (lambda: tfim(8), 40.0, 0.0),
     "TFIM-10": (lambda: tfim(10), 50.0, 0.0),
-    "BeH2-14 1.3 Å": (lambda: beh2(bond_length=1.3, num_qubits=14), 60.0, 20.0),
-    "BeH2-14 3.0 Å": (lambda: beh2(bond_length=3.0, num_qubits=14), 60.0, 40.0),
-    "H2O-14": (lambda: h2o(num_qubits=14, geometry="angstrom"), 70.0, 60.0),
-    "H6 1.0 Å": (lambda: h6_chain(bond_length=1.0), 90.0, 150.0),
-    "H6 1.5 Å": (lambda: h6_chain(bond_length=1.5), 90.0, 150.0),
+    "BeH2-14 1.3 Å": (lambda: beh2(bond_length=1.3, num_qubits=14), 60.0, 10.0),
+    "BeH2-14 3.0 Å": (lambda: beh2(bond_length=3.0, num_qubits=14), 60.0, 20.0),
+    "H2O-14": (lambda: h2o(num_qubits=14, geometry="angstrom"), 70.0, 20.0),
+    "H6 1.0 Å": (lambda: h6_chain(bond_length=1.0), 90.0, 60.0),
+    "H6 1.5 Å": (lambda: h6_chain(bond_length=1.5), 90.0, 60.0),
 }
+NEAR = 1.6, 1.0  # of the threshold, where growth ends and annealing begins; with tapering
 ON_WHOLE = 0.25  # of the seconds of a search, for annealing over blocks of the circuit with its network
 
 
@@ -110,7 +111,7 @@ def play_greedy(instance: str, seed: int, taper: bool) -> dict[str, Any]:
     part = whole if rule is None else restricted(whole, kept)
     left = whole.accuracy - (part.ground_energy - whole.ground_energy)
     small = tapered(part, _kept_bits(whole, kept)) if taper else None
-    found = grow(instance, part if small is None else small.problem, left, seed, seconds[taper])
+    found = grow(instance, part if small is None else small.problem, left, seed, seconds[taper], NEAR[taper])
     circuit = found.pop("circuit")
     row = {"instance": instance, "seed": seed, "rule": rule, "kept": list(kept), "left": left, **found}
     row |= {"searched": part.num_qubits if small is None else small.problem.num_qubits}
@@ -130,7 +131,9 @@ def play_greedy(instance: str, seed: int, taper: bool) -> dict[str, Any]:
     return {**row, "qasm": full.to_qasm3()}
 
 
-def grow(instance: str, problem: Problem, threshold: float, seed: int, seconds: float) -> dict[str, Any]:
+def grow(
+    instance: str, problem: Problem, threshold: float, seed: int, seconds: float, anneal_below: float
+) -> dict[str, Any]:
     """Return the shortest solution of ``greedy_blocks`` within some CPU seconds, and when it was found."""
     env = make_env(problem, max_gates=5000, reward="priced", curriculum={"name": "fixed", "threshold": threshold})
     found: dict[str, Any] = {"first": None, "first_cnots": None, "found_at": None, "cpu_found_at": None}
@@ -139,17 +142,17 @@ def grow(instance: str, problem: Problem, threshold: float, seed: int, seconds: 
     def note(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
         nonlocal spent, fewest, circuit
         info = locals_["infos"][0]
-        spent += info["evaluations"]
+        spent += int(info["evaluations"])
         used = time.process_time() - started
         if info["success"] and info["num_two_qubit_gates"] < fewest:
-            fewest, circuit = info["num_two_qubit_gates"], env.circuit.copy()
+            fewest, circuit = int(info["num_two_qubit_gates"]), env.circuit.copy()
             if found["first"] is None:
                 found.update(first=spent, first_cnots=fewest)
             found.update(found_at=spent, cpu_found_at=used)
             print(instance, seed, fewest, f"{info['energy_error']:.2e}", spent, f"{used:.0f} s", flush=True)
         return used < seconds
 
-    GreedyBlocks(env, seed).learn(2**62, note)
+    GreedyBlocks(env, seed, anneal_below=anneal_below).learn(2**62, note)
     return {**found, "circuit": circuit, "evaluations": spent, "cpu_seconds": time.process_time() - started}
 
 

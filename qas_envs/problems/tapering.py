@@ -138,7 +138,7 @@ def before(hamiltonian: PauliSum, network: Sequence[Pair]) -> PauliSum:
 
     Examples:
         >>> before(PauliSum({"XX": 1.0, "ZI": 2.0}), [(0, 1)]).terms()
-        {'IX': 1.0, 'ZZ': 2.0}
+        {'ZZ': 2.0, 'IX': 1.0}
     """
     x, z = hamiltonian.x.astype(np.int64), hamiltonian.z.astype(np.int64)
     coefficients = hamiltonian.coefficients.copy()

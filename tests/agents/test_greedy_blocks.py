@@ -181,7 +181,7 @@ def test_adapt_circuits_of_excitations_get_shorter_by_annealing(of_spins: Any) -
 
 def test_strings_are_written_with_real_gates_if_asked() -> None:
     problem = made("QAS-LiH-v0", bond_length=3.4).problem
-    pool = [label for label in pauli_pool(4, (2, 4), "XY")]
+    pool = pauli_pool(4, (2, 4), "XY")
     paths = [[*qubit_adapt(problem.hamiltonian, pool, 3, real=real)] for real in (False, True)]
     for plain, real in zip(*paths, strict=True):
         assert plain.operators == real.operators
