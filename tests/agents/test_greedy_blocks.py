@@ -71,6 +71,23 @@ def test_spin_chains_begin_with_their_pairs(arguments: dict[str, Any]) -> None:
     assert fewest(infos) <= 5
 
 
+def test_blocks_of_chains_act_on_near_qubits() -> None:
+    for reach in (1, 2):
+        bench = GreedyBlocks(made(num_qubits=5, max_gates=80), 0, reach=reach)._bench_of_blocks
+        assert {second - first for first, second in bench.ways} == {*range(1, reach + 1)}
+    assert len(GreedyBlocks(made("QAS-LiH-v0", bond_length=3.4), 0, reach=1)._bench_of_blocks.ways) == 6
+    with pytest.raises(ValueError, match="reach"):
+        GreedyBlocks(made(num_qubits=3), reach=0)
+
+
+def test_random_blocks_lead_away_from_where_all_slopes_vanish() -> None:
+    hamiltonian = PauliSum({"XXX": -1.0})  # of the state 000, no rotation of one or two qubits changes the energy
+    workshop = Workshop(BlockBench(hamiltonian), np.random.default_rng(0))
+    flat = workshop.evaluated(BlockCircuit((), np.zeros(3)))
+    assert workshop.grown(flat, quadruples=False) is None
+    assert workshop.scattered(flat).energy == pytest.approx(-1.0, abs=1e-6)
+
+
 def test_the_same_seed_finds_the_same() -> None:
     runs = [[info["energy"] for info in played(made(num_qubits=4, max_gates=60), 3, 6)] for _ in range(2)]
     assert runs[0] == runs[1]

@@ -12,7 +12,7 @@ from qas_agents.searchers.blocks import BlockSearcher
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators import Circuit
-from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit
+from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit, Pair
 from qas_simulators.errors import must
 
 _MARGIN: Final = 1e-9  # in the problem's unit: how far below the threshold a solution must be
@@ -46,7 +46,8 @@ class GreedyBlocks(BlockSearcher):
     continues without the block whose removal does the least harm.
 
     Where all terms of the Hamiltonian act on at most two qubits, and not on all pairs, the search starts from two
-    layers of blocks on these pairs instead of the basis state of lowest energy, and all mutations are random. Energies
+    layers of blocks on these pairs instead of the basis state of lowest energy, and all mutations are random, with
+    blocks on qubits at most ``reach`` of these pairs apart. Energies
     are computed in real arithmetic outside of the environment, which shows the results.
 
     Args:
@@ -60,6 +61,8 @@ class GreedyBlocks(BlockSearcher):
         hot: Temperature at the start of a cycle, in decades of the error.
         cold: Temperature at the end of a cycle.
         anneal_below: Annealing begins when the error is this number of times the threshold.
+        reach: Where interactions are local, the most pairs of the Hamiltonian that lead from one qubit of a block to the
+            other.
         entangler: By default CX if there is one.
 
     Raises:
@@ -78,10 +81,13 @@ class GreedyBlocks(BlockSearcher):
         hot: float = 0.15,
         cold: float = 0.05,
         anneal_below: float = 1.6,
+        reach: int = 2,
         entangler: str | None = None,
     ) -> None:
         if anneal_below < 1:
             raise ValueError(must("anneal_below", "be at least 1", anneal_below))
+        if reach < 1:
+            raise ValueError(must("reach", "be at least 1", reach))
         super().__init__(env, seed, 1, entangler, None)
         bare = getattr(env, "unwrapped", env)
         if bare.simulator.is_noisy or bare.simulator.shots is not None:
@@ -90,6 +96,7 @@ class GreedyBlocks(BlockSearcher):
         self._env, self._near = bare, anneal_below
         self._bench_of_blocks = self._blocks_of(bare)
         self._numbers = {pair: number for number, pair in reversed([*enumerate(self._skeletons.blocks)])}
+        self._bench_of_blocks.ways = self._near_ways(self._bench_of_blocks.ways, reach)
         self._reported = 0  # evaluations that the callback has seen
 
     def _blocks_of(self, env: Any) -> BlockBench:
@@ -112,6 +119,18 @@ class GreedyBlocks(BlockSearcher):
             else:
                 return bench
         raise ValueError(must("gates", "make blocks of CX or CZ with RY", sorted({*catalogue.actions[0].gate})))
+
+    def _near_ways(self, ways: list[Pair], reach: int) -> list[Pair]:
+        """Return the pairs of qubits that few of the Hamiltonian's pairs connect, or all where it is not local."""
+        own = self._own_pairs()
+        if own is None:
+            return ways
+        linked = np.eye(self._bench_of_blocks.num_qubits, dtype=np.int64)
+        for block in own:
+            first, second = self._skeletons.blocks[block]
+            linked[first, second] = linked[second, first] = 1
+        near = np.linalg.matrix_power(linked, reach) > 0
+        return [(first, second) for first, second in ways if near[first, second]]
 
     def _search(self, trials: Trials) -> None:
         self._trials = trials
