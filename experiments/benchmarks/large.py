@@ -49,7 +49,6 @@ GREEDY: dict[str, tuple[Callable[[], Problem], float, float]] = {  # problem, CP
     "H6 1.0 Å": (lambda: h6_chain(bond_length=1.0), 90.0, 60.0),
     "H6 1.5 Å": (lambda: h6_chain(bond_length=1.5), 90.0, 60.0),
 }
-NEAR = 1.6, 1.0  # of the threshold, where growth ends and annealing begins; with tapering
 ON_WHOLE = 0.25  # of the seconds of a search, for annealing over blocks of the circuit with its network
 
 
@@ -111,7 +110,7 @@ def play_greedy(instance: str, seed: int, taper: bool) -> dict[str, Any]:
     part = whole if rule is None else restricted(whole, kept)
     left = whole.accuracy - (part.ground_energy - whole.ground_energy)
     small = tapered(part, _kept_bits(whole, kept)) if taper else None
-    found = grow(instance, part if small is None else small.problem, left, seed, seconds[taper], NEAR[taper])
+    found = grow(instance, part if small is None else small.problem, left, seed, seconds[taper])
     circuit = found.pop("circuit")
     row = {"instance": instance, "seed": seed, "rule": rule, "kept": list(kept), "left": left, **found}
     row |= {"searched": part.num_qubits if small is None else small.problem.num_qubits}
@@ -131,9 +130,7 @@ def play_greedy(instance: str, seed: int, taper: bool) -> dict[str, Any]:
     return {**row, "qasm": full.to_qasm3()}
 
 
-def grow(
-    instance: str, problem: Problem, threshold: float, seed: int, seconds: float, anneal_below: float
-) -> dict[str, Any]:
+def grow(instance: str, problem: Problem, threshold: float, seed: int, seconds: float) -> dict[str, Any]:
     """Return the shortest solution of ``greedy_blocks`` within some CPU seconds, and when it was found."""
     env = make_env(problem, max_gates=5000, reward="priced", curriculum={"name": "fixed", "threshold": threshold})
     found: dict[str, Any] = {"first": None, "first_cnots": None, "found_at": None, "cpu_found_at": None}
@@ -152,7 +149,7 @@ def grow(
             print(instance, seed, fewest, f"{info['energy_error']:.2e}", spent, f"{used:.0f} s", flush=True)
         return used < seconds
 
-    GreedyBlocks(env, seed, anneal_below=anneal_below).learn(2**62, note)
+    GreedyBlocks(env, seed).learn(2**62, note)
     return {**found, "circuit": circuit, "evaluations": spent, "cpu_seconds": time.process_time() - started}
 
 

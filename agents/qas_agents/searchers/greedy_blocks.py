@@ -20,6 +20,8 @@ _LAYERS: Final = 2  # of the Hamiltonian's pairs, in the first circuit of a mode
 _LOCAL_CYCLES: Final = 3  # longer cycles there, in which a circuit costs little and the slopes tell little
 _OPENINGS: Final = 16  # random angles of that circuit
 _PATIENCE: Final = 5  # cycles without a solution, after which annealing begins again from the last solution
+_LONG: Final = 4  # blocks per qubit, above which insertions and removals come before annealing
+_GROWTHS: Final = 4  # most insertions before removals
 _SLACK: Final = 0.02  # of an insertion's gain, that the removals after it may cost
 
 
@@ -60,9 +62,9 @@ class GreedyBlocks(BlockSearcher):
         guided: Share of mutations that put two blocks where the energy is steep.
         hot: Temperature at the start of a cycle, in decades of the error.
         cold: Temperature at the end of a cycle.
-        anneal_below: Annealing begins when the error is this number of times the threshold.
-        reach: Where interactions are local, the most pairs of the Hamiltonian that lead from one qubit of a block to the
-            other.
+        anneal_below: Annealing begins when the error is this number of times the threshold; in circuits of more than
+            four blocks per qubit, when it is below the threshold.
+        reach: Where interactions are local, the most pairs of the Hamiltonian between the two qubits of a block.
         entangler: By default CX if there is one.
 
     Raises:
@@ -97,6 +99,7 @@ class GreedyBlocks(BlockSearcher):
         self._bench_of_blocks = self._blocks_of(bare)
         self._numbers = {pair: number for number, pair in reversed([*enumerate(self._skeletons.blocks)])}
         self._bench_of_blocks.ways = self._near_ways(self._bench_of_blocks.ways, reach)
+        self._long = _LONG * self._bench_of_blocks.num_qubits
         self._reported = 0  # evaluations that the callback has seen
 
     def _blocks_of(self, env: Any) -> BlockBench:
@@ -151,20 +154,25 @@ class GreedyBlocks(BlockSearcher):
         """Return a solution, or ``None`` where the gate budget or the trials end first."""
         draft = self._start(workshop)
         self._report(draft)
-        while self._trials.running and draft.energy - ground > self._near * (goal - ground):
+        while self._trials.running and draft.energy - ground > self._near_of(draft) * (goal - ground):
             longer = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
             gain = max(0.0, draft.energy - longer.energy)
             draft = workshop.trimmed(longer, longer.energy + _SLACK * gain)
             if not self._report(draft):
                 return None
         while self._trials.running:
-            draft = workshop.annealed(draft, goal, ground)
+            if draft.energy > goal:
+                draft = workshop.annealed(draft, goal, ground)
             if not self._report(draft):
                 return None
             if draft.energy <= goal:
                 return draft
             draft = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
         return None
+
+    def _near_of(self, draft: Draft) -> float:
+        """Return the times of the threshold where growth ends: long circuits are not annealed before a solution."""
+        return self._near if draft.size <= self._long else 1.0
 
     def _start(self, workshop: Workshop) -> Draft:
         """Return layers of the Hamiltonian's pairs where these are local, else the basis state of lowest energy."""
@@ -183,7 +191,7 @@ class GreedyBlocks(BlockSearcher):
     def _shorten(self, workshop: Workshop, solution: Draft, goal: float, ground: float) -> None:
         """Anneal at ever smaller numbers of blocks until the trials end."""
         while self._trials.running:
-            solution = workshop.shortened(solution, goal)
+            solution = self._renewed(workshop, workshop.shortened(solution, goal), goal)
             self._report(solution)
             if solution.size == 0:
                 return
@@ -196,6 +204,18 @@ class GreedyBlocks(BlockSearcher):
                     draft = workshop.least_harmed(solution)
             if draft.energy <= goal:
                 solution = draft
+
+    def _renewed(self, workshop: Workshop, solution: Draft, goal: float) -> Draft:
+        """Insert and remove blocks by turns while the circuit gets shorter, and is long for its number of qubits."""
+        failures = 0
+        self._report(solution)
+        while self._trials.running and solution.size > self._long and failures < _PATIENCE:
+            other = workshop.renewed(solution, goal, int(self._rng.integers(1, _GROWTHS + 1)))
+            failures = 0 if other.size < solution.size else failures + 1
+            if (other.size, other.energy) < (solution.size, solution.energy):
+                solution = other
+                self._report(solution)
+        return solution
 
     def _report(self, draft: Draft) -> bool:
         """Show a circuit in the environment and report it; return whether its gates are allowed.

@@ -160,6 +160,20 @@ class Workshop:
                 return found
         return None
 
+    def renewed(self, draft: Draft, limit: float, growths: int) -> Draft:
+        """Insert blocks where the energy is steepest, several times, then shorten: room below the limit for removals.
+
+        Args:
+            draft: At its minimum, with an energy of at most the limit.
+            limit: Highest energy.
+            growths: Number of insertions.
+        """
+        for _ in range(growths):
+            if self._should_stop():
+                break
+            draft = self.grown(draft, quadruples=False) or draft
+        return self.shortened(draft, limit)
+
     def _factors(self, number: int) -> NDArray[np.float64]:
         return np.exp(self._rng.normal(0.0, self._effort.spread, number))
 
