@@ -14,6 +14,7 @@ from qas_simulators.errors import must
 
 _FLIPS: Final = {"h": ("z", "ry", pi / 2), "x": ("z", "ry", pi)}  # Z, then RY by this angle
 _REAL: Final = ("ry", "h", "x", "z", "cx", "cz", "swap")
+_PHASES: Final = ("sdg", "s", "sdg")  # on the target before and after a CX, and on its control: CZ and CX
 
 
 def as_blocks(circuit: Circuit) -> BlockCircuit:
@@ -22,8 +23,11 @@ def as_blocks(circuit: Circuit) -> BlockCircuit:
     H and X are RY after Z. Every Z moves to the beginning, where it changes nothing: it reverses rotations on its way,
     and from the target of a CX it spreads to the control. CZ is CX between two H, and SWAP is three CX.
 
+    Excitations of two electrons and coupled exchanges end with a CX between S gates, which are together a CZ and a CX.
+    They become real in this way, with one CX more.
+
     Args:
-        circuit: Of RY, H, X, Z, CX, CZ and SWAP; shared angles become separate ones.
+        circuit: Of RY, H, X, Z, CX, CZ and SWAP, and of excitations; shared angles become separate ones.
 
     Raises:
         ValueError: Another gate.
@@ -33,7 +37,7 @@ def as_blocks(circuit: Circuit) -> BlockCircuit:
         ((0, 1),)
     """
     size = circuit.num_qubits
-    gates = [part for operation in circuit for part in _parts(operation)]
+    gates = [part for operation in _without_phases(list(circuit)) for part in _parts(operation)]
     pending = np.zeros(size, dtype=bool)  # Z that must move to the beginning
     turned = []
     for name, qubits, angle in reversed(gates):
@@ -53,6 +57,24 @@ def as_blocks(circuit: Circuit) -> BlockCircuit:
             last[qubits[0]], last[qubits[1]] = len(angles), len(angles) + 1
             angles += [0.0, 0.0]
     return BlockCircuit(tuple(pairs), np.array(angles))
+
+
+def _without_phases(operations: list[Operation]) -> list[Operation]:
+    """Return the operations with CZ and CX for every CX that S gates turn into these."""
+    own: dict[int, list[int]] = {}  # the operations on each qubit
+    for k, operation in enumerate(operations):
+        for qubit in operation.qubits:
+            own.setdefault(qubit, []).append(k)
+    replaced: dict[int, list[Operation]] = {}
+    for k, operation in enumerate(operations):
+        if operation.name == "cx":
+            control, target = operation.qubits
+            at, after = own[target].index(k), own[control].index(k) + 1
+            near = (*own[target][max(0, at - 1) : at], *own[target][at + 1 : at + 2], *own[control][after : after + 1])
+            if tuple(operations[other].name for other in near) == _PHASES and replaced.keys().isdisjoint(near):
+                replaced |= {other: [] for other in near}
+                replaced[k] = [Operation("cz", operation.qubits, None), operation]
+    return [one for k, operation in enumerate(operations) for one in replaced.get(k, [operation])]
 
 
 def _parts(operation: Operation) -> list[tuple[str, tuple[int, ...], float]]:

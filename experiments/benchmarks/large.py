@@ -2,9 +2,11 @@
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/large.py          # plays what is missing, about twenty minutes
     OMP_NUM_THREADS=1 python experiments/benchmarks/large.py greedy "TFIM-8" 0    # greedy_blocks, one instance and seed
+    OMP_NUM_THREADS=1 python experiments/benchmarks/large.py tapered "H2O-14" 0   # the same without symmetric qubits
     OMP_NUM_THREADS=1 python experiments/benchmarks/large.py report   # writes results/large.md
 
-Circuits are in ``results/large.json``. Every energy is computed again by Qiskit before it is written.
+Circuits are in ``results/large.json`` and ``results/large_greedy.json``. Every energy is computed again by Qiskit
+before it is written.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from typing import Any
 import numpy as np
 from qiskit.quantum_info import Statevector
 
-from qas_agents import BlockAnnealing, GreedyBlocks, pruned
+from qas_agents import BlockAnnealing, GreedyBlocks, annealed_blocks, pruned
 from qas_envs import make_env
 from qas_envs.problems import beh2, h2o, h6_chain, lih, tfim
 from qas_envs.problems.problem import Problem
 from qas_envs.problems.screening import SCREENINGS, closed_shell, embedded, restricted
+from qas_envs.problems.tapering import Tapered, tapered
 from qas_experiments.statistics import iqm_with_interval
 from qas_simulators import Circuit, StatevectorSimulator
 from qas_simulators.optimizers import ScanLBFGS
@@ -37,15 +40,16 @@ RULE = "occupation"
 LENGTHS = (1.6, 3.0, 3.4)
 
 GREEDY_FILE = RESULTS / "large_greedy.json"
-GREEDY: dict[str, tuple[Callable[[], Problem], float]] = {  # problem, and CPU seconds of a search
-    "TFIM-8": (lambda: tfim(8), 40.0),
-    "TFIM-10": (lambda: tfim(10), 50.0),
-    "BeH2-14 1.3 Å": (lambda: beh2(bond_length=1.3, num_qubits=14), 60.0),
-    "BeH2-14 3.0 Å": (lambda: beh2(bond_length=3.0, num_qubits=14), 60.0),
-    "H2O-14": (lambda: h2o(num_qubits=14, geometry="angstrom"), 70.0),
-    "H6 1.0 Å": (lambda: h6_chain(bond_length=1.0), 90.0),
-    "H6 1.5 Å": (lambda: h6_chain(bond_length=1.5), 90.0),
+GREEDY: dict[str, tuple[Callable[[], Problem], float, float]] = {  # problem, CPU seconds of a search; with tapering
+    "TFIM-8": (lambda: tfim(8), 20.0, 0.0),
+    "TFIM-10": (lambda: tfim(10), 40.0, 0.0),
+    "BeH2-14 1.3 Å": (lambda: beh2(bond_length=1.3, num_qubits=14), 60.0, 10.0),
+    "BeH2-14 3.0 Å": (lambda: beh2(bond_length=3.0, num_qubits=14), 60.0, 20.0),
+    "H2O-14": (lambda: h2o(num_qubits=14, geometry="angstrom"), 70.0, 20.0),
+    "H6 1.0 Å": (lambda: h6_chain(bond_length=1.0), 90.0, 60.0),
+    "H6 1.5 Å": (lambda: h6_chain(bond_length=1.5), 90.0, 60.0),
 }
+ON_WHOLE = 0.25  # of the seconds of a search, for annealing over blocks of the circuit with its network
 
 
 def search(part: Problem, threshold: float, seed: int) -> dict[str, Any]:
@@ -90,38 +94,32 @@ def play(length: float, seed: int) -> dict[str, Any]:
     return {**row, "qasm": short.circuit.to_qasm3()}
 
 
-def play_greedy(instance: str, seed: int) -> dict[str, Any]:
+def play_greedy(instance: str, seed: int, taper: bool) -> dict[str, Any]:
     """Search with ``greedy_blocks`` on the part that a screening keeps; embed, optimise and check the shortest circuit.
 
     The part is the smallest one whose exact ground state spends at most half of the accuracy; the whole where none is.
+
+    Args:
+        instance: A name in ``GREEDY``.
+        seed: Seeds the search.
+        taper: Search without one qubit of each parity; then anneal over the blocks of the circuit and its network.
     """
-    make, seconds = GREEDY[instance]
+    make, *seconds = GREEDY[instance]
     whole = make()
     rule, kept = _screened(whole)
     part = whole if rule is None else restricted(whole, kept)
     left = whole.accuracy - (part.ground_energy - whole.ground_energy)
-    env = make_env(part, max_gates=5000, reward="priced", curriculum={"name": "fixed", "threshold": left})
-    found: dict[str, Any] = {"first": None, "first_cnots": None, "found_at": None, "cpu_found_at": None}
-    spent, started, fewest, circuit = 0, time.process_time(), np.inf, None
-
-    def note(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
-        nonlocal spent, fewest, circuit
-        info = locals_["infos"][0]
-        spent += info["evaluations"]
-        used = time.process_time() - started
-        if info["success"] and info["num_two_qubit_gates"] < fewest:
-            fewest, circuit = info["num_two_qubit_gates"], env.circuit.copy()
-            if found["first"] is None:
-                found.update(first=spent, first_cnots=fewest)
-            found.update(found_at=spent, cpu_found_at=used)
-            print(instance, seed, fewest, f"{info['energy_error']:.2e}", spent, f"{used:.0f} s", flush=True)
-        return used < seconds
-
-    GreedyBlocks(env, seed).learn(2**62, note)
+    small = tapered(part, _kept_bits(whole, kept)) if taper else None
+    found = grow(instance, part if small is None else small.problem, left, seed, seconds[taper])
+    circuit = found.pop("circuit")
     row = {"instance": instance, "seed": seed, "rule": rule, "kept": list(kept), "left": left, **found}
-    row |= {"evaluations": spent, "cpu_seconds": time.process_time() - started}
+    row |= {"searched": part.num_qubits if small is None else small.problem.num_qubits}
+    row |= {"network": None if small is None else len(small.network)}
     if circuit is None:
         return {**row, "cnots": None, "error": None, "qasm": None}
+    if small is not None:
+        circuit, more = expand(small, circuit, part, left, seed, ON_WHOLE * seconds[taper])
+        row["cpu_seconds"] += more
     full = circuit if rule is None else embedded(circuit, kept, closed_shell(whole))
     best = ScanLBFGS(max_iterations=500).minimize(StatevectorSimulator(real_arithmetic=True), full, whole.hamiltonian)
     full.params = best.params
@@ -130,6 +128,54 @@ def play_greedy(instance: str, seed: int) -> dict[str, Any]:
         raise SystemExit(f"Qiskit gives another energy for {row}")
     row |= {"cnots": full.num_two_qubit_gates, "gates": full.num_gates, "error": error}
     return {**row, "qasm": full.to_qasm3()}
+
+
+def grow(instance: str, problem: Problem, threshold: float, seed: int, seconds: float) -> dict[str, Any]:
+    """Return the shortest solution of ``greedy_blocks`` within some CPU seconds, and when it was found."""
+    env = make_env(problem, max_gates=5000, reward="priced", curriculum={"name": "fixed", "threshold": threshold})
+    found: dict[str, Any] = {"first": None, "first_cnots": None, "found_at": None, "cpu_found_at": None}
+    spent, started, fewest, circuit = 0, time.process_time(), np.inf, None
+
+    def note(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
+        nonlocal spent, fewest, circuit
+        info = locals_["infos"][0]
+        spent += int(info["evaluations"])
+        used = time.process_time() - started
+        if info["success"] and info["num_two_qubit_gates"] < fewest:
+            fewest, circuit = int(info["num_two_qubit_gates"]), env.circuit.copy()
+            if found["first"] is None:
+                found.update(first=spent, first_cnots=fewest)
+            found.update(found_at=spent, cpu_found_at=used)
+            print(instance, seed, fewest, f"{info['energy_error']:.2e}", spent, f"{used:.0f} s", flush=True)
+        return used < seconds
+
+    GreedyBlocks(env, seed).learn(2**62, note)
+    return {**found, "circuit": circuit, "evaluations": spent, "cpu_seconds": time.process_time() - started}
+
+
+def expand(
+    small: Tapered, circuit: Circuit, part: Problem, left: float, seed: int, seconds: float
+) -> tuple[Circuit, float]:
+    """Return the circuit with its network on the part, shortened for some CPU seconds, and the CPU seconds."""
+    started, limit = time.process_time(), part.ground_energy + left
+    with_network = small.expanded(circuit)
+    found = annealed_blocks(
+        with_network,
+        part.hamiltonian,
+        limit,
+        ground_energy=part.ground_energy,
+        cycles=10_000,
+        seed=seed,
+        should_stop=lambda: time.process_time() - started > seconds,
+    )
+    print("with its network", with_network.num_two_qubit_gates, "shortened", found.circuit.num_two_qubit_gates)
+    return found.circuit, time.process_time() - started
+
+
+def _kept_bits(whole: Problem, kept: tuple[int, ...]) -> str:
+    """Return the bits of the closed shell on some qubits, qubit 0 last."""
+    bits = closed_shell(whole)
+    return "".join(bits[whole.num_qubits - 1 - qubit] for qubit in reversed(kept))
 
 
 def _screened(whole: Problem) -> tuple[str | None, tuple[int, ...]]:
@@ -179,26 +225,22 @@ def report(rows: list[dict[str, Any]]) -> None:
             f"| {iqm_with_interval([row['first'] for row in solved]) if solved else ''} "
             f"| {np.mean([row['cpu_seconds'] for row in own]):.0f} |"
         )
-    lines += _greedy_lines()
+    lines += [*_greedy_lines(), *_MISSES]
     (RESULTS / "large.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return instance, seed, and whether qubits were tapered."""
+    return row["instance"], row["seed"], row.get("network") is not None
+
+
 def _greedy_lines() -> list[str]:
-    """Return the section about ``greedy_blocks``."""
-    lines = [
-        "",
-        "## Growth by blocks",
-        "",
-        '`python experiments/benchmarks/large.py greedy "<instance>" <seed>`: `greedy_blocks` with its defaults, on',
-        "the smallest part whose exact ground state spends at most half of the accuracy (molecules), or on the whole.",
-        "The circuit is embedded, its angles are optimised on all qubits, and Qiskit computes its error. A search ends",
-        "after some CPU seconds: its last circuit depends on the machine. Evaluations include two for each slope.",
-        "",
-        "| instance | seed | qubits | CNOTs of the first solution | after evaluations | fewest CNOTs | error "
-        "| after evaluations | after CPU s | CPU s in all |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in sorted(_read(GREEDY_FILE), key=lambda row: ([*GREEDY].index(row["instance"]), row["seed"])):
+    """Return the sections about ``greedy_blocks``."""
+    rows = sorted(_read(GREEDY_FILE), key=lambda row: ([*GREEDY].index(row["instance"]), row["seed"]))
+    lines = [*_TAPERED_HEAD]
+    lines += [_tapered_line(row) for row in rows if _key(row)[2]]
+    lines += _GROWTH_HEAD
+    for row in (row for row in rows if not _key(row)[2]):
         place = f"| {row['instance']} | {row['seed']} | {len(row['kept'])} "
         if row["cnots"] is None:
             lines.append(f"{place}| | | none | | | | {row['cpu_seconds']:.0f} |")
@@ -207,16 +249,76 @@ def _greedy_lines() -> list[str]:
             f"{place}| {row['first_cnots']} | {row['first']:,} | {row['cnots']} | {row['error']:.2e} "
             f"| {row['found_at']:,} | {row['cpu_found_at']:.0f} | {row['cpu_seconds']:.0f} |"
         )
-    noted = [row for row in _read(GREEDY_FILE) if "note" in row]
+    noted = [row for row in rows if "note" in row]
     return [*lines, "", *(f"{row['instance']}, seed {row['seed']}: {row['note']}." for row in noted)]
+
+
+def _tapered_line(row: dict[str, Any]) -> str:
+    """Return a row of the table with tapering."""
+    place = f"| {row['instance']} | {row['seed']} | {len(row['kept'])} | {row['searched']} | {row['network']} "
+    if row["cnots"] is None:
+        return f"{place}| | | none | | | {row['cpu_seconds']:.0f} |"
+    return (
+        f"{place}| {row['first_cnots']} | {row['first']:,} | {row['cnots']} | {row['error']:.2e} "
+        f"| {row['found_at']:,} | {row['cpu_seconds']:.0f} |"
+    )
+
+
+_TAPERED_HEAD = (
+    "",
+    "## Fewer qubits by parities",
+    "",
+    '`python experiments/benchmarks/large.py tapered "<instance>" <seed>`: the same part of the molecule, without one',
+    "qubit of each parity that the Hamiltonian keeps (`qas_envs.problems.tapering`). `greedy_blocks` searches on these",
+    "qubits; a network of CX gives the others their values. The CNOTs of the network count. Then annealing over the",
+    "blocks of the whole circuit, embedding, optimisation on all qubits, and the error by Qiskit. A search ends after",
+    "some CPU seconds: its last circuit depends on the machine. Settings are the defaults of `greedy_blocks`. That",
+    "tapering helps was found on BeH2-14 at 1.8 Å (26 CNOTs), which is in no table. Two rules of `greedy_blocks` were",
+    "added after trials on instances of this table: random blocks where no slope helps (BeH2-14 3.0 Å), and growth",
+    "without annealing of long circuits (H6 1.0 Å, H2O-14).",
+    "",
+    "The method changed while these rows were played: H2O-14, BeH2-14 1.3 Å and H6 1.0 Å,",
+    "seed 0, were played with `anneal_below=1`, the others with the defaults.",
+    "",
+    "| instance | seed | qubits | searched | CNOTs of the network | CNOTs of the first solution, without network "
+    "| after evaluations | fewest CNOTs, with network | error | after evaluations | CPU s in all |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+_GROWTH_HEAD = (
+    "",
+    "## Growth by blocks",
+    "",
+    '`python experiments/benchmarks/large.py greedy "<instance>" <seed>`: `greedy_blocks` with its defaults, on',
+    "the smallest part whose exact ground state spends at most half of the accuracy (molecules), or on the whole.",
+    "The circuit is embedded, its angles are optimised on all qubits, and Qiskit computes its error. A search ends",
+    "after some CPU seconds: its last circuit depends on the machine. Evaluations include two for each slope.",
+    "",
+    "| instance | seed | qubits | CNOTs of the first solution | after evaluations | fewest CNOTs | error "
+    "| after evaluations | after CPU s | CPU s in all |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+)
+
+
+_MISSES = (
+    "",
+    "## What is missed",
+    "",
+    "- TFIM-8: 15 CNOTs in each of three seeds, one more than the goal of 14. TFIM-10: 22, two more than the goal",
+    "  of 20, one seed.",
+    "- With 14 blocks on TFIM-8 the lowest error that was noted is 2.4e-3, of pairs in order from the middle outwards,",
+    "  twice. Twenty CPU seconds of annealing over mirror-symmetric sequences on neighbours end at the same error:",
+    "  symmetry is no help there. Most of 64 random starts of a sequence reach its minimum: the sequence is the limit.",
+    "- Next: longer annealing with 14 blocks, and exhaustive search over sequences on near qubits.",
+    "- The molecules have one seed each.",
+)
 
 
 def main() -> None:
     """Play what is missing, or write the report."""
     warnings.simplefilter("ignore")
-    if sys.argv[1:2] == ["greedy"]:
-        row = play_greedy(sys.argv[2], int(sys.argv[3]))
-        others = [one for one in _read(GREEDY_FILE) if (one["instance"], one["seed"]) != (row["instance"], row["seed"])]
+    if sys.argv[1:2] in (["greedy"], ["tapered"]):
+        row = play_greedy(sys.argv[2], int(sys.argv[3]), taper=sys.argv[1] == "tapered")
+        others = [one for one in _read(GREEDY_FILE) if _key(one) != _key(row)]
         GREEDY_FILE.write_text(json.dumps([*others, row], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return
     rows = _read(FILE)

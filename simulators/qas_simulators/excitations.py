@@ -27,17 +27,16 @@ from qas_simulators.gadgets import Gadget, Part
 def single_excitation() -> Gadget:
     """Return the excitation from qubit 0 to qubit 1: two CNOTs.
 
-    ``exp(angle / 4 (i Y0 X1 - i X0 Y1))``: single-qubit gates turn the strings into ``X0 X1`` and ``Z0 Z1``, and one
-    CNOT turns those into ``X0`` and ``Z1``.
+    ``exp(angle / 4 (i Y0 X1 - i X0 Y1))``: H on qubit 0 and one CNOT turn the strings into ``-Y0`` and ``Y1``. All
+    gates are real.
 
     Examples:
         >>> single_excitation().num_two_qubit_gates
         2
     """
-    into = Part("sx", (0,)), Part("h", (0,)), Part("sx", (1,)), Part("cx", (0, 1))
-    turns = Part("rx", (0,), (Link(0, -0.5, 0.0),)), Part("rz", (1,), (Link(0, 0.5, 0.0),))
-    back = Part("cx", (0, 1)), Part("h", (0,)), Part("sxdg", (0,)), Part("sxdg", (1,))
-    return Gadget("single_qubit_excitation", 2, 1, (*into, *turns, *back))
+    turns = Part("ry", (0,), (Link(0, 0.5, 0.0),)), Part("ry", (1,), (Link(0, 0.5, 0.0),))
+    parts = Part("h", (0,)), Part("cx", (0, 1)), *turns, Part("cx", (0, 1)), Part("h", (0,))
+    return Gadget("single_qubit_excitation", 2, 1, parts)
 
 
 @cache

@@ -99,29 +99,35 @@ def _pauli_gadget(letters: str) -> Gadget:
 
 
 def real_exponential(label: str) -> Exponential:
-    """Return ``exp(-i angle / 2 P)`` of a Pauli string with one Y, of RY and CX: ``2 (weight - 1)`` CNOTs.
+    """Return ``exp(-i angle / 2 P)`` of a Pauli string with an odd number of Y, of RY and CX.
 
-    RY acts on the qubit of the Y. CX from it to a qubit with X, and from a qubit with Z to it, extend the string.
+    It has ``2 (weight - 1)`` CNOTs, and two more for each pair of Y. RY acts on the qubit of the first Y. CX from it to
+    a qubit with X, and from a qubit with Z to it, extend the string; another CX turns X and Z on two qubits into Y.
 
     Args:
         label: As for :func:`pauli_exponential`.
 
     Raises:
-        ValueError: Other letters than I, X, Y, Z, or another number of Y than one.
+        ValueError: Other letters than I, X, Y, Z, or an even number of Y.
 
     Examples:
         >>> real_exponential("XZY").gadget.circuit().count_ops()
         {'cx': 4, 'ry': 1}
+        >>> real_exponential("XYYY").num_two_qubit_gates
+        8
     """
     plain = pauli_exponential(label)
     letters = [label[-1 - qubit] for qubit in plain.qubits]
-    if letters.count("Y") != 1:
-        raise ValueError(must("label", "have one Y", label))
-    center = letters.index("Y")
-    pairs = [(center, q) if letter == "X" else (q, center) for q, letter in enumerate(letters) if q != center]
-    chain = [Part("cx", pair) for pair in pairs]
-    turn = Part("ry", (center,), (Link(0, 1.0, 0.0),))
-    gadget = Gadget(f"real_exp_{''.join(letters).lower()}", len(letters), 1, (*chain, turn, *reversed(chain)))
+    if letters.count("Y") % 2 == 0:
+        raise ValueError(must("label", "have an odd number of Y", label))
+    center, *others = (q for q, letter in enumerate(letters) if letter == "Y")
+    couples = list(zip(others[::2], others[1::2], strict=True))
+    flipped = {q for q, letter in enumerate(letters) if letter == "X"} | {first for first, _ in couples}
+    outer = [Part("cx", couple) for couple in couples]  # X on the control and Z on the target become -Y Y
+    inner = [Part("cx", (center, q) if q in flipped else (q, center)) for q in range(len(letters)) if q != center]
+    turn = Part("ry", (center,), (Link(0, (-1.0) ** len(couples), 0.0),))
+    parts = *outer, *inner, turn, *reversed(inner), *reversed(outer)
+    gadget = Gadget(f"real_exp_{''.join(letters).lower()}", len(letters), 1, parts)
     return Exponential(label, gadget, plain.qubits, plain.moves)
 
 

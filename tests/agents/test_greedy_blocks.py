@@ -10,13 +10,23 @@ import pytest
 from qiskit.quantum_info import Statevector
 
 import qas_envs  # noqa: F401  # registers the ids
-from qas_agents import GreedyBlocks, annealed_blocks, pauli_pool, post_process, qubit_adapt
+from qas_agents import (
+    GreedyBlocks,
+    annealed_blocks,
+    ceo_pool,
+    determinant,
+    pauli_pool,
+    post_process,
+    qeb_pool,
+    qubit_adapt,
+    spin_orbitals,
+)
 from qas_agents.block_conversion import as_blocks
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_envs.problems import known_floors
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.block_circuits import BlockBench, BlockCircuit
-from qas_simulators.exponentials import real_exponential
+from qas_simulators.exponentials import exchange, qubit_excitation, real_exponential
 from qas_simulators.optimizers import ScanLBFGS
 
 
@@ -59,6 +69,23 @@ def test_spin_chains_begin_with_their_pairs(arguments: dict[str, Any]) -> None:
     infos = played(made(num_qubits=4, max_gates=60, **arguments), 1, 8)
     assert infos[0]["num_two_qubit_gates"] == 6  # two layers of three pairs
     assert fewest(infos) <= 5
+
+
+def test_blocks_of_chains_act_on_near_qubits() -> None:
+    for reach in (1, 2):
+        bench = GreedyBlocks(made(num_qubits=5, max_gates=80), 0, reach=reach)._bench_of_blocks
+        assert {second - first for first, second in bench.ways} == {*range(1, reach + 1)}
+    assert len(GreedyBlocks(made("QAS-LiH-v0", bond_length=3.4), 0, reach=1)._bench_of_blocks.ways) == 6
+    with pytest.raises(ValueError, match="reach"):
+        GreedyBlocks(made(num_qubits=3), reach=0)
+
+
+def test_random_blocks_lead_away_from_where_all_slopes_vanish() -> None:
+    hamiltonian = PauliSum({"XXX": -1.0})  # of the state 000, no rotation of one or two qubits changes the energy
+    workshop = Workshop(BlockBench(hamiltonian), np.random.default_rng(0))
+    flat = workshop.evaluated(BlockCircuit((), np.zeros(3)))
+    assert workshop.grown(flat, quadruples=False) is None
+    assert workshop.scattered(flat).energy == pytest.approx(-1.0, abs=1e-6)
 
 
 def test_the_same_seed_finds_the_same() -> None:
@@ -134,6 +161,51 @@ def test_adapt_circuits_get_shorter_by_annealing() -> None:
     assert found.circuit.num_two_qubit_gates <= 4 < last.circuit.num_two_qubit_gates
     with pytest.raises(ValueError, match="highest_energy"):
         annealed_blocks(Circuit(4), problem.hamiltonian, problem.ground_energy - 1.0)
+
+
+def test_excitations_become_blocks_of_the_same_state() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        circuit, more = Circuit(6).x(0).x(2).x(3), 0
+        for _ in range(8):
+            a, b, c, d = map(int, rng.permutation(6)[:4])
+            doubles = qubit_excitation([a, b], [c, d]), exchange([a, b, c, d], 1), exchange([a, b, c, d], -1)
+            kind = int(rng.integers(4))
+            chosen = doubles[kind] if kind < 3 else qubit_excitation([a], [b])
+            chosen.append_to(circuit, float(rng.normal()))
+            more += kind < 3
+        blocks = BlockBench(PauliSum({"ZIIIII": 1.0})).circuit(as_blocks(circuit))
+        assert {gate.name for gate in blocks} == {"ry", "cx"}
+        assert blocks.num_two_qubit_gates == circuit.num_two_qubit_gates + more  # one each for a real CZ
+        assert Statevector(blocks.to_qiskit()).equiv(Statevector(circuit.to_qiskit()))
+    with pytest.raises(ValueError, match="sdg"):
+        as_blocks(Circuit(2).sdg(1).cx(0, 1).s(1))  # without the gate on the control
+
+
+@pytest.mark.parametrize("of_spins", [ceo_pool, qeb_pool])
+def test_adapt_circuits_of_excitations_get_shorter_by_annealing(of_spins: Any) -> None:
+    problem = made("QAS-H2-v0", num_qubits=4, bond_length=2.0).problem
+    spins = spin_orbitals(4, problem.provenance["molecule"]["mapping"])
+    limit = problem.ground_energy + 1.6e-3
+    *_, last = qubit_adapt(problem.hamiltonian, of_spins(spins), 5, determinant(spins, 1, 1))
+    assert last.energy < limit and last.circuit.num_two_qubit_gates >= 9
+    found = post_process(last.circuit, problem.hamiltonian, limit, cycles=2, synthesise=False)
+    energy = Statevector(found.circuit.to_qiskit()).expectation_value(problem.hamiltonian.to_qiskit()).real
+    assert energy == pytest.approx(found.energy, abs=1e-9)
+    assert energy <= limit
+    assert found.circuit.num_two_qubit_gates <= 3
+
+
+def test_strings_are_written_with_real_gates_if_asked() -> None:
+    problem = made("QAS-LiH-v0", bond_length=3.4).problem
+    pool = pauli_pool(4, (2, 4), "XY")
+    paths = [[*qubit_adapt(problem.hamiltonian, pool, 3, real=real)] for real in (False, True)]
+    for plain, real in zip(*paths, strict=True):
+        assert plain.operators == real.operators
+        assert Statevector(real.circuit.to_qiskit()).equiv(Statevector(plain.circuit.to_qiskit()))
+        as_blocks(real.circuit)
+    with pytest.raises(ValueError, match="only the gates"):
+        as_blocks(paths[0][-1].circuit)
 
 
 def test_post_processing_anneals_if_asked() -> None:

@@ -76,7 +76,7 @@ def test_slopes_of_insertions_are_differences_of_energies() -> None:
             assert slopes[row, column] == pytest.approx((energies[0] - energies[1]) / 2e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("label", ["Y", "XYI", "ZIYX", "XZYZX"])
+@pytest.mark.parametrize("label", ["Y", "XYI", "ZIYX", "XZYZX", "YYY", "YZYXY"])
 def test_real_exponentials_are_exponentials(label: str) -> None:
     made = []
     for exponential in (real_exponential(label), pauli_exponential(label)):
@@ -151,5 +151,5 @@ def test_what_cannot_be_simulated_is_refused() -> None:
         BlockBench(HAMILTONIAN, "ecr")
     with pytest.raises(ValueError, match="pairs of 5 qubits"):
         BlockBench(HAMILTONIAN, "cx", [(0, 7)])
-    with pytest.raises(ValueError, match="one Y"):
+    with pytest.raises(ValueError, match="odd number of Y"):
         real_exponential("YY")

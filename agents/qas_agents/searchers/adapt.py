@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qas_simulators import Circuit, PauliSum
 from qas_simulators.errors import must
-from qas_simulators.exponentials import Exponential, pauli_exponential
+from qas_simulators.exponentials import Exponential, pauli_exponential, real_exponential
 from qas_simulators.subspace import Subspace
 
 _EQUAL = 1e-9  # scores that differ by less are the same
@@ -37,12 +37,19 @@ class AdaptStep:
 class _Ansatz:
     """Writes products of exponentials as steps."""
 
-    def __init__(self, hamiltonian: PauliSum, pool: Sequence[str | Exponential], reference: Circuit | None) -> None:
+    def __init__(
+        self,
+        hamiltonian: PauliSum,
+        pool: Sequence[str | Exponential],
+        reference: Circuit | None,
+        real: bool = False,
+    ) -> None:
         size = hamiltonian.num_qubits
         labels = [item for item in pool if isinstance(item, str)]
         if not pool or any(len(label) != size for label in labels):
             raise ValueError(must("pool", f"hold labels of {size} letters, or exponentials", list(pool)[:3]))
-        self.pool = [pauli_exponential(item) if isinstance(item, str) else item for item in pool]
+        of_string = real_exponential if real else pauli_exponential
+        self.pool = [of_string(item) if isinstance(item, str) else item for item in pool]
         self.reference = _lowest_basis_state(hamiltonian) if reference is None else reference
         self.subspace = Subspace(hamiltonian, self.reference, self.pool)
         self.costs = np.array([exponential.num_two_qubit_gates for exponential in self.pool])
@@ -63,6 +70,7 @@ def qubit_adapt(
     tolerance: float = 1e-7,
     per_cnot: bool = False,
     tetris: bool = False,
+    real: bool = False,
 ) -> Iterator[AdaptStep]:
     """Yield the reference circuit, then the circuit after each step.
 
@@ -78,15 +86,18 @@ def qubit_adapt(
         tolerance: The search ends when all slopes are below this.
         per_cnot: Compare slopes divided by the CNOTs of the exponential.
         tetris: Each step appends several exponentials: the best, the best on qubits that it leaves free, and so on.
+        real: Write the strings with real gates, two CNOTs more for each pair of Y, so that ``annealed_blocks`` can
+            shorten the circuits. Circuits of excitations and coupled exchanges need no such option.
 
     Raises:
-        ValueError: An empty pool, or one for another register; a reference of another size.
+        ValueError: An empty pool, or one for another register; a reference of another size; with ``real``, a string
+            with an even number of Y.
 
     References:
         Tang et al., "qubit-ADAPT-VQE", PRX Quantum 2, 020310 (2021), arXiv:1911.10205.
         Anastasiou et al., "TETRIS-ADAPT-VQE", arXiv:2209.10562.
     """
-    ansatz = _Ansatz(hamiltonian, pool, reference)
+    ansatz = _Ansatz(hamiltonian, pool, reference, real)
     sequence: list[int] = []
     angles = np.empty(0)
     energy, evaluations = ansatz.subspace.energy(sequence, angles), 1
@@ -121,6 +132,7 @@ def prune_operators(
     pool: Sequence[str | Exponential],
     threshold: float,
     reference: Circuit | None = None,
+    real: bool = False,
 ) -> AdaptStep:
     """Remove operators one by one while the energy, all other angles optimised again, stays below a threshold.
 
@@ -133,6 +145,7 @@ def prune_operators(
         pool: As for :func:`qubit_adapt`.
         threshold: An energy above that of ``step``.
         reference: As for :func:`qubit_adapt`.
+        real: As for :func:`qubit_adapt`.
 
     Returns:
         The shorter circuit; its ``evaluations`` include those of ``step``.
@@ -140,7 +153,7 @@ def prune_operators(
     Raises:
         ValueError: An energy of ``step`` that is not below the threshold, or operators that are not in the pool.
     """
-    ansatz = _Ansatz(hamiltonian, pool, reference)
+    ansatz = _Ansatz(hamiltonian, pool, reference, real)
     places = {exponential.label: k for k, exponential in enumerate(ansatz.pool)}
     if not set(step.operators) <= set(places):
         raise ValueError(must("step", "have operators of the pool", step.operators))

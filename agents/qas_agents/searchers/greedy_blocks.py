@@ -12,7 +12,7 @@ from qas_agents.searchers.blocks import BlockSearcher
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators import Circuit, PauliPropagationSimulator
-from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit
+from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit, Pair
 from qas_simulators.errors import must
 
 _MARGIN: Final = 1e-9  # in the problem's unit: how far below the threshold a solution must be
@@ -20,6 +20,8 @@ _LAYERS: Final = 2  # of the Hamiltonian's pairs, in the first circuit of a mode
 _LOCAL_CYCLES: Final = 3  # longer cycles there, in which a circuit costs little and the slopes tell little
 _OPENINGS: Final = 16  # random angles of that circuit
 _PATIENCE: Final = 5  # cycles without a solution, after which annealing begins again from the last solution
+_LONG: Final = 4  # blocks per qubit, above which insertions and removals come before annealing
+_GROWTHS: Final = 4  # most insertions before removals
 _SLACK: Final = 0.02  # of an insertion's gain, that the removals after it may cost
 
 
@@ -39,14 +41,15 @@ class GreedyBlocks(BlockSearcher):
     Growth: two equal blocks are the identity, so that inserting them anywhere changes nothing until the angles between
     them do. A kernel gives the slopes of all insertions. The steepest ones are optimised, with strings on four qubits
     appended at the end, which a closed shell needs first. The insertion that gains most is kept, and blocks that it
-    makes needless are removed.
+    makes needless are removed. Where no insertion lowers the energy, random blocks are inserted.
 
     Near the threshold annealing begins (:meth:`~qas_agents.searchers.shortening.Workshop.annealed`), at this number of
     blocks; while there is no solution, every cycle is followed by an insertion. A solution is shortened, and annealing
     continues without the block whose removal does the least harm.
 
     Where all terms of the Hamiltonian act on at most two qubits, and not on all pairs, the search starts from two
-    layers of blocks on these pairs instead of the basis state of lowest energy, and all mutations are random. Energies
+    layers of blocks on these pairs instead of the basis state of lowest energy, and all mutations are random, with
+    blocks on qubits at most ``reach`` of these pairs apart. Energies
     are computed in real arithmetic outside of the environment, which shows the results.
 
     Args:
@@ -59,7 +62,9 @@ class GreedyBlocks(BlockSearcher):
         guided: Share of mutations that put two blocks where the energy is steep.
         hot: Temperature at the start of a cycle, in decades of the error.
         cold: Temperature at the end of a cycle.
-        anneal_below: Annealing begins when the error is this number of times the threshold.
+        anneal_below: Annealing begins when the error is this number of times the threshold; in circuits of more than
+            four blocks per qubit, when it is below the threshold.
+        reach: Where interactions are local, the most pairs of the Hamiltonian between the two qubits of a block.
         entangler: By default CX if there is one.
 
     Raises:
@@ -78,10 +83,13 @@ class GreedyBlocks(BlockSearcher):
         hot: float = 0.15,
         cold: float = 0.05,
         anneal_below: float = 1.6,
+        reach: int = 2,
         entangler: str | None = None,
     ) -> None:
         if anneal_below < 1:
             raise ValueError(must("anneal_below", "be at least 1", anneal_below))
+        if reach < 1:
+            raise ValueError(must("reach", "be at least 1", reach))
         super().__init__(env, seed, 1, entangler, None)
         bare = getattr(env, "unwrapped", env)
         if isinstance(bare.simulator, PauliPropagationSimulator):
@@ -92,6 +100,8 @@ class GreedyBlocks(BlockSearcher):
         self._env, self._near = bare, anneal_below
         self._bench_of_blocks = self._blocks_of(bare)
         self._numbers = {pair: number for number, pair in reversed([*enumerate(self._skeletons.blocks)])}
+        self._bench_of_blocks.ways = self._near_ways(self._bench_of_blocks.ways, reach)
+        self._long = _LONG * self._bench_of_blocks.num_qubits
         self._reported = 0  # evaluations that the callback has seen
 
     def _blocks_of(self, env: Any) -> BlockBench:
@@ -115,6 +125,18 @@ class GreedyBlocks(BlockSearcher):
                 return bench
         raise ValueError(must("gates", "make blocks of CX or CZ with RY", sorted({*catalogue.actions[0].gate})))
 
+    def _near_ways(self, ways: list[Pair], reach: int) -> list[Pair]:
+        """Return the pairs of qubits that few of the Hamiltonian's pairs connect, or all where it is not local."""
+        own = self._own_pairs()
+        if own is None:
+            return ways
+        linked = np.eye(self._bench_of_blocks.num_qubits, dtype=np.int64)
+        for block in own:
+            first, second = self._skeletons.blocks[block]
+            linked[first, second] = linked[second, first] = 1
+        near = np.linalg.matrix_power(linked, reach) > 0
+        return [(first, second) for first, second in ways if near[first, second]]
+
     def _search(self, trials: Trials) -> None:
         self._trials = trials
         effort = self._effort
@@ -134,22 +156,25 @@ class GreedyBlocks(BlockSearcher):
         """Return a solution, or ``None`` where the gate budget or the trials end first."""
         draft = self._start(workshop)
         self._report(draft)
-        while self._trials.running and draft.energy - ground > self._near * (goal - ground):
-            longer = workshop.grown(draft, quadruples=True)
-            if longer is None:
-                break
-            gain = draft.energy - longer.energy
+        while self._trials.running and draft.energy - ground > self._near_of(draft) * (goal - ground):
+            longer = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
+            gain = max(0.0, draft.energy - longer.energy)
             draft = workshop.trimmed(longer, longer.energy + _SLACK * gain)
             if not self._report(draft):
                 return None
         while self._trials.running:
-            draft = workshop.annealed(draft, goal, ground)
+            if draft.energy > goal:
+                draft = workshop.annealed(draft, goal, ground)
             if not self._report(draft):
                 return None
             if draft.energy <= goal:
                 return draft
-            draft = workshop.grown(draft, quadruples=True) or draft
+            draft = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
         return None
+
+    def _near_of(self, draft: Draft) -> float:
+        """Return the times of the threshold where growth ends: long circuits are not annealed before a solution."""
+        return self._near if draft.size <= self._long else 1.0
 
     def _start(self, workshop: Workshop) -> Draft:
         """Return layers of the Hamiltonian's pairs where these are local, else the basis state of lowest energy."""
@@ -168,7 +193,7 @@ class GreedyBlocks(BlockSearcher):
     def _shorten(self, workshop: Workshop, solution: Draft, goal: float, ground: float) -> None:
         """Anneal at ever smaller numbers of blocks until the trials end."""
         while self._trials.running:
-            solution = workshop.shortened(solution, goal)
+            solution = self._renewed(workshop, workshop.shortened(solution, goal), goal)
             self._report(solution)
             if solution.size == 0:
                 return
@@ -181,6 +206,18 @@ class GreedyBlocks(BlockSearcher):
                     draft = workshop.least_harmed(solution)
             if draft.energy <= goal:
                 solution = draft
+
+    def _renewed(self, workshop: Workshop, solution: Draft, goal: float) -> Draft:
+        """Insert and remove blocks by turns while the circuit gets shorter, and is long for its number of qubits."""
+        failures = 0
+        self._report(solution)
+        while self._trials.running and solution.size > self._long and failures < _PATIENCE:
+            other = workshop.renewed(solution, goal, int(self._rng.integers(1, _GROWTHS + 1)))
+            failures = 0 if other.size < solution.size else failures + 1
+            if (other.size, other.energy) < (solution.size, solution.energy):
+                solution = other
+                self._report(solution)
+        return solution
 
     def _report(self, draft: Draft) -> bool:
         """Show a circuit in the environment and report it; return whether its gates are allowed.

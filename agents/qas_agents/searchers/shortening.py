@@ -160,6 +160,20 @@ class Workshop:
                 return found
         return None
 
+    def renewed(self, draft: Draft, limit: float, growths: int) -> Draft:
+        """Insert blocks where the energy is steepest, several times, then shorten: room below the limit for removals.
+
+        Args:
+            draft: At its minimum, with an energy of at most the limit.
+            limit: Highest energy.
+            growths: Number of insertions.
+        """
+        for _ in range(growths):
+            if self._should_stop():
+                break
+            draft = self.grown(draft, quadruples=False) or draft
+        return self.shortened(draft, limit)
+
     def _factors(self, number: int) -> NDArray[np.float64]:
         return np.exp(self._rng.normal(0.0, self._effort.spread, number))
 
@@ -194,6 +208,14 @@ class Workshop:
         if draft.energy - best.energy <= _SAME:
             return None
         return self.optimized([best.circuit])[0]
+
+    def scattered(self, draft: Draft) -> Draft:
+        """Insert two random blocks in several ways; return the circuit of lowest energy, all angles optimised.
+
+        It leads away from where no slope tells how to lower the energy.
+        """
+        circuits = [self._with_random(self._with_random(draft.circuit)) for _ in range(self._effort.width)]
+        return self.optimized(circuits)[0]
 
     def _steepest(self, insertions: Sequence[Insertion]) -> list[Insertion]:
         """Return the steepest insertions, at most one of each pair of qubits and place by construction."""
