@@ -119,7 +119,7 @@ def independent_set(
     for i, j in pairs:
         matrix[i, j] = penalty
     name = f"independent set (n={num_qubits}{'' if edges is not None else f', seed {seed}'})"
-    return _problem(name, matrix, accuracy, {"model": "MIS", "edges": [list(pair) for pair in pairs]})
+    return _problem(name, matrix, accuracy, {"model": "independent set", "edges": [list(pair) for pair in pairs]})
 
 
 def _graph(num_vertices: int, seed: int, probability: float, edges: Iterable[Sequence[int]] | None) -> list[Edge]:
