@@ -10,7 +10,7 @@ import qas_envs  # noqa: F401
 from qas_agents import SimulatedAnnealing
 from qas_envs.problems import known_floors
 from qas_experiments import plots
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmarking.records import Record, Records
 from qas_simulators import Circuit
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ _PAGES = [
     "experiments/results/*.md",
 ]
 _DATA = [
-    "experiments/qas_experiments/benchmark/published.yaml",
+    "experiments/qas_experiments/benchmarking/published.yaml",
     "agents/qas_agents/dqn/config.py",
     "agents/qas_agents/dqn/guides.py",
     "LICENSE",

@@ -23,8 +23,8 @@ from qas_envs.presets import PRESETS
 from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS
 from qas_envs.rules import RULES
-from qas_experiments.benchmark.records import Record, Records, by_agent
-from qas_experiments.benchmark.tables import is_solution, row_of
+from qas_experiments.benchmarking.records import Record, Records, by_agent
+from qas_experiments.benchmarking.tables import is_solution, row_of
 from qas_simulators import Circuit, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.noise_presets import NOISE_MODELS
 

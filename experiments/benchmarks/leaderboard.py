@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from qas_envs.problems import known_floors
-from qas_experiments.benchmark.answers import Answers
-from qas_experiments.benchmark.judges import Judges, usable_cores
-from qas_experiments.benchmark.published import dominating, published
-from qas_experiments.benchmark.records import Record, Records, write_lines
-from qas_experiments.benchmark.references import adapt_path
-from qas_experiments.benchmark.shorter import Counts
-from qas_experiments.benchmark.tables import (
+from qas_experiments.benchmarking.answers import Answers
+from qas_experiments.benchmarking.judges import Judges, usable_cores
+from qas_experiments.benchmarking.published import dominating, published
+from qas_experiments.benchmarking.records import Record, Records, write_lines
+from qas_experiments.benchmarking.references import adapt_path
+from qas_experiments.benchmarking.shorter import Counts
+from qas_experiments.benchmarking.tables import (
     ACROSS,
     FOOTNOTE,
     across,

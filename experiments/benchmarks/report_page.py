@@ -15,9 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from qas_experiments.benchmark.cells import cells_of, play
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.site.pages import write_site
+from qas_experiments.benchmarking.cells import cells_of, play
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.site.pages import write_site
 from qas_experiments.settings import BenchmarkSettings, SuiteSettings
 
 

@@ -19,8 +19,8 @@ _MODULES = {"Benchmark": "results", "Run": "results", "Solved": "solving", "Tabl
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use, so that commands start quickly."""
-    if name in ("benchmark", "plots"):
-        return import_module(f"qas_experiments.{name}")
+    if name == "plots":
+        return import_module("qas_experiments.plots")
     if name in __all__:
         return getattr(import_module(f"qas_experiments.{_MODULES.get(name, 'api')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -187,9 +187,9 @@ def benchmark(
         >>> result = benchmark("quick", "annealing_blocks", instances=["H2-4"], seeds=[0])  # doctest: +SKIP
         >>> print(result.table())  # doctest: +SKIP
     """
-    from qas_experiments.benchmark.cells import Call
-    from qas_experiments.benchmark.cells import benchmark as play
-    from qas_experiments.benchmark.records import Records
+    from qas_experiments.benchmarking.cells import Call
+    from qas_experiments.benchmarking.cells import benchmark as play
+    from qas_experiments.benchmarking.records import Records
 
     limits = _given(total_timesteps=total_timesteps, max_evaluations=max_evaluations, max_seconds=max_seconds)
     given = [*_choices(suite=suite, agent=agent, optimizer=optimizer)]

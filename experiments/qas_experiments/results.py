@@ -23,7 +23,7 @@ from qas_simulators.errors import must
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from qas_experiments.benchmark.records import Record
+    from qas_experiments.benchmarking.records import Record
 
 _COUNTS: Final = {"two_qubit_gates": "CNOT", "depth": "depth", "rotations": "rotations"}
 
@@ -265,7 +265,7 @@ class Benchmark:
 
     def tables(self) -> list[Table]:
         """Return a table per instance, with intervals over the seeds, and one over all instances."""
-        from qas_experiments.benchmark.tables import suite_tables
+        from qas_experiments.benchmarking.tables import suite_tables
 
         return [Table.of_rich(table) for table in suite_tables(self.suite, self.records)]
 

@@ -18,9 +18,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from qas_experiments.benchmark.cells import benchmark
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmarking.cells import benchmark
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.records import Record, Records
 from qas_experiments.commands import launch
 from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
 from qas_experiments.training.run import train

@@ -16,7 +16,7 @@ from qas_envs.problems import tfim
 from qas_envs.rewards import Sparse
 from qas_experiments import Benchmark, Run, Table, benchmark, solve, train
 from qas_experiments.api import _grammar
-from qas_experiments.benchmark.records import Records
+from qas_experiments.benchmarking.records import Records
 from qas_experiments.runs.metrics import reproducible_metrics
 from qas_experiments.training import bars
 from qas_simulators import Circuit, PauliSum

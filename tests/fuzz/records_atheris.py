@@ -46,7 +46,7 @@ def reader_of_lines(records: Any, judge_process: Any) -> Callable[[bytes], None]
 
 def make_corpus(folder: Path, path: Path) -> None:
     """Write the records of a file that are short, with the fields alone."""
-    from qas_experiments.benchmark.records import Records
+    from qas_experiments.benchmarking.records import Records
 
     folder.mkdir(parents=True, exist_ok=True)
     texts = [json.dumps(dataclasses.asdict(record)) for record in Records(path)]
@@ -59,10 +59,10 @@ def fuzz(arguments: list[str]) -> None:
     """Search until libFuzzer's options end it."""
     atheris = importlib.import_module("atheris")  # no dependency of ours
     importlib.import_module("qas_experiments.building")  # as it is: instrumented kernels would be compiled again
-    with atheris.instrument_imports(include=["qas_experiments.benchmark", "qas_simulators.bridges"]):
+    with atheris.instrument_imports(include=["qas_experiments.benchmarking", "qas_simulators.bridges"]):
         importlib.import_module("qas_simulators.bridges.qasm3")
-        records = importlib.import_module("qas_experiments.benchmark.records")
-        judge_process = importlib.import_module("qas_experiments.benchmark.judge_process")
+        records = importlib.import_module("qas_experiments.benchmarking.records")
+        judge_process = importlib.import_module("qas_experiments.benchmarking.judge_process")
     judge_process.warm_up()
     limits = [f"-max_len={MOST_BYTES}", "-timeout=20", "-rss_limit_mb=8000"]
     atheris.Setup([sys.argv[0], *limits, *arguments], reader_of_lines(records, judge_process))

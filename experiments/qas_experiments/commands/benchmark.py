@@ -12,8 +12,8 @@ def main() -> None:
 
 
 def _play(settings: BenchmarkSettings) -> dict[str, bool]:
-    from qas_experiments.benchmark.campaigns import campaign  # imports PyTorch, once all words are checked
-    from qas_experiments.benchmark.cells import benchmark
+    from qas_experiments.benchmarking.campaigns import campaign  # imports PyTorch, once all words are checked
+    from qas_experiments.benchmarking.cells import benchmark
 
     return benchmark(settings) if settings.campaign is None else campaign(settings)
 

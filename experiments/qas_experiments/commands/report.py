@@ -14,9 +14,9 @@ def main() -> None:
 
     from rich.console import Console
 
-    from qas_experiments.benchmark.answers import Answers
-    from qas_experiments.benchmark.judges import Judges, usable_cores
-    from qas_experiments.benchmark.site.pages import report
+    from qas_experiments.benchmarking.answers import Answers
+    from qas_experiments.benchmarking.judges import Judges, usable_cores
+    from qas_experiments.benchmarking.site.pages import report
     from qas_experiments.commands.errors import fail
 
     workers = usable_cores() if given.workers is None else given.workers

@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from qas_experiments.benchmark.cells import Cell
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.recording import record_of
-from qas_experiments.benchmark.records import Record, write_lines
+from qas_experiments.benchmarking.cells import Cell
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.recording import record_of
+from qas_experiments.benchmarking.records import Record, write_lines
 from qas_experiments.building import resolved
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail

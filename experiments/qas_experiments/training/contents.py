@@ -13,7 +13,7 @@ from typing import Any
 from qas_envs.imports import imported, is_import_string
 from qas_envs.rules import RULES
 from qas_experiments.agents import entry_of, policy_path
-from qas_experiments.benchmark.records import settings_hash
+from qas_experiments.benchmarking.records import settings_hash
 from qas_experiments.runs.files import settings_of
 from qas_experiments.settings import EnvSettings, TrainSettings
 from qas_simulators.errors import must

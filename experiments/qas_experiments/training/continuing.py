@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from qas_experiments.benchmark.records import settings_hash
+from qas_experiments.benchmarking.records import settings_hash
 from qas_experiments.building import resolved
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.runs.folders import ABORTED, PROGRESS

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from safetensors import SafetensorError
 
-from qas_experiments.benchmark import cells as cells_module
-from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, play, play_all
-from qas_experiments.benchmark.records import Records
+from qas_experiments.benchmarking import cells as cells_module
+from qas_experiments.benchmarking.cells import Cell, benchmark, cells_of, play, play_all
+from qas_experiments.benchmarking.records import Records
 from qas_experiments.building import make_environment
 from tests.experiments.conftest import SMALL, call, composed, conf
 
@@ -92,7 +92,7 @@ def test_two_processes_on_one_folder_record_every_cell(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from filelock import FileLock
-from qas_experiments.benchmark import cells
+from qas_experiments.benchmarking import cells
 from tests.experiments.conftest import SMALL, composed
 
 cell = cells.cells_of(composed(Path({str(tmp_path)!r}), *SMALL))[0]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark import campaigns
-from qas_experiments.benchmark.campaigns import campaign
-from qas_experiments.benchmark.cells import benchmark
-from qas_experiments.benchmark.records import Records, write_lines
+from qas_experiments.benchmarking import campaigns
+from qas_experiments.benchmarking.campaigns import campaign
+from qas_experiments.benchmarking.cells import benchmark
+from qas_experiments.benchmarking.records import Records, write_lines
 from qas_experiments.settings import (
     BenchmarkSettings,
     CallSettings,

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qas_experiments.benchmark import judges as judges_module
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judge_process import answer_to
-from qas_experiments.benchmark.reading import LONGEST
-from qas_experiments.benchmark.records import FORMAT, Record, Records, write_lines
-from qas_experiments.benchmark.true_records import true_records
+from qas_experiments.benchmarking import judges as judges_module
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.judge_process import answer_to
+from qas_experiments.benchmarking.reading import LONGEST
+from qas_experiments.benchmarking.records import FORMAT, Record, Records, write_lines
+from qas_experiments.benchmarking.true_records import true_records
 from qas_experiments.commands import report as report_module
 
 Change = Callable[[dict[str, Any]], None]

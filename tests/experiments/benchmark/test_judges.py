@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark import answers as answers_module
-from qas_experiments.benchmark.answers import Answers, key_of_record, library_digest
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judges import Judges
-from qas_experiments.benchmark.records import Record, Records
+from qas_experiments.benchmarking import answers as answers_module
+from qas_experiments.benchmarking.answers import Answers, key_of_record, library_digest
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.judges import Judges
+from qas_experiments.benchmarking.records import Record, Records
 from tests.experiments.conftest import changed
 
 

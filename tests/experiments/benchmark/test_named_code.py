@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.verification import faults_of
 
 
 def naming(record: Record, **env: Any) -> Record:

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark.cells import benchmark, merge
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.recording import worth_keeping
-from qas_experiments.benchmark.records import Record, Records, by_agent
-from qas_experiments.benchmark.tables import (
+from qas_experiments.benchmarking.cells import benchmark, merge
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.recording import worth_keeping
+from qas_experiments.benchmarking.records import Record, Records, by_agent
+from qas_experiments.benchmarking.tables import (
     FOOTNOTE,
     is_ended_by_clock,
 )
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.verification import faults_of
 from tests.experiments.conftest import SMALL, changed, composed
 
 
@@ -174,7 +174,7 @@ os.kill(os.getpid(), 9)
 _FULL_DISK = """
 import dataclasses, resource, sys
 from pathlib import Path
-from qas_experiments.benchmark.records import Records
+from qas_experiments.benchmarking.records import Records
 
 records = Records(Path(sys.argv[1]))
 first = next(iter(records))

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from qas_experiments.benchmark.cells import merge
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.published import dominating, published
-from qas_experiments.benchmark.records import Record, Records, write_lines
-from qas_experiments.benchmark.shorter import shorter_counts
-from qas_experiments.benchmark.site.pages import report
+from qas_experiments.benchmarking.cells import merge
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.published import dominating, published
+from qas_experiments.benchmarking.records import Record, Records, write_lines
+from qas_experiments.benchmarking.shorter import shorter_counts
+from qas_experiments.benchmarking.site.pages import report
 from tests.experiments.conftest import conf, of_another_machine
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark.published import published
-from qas_experiments.benchmark.records import Record, Records
-from qas_experiments.benchmark.shorter import shorter_counts
-from qas_experiments.benchmark.site.pages import write_site
+from qas_experiments.benchmarking.published import published
+from qas_experiments.benchmarking.records import Record, Records
+from qas_experiments.benchmarking.shorter import shorter_counts
+from qas_experiments.benchmarking.site.pages import write_site
 from tests.experiments.conftest import changed
 
 Read = Callable[..., Any]

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from qas_envs.problems import Problem, h2, lih, tfim
-from qas_experiments.benchmark.cells import merge
-from qas_experiments.benchmark.comparison import allowed_difference, differences, hamiltonian_difference
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import MOST_TERMS, Record, Records, write_lines
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.cells import merge
+from qas_experiments.benchmarking.comparison import allowed_difference, differences, hamiltonian_difference
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.records import MOST_TERMS, Record, Records, write_lines
+from qas_experiments.benchmarking.verification import faults_of
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from tests.experiments.conftest import of_another_machine
 

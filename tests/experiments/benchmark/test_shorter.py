@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from qas_experiments.benchmark.answers import Answers
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judges import Judges
-from qas_experiments.benchmark.records import Record, Records
-from qas_experiments.benchmark.shorter import counts_of_records, shorter_counts
-from qas_experiments.benchmark.tables import instance_table
+from qas_experiments.benchmarking.answers import Answers
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.judges import Judges
+from qas_experiments.benchmarking.records import Record, Records
+from qas_experiments.benchmarking.shorter import counts_of_records, shorter_counts
+from qas_experiments.benchmarking.tables import instance_table
 from qas_simulators import Circuit
 from tests.experiments.conftest import changed
 
@@ -66,7 +66,7 @@ def test_counts_are_computed_once(record: Record, tmp_path: Path, monkeypatch: p
         assert asked == expected, "what failed is tried again"
         assert [bool(problem) for _, problem in found] == [False, True, False] and found[1][0] == {}
     known = Answers(tmp_path / "answers.jsonl")
-    monkeypatch.setattr("qas_experiments.benchmark.shorter.shorter_counts", lambda record: pytest.fail(record.label))
+    monkeypatch.setattr("qas_experiments.benchmarking.shorter.shorter_counts", lambda record: pytest.fail(record.label))
     assert counts_of_records([records[0], records[2]], known)[records[0].hash] == found[0][0]
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from qas_agents.registry import AGENTS
 from qas_envs.registration import ENVIRONMENTS
-from qas_experiments.benchmark.published import Published
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.site.links import AGENT_PAGES, INSTANCE_PAGES, address_of, agent_page, instance_page
-from qas_experiments.benchmark.site.rows import common_command
-from qas_experiments.benchmark.site.summary import headlines, labels_of, summary_of
+from qas_experiments.benchmarking.published import Published
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.site.links import AGENT_PAGES, INSTANCE_PAGES, address_of, agent_page, instance_page
+from qas_experiments.benchmarking.site.rows import common_command
+from qas_experiments.benchmarking.site.summary import headlines, labels_of, summary_of
 from tests.experiments.conftest import changed, conf
 
 DOCS = Path(__file__).parents[3] / "docs"

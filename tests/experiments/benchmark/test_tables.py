@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from qas_experiments.benchmark.cells import Cell
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.site.pages import write_site
-from qas_experiments.benchmark.tables import (
+from qas_experiments.benchmarking.cells import Cell
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.site.pages import write_site
+from qas_experiments.benchmarking.tables import (
     FOOTNOTE,
     across,
     across_texts,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.records import Records
-from qas_experiments.benchmark.site.pages import report
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.records import Records
+from qas_experiments.benchmarking.site.pages import report
 from qas_experiments.commands.compare import differing
 from qas_experiments.commands.submit import submit
 from qas_experiments.runs.metrics import metrics_of

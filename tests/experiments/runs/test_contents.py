@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from qas_experiments.agents import with_policy_actions
-from qas_experiments.benchmark.cells import Cell, benchmark, cells_of, play
-from qas_experiments.benchmark.records import Record, Records, by_agent
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.cells import Cell, benchmark, cells_of, play
+from qas_experiments.benchmarking.records import Record, Records, by_agent
+from qas_experiments.benchmarking.verification import faults_of
 from qas_experiments.building import resolved
 from qas_experiments.training.contents import with_contents
 from qas_experiments.training.run import train

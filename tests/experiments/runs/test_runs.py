@@ -22,7 +22,7 @@ import pytest
 from qas_agents import RandomPolicy
 from qas_envs import CircuitBuildingEnv
 from qas_envs.curricula import MovingThreshold
-from qas_experiments.benchmark.records import settings_hash
+from qas_experiments.benchmarking.records import settings_hash
 from qas_experiments.building import Plan, make_environment
 from qas_experiments.runs import files as run_files
 from qas_experiments.runs import folders

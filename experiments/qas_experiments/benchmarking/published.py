@@ -51,7 +51,7 @@ def published() -> list[Published]:
 
 @cache
 def _rows() -> tuple[Published, ...]:
-    with as_file(files("qas_experiments.benchmark") / "published.yaml") as path:
+    with as_file(files("qas_experiments.benchmarking") / "published.yaml") as path:
         rows: Any = OmegaConf.to_container(OmegaConf.load(path))
     return tuple(Published(**row) for row in rows)
 

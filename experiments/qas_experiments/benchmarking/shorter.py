@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qas_experiments.benchmark.answers import Answers, key_of_counts
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmarking.answers import Answers, key_of_counts
+from qas_experiments.benchmarking.records import Record
 from qas_experiments.training.recorder import counts_of, transpiled_counts
 from qas_simulators import Circuit
 

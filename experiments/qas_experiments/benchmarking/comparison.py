@@ -12,7 +12,7 @@ from qas_envs.problems import Problem
 from qas_simulators import PauliSum
 
 if TYPE_CHECKING:
-    from qas_experiments.benchmark.records import Record
+    from qas_experiments.benchmarking.records import Record
 
 TOLERANCE = 1e-9
 """Largest difference of energies and of coefficients, relative to twice the sum of the coefficients."""

@@ -9,8 +9,8 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from qas_experiments.benchmark.records import Record, by_agent
-from qas_experiments.benchmark.shorter import Counts
+from qas_experiments.benchmarking.records import Record, by_agent
+from qas_experiments.benchmarking.shorter import Counts
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
 from qas_experiments.statistics import (
@@ -33,7 +33,7 @@ _SMALLEST = 1e-12  # smaller errors are rounding
 _COLUMNS = ("solved", "error", "CNOT", "depth", "evaluations to solved", "frozen: solved", "CNOT", "s")
 """Columns of :func:`row_of`."""
 SHORTER = {"simplified": "simplified", "transpiled": "by Qiskit"}
-"""Columns of CNOTs after simplification, by name in :data:`~qas_experiments.benchmark.shorter.Counts`."""
+"""Columns of CNOTs after simplification, by name in :data:`~qas_experiments.benchmarking.shorter.Counts`."""
 SHORTER_NOTE = (
     "Simplified: CNOTs after gates merge and cancel; by Qiskit: after its transpiler at optimisation level 3."
 )

@@ -10,10 +10,10 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, TypeVar
 
-from qas_experiments.benchmark.answers import Answers, key_of_counts, key_of_record, key_of_reference
-from qas_experiments.benchmark.judge import SECONDS, Judge
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.shorter import Counts
+from qas_experiments.benchmarking.answers import Answers, key_of_counts, key_of_record, key_of_reference
+from qas_experiments.benchmarking.judge import SECONDS, Judge
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.shorter import Counts
 
 _Task = TypeVar("_Task")
 _LARGEST_BATCH = 20  # records that one judge verifies before it takes others

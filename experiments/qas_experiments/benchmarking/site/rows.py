@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qas_experiments.benchmark.records import Record, by_agent
-from qas_experiments.benchmark.shorter import Counts
-from qas_experiments.benchmark.site.summary import Labels
-from qas_experiments.benchmark.tables import (
+from qas_experiments.benchmarking.records import Record, by_agent
+from qas_experiments.benchmarking.shorter import Counts
+from qas_experiments.benchmarking.site.summary import Labels
+from qas_experiments.benchmarking.tables import (
     CLOCK,
     SHORTER,
     is_ended_by_clock,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qas_experiments.benchmark.comparison import differences
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judges import Judges, Terms
-from qas_experiments.benchmark.records import Entry, Record, Records
+from qas_experiments.benchmarking.comparison import differences
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.judges import Judges, Terms
+from qas_experiments.benchmarking.records import Entry, Record, Records
 from qas_experiments.counting import counted
 
 _LONGEST_LINE = 400  # characters

@@ -13,8 +13,8 @@ import numpy as np
 from qas_envs import CircuitBuildingEnv
 from qas_envs.imports import is_import_string
 from qas_envs.problems import Problem
-from qas_experiments.benchmark.comparison import allowed_difference, hamiltonian_difference
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmarking.comparison import allowed_difference, hamiltonian_difference
+from qas_experiments.benchmarking.records import Record
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
 from qas_experiments.settings import TrainSettings

@@ -14,8 +14,8 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf, flag_override
 
-from qas_experiments.benchmark.cells import Call, Cell, cells_of, is_known, list_missing, play_missing, wide_console
-from qas_experiments.benchmark.records import Records, settings_hash
+from qas_experiments.benchmarking.cells import Call, Cell, cells_of, is_known, list_missing, play_missing, wide_console
+from qas_experiments.benchmarking.records import Records, settings_hash
 from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
 from qas_simulators.errors import must
 

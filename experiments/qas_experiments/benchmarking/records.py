@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from qas_experiments.agents import is_random
-from qas_experiments.benchmark.comparison import differences
-from qas_experiments.benchmark.reading import Row, has_table, opened, rows_of
-from qas_experiments.benchmark.schema import check_record
+from qas_experiments.benchmarking.comparison import differences
+from qas_experiments.benchmarking.reading import Row, has_table, opened, rows_of
+from qas_experiments.benchmarking.schema import check_record
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
 

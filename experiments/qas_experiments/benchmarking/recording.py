@@ -7,13 +7,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qas_experiments.benchmark.records import Record, machine_name
+from qas_experiments.benchmarking.records import Record, machine_name
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import read_circuits
 from qas_simulators import Circuit
 
 if TYPE_CHECKING:
-    from qas_experiments.benchmark.cells import Cell
+    from qas_experiments.benchmarking.cells import Cell
 
 _OF_RUNS = {
     "best": "found in training",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import eq, lt
 from typing import Any
 
-from qas_experiments.benchmark.published import Published
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.shorter import Counts
-from qas_experiments.benchmark.tables import error_text
+from qas_experiments.benchmarking.published import Published
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.shorter import Counts
+from qas_experiments.benchmarking.tables import error_text
 
 Labels = dict[tuple[str, str], str]
 """The label of an instance by suite and name."""
@@ -54,7 +54,7 @@ def summary_of(
         label: Label of the instance.
         records: Its records.
         counts: Counts of simplified circuits, by hash of the record.
-        reference: Its references, as of :func:`~qas_experiments.benchmark.references.reference_of`.
+        reference: Its references, as of :func:`~qas_experiments.benchmarking.references.reference_of`.
         papers: Published results of the instance.
     """
     accuracy = records[0].figures["accuracy"]

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmarking.records import Record
 
 AGENT_PAGES: Final = {
     "annealing": "agents/annealing",

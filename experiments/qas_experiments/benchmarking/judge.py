@@ -13,8 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.shorter import Counts
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.shorter import Counts
 from qas_simulators.errors import must
 
 SECONDS = 60.0
@@ -115,7 +115,7 @@ class Judge:
         path = os.pathsep.join(part for part in sys.path if part)
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "qas_experiments.benchmark.judge_process"],
+                [sys.executable, "-m", "qas_experiments.benchmarking.judge_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -20,14 +20,14 @@ from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
 from qas_experiments.agents import entry_of, with_policy_actions
-from qas_experiments.benchmark.answers import Answers
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.recording import record_of
-from qas_experiments.benchmark.records import Record, Records, settings_hash
-from qas_experiments.benchmark.shorter import counts_of_records
-from qas_experiments.benchmark.tables import SHORTER_NOTE, suite_tables
-from qas_experiments.benchmark.true_records import true_records
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.answers import Answers
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.recording import record_of
+from qas_experiments.benchmarking.records import Record, Records, settings_hash
+from qas_experiments.benchmarking.shorter import counts_of_records
+from qas_experiments.benchmarking.tables import SHORTER_NOTE, suite_tables
+from qas_experiments.benchmarking.true_records import true_records
+from qas_experiments.benchmarking.verification import faults_of
 from qas_experiments.building import Plan
 from qas_experiments.runs.files import is_finished, overridden
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings

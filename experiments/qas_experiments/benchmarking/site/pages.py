@@ -12,23 +12,23 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from qas_experiments.benchmark.answers import library_digest
-from qas_experiments.benchmark.judge import Judge
-from qas_experiments.benchmark.judges import Judges
-from qas_experiments.benchmark.published import Published, published
-from qas_experiments.benchmark.records import Record, write_lines
-from qas_experiments.benchmark.shorter import Counts
-from qas_experiments.benchmark.site.links import address_of, agent_page, instance_page
-from qas_experiments.benchmark.site.rows import board_of, points_of, records_of
-from qas_experiments.benchmark.site.summary import headlines, labels_of, summary_of
-from qas_experiments.benchmark.tables import FOOTNOTE, across, across_texts, num_ended_by_clock
-from qas_experiments.benchmark.true_records import true_records
+from qas_experiments.benchmarking.answers import library_digest
+from qas_experiments.benchmarking.judge import Judge
+from qas_experiments.benchmarking.judges import Judges
+from qas_experiments.benchmarking.published import Published, published
+from qas_experiments.benchmarking.records import Record, write_lines
+from qas_experiments.benchmarking.shorter import Counts
+from qas_experiments.benchmarking.site.links import address_of, agent_page, instance_page
+from qas_experiments.benchmarking.site.rows import board_of, points_of, records_of
+from qas_experiments.benchmarking.site.summary import headlines, labels_of, summary_of
+from qas_experiments.benchmarking.tables import FOOTNOTE, across, across_texts, num_ended_by_clock
+from qas_experiments.benchmarking.true_records import true_records
 from qas_experiments.counting import counted
 from qas_simulators import Circuit
 from qas_simulators.errors import must
 from qas_simulators.files import write_whole
 
-_SITE = "qas_experiments.benchmark.site"
+_SITE = "qas_experiments.benchmarking.site"
 _SCRIPTS = ("common.js", "tables.js", "plot.js", "script.js")
 
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from qas_experiments.benchmark.records import Record
+from qas_experiments.benchmarking.records import Record
 from qas_experiments.runs.files import versions
 from qas_simulators.files import cache_root
 

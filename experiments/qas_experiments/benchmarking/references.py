@@ -6,7 +6,7 @@ from typing import Any
 
 from qas_agents import qubit_adapt, skeleton_floors, usual_pool
 from qas_envs.problems import Problem, known_floors
-from qas_experiments.benchmark.verification import without_own_code
+from qas_experiments.benchmarking.verification import without_own_code
 from qas_experiments.building import make_environment
 from qas_experiments.runs.files import settings_from
 from qas_simulators import StatevectorSimulator

@@ -1,4 +1,4 @@
-"""The process that verifies records for :class:`~qas_experiments.benchmark.judge.Judge`.
+"""The process that verifies records for :class:`~qas_experiments.benchmarking.judge.Judge`.
 
 Each line of standard input is a task, and each answer is a line of standard output. A task that takes too long or
 crashes ends the process; the judge starts another one for the next task.
@@ -15,9 +15,9 @@ import sys
 from typing import Any
 
 from qas_envs.imports import no_imports
-from qas_experiments.benchmark.records import Record
-from qas_experiments.benchmark.shorter import shorter_counts
-from qas_experiments.benchmark.verification import faults_of
+from qas_experiments.benchmarking.records import Record
+from qas_experiments.benchmarking.shorter import shorter_counts
+from qas_experiments.benchmarking.verification import faults_of
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
 
 MEMORY = 16 * 2**30
@@ -50,7 +50,7 @@ def answer_to(task: dict[str, Any]) -> dict[str, Any]:
     try:
         with no_imports():
             if "floors" in task:
-                from qas_experiments.benchmark.references import reference_of
+                from qas_experiments.benchmarking.references import reference_of
 
                 return {"reference": reference_of(task["settings"], task["floors"])}
             if "counts" in task:

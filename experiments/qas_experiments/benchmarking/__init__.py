@@ -1,0 +1,1 @@
+"""Benchmarks: suites of cells, their records, whether these are true."""
