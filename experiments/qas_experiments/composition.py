@@ -9,7 +9,6 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.object_type import ObjectType
@@ -37,8 +36,8 @@ class _CheckedFiles(ConfigRepository):
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         source = self._find_object_source(config_path=config_path, object_type=ObjectType.CONFIG)
-        if isinstance(source, FileConfigSource):
-            check_yaml(Path(source.path) / FileConfigSource._normalize_file_name(config_path))
+        if source is not None and source.scheme() == "file":  # Hydra may load the module of this class twice
+            check_yaml(Path(source.path) / source._normalize_file_name(config_path))
         found: ConfigResult | None = super().load_config(config_path)
         return found
 
