@@ -277,8 +277,7 @@ _TAPERED_HEAD = (
     "added after trials on instances of this table: random blocks where no slope helps (BeH2-14 3.0 Å), and growth",
     "without annealing of long circuits (H6 1.0 Å, H2O-14).",
     "",
-    "The method changed while these rows were played: H2O-14, BeH2-14 1.3 Å and H6 1.0 Å,",
-    "seed 0, were played with `anneal_below=1`, the others with the defaults.",
+    "All rows were played with the defaults, after the last change of a rule.",
     "",
     "| instance | seed | qubits | searched | CNOTs of the network | CNOTs of the first solution, without network "
     "| after evaluations | fewest CNOTs, with network | error | after evaluations | CPU s in all |",
