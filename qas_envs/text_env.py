@@ -225,12 +225,14 @@ class TextEnv(gym.Env[str, str]):
     def _verdict(self, judged: _Judgement) -> str:
         if judged.problem:
             clean = "".join(letter if letter in _CHARACTERS else "?" for letter in judged.problem)
-            return f"{clean[:500]}."
+            return clean[:500].rstrip(".") + "."
         error, optimized = self._error(judged.energy), self._error(judged.optimized_energy)
         return f"error {error:.3e} with the angles as written, {optimized:.3e} with optimised angles."
 
 
-def make_text_env(environment: str, attempts: int = 1, render_mode: str | None = None, **arguments: Any) -> TextEnv:
+def make_text_env(
+    environment: str | None = None, attempts: int = 1, render_mode: str | None = None, **arguments: Any
+) -> TextEnv:
     """Build the environment of ``QAS-Text-v0``.
 
     Args:
@@ -243,6 +245,8 @@ def make_text_env(environment: str, attempts: int = 1, render_mode: str | None =
         TypeError: An unknown argument.
         ValueError: An unknown id, or a task that text cannot state; see :class:`TextEnv`.
     """
+    if environment is None:
+        raise ValueError('QAS-Text-v0 needs the argument `environment`; for example "QAS-LiH-v0"')
     if render_mode is not None:
         raise ValueError(must("render_mode", "be None", render_mode))
     return TextEnv(make_registered(environment, **arguments), attempts)

@@ -49,7 +49,7 @@ def qubo(matrix: ArrayLike, accuracy: float = 1e-3, name: str = "QUBO") -> Probl
 
 
 def max_cut(
-    num_qubits: int = 6,
+    num_qubits: int | None = None,
     seed: int = 0,
     edge_probability: float = 0.5,
     edges: Iterable[Sequence[int]] | None = None,
@@ -59,7 +59,7 @@ def max_cut(
     """Maximum cut: the energy is minus the weight of all edges whose ends have different bits.
 
     Args:
-        num_qubits: Number of vertices, 2 to 20.
+        num_qubits: Number of vertices, 2 to 20; by default 6, or those that the edges name.
         seed: Of the random graph, drawn as in :func:`~qas_envs.problems.graphs.ising_graphs`.
         edge_probability: Of the random graph, in [0.2, 1].
         edges: The graph, in place of a random one.
@@ -73,7 +73,7 @@ def max_cut(
         >>> max_cut(4, edges=[(0, 1), (1, 2), (2, 3), (0, 3)]).ground_energy  # a ring of even length
         -4.0
     """
-    pairs = _graph(num_qubits, seed, edge_probability, edges)
+    num_qubits, pairs = _graph(num_qubits, seed, edge_probability, edges)
     sizes = [1.0] * len(pairs) if weights is None else [float(weight) for weight in weights]
     if len(sizes) != len(pairs) or not np.isfinite(sizes).all():
         raise ValueError(must("weights", f"be {len(pairs)} finite numbers, one for each edge", weights))
@@ -88,7 +88,7 @@ def max_cut(
 
 
 def independent_set(
-    num_qubits: int = 6,
+    num_qubits: int | None = None,
     seed: int = 0,
     edge_probability: float = 0.5,
     edges: Iterable[Sequence[int]] | None = None,
@@ -98,7 +98,7 @@ def independent_set(
     """Maximum independent set: the energy is minus the number of chosen vertices, plus a penalty for each chosen edge.
 
     Args:
-        num_qubits: Number of vertices, 2 to 20.
+        num_qubits: Number of vertices, 2 to 20; by default 6, or those that the edges name.
         seed: Of the random graph, drawn as in :func:`~qas_envs.problems.graphs.ising_graphs`.
         edge_probability: Of the random graph, in [0.2, 1].
         edges: The graph, in place of a random one.
@@ -114,7 +114,7 @@ def independent_set(
     """
     if not (penalty > 1 and np.isfinite(penalty)):
         raise ValueError(must("penalty", "be above 1, so that optima are independent sets", penalty))
-    pairs = _graph(num_qubits, seed, edge_probability, edges)
+    num_qubits, pairs = _graph(num_qubits, seed, edge_probability, edges)
     matrix = -np.eye(num_qubits)
     for i, j in pairs:
         matrix[i, j] = penalty
@@ -122,18 +122,24 @@ def independent_set(
     return _problem(name, matrix, accuracy, {"model": "independent set", "edges": [list(pair) for pair in pairs]})
 
 
-def _graph(num_vertices: int, seed: int, probability: float, edges: Iterable[Sequence[int]] | None) -> list[Edge]:
-    """Return the edges, each with the smaller vertex first."""
+def _graph(
+    num_vertices: int | None, seed: int, probability: float, edges: Iterable[Sequence[int]] | None
+) -> tuple[int, list[Edge]]:
+    """Return the number of vertices, and the edges, each with the smaller vertex first."""
+    given = None if edges is None else [tuple(sorted(int(vertex) for vertex in edge)) for edge in edges]
+    if given is not None and any(len(edge) != 2 or edge[0] == edge[1] or edge[0] < 0 for edge in given):
+        raise ValueError(must("edges", "be pairs of different vertices, numbered from 0", given))
+    if num_vertices is None:
+        num_vertices = 6 if not given else 1 + max(max(edge, default=0) for edge in given)
     if not 2 <= num_vertices <= _MOST_VARIABLES:
         raise ValueError(must("num_qubits", f"lie in 2..{_MOST_VARIABLES}", num_vertices))
-    if edges is None:
-        return connected_graph(num_vertices, seed, probability)
-    found = [tuple(sorted(int(vertex) for vertex in edge)) for edge in edges]
-    if any(len(edge) != 2 or edge[0] == edge[1] or edge[0] < 0 or edge[1] >= num_vertices for edge in found):
-        raise ValueError(must("edges", f"be pairs of different vertices in 0..{num_vertices - 1}", edges))
-    if len(set(found)) < len(found) or not found:
-        raise ValueError(must("edges", "hold at least one edge, and none twice", edges))
-    return [(edge[0], edge[1]) for edge in found]
+    if given is None:
+        return num_vertices, connected_graph(num_vertices, seed, probability)
+    if any(edge[1] >= num_vertices for edge in given):
+        raise ValueError(must("edges", f"name vertices in 0..{num_vertices - 1}", given))
+    if len(set(given)) < len(given) or not given:
+        raise ValueError(must("edges", "hold at least one edge, and none twice", given))
+    return num_vertices, [(edge[0], edge[1]) for edge in given]
 
 
 def _problem(name: str, matrix: NDArray[np.float64], accuracy: float, provenance: dict[str, Any]) -> Problem:

@@ -153,7 +153,8 @@ class PauliSum:
         if not np.isfinite(array).all():
             raise ValueError(must("matrix", "be finite", "an array with NaN or infinity"))
         if not np.allclose(array, array.conj().T, atol=1e-8 * np.abs(array).max()):
-            raise ValueError(must("matrix", "be Hermitian", f"off by {np.abs(array - array.conj().T).max():.3g}"))
+            gap = np.abs(array - array.conj().T).max()
+            raise ValueError(f"A Hamiltonian must be Hermitian; this matrix and its adjoint differ by {gap:.3g}.")
         index = np.arange(size)
         flips = index[:, None]
         signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -132,7 +133,7 @@ def _play(
         transpiled = dict(zip(known, transpiled_counts([*known.values()]), strict=True))
         _show(env, short, rows, transpiled, folder, console)
         if plan.settings.training.progress:
-            _show_next_commands(folder.path, recorder, console)
+            _show_next_commands(folder.path, plan.settings.training, recorder, console)
     summary = _summary(plan.settings, env, recorder, rows, short, others, transpiled)
     summary |= {"ended_by": session.ended_by, "interrupted": interrupt.requested, "interrupted_by": interrupt.signal}
     summary |= {"ready_seconds": ready_seconds, "seconds": seconds}
@@ -198,11 +199,18 @@ def _show(
     console.print(f"all files are in {folder.path}", highlight=False)
 
 
-def _show_next_commands(run: Path, recorder: Recorder, console: Console) -> None:
-    """Print commands that a reader of the results may want next."""
+def _show_next_commands(run: Path, training: TrainingSettings, recorder: Recorder, console: Console) -> None:
+    """Print commands that a reader of the results may want next; training continues with twice what ended it."""
+    spent = {
+        "total_timesteps": recorder.steps,
+        "max_evaluations": recorder.evaluations,
+        "max_seconds": math.ceil(recorder.seconds),
+    }
+    ended = [name for name, amount in spent.items() if 0 < getattr(training, name) <= amount] or ["total_timesteps"]
+    limits = " ".join(f"training.{name}={2 * spent[name]}" for name in ended)
     commands = {
         f"qas-evaluate {run}": "play the trained policy 100 times",
-        f"qas-train resume={run} training.total_timesteps={2 * recorder.steps}": "train on",
+        f"qas-train resume={run} {limits}": "train on",
         f"tensorboard --logdir {run}": "curves of the return, the length and the error",
     }
     console.print("next:")

@@ -243,7 +243,7 @@ def test_wrong_settings_are_named(overrides: list[str], message: str, tmp_path: 
 
 def test_unknown_agents_from_outside(tmp_path: Path) -> None:
     settings = composed(tmp_path, "agent=external", "agent.target='os.path:nothing'", "instances=[TFIM-3]", "seeds=[0]")
-    with pytest.raises(ValueError, match=r"`agent` must name a class as package\.module:Class"):
+    with pytest.raises(ValueError, match=r"`agent` must name a class or function as package\.module:Name"):
         benchmark(settings)
 
 

@@ -170,7 +170,7 @@ def test_noise_and_optimizer_reach_the_environment() -> None:
     [
         (
             ["env=lihh"],
-            "Unknown env 'lihh'. Choices: beh2, bell, ch2, ghz, ground_state, h2, h2o,",
+            "Unknown env 'lihh'. Choices: beh2, bell, ch2, distribution, excited_state,",
         ),
         (["agent=dnq"], "Did you mean 'dqn'"),
         (["optimizer=cobila"], "Did you mean 'cobyla'"),

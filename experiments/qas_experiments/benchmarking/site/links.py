@@ -37,7 +37,7 @@ INSTANCE_PAGES: Final = {
     **dict.fromkeys(("TFIM", "Heisenberg", "J1J2", "Hubbard", "IsingGraph"), _SPINS),
     **dict.fromkeys(("Bell", "GHZ", "W", "RandomState", "Distribution", "State"), _STATES),
     **dict.fromkeys(("MaxCut", "IndependentSet", "QUBO"), "environments/combinatorial"),
-    **dict.fromkeys(("GroundState", "ExcitedState"), "environments/own"),
+    **dict.fromkeys(("GroundState", "ExcitedState", "Problem"), "environments/own"),
 }
 """Pages by the problem in an environment's id."""
 
