@@ -35,7 +35,7 @@ def _solved_by_x_gates(env: CircuitBuildingEnv) -> str:
     problem, threshold = env.problem, env.curriculum.threshold
     if not _starts_empty(env) or threshold > problem.accuracy or problem.num_qubits > _MOST_QUBITS:
         return ""
-    if not problem.hamiltonian.x.any():  # a basis state is the optimum of every diagonal Hamiltonian
+    if "model" in problem.provenance and not problem.hamiltonian.x.any():  # combinatorial optimisation, by its nature
         return ""
     errors = problem.hamiltonian.basis_energies() - problem.ground_energy
     if not errors.min() < threshold <= errors[0]:  # the empty circuit has a warning of its own
