@@ -231,7 +231,7 @@ def test_reading_the_environments_changes_nothing(settings: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("settings", [{}, {"curriculum": MOVING, "halting": HALTING}, {"encoding": TENSOR, **GADGETS}])
 def test_a_failure_in_the_middle_of_a_step(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every part fails once; afterwards the environments are as they were, and go on like others."""
+    """Every part fails once; afterwards the environments are as they were, and continue like others."""
     rules = {"num_qubits": 3, "max_gates": 4, "autoreset_mode": "SameStep", **settings}
     ours, calm = (gym.make_vec("QAS-TFIM-v0", 4, **rules).unwrapped for _ in range(2))
     rng, failed, stepped = np.random.default_rng(0), 0, None
