@@ -98,13 +98,18 @@ def train(
     training = {**limits, **_given(seed=seed), "baselines": baselines, "progress": False}
     given += [f"training.{name}={_grammar(value)}" for name, value in training.items()]
     given += [f"run={_grammar(str(run))}"] if run is not None else []
+    settings = _training_settings(given, words, config_dir)
+    return _played(settings, {}, None if run is None else Path(run), progress)
+
+
+def _training_settings(given: list[str], words: Sequence[str], config_dir: str | Path | None) -> TrainSettings:
     composer, given = Composer(None if config_dir is None else str(config_dir)), rewritten([*given, *words])
     given += without_other_network(composer, "train", given)
     settings = OmegaConf.to_object(without_hydra(composer.checked("train", given)))
     assert isinstance(settings, TrainSettings)
     if settings.rounds or settings.resume:
         raise ValueError(must("words", "set neither rounds, which qas-train plays, nor resume", [*words]))
-    return _played(settings, {}, None if run is None else Path(run), progress)
+    return settings
 
 
 def _continued(run: Path, limits: Mapping[str, Any], others: Sequence[Any], progress: bool) -> Run:

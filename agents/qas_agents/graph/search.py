@@ -130,8 +130,7 @@ def policy_search(
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
-    Every cycle begins with circuits from the policy, except the first where ``own_pairs`` is true. The defaults were
-    chosen on 40 Ising graphs of six qubits that are in no table.
+    Cycles begin with circuits from the policy. The defaults were chosen on 40 Ising graphs that are in no table.
 
     Args:
         env: Its actions are blocks, its encoding is ``hamiltonian_graph``.

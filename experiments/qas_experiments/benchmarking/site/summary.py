@@ -36,6 +36,9 @@ def labels_of(records: Iterable[Record]) -> Labels:
     return labels
 
 
+_REFERENCES = ("floors", "block_floors", "adapt")
+
+
 def summary_of(
     label: str,
     records: Sequence[Record],
@@ -88,10 +91,7 @@ def summary_of(
         row |= {"cnot": fewest, "error": error_text(error), "hash": best.hash, "circuit": name}
         row["finders"] = sorted(set(finders), key=lambda agent: (-finders.count(agent), agent))
     reference = reference or {}
-    for key in ("floors", "block_floors", "adapt"):
-        path = reference.get(key, ())
-        row[key] = min((int(gates) for gates, error in path if error < accuracy), default=None)
-        row[f"{key}_end"] = max((int(gates) for gates, _ in path), default=None)
+    row |= _references(reference, accuracy)
     known = [paper for paper in papers if paper.cnot is not None and paper.error < accuracy]
     row |= {"published": None, "partial": None}
     if known:
@@ -99,9 +99,19 @@ def summary_of(
         row["partial" if paper.is_partial else "published"] = paper.cnot
         row |= {"paper": f"{paper.method}, {paper.source}", "caveat": paper.caveat}
     # Published figures with CNOTs are rare, and what readers look for first.
-    kinds = sum(bool(reference.get(key)) for key in ("floors", "block_floors", "adapt")) + 3 * bool(known)
+    kinds = sum(bool(reference.get(key)) for key in _REFERENCES) + 3 * bool(known)
     row["interest"] = [kinds, row["agents"], row["qubits"]]
     return row
+
+
+def _references(reference: Mapping[str, Any], accuracy: float) -> dict[str, int | None]:
+    """Return the fewest gates below the accuracy, and the most gates that were tried, of each reference."""
+    found: dict[str, int | None] = {}
+    for key in _REFERENCES:
+        path = reference.get(key, ())
+        found[key] = min((int(gates) for gates, error in path if error < accuracy), default=None)
+        found[f"{key}_end"] = max((int(gates) for gates, _ in path), default=None)
+    return found
 
 
 def _num_qubits(record: Record) -> int:
