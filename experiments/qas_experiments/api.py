@@ -48,18 +48,14 @@ def train(
     config_dir: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
-    """Train an agent on an environment and return the run, as ``qas-train`` does.
-
-    Settings that are not given have the defaults of ``qas-train``.
+    """Train an agent on an environment, as ``qas-train`` does and with its defaults, and return the run.
 
     Args:
-        env: An environment: an option of the group ``env`` such as ``"lih"``, a plugin, or an import string of a
-            function that returns a problem.
-        agent: An agent: an option of the group ``agent`` such as ``"dqn_blocks"``, a plugin, a class or its import
-            string; settings as ``{"name": ..., **settings}``.
+        env: An option of the group ``env`` such as ``"lih"``, a plugin, or an import string.
+        agent: An option of the group ``agent`` such as ``"dqn_blocks"``, a plugin, a class or its import string;
+            settings as ``{"name": ..., **settings}``.
         problem: Arguments of the problem, such as ``{"bond_length": 2.2}``.
-        rules: Rules of the environment, such as ``{"reward": "priced", "max_gates": 20}``. Classes and functions are
-            accepted as well as import strings.
+        rules: Rules of the environment, such as ``{"reward": "priced", "max_gates": 20}``, or classes and functions.
         optimizer: The optimiser of the angles.
         noise: The noise model.
         experiment: An option of the group ``experiment``, which sets several of the others.
@@ -75,31 +71,23 @@ def train(
         progress: Whether to show a progress bar.
 
     Returns:
-        The run. If it was interrupted, ``is_interrupted`` is true and ``train(resume=run)`` continues it.
+        The run. If ``is_interrupted``, ``train(resume=run)`` continues it.
 
     Raises:
         ValueError: Wrong settings; the message is one line that names the choices.
 
     Warns:
         UserWarning: What the command prints as a warning, such as a run that is too short to learn.
-
-    Examples:
-        >>> run = train("tfim", "annealing_blocks", problem={"num_qubits": 2}, max_evaluations=500)  # doctest: +SKIP
-        >>> run.is_solved, run.best_circuit.num_two_qubit_gates  # doctest: +SKIP
-        (True, 1)
     """
     limits = _given(total_timesteps=total_timesteps, max_evaluations=max_evaluations, max_seconds=max_seconds)
     if resume is not None:
         others = [env, agent, problem, rules, optimizer, noise, experiment, seed, run, config_dir, *words]
         return _continued(Path(resume.path if isinstance(resume, Run) else resume), limits, others, progress)
     given = [*_choices(experiment=experiment, env=env, agent=agent, optimizer=optimizer, noise=noise)]
-    given += [f"++env.problem.{name}={_grammar(value)}" for name, value in (problem or {}).items()]
-    given += [word for name, value in (rules or {}).items() for word in _rule(name, value)]
+    given += _environment_words(problem or {}, rules or {})
     training = {**limits, **_given(seed=seed), "baselines": baselines, "progress": False}
-    given += [f"training.{name}={_grammar(value)}" for name, value in training.items()]
-    given += [f"run={_grammar(str(run))}"] if run is not None else []
-    settings = _training_settings(given, words, config_dir)
-    return _played(settings, {}, None if run is None else Path(run), progress)
+    given += [*_flat("training", training), *(f"run={_grammar(path)}" for path in [run] if path is not None)]
+    return _played(_training_settings(given, words, config_dir), {}, None if run is None else Path(run), progress)
 
 
 def _training_settings(given: list[str], words: Sequence[str], config_dir: str | Path | None) -> TrainSettings:
@@ -187,21 +175,21 @@ def benchmark(
 
     Raises:
         ValueError: Wrong settings, or trainings without a record.
-
-    Examples:
-        >>> result = benchmark("quick", "annealing_blocks", instances=["H2-4"], seeds=[0])  # doctest: +SKIP
-        >>> print(result.table())  # doctest: +SKIP
     """
+    limits = _given(total_timesteps=total_timesteps, max_evaluations=max_evaluations, max_seconds=max_seconds)
+    given = [*_choices(suite=suite, agent=agent, optimizer=optimizer), *_flat("suite", limits)]
+    cells = _given(instances=instances, seeds=seeds, label=label, workers=workers)
+    files = {"folder": str(folder), "records": str(Path(folder) / "records.sqlite")}
+    given += (f"{name}={_grammar(value)}" for name, value in (cells | files).items())
+    return _benchmarked(given, words, config_dir, progress)
+
+
+def _benchmarked(given: list[str], words: Sequence[str], config_dir: str | Path | None, progress: bool) -> Benchmark:
+    """Play the cells that the words describe."""
     from qas_experiments.benchmarking.cells import Call
     from qas_experiments.benchmarking.cells import benchmark as play
     from qas_experiments.benchmarking.records import Records
 
-    limits = _given(total_timesteps=total_timesteps, max_evaluations=max_evaluations, max_seconds=max_seconds)
-    given = [*_choices(suite=suite, agent=agent, optimizer=optimizer)]
-    given += [f"suite.{name}={_grammar(value)}" for name, value in limits.items()]
-    cells = _given(instances=instances, seeds=seeds, label=label, workers=workers)
-    cells |= {"folder": str(folder), "records": str(Path(folder) / "records.sqlite")}
-    given += [f"{name}={_grammar(value)}" for name, value in cells.items()]
     composer, given = Composer(None if config_dir is None else str(config_dir)), rewritten([*given, *words])
     config = composer.checked("benchmark", given)
     call = Call(tuple(given), str(config.hydra.runtime.choices["agent"]))
@@ -294,10 +282,13 @@ def _flat(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
             yield f"{prefix}.{name}={_grammar(value)}"
 
 
-def _rule(name: str, value: Any) -> Iterator[str]:
-    """Yield the words that replace a rule of the environment."""
-    yield f"++env.{name}=null"
-    yield f"++env.{name}={_grammar(value)}"
+def _environment_words(problem: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words that set arguments of the problem and replace rules of the environment."""
+    for name, value in problem.items():
+        yield f"++env.problem.{name}={_grammar(value)}"
+    for name, value in rules.items():
+        yield f"++env.{name}=null"
+        yield f"++env.{name}={_grammar(value)}"
 
 
 def _target(value: Any) -> Any:

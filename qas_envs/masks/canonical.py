@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import copy
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.masks.mask import Masks, some_legal
+from qas_envs.masks.mask import MaskBase, Masks, some_legal
 from qas_simulators.arrays import Array, ArrayLibrary
 
 
-class CanonicalMask:
+class CanonicalMask(MaskBase):
     """Of the orders of actions that give the same circuit, only the first is legal, and no action follows itself.
 
     Actions on different qubits commute. A sequence is legal if no action could move to an earlier place past
@@ -26,6 +26,7 @@ class CanonicalMask:
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
+        super().__init__(catalogue)
         size = len(catalogue.actions)
         touched = np.zeros((size, catalogue.num_qubits), dtype=np.int64)
         for number, action in enumerate(catalogue.actions):
@@ -37,18 +38,12 @@ class CanonicalMask:
         self._frees, self._keeps = frees.astype(np.int8), (~forbids).astype(np.int8)
         self._size = size
         self._legal = np.ones(size, dtype=np.int8)
-        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
 
-    def copy(self) -> CanonicalMask:
+    def copy(self) -> Self:
         """See :class:`Mask`."""
-        twin = copy.copy(self)
-        twin.array, twin._legal = self.array.copy(), self._legal.copy()
+        twin = super().copy()
+        twin._legal = self._legal.copy()
         return twin
-
-    def move_to(self, array: NDArray[np.int8]) -> None:
-        """See :class:`Mask`."""
-        array[:] = self.array
-        self.array = array
 
     def reset(self) -> None:
         """See :class:`Mask`."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.masks.mask import Masks, some_legal
+from qas_envs.masks.mask import MaskBase, Masks, some_legal
 from qas_simulators.arrays import Array, ArrayLibrary
 from qas_simulators.errors import must
 from qas_simulators.simplification import commute, merged_name
 
 
-class CommutingMask:
+class CommutingMask(MaskBase):
     """A gate may not be appended if it merges with an earlier gate to one gate of the catalogue, or cancels it.
 
     The gate is moved back past gates it commutes with, whatever their angles, as ``Circuit.simplified`` does: CX(0, 1),
@@ -25,21 +23,10 @@ class CommutingMask:
     def __init__(self, catalogue: ActionCatalogue) -> None:
         if catalogue.has_gadgets:
             raise ValueError(must("mask", "be 'frontier' where there are gadgets", "commuting"))
+        super().__init__(catalogue)
         self._catalogue = catalogue
         self._names = {(action.gate, frozenset(action.qubits)) for action in catalogue.actions}
         self._rows: dict[int, tuple[NDArray[np.int8], NDArray[np.int8]]] = {}
-        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
-
-    def copy(self) -> CommutingMask:
-        """See :class:`Mask`."""
-        twin = copy.copy(self)
-        twin.array = self.array.copy()
-        return twin
-
-    def move_to(self, array: NDArray[np.int8]) -> None:
-        """See :class:`Mask`."""
-        array[:] = self.array
-        self.array = array
 
     def reset(self) -> None:
         """See :class:`Mask`."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
-from qas_envs.masks.mask import Masks, padded, parts_of, some_legal
+from qas_envs.masks.mask import MaskBase, Masks, padded, parts_of, some_legal
 from qas_simulators.arrays import Array, ArrayLibrary
 
 
-class FrontierMask:
+class FrontierMask(MaskBase):
     """A gate may not be repeated until another gate has acted on one of its qubits.
 
     The repetition would merge with the gate or undo it. The same holds for gadgets, and a gadget may not begin with
@@ -24,27 +25,26 @@ class FrontierMask:
     """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
+        super().__init__(catalogue)
         self._qubits = [operation.qubits for operation in catalogue.operations]
         self._last = [-1] * catalogue.num_qubits
-        self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
         self._gadgets = _GadgetRepeats(catalogue) if catalogue.has_gadgets else None
         # which single gates are allowed: without gadgets the mask itself
         self._allowed = self.array if self._gadgets is None else np.ones(len(self._qubits), dtype=np.int8)
 
-    def copy(self) -> FrontierMask:
+    def copy(self) -> Self:
         """See :class:`Mask`."""
-        twin = copy.copy(self)
-        twin._last, twin.array = self._last.copy(), self.array.copy()
+        twin = super().copy()
+        twin._last = self._last.copy()
         twin._allowed = twin.array if self._gadgets is None else self._allowed.copy()
         twin._gadgets = None if self._gadgets is None else copy.copy(self._gadgets)
         return twin
 
     def move_to(self, array: NDArray[np.int8]) -> None:
         """See :class:`Mask`."""
-        array[:] = self.array
+        super().move_to(array)
         if self._gadgets is None:
             self._allowed = array
-        self.array = array
 
     def reset(self) -> None:
         """See :class:`Mask`."""

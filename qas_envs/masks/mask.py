@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,13 +52,16 @@ class Masks(Protocol):
         ...
 
 
-class NoMask:
-    """Every action is always legal; the baseline for the other masks."""
+class MaskBase:
+    """Memory of a mask: all actions of the catalogue, all legal at first.
+
+    Subclasses with further state extend ``copy``.
+    """
 
     def __init__(self, catalogue: ActionCatalogue) -> None:
         self.array: NDArray[np.int8] = np.ones(len(catalogue), dtype=np.int8)
 
-    def copy(self) -> NoMask:
+    def copy(self) -> Self:
         """See :class:`Mask`."""
         twin = copy.copy(self)
         twin.array = self.array.copy()
@@ -68,6 +71,10 @@ class NoMask:
         """See :class:`Mask`."""
         array[:] = self.array
         self.array = array
+
+
+class NoMask(MaskBase):
+    """Every action is always legal; the baseline for the other masks."""
 
     def reset(self) -> None:
         """See :class:`Mask`."""

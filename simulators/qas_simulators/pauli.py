@@ -13,6 +13,15 @@ from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.lanczos import lowest_eigenvalues
 from qas_simulators.memory import check_memory
+from qas_simulators.pauli_strings import (
+    label_of,
+    masks_of,
+    masks_of_indices,
+    pauli_indices,
+    popcount,
+    summed_terms,
+    walsh_hadamard,
+)
 
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
@@ -67,7 +76,7 @@ class PauliSum:
         for label, coefficient in terms.items():
             if set(label) - set("IXYZ"):
                 raise ValueError(must("terms", "have labels of the letters I, X, Y, Z", label))
-            masks.append(_masks_of(label))
+            masks.append(masks_of(label))
             coefficients.append(real_number(f"terms[{label!r}]", coefficient))
         x, z = np.array(masks, dtype=np.int64).T
         self._set(num_qubits, x, z, np.array(coefficients, dtype=np.float64))
@@ -108,24 +117,13 @@ class PauliSum:
             raise ValueError(must("vector", f"have shape ({4**num_qubits},)", values.shape))
         indices = whole_numbers("indices", indices, len(values))
         indices = indices if len(indices) else np.zeros(1, dtype=np.int64)
-        x, z = np.zeros_like(indices), np.zeros_like(indices)
-        for qubit in range(num_qubits):
-            digit = (indices >> 2 * qubit) & 3
-            x |= ((digit == 1) | (digit == 2)).astype(np.int64) << qubit
-            z |= (digit >= 2).astype(np.int64) << qubit
-        return cls.from_masks(num_qubits, x, z, values[indices])
+        return cls.from_masks(num_qubits, *masks_of_indices(indices, num_qubits), values[indices])
 
     def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
         if not np.isfinite(c).all():
             raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))
-        order = np.lexsort((z, x))
-        x, z = x[order], z[order]
-        is_new = np.ones(len(x), dtype=np.bool_)
-        is_new[1:] = (x[1:] != x[:-1]) | (z[1:] != z[:-1])
-        position = np.cumsum(is_new) - 1
         self.num_qubits = num_qubits
-        self.x, self.z = x[is_new], z[is_new]
-        self.coefficients = np.bincount(position, weights=c[order]).astype(np.float64)
+        self.x, self.z, self.coefficients = summed_terms(x, z, c)
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
@@ -159,7 +157,7 @@ class PauliSum:
         flips = index[:, None]
         signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)
         signed = walsh_hadamard(signed, num_qubits)
-        coefficients = (signed * (-1j) ** _popcount(flips & index) / size).real
+        coefficients = (signed * (-1j) ** popcount(flips & index) / size).real
         x, z = np.nonzero(np.ones_like(coefficients))
         return cls.from_masks(num_qubits, x, z, coefficients.ravel()).without_small(tolerance)
 
@@ -205,7 +203,7 @@ class PauliSum:
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
         for x, z, coefficient in zip(self.x.tolist(), self.z.tolist(), self.coefficients.tolist(), strict=True):
-            yield _label_of(x, z, self.num_qubits), coefficient
+            yield label_of(x, z, self.num_qubits), coefficient
 
     def terms(self) -> dict[str, float]:
         """Return the coefficient of each label."""
@@ -260,7 +258,7 @@ class PauliSum:
             diagonals = np.zeros((len(flips), 1 << self.num_qubits), dtype=np.complex128)
             index = np.arange(1 << self.num_qubits)
             for k, x, z, coefficient in zip(group, self.x, self.z, self.coefficients, strict=True):
-                diagonals[k] += coefficient * 1j ** _popcount(x & z) * (1 - 2 * (_popcount(z & index) & 1))
+                diagonals[k] += coefficient * 1j ** popcount(x & z) * (1 - 2 * (popcount(z & index) & 1))
             self._grouped = GroupedPauliSum(flips, diagonals)
         return self._grouped
 
@@ -290,7 +288,7 @@ class PauliSum:
         index = np.arange(1 << self.num_qubits)
         energies = np.zeros(len(index))
         for z, coefficient in zip(self.z[self.x == 0], self.coefficients[self.x == 0], strict=True):
-            energies += coefficient * (1 - 2 * (_popcount(z & index) & 1))
+            energies += coefficient * (1 - 2 * (popcount(z & index) & 1))
         return energies
 
     def eigenvalues(self, count: int) -> NDArray[np.float64]:
@@ -308,7 +306,7 @@ class PauliSum:
             >>> PauliSum({"YY": 1.0, "XZ": 0.5}).is_real, PauliSum({"YX": 1.0}).is_real
             (True, False)
         """
-        return not (_popcount(self.x & self.z) % 2).any()
+        return not (popcount(self.x & self.z) % 2).any()
 
     def in_unit(self) -> tuple[PauliSum, float]:
         """Return the operator in a unit in which its size is ordinary, and that unit; itself and 1 if it is already.
@@ -346,25 +344,7 @@ class PauliSum:
         flips, group = np.unique(self.x, return_inverse=True)
         products = statevector.conj()[index ^ flips[:, None]] * statevector
         signed = walsh_hadamard(products, self.num_qubits)[group, self.z]
-        return np.asarray((signed * 1j ** _popcount(self.x & self.z)).real)
-
-
-def pauli_indices(x: NDArray[np.int64], z: NDArray[np.int64], num_qubits: int) -> NDArray[np.int64]:
-    """Return the positions of strings, given as masks, in a Pauli vector."""
-    indices = np.zeros(len(x), dtype=np.int64)
-    for qubit in range(num_qubits):
-        indices |= (((x >> qubit) & 1) ^ (3 * ((z >> qubit) & 1))) << (2 * qubit)  # x only: 1; z only: 3; both: 2
-    return indices
-
-
-def walsh_hadamard(rows: NDArray[np.complex128], num_qubits: int) -> NDArray[np.complex128]:
-    """Return ``out[:, z] = sum_i (-1)**popcount(z & i) rows[:, i]``, shape ``(rows, 2**num_qubits)``."""
-    count = len(rows)
-    for qubit in range(num_qubits):
-        halves = rows.reshape(count, -1, 2, 1 << qubit)
-        low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
-        rows = np.stack([low, high], axis=2).reshape(count, -1)
-    return rows
+        return np.asarray((signed * 1j ** popcount(self.x & self.z)).real)
 
 
 def _checked_size(num_qubits: int) -> int:
@@ -372,20 +352,6 @@ def _checked_size(num_qubits: int) -> int:
     if not is_integer or not 1 <= num_qubits <= MAX_QUBITS:
         raise ValueError(must("num_qubits", f"be an integer from 1 to {MAX_QUBITS}", num_qubits))
     return int(num_qubits)
-
-
-def _masks_of(label: str) -> tuple[int, int]:
-    x = sum(1 << qubit for qubit, letter in enumerate(reversed(label)) if letter in "XY")
-    z = sum(1 << qubit for qubit, letter in enumerate(reversed(label)) if letter in "ZY")
-    return x, z
-
-
-def _label_of(x: int, z: int, num_qubits: int) -> str:
-    return "".join("IXZY"[(x >> qubit & 1) + 2 * (z >> qubit & 1)] for qubit in reversed(range(num_qubits)))
-
-
-def _popcount(values: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
-    return np.bitwise_count(np.asarray(values, dtype=np.int64)).astype(np.int64)
 
 
 def real_rows(observable: PauliSum) -> RealRows:

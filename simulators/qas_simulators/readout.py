@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qas_simulators.channels import probability
 from qas_simulators.checks import distinct_qubits
 from qas_simulators.errors import must
-from qas_simulators.pauli import PauliSum, pauli_indices
+from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli_strings import pauli_indices
 
 _SINGULAR: Final = 1e-9
 

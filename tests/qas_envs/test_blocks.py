@@ -236,39 +236,6 @@ def test_many_noisy_and_linked_circuits_are_played_one_by_one() -> None:
     assert played.energies[0] == env.player.play([0], [(0.1, 0.1)], 0, (0.1,) * 3)[1]["energy"]
 
 
-# -- gains -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("actions", ["blocks", "gates"])
-def test_gains_are_those_of_the_steps(actions: str) -> None:
-    env = made(num_qubits=3, actions=actions, field=0.7)
-    env.reset(seed=0)
-    for action in (1, 4) if actions == "gates" else (1,):
-        env.step(action)
-    gains, before = env.player.gains(), env.circuit.copy()
-    hamiltonian, simulator = env.problem.hamiltonian, env.simulator
-    mask = env.episode.mask.array
-    assert np.isnan(gains.slopes[mask[: len(gains.slopes)] == 0]).all()
-    for action in np.flatnonzero(mask):
-        circuit = before.copy()
-        new = env.catalogue.append(circuit, action)
-        params, first = circuit.params, circuit.num_params - new
-        gradient = np.zeros(new)
-        for k in range(new):  # central differences by the parameter-shift rule
-            shifted = np.tile(params, (2, 1))
-            shifted[:, first + k] += [np.pi / 2, -np.pi / 2]
-            up, down = simulator.expectations(circuit, hamiltonian, shifted)
-            gradient[k] = (up - down) / 2
-        assert gains.slopes[action] == pytest.approx(np.linalg.norm(gradient), abs=1e-9)
-        for k in range(new):
-            grid = np.tile(params, (721, 1))
-            grid[:, first + k] = np.linspace(-np.pi, np.pi, 721)
-            params[first + k] = grid[np.argmin(simulator.expectations(circuit, hamiltonian, grid)), first + k]
-        best = simulator.expectation(circuit, hamiltonian, params)
-        assert gains.scanned[action] == pytest.approx(env.energy - best, abs=2e-4)
-    assert env.circuit == before
-
-
 # -- optimisation without memory ---------------------------------------------------------------------------------------
 
 MEMORYLESS = {"name": "scan_lbfgs", "starts": 3, "warm": False}
@@ -394,16 +361,6 @@ def test_no_success_before_the_angles_are_optimised() -> None:
     )
     vector.reset(seed=0)
     assert not vector.step([0, 1])[2].any()
-
-
-def test_gains_are_those_of_the_circuit_where_its_energy_is_not_known() -> None:
-    env = made(
-        num_qubits=3, optimizer={**MEMORYLESS, "when": "end"}, stop=True, gates=["x", "ry", "cx"], actions="gates"
-    )
-    env.reset(seed=0)
-    env.step(env.catalogue.index("x", 0))
-    idle = env.catalogue.index("cx", 1, 2)
-    assert env.player.gains().scanned[idle] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_trivial_problems_are_warned_of_with_blocks_too() -> None:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.memory import check_memory
-from qas_simulators.pauli import PauliSum, walsh_hadamard
+from qas_simulators.pauli import PauliSum
+from qas_simulators.pauli_strings import walsh_hadamard
 
 Factors = Iterable[tuple[Any, str]]
 """Qubit and letter of every factor that is not the identity."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import eq, lt
-from typing import Any
+from typing import Any, NamedTuple
 
 from qas_experiments.benchmarking.published import Published
 from qas_experiments.benchmarking.records import Record
@@ -36,6 +36,15 @@ def labels_of(records: Iterable[Record]) -> Labels:
     return labels
 
 
+class Solution(NamedTuple):
+    """A circuit below the accuracy: its two-qubit gates and error, and where it stands."""
+
+    gates: int
+    error: float
+    record: Record
+    circuit: str
+
+
 _REFERENCES = ("floors", "block_floors", "adapt")
 
 
@@ -62,7 +71,7 @@ def summary_of(
     """
     accuracy = records[0].figures["accuracy"]
     solutions = [
-        (circuit["two_qubit_gates"], circuit["energy_error"], record, name)
+        Solution(circuit["two_qubit_gates"], circuit["energy_error"], record, name)
         for record in records
         for name, circuit in record.circuits.items()
         if circuit["energy_error"] < accuracy
@@ -74,21 +83,14 @@ def summary_of(
         "accuracy": accuracy,
         "unit": records[0].figures["unit"],
         "agents": len({record.agent for record in records}),
-        "solved_by": len({record.agent for _, _, record, _ in solutions}),
+        "solved_by": len({one.record.agent for one in solutions}),
         "cnot": None,
-        "transpiled": min(
-            (
-                counts[one.hash][name]["transpiled"]["two_qubit_gates"]
-                for *_, one, name in solutions
-                if one.hash in counts
-            ),
-            default=None,
-        ),
+        "transpiled": _fewest_transpiled(solutions, counts),
     }
     if solutions:
-        fewest, error, best, name = min(solutions, key=lambda found: found[:2])
-        finders = [record.agent for gates, _, record, _ in solutions if gates == fewest]
-        row |= {"cnot": fewest, "error": error_text(error), "hash": best.hash, "circuit": name}
+        best = min(solutions, key=lambda found: found[:2])
+        finders = [one.record.agent for one in solutions if one.gates == best.gates]
+        row |= {"cnot": best.gates, "error": error_text(best.error), "hash": best.record.hash, "circuit": best.circuit}
         row["finders"] = sorted(set(finders), key=lambda agent: (-finders.count(agent), agent))
     reference = reference or {}
     row |= _references(reference, accuracy)
@@ -102,6 +104,12 @@ def summary_of(
     kinds = sum(bool(reference.get(key)) for key in _REFERENCES) + 3 * bool(known)
     row["interest"] = [kinds, row["agents"], row["qubits"]]
     return row
+
+
+def _fewest_transpiled(solutions: Sequence[Solution], counts: Mapping[str, Counts]) -> int | None:
+    """Return the fewest two-qubit gates of a solution after Qiskit's transpiler, of those that were counted."""
+    known = (counts[one.record.hash][one.circuit] for one in solutions if one.record.hash in counts)
+    return min((one["transpiled"]["two_qubit_gates"] for one in known), default=None)
 
 
 def _references(reference: Mapping[str, Any], accuracy: float) -> dict[str, int | None]:
