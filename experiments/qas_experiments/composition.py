@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,12 @@ class _CheckedFiles(ConfigRepository):
             check_yaml(Path(source.path) / source._normalize_file_name(config_path))
         found: ConfigResult | None = super().load_config(config_path)
         return found
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _CheckedFiles:
+        """Copy the list of sources only: Hydra copies a repository for every call, and never changes a source."""
+        twin = copy.copy(self)
+        twin.sources = [*self.sources]
+        return twin
 
 
 class Composer:
@@ -99,18 +107,19 @@ class Composer:
                     needed = "have options whose files begin with `# @package _global_`, or with a section's name"
                     raise ValueError(must(one.key_or_group, needed, one.input_line)) from None
             raise
-        groups = self._loader.list_groups("")
-        for name, known in [*_unknown(config), *self._unknown_of_hydra(parsed, config)]:
-            raise ValueError(unknown_name("override", name, {*known, *(() if "." in name else groups)}))
+        for name, known in chain(_unknown(config), self._unknown_of_hydra(parsed, config)):
+            groups = () if "." in name else self._loader.list_groups("")
+            raise ValueError(unknown_name("override", name, {*known, *groups}))
         return config
 
     def _unknown_of_hydra(self, parsed: Sequence[Override], config: DictConfig) -> Iterator[tuple[str, list[str]]]:
         """Yield added sections that Hydra does not have, each with those that it has."""
         kind: Any = OmegaConf.get_type(config.hydra)
-        known = [*(field.name for field in dataclasses.fields(kind)), *self._loader.list_groups("hydra")]
-        for override in parsed:
-            first, _, rest = override.key_or_group.partition(".")
-            if first == "hydra" and rest.partition(".")[0] not in known:
+        of_hydra = [one for one in parsed if one.key_or_group.split(".")[0] == "hydra"]
+        groups = self._loader.list_groups("hydra") if of_hydra else []
+        known = [*(field.name for field in dataclasses.fields(kind)), *groups]
+        for override in of_hydra:
+            if override.key_or_group.removeprefix("hydra").lstrip(".").partition(".")[0] not in known:
                 yield override.key_or_group, [f"hydra.{name}" for name in known]
 
     def _check_options(self, parsed: Sequence[Override], config_name: str, searched: list[str]) -> None:

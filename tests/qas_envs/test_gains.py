@@ -24,7 +24,7 @@ def test_gains_are_those_of_the_steps(actions: str) -> None:
     hamiltonian, simulator = env.problem.hamiltonian, env.simulator
     mask = env.episode.mask.array
     assert np.isnan(gains.slopes[mask[: len(gains.slopes)] == 0]).all()
-    for action in np.flatnonzero(mask):
+    for action in np.flatnonzero(mask).tolist():
         circuit = before.copy()
         new = env.catalogue.append(circuit, action)
         params, first = circuit.params, circuit.num_params - new
