@@ -117,6 +117,7 @@ ROWS = """    _fixed("mygate", [[1, 0, 0, 0], [0, 0.6, 0.8, 0], [0, 0.8, -0.6, 0
 """
 
 
+@pytest.mark.slow  # python -m pytest tests/simulators/test_new_gates.py -m slow
 def test_the_recipe_for_a_gate(tmp_path: Path) -> None:
     """With the recipe's row in the table, all that the recipe says of the gate holds; without it, its check fails.
 

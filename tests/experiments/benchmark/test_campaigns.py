@@ -61,6 +61,7 @@ def test_slow_instances_have_fewer_seeds(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/benchmark/test_campaigns.py -m slow
 def test_policies_are_trained_where_a_cell_needs_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     quick = [
         "env=tfim",

@@ -47,6 +47,7 @@ def test_evaluation_of_a_run(run: Path, tmp_path: Path) -> None:
     assert again == summary, "seeded"
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_evaluate.py -m slow
 def test_what_a_kan_looks_at(tmp_path: Path) -> None:
     settings = [entry for entry in QUICK if "network" not in entry]
     settings += ["agent=kanqas_kan", "env=bell", "optimizer=none"]

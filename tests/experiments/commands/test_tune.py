@@ -92,6 +92,7 @@ def test_ctrl_c_anywhere_in_a_trial_loses_nothing(tmp_path: Path, monkeypatch: p
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/commands/test_tune.py -m slow
 def test_a_resumed_study_draws_other_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_play", lambda *arguments: (1.0, TrialState.COMPLETE))
     for number in (2, 4):

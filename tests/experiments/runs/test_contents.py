@@ -46,6 +46,7 @@ def policies(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return run, other
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/runs/test_contents.py -m slow
 def test_another_policy_under_the_same_name_is_played(policies: tuple[Path, Path], tmp_path: Path) -> None:
     place = tmp_path / "policy"
     overrides = [*instance(), "agent=frozen", f"agent.run={place}"]
@@ -96,6 +97,7 @@ def test_a_policy_that_changes_while_it_waits_is_refused(policies: tuple[Path, P
     assert "`agent.run` must have the same content as when the run started" in play(cell).problem
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/runs/test_contents.py -m slow
 def test_one_sample_has_one_seed(policies: tuple[Path, Path], tmp_path: Path) -> None:
     """A deterministic policy plays the same with every seed; with random actions, or shots, it does not."""
     frozen = ["agent=frozen", f"agent.run={policies[0]}"]

@@ -278,6 +278,7 @@ def test_couplings_and_initial_circuits_from_the_command_line() -> None:
     assert max(abs(a.qubits[0] - a.qubits[-1]) for a in env.catalogue.actions) == 1
 
 
+@pytest.mark.slow  # python -m pytest tests/experiments/training/test_train.py -m slow
 def test_a_frozen_policy_that_ignores_masks(tmp_path: Path) -> None:
     small = ["env=tfim", "env.problem.num_qubits=2", "training.baselines=false", "training.progress=false"]
     train(compose(*small, "agent=sb3_ppo", "training.total_timesteps=64", f"run={tmp_path / 'ppo'}"))
