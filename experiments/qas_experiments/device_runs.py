@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.problems import Problem
+from qas_experiments.device_settings import DeviceSettings as DeviceSettings
 from qas_experiments.training.recorder import counts_of
 from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
-from qas_simulators.errors import must, needs_extra, unknown_name
+from qas_simulators.errors import must, needs_extra
 from qas_simulators.pauli import PauliSum
 
 with needs_extra("devices"):
@@ -24,42 +25,8 @@ with needs_extra("devices"):
 
     from qas_simulators.bridges.backends import backend_of, best_qubits
 
-PRIMITIVES: Final = ("estimator", "sampler")
-LAYOUTS: Final = ("calibrated", "connected", "qiskit")
 _MOST_PREDICTED: Final = 12  # qubits of a circuit whose noisy energy is simulated
 _SAME: Final = 1e-8  # largest difference of energies before and after transpilation, of the sum of coefficients
-
-
-@dataclass(frozen=True)
-class DeviceSettings:
-    """How a circuit is run on a device.
-
-    Attributes:
-        backend: A backend, or its name.
-        primitive: ``"estimator"``, or ``"sampler"``: counts in bases of commuting terms.
-        shots: Shots for each basis.
-        seed: Seeds the transpiler, and the simulator of a fake backend.
-        layout: ``"calibrated"`` or ``"connected"`` qubits as in
-            :func:`~qas_simulators.bridges.backends.best_qubits`, ``"qiskit"`` for Qiskit's choice, or the qubits.
-        options: Options of the primitive, such as ``{"resilience_level": 2}``; fake backends ignore resilience.
-    """
-
-    backend: Any
-    primitive: str = "estimator"
-    shots: int = 4096
-    seed: int = 0
-    layout: Any = "calibrated"
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.primitive not in PRIMITIVES:
-            raise ValueError(unknown_name("primitive", self.primitive, PRIMITIVES))
-        if isinstance(self.layout, str) and self.layout not in LAYOUTS:
-            raise ValueError(unknown_name("layout", self.layout, LAYOUTS))
-        if not isinstance(self.shots, int) or isinstance(self.shots, bool) or self.shots < 2:
-            raise ValueError(must("shots", "be an integer of at least 2", self.shots))
-        if not isinstance(self.options, Mapping):
-            raise ValueError(must("options", "be a mapping from names to values", self.options))
 
 
 @dataclass(frozen=True)
