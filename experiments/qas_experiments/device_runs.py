@@ -64,9 +64,9 @@ def transpiled(circuit: Circuit, backend: Any, layout: Any, seed: int, level: in
 def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) -> dict[str, Any]:
     """Run a circuit on a device and return all figures, as JSON content.
 
-    Two candidates are transpiled: the simplified circuit on the qubits of ``layout`` at level 1, which translates and
-    routes, and the circuit as built at level 3. The one with fewer two-qubit gates is run; among equals, the one with
-    the smaller depth.
+    Two candidates are transpiled: the circuit after gates merge and cancel, on the qubits of ``layout`` at level 1,
+    which translates and routes, and the circuit of the file at level 3. The one with fewer two-qubit gates is run;
+    among equals, the one with the smaller depth.
 
     Raises:
         ValueError: Unknown settings, a device that is too small, or a circuit whose energy transpilation has changed.
@@ -77,7 +77,7 @@ def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) 
     simple = circuit.simplified()
     ours = transpiled(simple, backend, settings.layout, settings.seed, level=1)
     theirs = transpiled(circuit, backend, "qiskit", settings.seed, level=3)
-    candidates = {"simplified, transpiled": ours, "Qiskit level 3": theirs}
+    candidates = {"gates merged, transpiled": ours, "Qiskit level 3": theirs}
     chosen = min(candidates, key=lambda name: (_counts(candidates[name])["two_qubit_gates"], candidates[name].depth()))
     program = candidates[chosen]
     qubits, local, observable = on_active_qubits(program, problem.hamiltonian)
@@ -94,8 +94,8 @@ def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) 
         "options": dict(settings.options),
         "qubits": list(qubits),
         "counts": {
-            "as built": _table_row(counts_of(circuit)),
-            "simplified": _table_row(counts_of(simple)),
+            "in the file": _table_row(counts_of(circuit)),
+            "gates merged": _table_row(counts_of(simple)),
             **{name: _counts(candidate) for name, candidate in candidates.items()},
         },
         "run": chosen,

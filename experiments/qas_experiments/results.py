@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table as RichTable
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import SUMMARY
 from qas_experiments.runs.metrics import metrics_of
@@ -233,7 +234,7 @@ def _row(name: str, row: Mapping[str, Any] | None, length: int) -> tuple[Any, ..
     if row is None:
         return (name, *[None] * (length - 1))
     counts = [row.get(f"simplified_{key}", row[key]) for key in _COUNTS]
-    return name, row["energy"], row["energy_error"], *counts, row["evaluations"]
+    return name, row["energy"], error_text(row["energy_error"], 3), *counts, row["evaluations"]
 
 
 @dataclass(frozen=True)
@@ -285,5 +286,10 @@ class Benchmark:
 def _record_row(record: Record) -> tuple[Any, ...]:
     best = record.circuits["best"]
     is_solved = best["energy_error"] < record.figures["accuracy"]
-    figures = (best["energy_error"], best["two_qubit_gates"], best["depth"], record.figures["evaluations"])
+    figures = (
+        error_text(best["energy_error"], 3),
+        best["two_qubit_gates"],
+        best["depth"],
+        record.figures["evaluations"],
+    )
     return record.instance, record.agent, str(record.seed), is_solved, *figures

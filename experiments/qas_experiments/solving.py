@@ -14,6 +14,7 @@ import numpy as np
 
 from qas_agents import BlockAnnealing, policy_search
 from qas_envs import CircuitBuildingEnv
+from qas_envs.energy_errors import error_text
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.problem_files import problem_of as problem_of
 from qas_experiments.results import Table
@@ -93,7 +94,8 @@ class Solved:
 
     def table(self) -> Table:
         """Return the figures of :meth:`summary` as a table, without the wall time."""
-        rows = [(name.replace("_", " "), value) for name, value in self.summary().items() if name != "seconds"]
+        figures = self.summary() | {"energy_error": error_text(self.energy_error, 3)}
+        rows = [(name.replace("_", " "), value) for name, value in figures.items() if name != "seconds"]
         return Table(self.env.problem.name, ("figure", "value"), rows)
 
     def __str__(self) -> str:

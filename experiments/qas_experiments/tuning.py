@@ -22,6 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_experiments.composition import Composer
+from qas_experiments.counting import number_of
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import STUDY_CHOICES, StudySettings, TrainingSettings, TrainSettings
 from qas_experiments.training.recorder import Recorder
@@ -327,7 +328,11 @@ def _show(study: optuna.Study, settings: StudySettings, fixed: list[str], consol
         (trial for trial in study.trials if trial.state == TrialState.COMPLETE), key=lambda trial: trial.value or 0.0
     )
     pruned = sum(trial.state == TrialState.PRUNED for trial in study.trials)
-    table = Table(title=f"{settings.study}: {len(done)} trials, {pruned} pruned", title_justify="left", box=box.SIMPLE)
+    table = Table(
+        title=f"{settings.study}: {number_of(len(done), 'trial')}, {pruned} pruned",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
     names = list(done[0].params) if done else []
     for name in ("trial", settings.objective, *names):
         table.add_column(name, justify="right")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from rich.console import Console
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
 from qas_experiments.problem_files import problem_of
 from qas_simulators.errors import must
 
@@ -77,9 +79,9 @@ def _show(solved: Solved, folder: Path) -> None:
     console.print(found.circuit.draw(), highlight=False, soft_wrap=True, markup=False)
     rows = {
         "energy": f"{found.energy:.9f} {problem.unit}, exact {problem.ground_energy:.9f}",
-        "error": f"{found.energy_error:.2e}, {'solved' if solved.is_solution else 'not solved'}"
+        "error": f"{error_text(found.energy_error)}, {'solved' if solved.is_solution else 'not solved'}"
         f" below {problem.accuracy:g}",
-        "circuit": f"{found.circuit.num_two_qubit_gates} two-qubit gates, {found.circuit.num_gates} gates,"
+        "circuit": f"{number_of(found.circuit.num_two_qubit_gates, 'two-qubit gate')}, {number_of(found.circuit.num_gates, 'gate')},"
         f" depth {found.circuit.depth()}",
         "search": f"{solved.evaluations:,} evaluations, {solved.seconds:.1f} s, policy {solved.policy or 'none'}",
         "Qiskit": f"the same energy up to {solved.checked:.1e}",
