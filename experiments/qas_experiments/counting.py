@@ -70,18 +70,22 @@ def counted(what: str, total: int, shown: bool = True) -> Iterator[Advance]:
 
 def _lines(what: str, total: int) -> Advance:
     """Return the function for output that is no terminal."""
-    done, began, latest = 0, time.monotonic(), ""
-    next_line = began + _FIRST_LINE_SECONDS
+    done, latest = 0, ""
+    first: tuple[float, int] | None = None  # moment and number when the first things were done; before, kernels compile
+    next_line = time.monotonic() + _FIRST_LINE_SECONDS
     lock = threading.Lock()
 
     def advance(number: int, now: str = "") -> None:
-        nonlocal done, next_line, latest
+        nonlocal done, next_line, latest, first
         with lock:
             done, moment, latest = done + number, time.monotonic(), now or latest
+            if number and first is None:
+                first = moment, done
             if moment < next_line:
                 return
             next_line = moment + _LINE_SECONDS
-            left = f", {(moment - began) * (total - done) / done:,.0f} s left" if done else ""
+            begun, before = first or (moment, done)
+            left = f", {(moment - begun) * (total - done) / (done - before):,.0f} s left" if done > before else ""
             named = f" ({latest})" if latest else ""
             sys.stderr.write(f"{what}: {done:,} of {total:,}{left}{named}\n")
             sys.stderr.flush()

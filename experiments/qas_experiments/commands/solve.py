@@ -81,8 +81,8 @@ def _show(solved: Solved, folder: Path) -> None:
         "energy": f"{found.energy:.9f} {problem.unit}, exact {problem.ground_energy:.9f}",
         "error": f"{error_text(found.energy_error)}, {'solved' if solved.is_solution else 'not solved'}"
         f" below {problem.accuracy:g}",
-        "circuit": f"{number_of(found.circuit.num_two_qubit_gates, 'two-qubit gate')}, {number_of(found.circuit.num_gates, 'gate')},"
-        f" depth {found.circuit.depth()}",
+        "circuit": f"{number_of(found.circuit.num_two_qubit_gates, 'two-qubit gate')},"
+        f" {number_of(found.circuit.num_gates, 'gate')}, depth {found.circuit.depth()}",
         "search": f"{solved.evaluations:,} evaluations, {solved.seconds:.1f} s, policy {solved.policy or 'none'}",
         "Qiskit": f"the same energy up to {solved.checked:.1e}",
     }
