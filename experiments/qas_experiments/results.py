@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _COUNTS: Final = {"two_qubit_gates": "CNOT", "depth": "depth", "rotations": "rotations"}
 
 
+class EnergyError(float):
+    """An energy error, which tables show as "exact" below 1e-9."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of results: text in a terminal, HTML in a notebook.
@@ -106,6 +110,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, EnergyError):
+        return error_text(value, 3)
     if isinstance(value, float):
         return f"{value:.3e}" if abs(value) < 1e-2 else f"{value:.6f}"
     return str(value)
@@ -234,7 +240,7 @@ def _row(name: str, row: Mapping[str, Any] | None, length: int) -> tuple[Any, ..
     if row is None:
         return (name, *[None] * (length - 1))
     counts = [row.get(f"simplified_{key}", row[key]) for key in _COUNTS]
-    return name, row["energy"], error_text(row["energy_error"], 3), *counts, row["evaluations"]
+    return name, row["energy"], EnergyError(row["energy_error"]), *counts, row["evaluations"]
 
 
 @dataclass(frozen=True)
@@ -287,7 +293,7 @@ def _record_row(record: Record) -> tuple[Any, ...]:
     best = record.circuits["best"]
     is_solved = best["energy_error"] < record.figures["accuracy"]
     figures = (
-        error_text(best["energy_error"], 3),
+        EnergyError(best["energy_error"]),
         best["two_qubit_gates"],
         best["depth"],
         record.figures["evaluations"],

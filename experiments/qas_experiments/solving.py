@@ -14,10 +14,9 @@ import numpy as np
 
 from qas_agents import BlockAnnealing, policy_search
 from qas_envs import CircuitBuildingEnv
-from qas_envs.energy_errors import error_text
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.problem_files import problem_of as problem_of
-from qas_experiments.results import Table
+from qas_experiments.results import EnergyError, Table
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
@@ -94,7 +93,7 @@ class Solved:
 
     def table(self) -> Table:
         """Return the figures of :meth:`summary` as a table, without the wall time."""
-        figures = self.summary() | {"energy_error": error_text(self.energy_error, 3)}
+        figures = self.summary() | {"energy_error": EnergyError(self.energy_error)}
         rows = [(name.replace("_", " "), value) for name, value in figures.items() if name != "seconds"]
         return Table(self.env.problem.name, ("figure", "value"), rows)
 
