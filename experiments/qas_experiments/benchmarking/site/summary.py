@@ -90,7 +90,8 @@ def summary_of(
     if solutions:
         best = min(solutions, key=lambda found: found[:2])
         finders = [one.record.agent for one in solutions if one.gates == best.gates]
-        row |= {"cnot": best.gates, "error": error_text(best.error, 1), "hash": best.record.hash, "circuit": best.circuit}
+        row |= {"cnot": best.gates, "error": error_text(best.error, 1)}
+        row |= {"hash": best.record.hash, "circuit": best.circuit}
         row["finders"] = sorted(set(finders), key=lambda agent: (-finders.count(agent), agent))
     reference = reference or {}
     row |= _references(reference, accuracy)
