@@ -50,7 +50,7 @@ WRONG = [
     ("qas-run", __file__, "env=QAS-LiH-v0", "backend=fake_manila", "shts=3"),
     ("qas-solve", "QAS-LiHH-v0"),
     ("qas-evaluate", "nowhere"),
-    ("qas-tune", "tune.trals=3"),
+    ("qas-tune", "tune.trial=3"),
 ]
 
 
