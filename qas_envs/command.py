@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from qas_envs.circuit_env import CircuitBuildingEnv
+from qas_envs.energy_errors import error_text
 from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_simulators import Circuit, StatevectorSimulator
@@ -170,14 +171,14 @@ def details(env: CircuitBuildingEnv, build: Callable[..., Problem], given: dict[
         "best basis state": simulator.expectation(problem.best_basis_state(), problem.hamiltonian),
         "best product state": simulator.expectation(problem.best_product_state(), problem.hamiltonian),
     }
-    rows += [(state, f"error {max(energy - problem.ground_energy, 0):.3e}") for state, energy in errors.items()]
+    rows += [(state, f"error {error_text(energy - problem.ground_energy, 3)}") for state, energy in errors.items()]
     floors = known_floors(problem)
     if not floors:
         rows.append(("floors", "not searched: python experiments/benchmarks/floors.py run"))
     for title, some in (("floor", floors), ("floor over blocks", known_floors(problem, "blocks"))):
         for floor in some:
             mark = "  solved" if floor.error < problem.accuracy else ""
-            rows.append((f"{title}, {floor.two_qubit_gates} CNOT", f"error {floor.error:.3e}{mark}"))
+            rows.append((f"{title}, {floor.two_qubit_gates} CNOT", f"error {error_text(floor.error, 3)}{mark}"))
     parameters = inspect.signature(build).parameters.values()
     values = {p.name: given.get(p.name, p.default) for p in parameters}
     shown = [f"{name}={value!r}" if value is not inspect.Parameter.empty else name for name, value in values.items()]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_envs.energy_errors import error_text
 from qas_simulators import Circuit
 from qas_simulators.errors import must, needs_extra
 from qas_simulators.pictures import draw_circuit, extent, new_figure, theme_of
@@ -134,7 +135,7 @@ class Renderer:
         if self._kind is None:
             return None
         problem, circuit = episode.problem, episode.circuit
-        title = f"{problem.name}: energy {episode.energy:.9f} {problem.unit}, error {episode.error:.3e}"
+        title = f"{problem.name}: energy {episode.energy:.9f} {problem.unit}, error {error_text(episode.error, 3)}"
         if self._kind == "ansi":
             return f"{title}\n{circuit.draw()}"
         picture = pixels_of(figure_of(title, circuit, self.shown[0], threshold))

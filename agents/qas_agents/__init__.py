@@ -3,40 +3,40 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from qas_agents.gadgets import extract
-from qas_agents.post_processing import annealed_blocks, post_process, pruned, resynthesised
-from qas_agents.sb3 import SB3Agent
-from qas_agents.searchers import (
-    BeamSearch,
-    BlockAnnealing,
-    BlockBeam,
-    Evolution,
-    FrozenPolicy,
-    GreedyBlocks,
-    GreedySearch,
-    HardwareEfficient,
-    LayeredBlocks,
-    RandomBlocks,
-    RandomPolicy,
-    SimulatedAnnealing,
-    best_of,
-    block_circuits,
-    ceo_pool,
-    determinant,
-    distinct_skeletons,
-    pauli_pool,
-    prune_operators,
-    qeb_pool,
-    qubit_adapt,
-    skeleton_floors,
-    spin_orbitals,
-    usual_pool,
-)
 from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
     from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
+    from qas_agents.gadgets import extract
     from qas_agents.graph import GraphAgent, GraphConfig, PolicyProposal, policy_search
+    from qas_agents.post_processing import annealed_blocks, post_process, pruned, resynthesised
+    from qas_agents.sb3 import SB3Agent
+    from qas_agents.searchers import (
+        BeamSearch,
+        BlockAnnealing,
+        BlockBeam,
+        Evolution,
+        FrozenPolicy,
+        GreedyBlocks,
+        GreedySearch,
+        HardwareEfficient,
+        LayeredBlocks,
+        RandomBlocks,
+        RandomPolicy,
+        SimulatedAnnealing,
+        best_of,
+        block_circuits,
+        ceo_pool,
+        determinant,
+        distinct_skeletons,
+        pauli_pool,
+        prune_operators,
+        qeb_pool,
+        qubit_adapt,
+        skeleton_floors,
+        spin_orbitals,
+        usual_pool,
+    )
 
 __all__ = [
     "BeamSearch",
@@ -81,17 +81,22 @@ __all__ = [
     "usual_pool",
 ]
 
-_OF_PYTORCH = {
+_PACKAGES = {
     "qas_agents.dqn": ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow"),
+    "qas_agents.gadgets": ("extract",),
     "qas_agents.graph": ("GraphAgent", "GraphConfig", "PolicyProposal", "policy_search"),
+    "qas_agents.post_processing": ("annealed_blocks", "post_process", "pruned", "resynthesised"),
+    "qas_agents.sb3": ("SB3Agent",),
 }
+"""Packages of public names; :mod:`qas_agents.searchers` has the others."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import PyTorch with the first agent that needs it; searchers do not."""
-    package = next((package for package, names in _OF_PYTORCH.items() if name in names), None)
-    if package is None:
+    """Import what is asked for: commands start quickly, and only agents that learn need PyTorch."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    package = next((package for package, names in _PACKAGES.items() if name in names), "qas_agents.searchers")
     with needs_extra("agents"):
-        module = import_module(package)
-    return getattr(module, name)
+        value = getattr(import_module(package), name)
+    globals()[name] = value
+    return value

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qas_agents.protocols import Agent, Policy
 from qas_agents.sb3 import MASKED, SB3Agent
-from qas_agents.searchers import (
-    BeamSearch,
-    BlockAnnealing,
-    BlockBeam,
-    Evolution,
-    GreedyBlocks,
-    GreedySearch,
-    HardwareEfficient,
-    LayeredBlocks,
-    RandomBlocks,
-    RandomPolicy,
-    SimulatedAnnealing,
-)
 from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
@@ -63,13 +51,24 @@ Row = AgentEntry | Callable[[Mapping[str, Any]], AgentEntry]
 """An entry, or a function that returns it where it depends on the agent's settings."""
 
 
-def searcher(kind: Callable[..., Agent], is_random: bool = True) -> AgentEntry:
-    """Return the entry of a search ``kind(env, seed, **settings)``, which has no policy."""
+def searcher(kind: Callable[..., Agent] | str, is_random: bool = True) -> AgentEntry:
+    """Return the entry of a search ``kind(env, seed, **settings)``, which has no policy.
+
+    Args:
+        kind: The class, or its name in :mod:`qas_agents.searchers`, which is imported when it is needed.
+        is_random: Whether the search draws random numbers.
+    """
+
+    def imported() -> Callable[..., Agent]:
+        found: Callable[..., Agent] = (
+            getattr(import_module("qas_agents.searchers"), kind) if isinstance(kind, str) else kind
+        )
+        return found
 
     def make(env: Any, seed: int, device: str, **settings: Any) -> Agent:
-        return kind(env, seed, **settings)
+        return imported()(env, seed, **settings)
 
-    return AgentEntry(make, lambda: (kind,), is_random=is_random)
+    return AgentEntry(make, lambda: (imported(),), is_random=is_random)
 
 
 def _make_dqn(env: Any, seed: int, device: str, **settings: Any) -> Agent:
@@ -153,16 +152,16 @@ AGENTS: Final[dict[str, Row]] = {
     "graph": AgentEntry(_make_graph, _graph_settings, _load_graph),
     "graph_search": _graph_search,
     "sb3": _sb3,
-    "random": searcher(RandomPolicy),
-    "greedy": searcher(GreedySearch, is_random=False),
-    "annealing": searcher(SimulatedAnnealing),
-    "evolution": searcher(Evolution),
-    "beam": searcher(BeamSearch),
-    "hea": searcher(HardwareEfficient),
-    "annealing_blocks": searcher(BlockAnnealing),
-    "beam_blocks": searcher(BlockBeam),
-    "greedy_blocks": searcher(GreedyBlocks),
-    "hea_blocks": searcher(LayeredBlocks),
-    "random_blocks": searcher(RandomBlocks),
+    "random": searcher("RandomPolicy"),
+    "greedy": searcher("GreedySearch", is_random=False),
+    "annealing": searcher("SimulatedAnnealing"),
+    "evolution": searcher("Evolution"),
+    "beam": searcher("BeamSearch"),
+    "hea": searcher("HardwareEfficient"),
+    "annealing_blocks": searcher("BlockAnnealing"),
+    "beam_blocks": searcher("BlockBeam"),
+    "greedy_blocks": searcher("GreedyBlocks"),
+    "hea_blocks": searcher("LayeredBlocks"),
+    "random_blocks": searcher("RandomBlocks"),
 }
 """Agents of this package. A new one is a module and a line here."""

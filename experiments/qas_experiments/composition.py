@@ -50,6 +50,17 @@ class _CheckedFiles(ConfigRepository):
         return twin
 
 
+class _Loader(ConfigLoaderImpl):
+    """Hydra's loader, which keeps the last configuration from the groups, in case an override of a key fails."""
+
+    base: DictConfig | None = None
+
+    def _compose_config_from_defaults_list(self, *args: Any, **kwargs: Any) -> DictConfig:
+        self.base = None
+        self.base = super()._compose_config_from_defaults_list(*args, **kwargs)
+        return self.base
+
+
 class Composer:
     """Composes settings from a search path.
 
@@ -69,7 +80,7 @@ class Composer:
             if not folder.is_dir():
                 raise ValueError(must("--config-dir", "name a folder", config_dir))
             path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
-        self._loader = ConfigLoaderImpl(path)
+        self._loader = _Loader(path)
         self._loader.repository = _CheckedFiles(path)
 
     def config(self, config_name: str, overrides: Sequence[str]) -> DictConfig:
@@ -99,7 +110,7 @@ class Composer:
             config = self.config(config_name, [*map(unswept, parsed)])
         except (HydraException, OmegaConfBaseException) as error:
             self._check_options(parsed, config_name, searched)
-            self._check_keys(parsed, config_name)
+            self._check_keys(parsed)
             for one in parsed:
                 if (
                     f"Key '{one.key_or_group}' not in" in f"{error} {error.__cause__}"
@@ -134,12 +145,13 @@ class Composer:
                 if option not in (*known, "null"):
                     raise ValueError(unknown_name(group, option, choices))
 
-    def _check_keys(self, parsed: Sequence[Override], config_name: str) -> None:
-        """Raise ``ValueError`` for an unknown key that is to be changed."""
+    def _check_keys(self, parsed: Sequence[Override]) -> None:
+        """Raise ``ValueError`` for an unknown key that is to be changed; groups were composed before."""
+        if self._loader.base is None:
+            return  # the groups are the error
         groups = {*self._loader.list_groups("")}
         of_groups = [one for one in parsed if one.key_or_group in groups or one.get_key_element() == "hydra.searchpath"]
-        base = self.config(config_name, [*map(unswept, of_groups)])
-        keys = {*_flatten(OmegaConf.to_container(without_hydra(base)))}
+        keys = {*_flatten(OmegaConf.to_container(without_hydra(self._loader.base)))}
         for override in parsed:
             name = override.key_or_group
             is_new = override.is_add() or override.is_force_add()

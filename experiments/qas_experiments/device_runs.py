@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.problems import Problem
+from qas_experiments.device_settings import DeviceSettings as DeviceSettings
 from qas_experiments.training.recorder import counts_of
 from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
-from qas_simulators.errors import must, needs_extra, unknown_name
+from qas_simulators.errors import must, needs_extra
 from qas_simulators.pauli import PauliSum
 
 with needs_extra("devices"):
@@ -24,42 +25,8 @@ with needs_extra("devices"):
 
     from qas_simulators.bridges.backends import backend_of, best_qubits
 
-PRIMITIVES: Final = ("estimator", "sampler")
-LAYOUTS: Final = ("calibrated", "connected", "qiskit")
 _MOST_PREDICTED: Final = 12  # qubits of a circuit whose noisy energy is simulated
 _SAME: Final = 1e-8  # largest difference of energies before and after transpilation, of the sum of coefficients
-
-
-@dataclass(frozen=True)
-class DeviceSettings:
-    """How a circuit is run on a device.
-
-    Attributes:
-        backend: A backend, or its name.
-        primitive: ``"estimator"``, or ``"sampler"``: counts in bases of commuting terms.
-        shots: Shots for each basis.
-        seed: Seeds the transpiler, and the simulator of a fake backend.
-        layout: ``"calibrated"`` or ``"connected"`` qubits as in
-            :func:`~qas_simulators.bridges.backends.best_qubits`, ``"qiskit"`` for Qiskit's choice, or the qubits.
-        options: Options of the primitive, such as ``{"resilience_level": 2}``; fake backends ignore resilience.
-    """
-
-    backend: Any
-    primitive: str = "estimator"
-    shots: int = 4096
-    seed: int = 0
-    layout: Any = "calibrated"
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.primitive not in PRIMITIVES:
-            raise ValueError(unknown_name("primitive", self.primitive, PRIMITIVES))
-        if isinstance(self.layout, str) and self.layout not in LAYOUTS:
-            raise ValueError(unknown_name("layout", self.layout, LAYOUTS))
-        if not isinstance(self.shots, int) or isinstance(self.shots, bool) or self.shots < 2:
-            raise ValueError(must("shots", "be an integer of at least 2", self.shots))
-        if not isinstance(self.options, Mapping):
-            raise ValueError(must("options", "be a mapping from names to values", self.options))
 
 
 @dataclass(frozen=True)
@@ -97,9 +64,9 @@ def transpiled(circuit: Circuit, backend: Any, layout: Any, seed: int, level: in
 def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) -> dict[str, Any]:
     """Run a circuit on a device and return all figures, as JSON content.
 
-    Two candidates are transpiled: the simplified circuit on the qubits of ``layout`` at level 1, which translates and
-    routes, and the circuit as built at level 3. The one with fewer two-qubit gates is run; among equals, the one with
-    the smaller depth.
+    Two candidates are transpiled: the circuit after gates merge and cancel, on the qubits of ``layout`` at level 1,
+    which translates and routes, and the circuit of the file at level 3. The one with fewer two-qubit gates is run;
+    among equals, the one with the smaller depth.
 
     Raises:
         ValueError: Unknown settings, a device that is too small, or a circuit whose energy transpilation has changed.
@@ -110,7 +77,7 @@ def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) 
     simple = circuit.simplified()
     ours = transpiled(simple, backend, settings.layout, settings.seed, level=1)
     theirs = transpiled(circuit, backend, "qiskit", settings.seed, level=3)
-    candidates = {"simplified, transpiled": ours, "Qiskit level 3": theirs}
+    candidates = {"gates merged, transpiled": ours, "Qiskit level 3": theirs}
     chosen = min(candidates, key=lambda name: (_counts(candidates[name])["two_qubit_gates"], candidates[name].depth()))
     program = candidates[chosen]
     qubits, local, observable = on_active_qubits(program, problem.hamiltonian)
@@ -127,8 +94,8 @@ def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) 
         "options": dict(settings.options),
         "qubits": list(qubits),
         "counts": {
-            "as built": _table_row(counts_of(circuit)),
-            "simplified": _table_row(counts_of(simple)),
+            "in the file": _table_row(counts_of(circuit)),
+            "gates merged": _table_row(counts_of(simple)),
             **{name: _counts(candidate) for name, candidate in candidates.items()},
         },
         "run": chosen,

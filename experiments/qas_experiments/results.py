@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table as RichTable
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import SUMMARY
 from qas_experiments.runs.metrics import metrics_of
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from qas_experiments.benchmarking.records import Record
 
 _COUNTS: Final = {"two_qubit_gates": "CNOT", "depth": "depth", "rotations": "rotations"}
+
+
+class EnergyError(float):
+    """An energy error, which tables show as "exact" below 1e-9."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, EnergyError):
+        return error_text(value, 3)
     if isinstance(value, float):
         return f"{value:.3e}" if abs(value) < 1e-2 else f"{value:.6f}"
     return str(value)
@@ -233,7 +240,7 @@ def _row(name: str, row: Mapping[str, Any] | None, length: int) -> tuple[Any, ..
     if row is None:
         return (name, *[None] * (length - 1))
     counts = [row.get(f"simplified_{key}", row[key]) for key in _COUNTS]
-    return name, row["energy"], row["energy_error"], *counts, row["evaluations"]
+    return name, row["energy"], EnergyError(row["energy_error"]), *counts, row["evaluations"]
 
 
 @dataclass(frozen=True)
@@ -285,5 +292,10 @@ class Benchmark:
 def _record_row(record: Record) -> tuple[Any, ...]:
     best = record.circuits["best"]
     is_solved = best["energy_error"] < record.figures["accuracy"]
-    figures = (best["energy_error"], best["two_qubit_gates"], best["depth"], record.figures["evaluations"])
+    figures = (
+        EnergyError(best["energy_error"]),
+        best["two_qubit_gates"],
+        best["depth"],
+        record.figures["evaluations"],
+    )
     return record.instance, record.agent, str(record.seed), is_solved, *figures

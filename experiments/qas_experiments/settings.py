@@ -18,9 +18,12 @@ PRESCRIBED: Final = "preset"
 _OWN_GROUPS = ("optimizer", "noise")  # rules that are groups of the configuration
 
 
+_HINTS = get_type_hints(RuleArguments)
+
+
 def _rule_type(name: str) -> Any:
     """Return the type of a rule's field: a flag, a number, a name or file, or anything that the rule checks."""
-    hint = get_type_hints(RuleArguments)[name]
+    hint = _HINTS[name]
     if hint in (bool, int):
         return hint | None
     return str | None if RULES[name].takes_texts else Any
@@ -215,6 +218,14 @@ class StudySettings:
     reports: int = 10  # intermediate values per training, after each of which it may be pruned
     folder: str = "runs/tune"
     storage: str | None = None  # a database URL; by default a journal in the study's folder
+
+
+STUDY_CHOICES: Final = {
+    "objective": ("error", "two_qubit_gates", "evaluations"),
+    "sampler": ("tpe", "random"),
+    "pruner": ("none", "median", "successive_halving"),
+}
+"""Names that settings of a study may have; :mod:`qas_experiments.tuning` has what they stand for."""
 
 
 @dataclass

@@ -13,14 +13,14 @@ import gymnasium as gym
 import numpy as np
 
 from qas_agents import BlockAnnealing, policy_search
-from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
-from qas_envs.imports import PROBLEM_PLUGINS, is_import_string, plugins
+from qas_envs import CircuitBuildingEnv
 from qas_experiments.plots import circuit_figure, save
-from qas_experiments.results import Table
+from qas_experiments.problem_files import problem_of as problem_of
+from qas_experiments.results import EnergyError, Table
 from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must
 
 TOLERANCE: Final = 1e-9
 """Largest difference from Qiskit's energy, relative to the sum of the Hamiltonian's coefficients."""
@@ -93,7 +93,8 @@ class Solved:
 
     def table(self) -> Table:
         """Return the figures of :meth:`summary` as a table, without the wall time."""
-        rows = [(name.replace("_", " "), value) for name, value in self.summary().items() if name != "seconds"]
+        figures = self.summary() | {"energy_error": EnergyError(self.energy_error)}
+        rows = [(name.replace("_", " "), value) for name, value in figures.items() if name != "seconds"]
         return Table(self.env.problem.name, ("figure", "value"), rows)
 
     def __str__(self) -> str:
@@ -110,43 +111,6 @@ class Solved:
         (folder / "circuit.txt").write_text(circuit.draw() + "\n", encoding="utf-8")
         save(circuit_figure(circuit), folder / "circuit.png")
         (folder / "summary.json").write_text(json.dumps(self.summary(), indent=1) + "\n", encoding="utf-8")
-
-
-def problem_of(name: str) -> tuple[str, dict[str, Any]]:
-    """Return the environment's id of a problem, and the arguments that it needs.
-
-    Args:
-        name: An id such as ``"QAS-LiH-v0"``, or a file: JSON of labels and coefficients (``{"ZZI": -1.0}`` or pairs), a
-            Hermitian matrix (``.npy``, sparse ``.npz``), or FCIDUMP; or a problem of a plugin or of another module, as
-            ``package.module:function``.
-
-    Raises:
-        ValueError: Neither, or a file that cannot be read.
-    """
-    if name in ENVIRONMENTS:
-        return name, {}
-    path = Path(name)
-    if not path.is_file():
-        if is_import_string(name) or name in plugins(PROBLEM_PLUGINS):
-            return "QAS-Problem-v0", {"problem": name}
-        if name.startswith("QAS-"):
-            raise ValueError(unknown_name("environment id", name, ENVIRONMENTS))
-        raise ValueError(must("problem", "be an environment's id or a file", name))
-    try:
-        if path.suffix == ".json":
-            read = json.loads(path.read_text(encoding="utf-8"))
-            read = [tuple(one) for one in read] if isinstance(read, list) else read
-        elif path.suffix == ".npy":
-            read = np.load(path, allow_pickle=False)
-        elif path.suffix == ".npz":
-            from scipy.sparse import load_npz
-
-            read = load_npz(path)
-        else:
-            read = name
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(must("problem", f"be a file that can be read ({error})", name)) from None
-    return "QAS-GroundState-v0", {"hamiltonian": read, "name": path.name}
 
 
 def solve(

@@ -73,4 +73,4 @@ def needs_extra(extra: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("qas_"):
             raise
-        raise ImportError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from error
+        raise ImportError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from None

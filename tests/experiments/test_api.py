@@ -35,6 +35,7 @@ def test_the_command_and_the_function_make_the_same_run(tmp_path: Path) -> None:
     assert len(run.metrics) == run.summary["training"]["episodes"]
     table = run.table()
     assert table.column("error")[0] == run.energy_error and not run.is_interrupted
+    assert run.energy_error is not None and run.energy_error < 1e-9 and "exact" in str(table)
     circuit = run.best_circuit
     assert circuit is not None and circuit.num_two_qubit_gates == table.column("CNOT")[0]
     assert "<svg" in run._repr_html_() and "found in training" in str(run)

@@ -92,7 +92,7 @@ def test_resilience_options_are_accepted() -> None:
     found = run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", shots=500, options=options))
     assert found["options"] == options and np.isfinite(found["energy"])
     counts = {name: row["two_qubit_gates"] for name, row in found["counts"].items()}
-    assert counts == {"as built": 3, "simplified": 1, "simplified, transpiled": 1, "Qiskit level 3": 1}
+    assert counts == {"in the file": 3, "gates merged": 1, "gates merged, transpiled": 1, "Qiskit level 3": 1}
 
 
 def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf, flag_override
 
 from qas_experiments.benchmarking.cells import Call, Cell, cells_of, is_known, list_missing, play_missing, wide_console
 from qas_experiments.benchmarking.records import Records, settings_hash
+from qas_experiments.counting import number_of
 from qas_experiments.settings import BenchmarkSettings, CallSettings, CampaignSettings, CampaignTraining
 from qas_simulators.errors import must
 
@@ -48,7 +49,7 @@ def campaign(settings: BenchmarkSettings) -> dict[str, bool]:
     # Slow instances come last, so that most results are there early; seeds before agents, so that all are compared.
     cells.sort(key=lambda cell: (cell.instance in plan.fewer_seeds.get(cell.suite, {}), cell.seed))
     missing = [cell for cell in cells if not recorded.has(cell)]
-    console.print(f"{len(cells)} cells, {len(cells) - len(missing)} of them recorded", highlight=False)
+    console.print(f"{number_of(len(cells), 'cell')}, {len(cells) - len(missing)} recorded", highlight=False)
     if settings.dry_run:
         list_missing(missing, console)
         return {"interrupted": False}

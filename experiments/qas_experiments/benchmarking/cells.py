@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from rich.console import Console
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.agents import entry_of, with_policy_actions
 from qas_experiments.benchmarking.answers import Answers
 from qas_experiments.benchmarking.judge import Judge
@@ -29,6 +30,7 @@ from qas_experiments.benchmarking.tables import SHORTER_NOTE, suite_tables
 from qas_experiments.benchmarking.true_records import true_records
 from qas_experiments.benchmarking.verification import faults_of
 from qas_experiments.building import Plan
+from qas_experiments.counting import number_of
 from qas_experiments.runs.files import is_finished, overridden
 from qas_experiments.settings import BenchmarkSettings, TrainingSettings, TrainSettings
 from qas_experiments.training.contents import with_contents
@@ -122,10 +124,10 @@ def benchmark(
         number, left_out = merge(records, Path(settings.merge))
         for line in left_out:
             console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
-        console.print(f"{number} records added from {settings.merge}", highlight=False)
+        console.print(f"{number_of(number, 'record')} added from {settings.merge}", highlight=False)
     cells = cells_of(settings, call)
     missing_cells = [cell for cell in cells if not is_known(cell, records)]
-    console.print(f"{len(cells)} cells, {len(cells) - len(missing_cells)} of them recorded", highlight=False)
+    console.print(f"{number_of(len(cells), 'cell')}, {len(cells) - len(missing_cells)} recorded", highlight=False)
     if settings.dry_run:
         list_missing(missing_cells, console)
         return {"interrupted": False}
@@ -155,7 +157,7 @@ def wide_console() -> Console:
 def list_missing(missing: Sequence[Cell], console: Console) -> None:
     """Print the number of missing cells of each agent on each suite."""
     for (suite, agent), number in Counter((cell.suite, cell.agent) for cell in missing).items():
-        console.print(f"to play: {number} cells of {agent} on {suite}", highlight=False, soft_wrap=True)
+        console.print(f"to play: {number_of(number, 'cell')} of {agent} on {suite}", highlight=False, soft_wrap=True)
 
 
 def play_missing(missing: list[Cell], records: Records, workers: int, console: Console) -> bool:
@@ -206,7 +208,7 @@ def _added(records: Records, outcome: Outcome) -> str:
     except (ValueError, OSError) as error:  # for instance a full disk; the run stays, and the next call records it
         return f"not recorded: {error}"
     best = record.circuits["best"]
-    found = f"error {best['energy_error']:.2e}, {best['two_qubit_gates']} CNOT"
+    found = f"error {error_text(best['energy_error'])}, {best['two_qubit_gates']} CNOT"
     return f"{found}, {record.figures['evaluations']:,} evaluations, {record.figures['seconds']:.0f} s"
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,8 @@ from qas_simulators.errors import must
 
 SECONDS = 60.0
 """Default limit for one record; those of the suites need 0.1 s."""
+NOISY_FIRST = "--noisy-first"
+"""Word for the process that verifies."""
 _MOST_SECONDS = 86_400.0  # a day
 _OF_REFERENCES = 10  # factor of the time limit for the references of an instance
 
@@ -28,6 +30,8 @@ class Judge:
 
     Args:
         seconds: Time limit for one record, without compiling kernels.
+        says: Function that is called with each line that the process writes while it compiles kernels.
+        noisy_first: Whether the process compiles the kernels for noise first, while another one compiles the others.
 
     Raises:
         ValueError: The time is not positive, or longer than a day.
@@ -38,10 +42,12 @@ class Judge:
         []
     """
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, seconds: float = SECONDS, says: Callable[[str], None] = lambda _: None, noisy_first: bool = False
+    ) -> None:
         if not 0 < seconds < _MOST_SECONDS:
             raise ValueError(must("seconds", f"lie between 0 and {_MOST_SECONDS:g}", seconds))
-        self.seconds = seconds
+        self.seconds, self._says, self._noisy_first = seconds, says, noisy_first
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Judge:
@@ -113,16 +119,22 @@ class Judge:
         if self._process is not None:
             return self._process
         path = os.pathsep.join(part for part in sys.path if part)
+        words = [NOISY_FIRST] if self._noisy_first else []
         with tempfile.TemporaryFile() as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "qas_experiments.benchmarking.judge_process"],
+                [sys.executable, "-m", "qas_experiments.benchmarking.judge_process", *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={**os.environ, "PYTHONPATH": path},
             )
             assert self._process.stdout is not None
-            if not self._process.stdout.readline():
+            while line := self._process.stdout.readline():
+                told = json.loads(line)
+                if "says" not in told:
+                    break
+                self._says(told["says"])
+            else:
                 self.close()
                 errors.seek(0)
                 lines = errors.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import io
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import sys
 from typing import Any
 
 from qas_envs.imports import no_imports
+from qas_experiments.benchmarking.judge import NOISY_FIRST
 from qas_experiments.benchmarking.records import Record
 from qas_experiments.benchmarking.shorter import shorter_counts
 from qas_experiments.benchmarking.verification import faults_of
@@ -31,7 +33,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(silence.fileno(), sys.stdout.fileno())  # output of libraries must not mix with answers
     _limit_memory()
-    warm_up()
+    with contextlib.redirect_stderr(_Said(answers)):
+        warm_up(noisy_first=NOISY_FIRST in sys.argv)
     _write(answers, {"ready": True})
     for line in sys.stdin.buffer:
         task = json.loads(line)
@@ -73,10 +76,23 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def warm_up() -> None:
+class _Said(io.TextIOBase):
+    """A text file whose lines the judge shows."""
+
+    def __init__(self, answers: Any) -> None:
+        self._answers = answers
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            _write(self._answers, {"says": line})
+        return len(text)
+
+
+def warm_up(noisy_first: bool = False) -> None:
     """Compile or load the kernels, so that this time does not count for any record."""
     circuit, hamiltonian = Circuit(2).ry(0.1, 0).cx(0, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
-    for simulator in (StatevectorSimulator(), PauliTransferSimulator(NoiseModel.depolarizing(p1=1e-3, p2=1e-2))):
+    simulators = (StatevectorSimulator(), PauliTransferSimulator(NoiseModel.depolarizing(p1=1e-3, p2=1e-2)))
+    for simulator in reversed(simulators) if noisy_first else simulators:
         simulator.expectation(circuit, hamiltonian)
     circuit.to_qiskit()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import groupby
@@ -14,13 +15,12 @@ from qas_experiments.benchmarking.answers import Answers, key_of_counts, key_of_
 from qas_experiments.benchmarking.judge import SECONDS, Judge
 from qas_experiments.benchmarking.records import Record
 from qas_experiments.benchmarking.shorter import Counts
+from qas_experiments.counting import Advance, unseen
 
 _Task = TypeVar("_Task")
 _LARGEST_BATCH = 20  # records that one judge verifies before it takes others
 
 Terms = Mapping[str, float] | None
-Advance = Callable[[int], None]
-"""Function that is called with the number of tasks that have just been answered."""
 
 
 def usable_cores() -> int:
@@ -43,7 +43,16 @@ class Judges:
     """
 
     def __init__(self, seconds: float = SECONDS, workers: int = 1, answers: Answers | None = None) -> None:
-        self._judges = [Judge(seconds) for _ in range(max(1, workers))]
+        said: set[str] = set()
+
+        def says(line: str) -> None:
+            if line not in said:  # each process compiles kernels
+                said.add(line)
+                sys.stderr.write(f"{line}\n")
+                sys.stderr.flush()
+
+        # The second process compiles kernels in the reverse order, and then finds those of the first in the cache.
+        self._judges = [Judge(seconds, says, noisy_first=number == 1) for number in range(max(1, workers))]
         self._answers = answers
 
     @classmethod
@@ -68,7 +77,7 @@ class Judges:
         for judge in self._judges:
             judge.close()
 
-    def faults(self, tasks: Sequence[tuple[Record, Terms]], advance: Advance = lambda _: None) -> list[list[str]]:
+    def faults(self, tasks: Sequence[tuple[Record, Terms]], advance: Advance = unseen) -> list[list[str]]:
         """Return the faults of every record as :meth:`Judge.faults` does; an empty list means it is valid.
 
         Args:
@@ -80,7 +89,7 @@ class Judges:
             tasks, keys, lambda judge, task: judge.faults(*task), _cell, lambda told: not told, advance
         )
 
-    def counts(self, records: Sequence[Record], advance: Advance = lambda _: None) -> list[tuple[Counts, str]]:
+    def counts(self, records: Sequence[Record], advance: Advance = unseen) -> list[tuple[Counts, str]]:
         """Return what :meth:`Judge.counts` returns, for every record; records must be valid."""
         keys = [key_of_counts(record) for record in records]
         found = self._answered(
@@ -89,12 +98,17 @@ class Judges:
         return [(counts, problem) for counts, problem in found]
 
     def references(
-        self, records: Sequence[Record], floors: int, advance: Advance = lambda _: None
+        self, records: Sequence[Record], floors: int, advance: Advance = unseen
     ) -> list[tuple[dict[str, Any] | None, str]]:
         """Return what :meth:`Judge.reference` returns, for every record."""
         keys = [key_of_reference(record.settings, floors) for record in records]
         found = self._answered(
-            records, keys, lambda judge, record: judge.reference(record, floors), id, lambda told: not told[1], advance
+            records,
+            keys,
+            lambda judge, record: judge.reference(record, floors),
+            _name,
+            lambda told: not told[1],
+            advance,
         )
         return [(reference, problem) for reference, problem in found]
 
@@ -103,11 +117,11 @@ class Judges:
         tasks: Sequence[_Task],
         keys: Sequence[str | None],
         ask: Callable[[Judge, _Task], Any],
-        group: Callable[[_Task], Any],
+        name: Callable[[_Task], str],
         is_kept: Callable[[Any], bool],
         advance: Advance,
     ) -> list[Any]:
-        """Return the answer to every task; neighbours of the same group go to the same judge."""
+        """Return the answer to every task; neighbours of the same name go to the same judge."""
         memory = self._answers
         answers: list[Any] = [None] * len(tasks)
         missing = []
@@ -117,7 +131,7 @@ class Judges:
             else:
                 missing.append(place)
         advance(len(tasks) - len(missing))
-        batches = list(_batches(missing, lambda place: group(tasks[place])))
+        batches = list(_batches(missing, lambda place: name(tasks[place])))
         free: queue.SimpleQueue[Judge] = queue.SimpleQueue()
         for judge in self._judges:
             free.put(judge)
@@ -125,7 +139,11 @@ class Judges:
         def play(batch: list[int]) -> list[tuple[int, Any]]:
             judge = free.get()
             try:
-                return [(place, ask(judge, tasks[place])) for place in batch]
+                found = []
+                for place in batch:
+                    advance(0, name(tasks[place]))
+                    found.append((place, ask(judge, tasks[place])))
+                return found
             finally:
                 free.put(judge)
 
@@ -148,17 +166,17 @@ class Judges:
         return answers
 
 
-def _cell(task: tuple[Record, Terms]) -> tuple[str, str, str]:
+def _cell(task: tuple[Record, Terms]) -> str:
     return _name(task[0])
 
 
-def _name(record: Record) -> tuple[str, str, str]:
-    return record.suite, record.instance, record.agent
+def _name(record: Record) -> str:
+    return f"{record.suite}, {record.instance}, {record.agent}"
 
 
-def _batches(places: Iterable[int], group: Callable[[int], Any]) -> Iterable[list[int]]:
-    """Yield lists of places of the same group."""
-    for _, some in groupby(places, group):
+def _batches(places: Iterable[int], name: Callable[[int], str]) -> Iterable[list[int]]:
+    """Yield lists of places of the same name."""
+    for _, some in groupby(places, name):
         listed = list(some)
         for first in range(0, len(listed), _LARGEST_BATCH):
             yield listed[first : first + _LARGEST_BATCH]

@@ -9,6 +9,7 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.benchmarking.records import Record, by_agent
 from qas_experiments.benchmarking.shorter import Counts
 from qas_experiments.building import make_environment
@@ -37,7 +38,6 @@ SHORTER = {"simplified": "simplified", "transpiled": "by Qiskit"}
 SHORTER_NOTE = (
     "Simplified: CNOTs after gates merge and cancel; by Qiskit: after its transpiler at optimisation level 3."
 )
-_EXACT = 1e-9  # errors below it are shown as "exact"
 _CNOT = _COLUMNS.index("CNOT")
 
 
@@ -204,10 +204,5 @@ def is_solution(record: Record, name: str) -> bool:
 def error_with_interval(errors: Sequence[float]) -> str:
     """Return the interquartile mean of errors on a logarithmic scale, with its interval."""
     mean, low, high = (10**value for value in iqm_interval(np.log10(np.maximum(errors, _SMALLEST)).tolist()))
-    texts = [error_text(value) for value in (mean, low, high)]
+    texts = [error_text(value, 1) for value in (mean, low, high)]
     return texts[0] if np.isclose(low, high) or texts == ["exact"] * 3 else "{} [{}, {}]".format(*texts)
-
-
-def error_text(error: float) -> str:
-    """Return an error as text, ``"exact"`` below 1e-9."""
-    return "exact" if error < _EXACT else f"{error:.1e}"

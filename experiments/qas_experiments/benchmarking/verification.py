@@ -13,6 +13,7 @@ import numpy as np
 from qas_envs import CircuitBuildingEnv
 from qas_envs.imports import is_import_string
 from qas_envs.problems import Problem
+from qas_experiments.agents import entry_of
 from qas_experiments.benchmarking.comparison import allowed_difference, hamiltonian_difference
 from qas_experiments.benchmarking.records import Record
 from qas_experiments.building import make_environment
@@ -58,7 +59,7 @@ def faults_of(record: Record, hamiltonian: PauliSum | None = None) -> list[str]:
 
 
 def _environment_of(record: Record) -> CircuitBuildingEnv:
-    """Return the environment of a record; records that differ in seed and folder share one.
+    """Return the environment of a record; records that differ in agent, seed and folder share one.
 
     Raises:
         ValueError: Invalid settings.
@@ -68,13 +69,15 @@ def _environment_of(record: Record) -> CircuitBuildingEnv:
         settings["training"]["seed"] = 0
     if isinstance(settings.get("run"), str):
         settings["run"] = None
+    entry_of(settings["agent"]).obeys_masks()  # raises an error for a wrong agent; energies do not depend on it
+    settings["agent"] = {"name": "random"}
     return _environment(json.dumps(settings))
 
 
 _NOT_OF_ENERGIES = ("reward", "encoding", "mask", "curriculum", "halting")
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _environment(settings: str) -> CircuitBuildingEnv:
     return make_environment(without_own_code(settings_from(json.loads(settings))), evaluation=True, is_silent=True)
 
@@ -162,14 +165,20 @@ def _faults_of_circuit(env: CircuitBuildingEnv, problem: Problem, claimed: dict[
 
 def _gates(env: CircuitBuildingEnv, circuit: Circuit) -> list[str]:
     """Return the gates that the instance does not offer, except those of its initial circuit."""
-    offered = {(operation.gate, operation.qubits) for operation in env.catalogue.operations}
-    offered |= {(gate, qubits[::-1]) for gate, qubits in offered if GATES[gate_index(gate)].is_symmetric}
+    offered = _offered(tuple((operation.gate, operation.qubits) for operation in env.catalogue.operations))
     prefix = [(name, qubits) for name, qubits, _ in env.initial]
     gates = [(name, qubits) for name, qubits, _ in circuit]
     if gates[: len(prefix)] != prefix:
         return ["does not begin with the instance's initial circuit"]
     foreign = sorted({gate for gate in gates[len(prefix) :] if gate not in offered})
     return [f"{name} on {qubits} is not offered" for name, qubits in foreign]
+
+
+@lru_cache(maxsize=16)
+def _offered(operations: tuple[tuple[str, tuple[int, ...]], ...]) -> frozenset[tuple[str, tuple[int, ...]]]:
+    """Return operations, and those on reversed qubits that are the same."""
+    other = {(gate, qubits[::-1]) for gate, qubits in operations if GATES[gate_index(gate)].is_symmetric}
+    return frozenset(other.union(operations))
 
 
 def _by_qiskit(circuit: Circuit, problem: Problem) -> float:

@@ -11,18 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from qas_experiments.commands.errors import fail
+from qas_experiments.runs.paths import settings_file
+
 _OF_HYDRA: Final = ("train", "benchmark")
 
 
 def read(name: str) -> None:
     """End the process if a command is called with ``--help`` or with arguments that it does not have."""
     if name in PARSERS:
-        PARSERS[name]().parse_args()
+        given = PARSERS[name]().parse_args()
+        if name == "evaluate":
+            _check_run(given.run)
     elif name in _OF_HYDRA and {"--help", "-h"} & {*sys.argv[1:]}:
         from qas_experiments.commands.help_texts import help_text
 
         sys.stdout.write(help_text(name))
         raise SystemExit(0)
+
+
+def _check_run(path: Path) -> None:
+    try:
+        settings_file(path)
+    except ValueError as error:
+        fail(error)
 
 
 def report() -> argparse.ArgumentParser:
@@ -125,11 +137,53 @@ def gadgets() -> argparse.ArgumentParser:
     return parser
 
 
+CIRCUIT_FILES: Final = ("best.qasm", "simplified.qasm", "without_noise.qasm", "frozen.qasm")
+"""Circuits of a run that ``qas-run`` can run."""
+
+_OF_DEVICES: Final = """settings, each name=value: backend (required unless the run has one), primitive (estimator or
+sampler), shots, seed, layout (calibrated, connected, qiskit, or a list of the device's qubits), options.<name> (options
+of the primitive, such as options.resilience_level=1 or options.dynamical_decoupling.enable=True). Of a file: env, and
+the arguments of its problem."""
+
+
+def run() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-run``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-run",
+        description="Run the circuit of a run, or a file of OpenQASM, on a device of Qiskit, real or fake.",
+        epilog=_OF_DEVICES,
+    )
+    parser.add_argument("circuit", type=Path, help="folder of a run of qas-train, or a file of OpenQASM")
+    parser.add_argument("settings", nargs="*", metavar="name=value", help="such as backend=fake_mumbai shots=10000")
+    parser.add_argument("--file", choices=CIRCUIT_FILES, default=CIRCUIT_FILES[0], help="which circuit of the run")
+    parser.add_argument("--out", type=Path, help="file to write; by default device-<backend>.json beside the circuit")
+    return parser
+
+
+def solve() -> argparse.ArgumentParser:
+    """Return the arguments of ``qas-solve``."""
+    parser = argparse.ArgumentParser(
+        prog="qas-solve", description="Find a circuit for a Hamiltonian, and check it with Qiskit."
+    )
+    parser.add_argument("problem", help="an environment's id, or a file: JSON, a matrix (.npy, .npz), FCIDUMP")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="argument of the problem")
+    parser.add_argument("--gates", help="gate set, or gates separated by commas: ry,rz,cz")
+    parser.add_argument("--couplings", help="coupling map, or pairs separated by commas: 0-1,1-2")
+    parser.add_argument("--policy", default="auto", help="policy file, a policy of the library, auto, or none")
+    parser.add_argument("--evaluations", type=int, default=20_000, help="budget of energy evaluations")
+    parser.add_argument("--seconds", type=float, default=0.0, help="budget of wall time; 0 for none")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("solved"), help="folder for the circuit")
+    return parser
+
+
 PARSERS: Final[dict[str, Callable[[], argparse.ArgumentParser]]] = {
     "compare": compare,
     "evaluate": evaluate,
     "gadgets": gadgets,
     "report": report,
+    "run": run,
     "runs": runs,
+    "solve": solve,
     "submit": submit,
 }

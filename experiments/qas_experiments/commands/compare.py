@@ -13,8 +13,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.runs.metrics import metrics_of
 from qas_simulators.errors import must
@@ -105,15 +107,15 @@ def _figures(run: Path) -> dict[str, str]:
     figures = {"state": "not finished" if summary is None else f"ended by {summary.get('ended_by')}"}
     best = None if summary is None or "rows" not in summary else summary["rows"].get("found in training")
     if best is not None:
-        figures["best error"] = f"{best['energy_error']:.3e}"
+        figures["error of the best circuit"] = error_text(best["energy_error"], 3)
         names = {"as built": "", "simplified": "simplified_", "by Qiskit, level 3": "transpiled_"}
         for label, prefix in names.items():
             if f"{prefix}two_qubit_gates" in best:
                 figures[f"CNOT, {label}"] = f"{best[f'{prefix}two_qubit_gates']:,}"
-        figures["evaluations until it"] = f"{best['evaluations']:,}"
+        figures["evaluations until that circuit"] = f"{best['evaluations']:,}"
     if summary is not None and "training" in summary:
         first = summary["training"]["first_solved"]
-        figures["evaluations until solved"] = "-" if first is None else f"{first['evaluations']:,}"
+        figures["evaluations until the first solution"] = "-" if first is None else f"{first['evaluations']:,}"
         figures["seconds"] = f"{summary['training']['seconds']:,.1f}"
     if rows:
         last = rows[-1]
@@ -122,7 +124,7 @@ def _figures(run: Path) -> dict[str, str]:
         for name in ("return", "length"):
             values = [row[name] for row in rows[-_LAST:] if row.get(name) is not None]
             if values:
-                figures[f"{name}, last {len(values)} episodes"] = f"{np.mean(values):.4g}"
+                figures[f"{name}, last {number_of(len(values), 'episode')}"] = f"{np.mean(values):.4g}"
     return figures
 
 
@@ -143,7 +145,7 @@ def curves_table(runs: Mapping[str, Path]) -> Table:
     table = _table("lowest error at the end of an episode", runs, "evaluations")
     for share in _SHARES:
         places = [int(np.searchsorted(spent, share * common, side="right")) - 1 for spent, _ in curves]
-        cells = ["-" if k < 0 else f"{errors[k]:.2e}" for k, (_, errors) in zip(places, curves, strict=True)]
+        cells = ["-" if k < 0 else error_text(errors[k]) for k, (_, errors) in zip(places, curves, strict=True)]
         table.add_row(f"{share * common:,.0f}", *cells)
     return table
 

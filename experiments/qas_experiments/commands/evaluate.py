@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.energy_errors import error_text
 from qas_envs.problems import Problem
 from qas_envs.simulation import without_shots
 from qas_experiments.agents import load_policy, policy_path, reseed
 from qas_experiments.building import make_environment
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
 from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.runs.files import settings_of
 from qas_experiments.statistics import wilson_interval
@@ -218,12 +220,12 @@ def _table(summary: dict[str, Any]) -> Table:
         row = summary[name]
         counts = [str(row[key]) for key in _COUNTS]
         of = f"{name}, {row['problem']}" if "member" in row else name
-        table.add_row(of, "yes" if row["success"] else "no", f"{row['energy_error']:.3e}", *counts)
+        table.add_row(of, "yes" if row["success"] else "no", error_text(row["energy_error"], 3), *counts)
     low, high = stochastic["interval"]
     success = f"{100 * stochastic['success_probability']:.0f} % [{100 * low:.0f}, {100 * high:.0f}]"
     medians = [f"{stochastic[key]['median']:g}" for key in _COUNTS]
-    error = f"{stochastic['energy_error']['median']:.3e}"
-    table.add_row(f"{stochastic['rollouts']} rollouts, medians", success, error, *medians)
+    error = error_text(stochastic["energy_error"]["median"], 3)
+    table.add_row(f"{number_of(stochastic['rollouts'], 'rollout')}, medians", success, error, *medians)
     table.caption = (
         f"every energy confirmed by Qiskit to {summary['checked_by_qiskit']:.1e}\n"
         "simplified: CNOTs after gates merge and cancel; by Qiskit: after its transpiler at level 3"

@@ -13,6 +13,7 @@ from qas_agents.gadgets import Extraction, extract, standalone, tidied
 from qas_envs.gadget_sets import gadgets_of
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
 from qas_experiments.plots import circuit_figure, save
 from qas_experiments.runs.files import read_circuits
 from qas_simulators import Gadget, save_gadgets
@@ -87,7 +88,7 @@ def learn_gadgets(runs: list[Path], out: Path, **settings: Any) -> Extraction:
 
 def _print_extraction(found: Extraction, num_circuits: int, console: Console) -> None:
     score = " -> ".join(f"{value:.1f}" for value in found.scores)
-    console.print(f"{num_circuits} circuits, score {score}", highlight=False)
+    console.print(f"{number_of(num_circuits, 'circuit')}, score {score}", highlight=False)
     if not found.gadgets:
         console.print("no gadget: no part recurs often enough", highlight=False)
     for gadget, uses in zip(found.gadgets, found.uses, strict=True):

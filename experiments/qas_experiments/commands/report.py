@@ -18,6 +18,7 @@ def main() -> None:
     from qas_experiments.benchmarking.judges import Judges, usable_cores
     from qas_experiments.benchmarking.site.pages import report
     from qas_experiments.commands.errors import fail
+    from qas_experiments.counting import number_of
 
     workers = usable_cores() if given.workers is None else given.workers
     try:
@@ -32,7 +33,7 @@ def main() -> None:
         console.print(f"left out: {line}", highlight=False, markup=False, soft_wrap=True)
     if len(left_out) > _MOST_LINES:
         console.print(f"left out: {len(left_out) - _MOST_LINES} more", highlight=False)
-    console.print(f"{number} records in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
+    console.print(f"{number_of(number, 'record')} in {given.out / 'index.html'}", highlight=False, soft_wrap=True)
     if left_out:
         raise SystemExit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
 import re
@@ -17,28 +16,19 @@ from rich.table import Table
 from qas_envs.command import arguments_of
 from qas_envs.problems import Problem
 from qas_envs.registration import ENVIRONMENTS, make_registered
-from qas_experiments.building import make_environment
-from qas_experiments.commands.cli import fail
-from qas_experiments.device_runs import DeviceSettings, run_on_device
-from qas_experiments.runs.files import settings_of, versions
+from qas_experiments.commands import arguments
+from qas_experiments.commands.arguments import CIRCUIT_FILES
+from qas_experiments.commands.errors import fail
+from qas_experiments.device_settings import DeviceSettings
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
 
-_FILES = ("best.qasm", "simplified.qasm", "without_noise.qasm", "frozen.qasm")
-_HELP = """settings, each name=value: backend (required unless the run has one), primitive (estimator or sampler),
-shots, seed, layout (calibrated, connected, qiskit, or a list of the device's qubits), options.<name> (options of the
-primitive, such as options.resilience_level=1 or options.dynamical_decoupling.enable=True). Of a file: env, and the
-arguments of its problem."""
+_WANTED = "be the folder of a run or a file of OpenQASM"
 
 
 def main() -> None:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="qas-run", description=__doc__, epilog=_HELP)
-    parser.add_argument("circuit", type=Path, help="folder of a run of qas-train, or a file of OpenQASM")
-    parser.add_argument("settings", nargs="*", metavar="name=value", help="such as backend=fake_mumbai shots=10000")
-    parser.add_argument("--file", choices=_FILES, default=_FILES[0], help="which circuit of the run")
-    parser.add_argument("--out", type=Path, help="file to write; by default device-<backend>.json beside the circuit")
-    given = parser.parse_args()
+    given = arguments.run().parse_args()
     try:
         result, path = run(given.circuit, nested(given.settings), given.file, given.out)
     except (ValueError, OSError, ImportError) as error:
@@ -68,7 +58,9 @@ def nested(texts: list[str]) -> dict[str, Any]:
     return found
 
 
-def run(circuit: Path, settings: dict[str, Any], name: str = _FILES[0], out: Path | None = None) -> tuple[Any, Path]:
+def run(
+    circuit: Path, settings: dict[str, Any], name: str = CIRCUIT_FILES[0], out: Path | None = None
+) -> tuple[Any, Path]:
     """Run a circuit on a device; write and return the figures.
 
     Args:
@@ -81,6 +73,8 @@ def run(circuit: Path, settings: dict[str, Any], name: str = _FILES[0], out: Pat
     Raises:
         ValueError: No such run, circuit or device, or settings that do not fit.
     """
+    if not circuit.exists():
+        raise ValueError(must("circuit", _WANTED, str(circuit)))
     settings = dict(settings)
     own = {key: settings.pop(key) for key in inspect.signature(DeviceSettings).parameters if key in settings}
     if circuit.is_dir():
@@ -93,19 +87,26 @@ def run(circuit: Path, settings: dict[str, Any], name: str = _FILES[0], out: Pat
     else:
         problem = _of_environment(settings)
     if not circuit.is_file():
-        raise ValueError(must("circuit", "be the folder of a run or a file of OpenQASM", str(circuit)))
+        raise ValueError(must("circuit", _WANTED, str(circuit)))
     if "backend" not in own:
         raise ValueError("A backend is needed, such as backend=fake_mumbai.")
+    device = DeviceSettings(**own)
+    from qas_experiments.device_runs import run_on_device  # imports Qiskit, once the words are checked
+    from qas_experiments.runs.files import versions
+
     built = Circuit.from_qasm(circuit.read_text("utf-8"))
     if built.num_qubits != problem.num_qubits:
         raise ValueError(must("circuit", f"have the problem's {problem.num_qubits} qubits", built.num_qubits))
-    result = {"circuit": circuit.name, **run_on_device(built, problem, DeviceSettings(**own)), "versions": versions()}
+    result = {"circuit": circuit.name, **run_on_device(built, problem, device), "versions": versions()}
     path = out or circuit.parent / f"device-{re.sub(r'[^A-Za-z0-9_-]', '-', result['backend'])}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result, path
 
 
 def _of_run(folder: Path) -> tuple[Problem, Any]:
+    from qas_experiments.building import make_environment
+    from qas_experiments.runs.files import settings_of
+
     env = make_environment(settings_of(folder), evaluation=True, is_silent=True)
     if env.family is not None:
         raise ValueError(must("circuit", "be of one instance, not of a family; name its file and `env`", str(folder)))

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
 
-from qas_experiments.commands.cli import fail
-from qas_experiments.solving import Solved, problem_of, solve
+from qas_envs.energy_errors import error_text
+from qas_experiments.commands import arguments
+from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
+from qas_experiments.problem_files import problem_of
 from qas_simulators.errors import must
+
+if TYPE_CHECKING:
+    from qas_experiments.solving import Solved
 
 _UNSOLVED = 1  # exit status
 
 
 def main() -> None:
     """Entry point of the console script."""
-    parser = argparse.ArgumentParser(prog="qas-solve", description=__doc__)
-    parser.add_argument("problem", help="an environment's id, or a file: JSON, a matrix (.npy, .npz), FCIDUMP")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="argument of the problem")
-    parser.add_argument("--gates", help="gate set, or gates separated by commas: ry,rz,cz")
-    parser.add_argument("--couplings", help="coupling map, or pairs separated by commas: 0-1,1-2")
-    parser.add_argument("--policy", default="auto", help="policy file, a policy of the library, auto, or none")
-    parser.add_argument("--evaluations", type=int, default=20_000, help="budget of energy evaluations")
-    parser.add_argument("--seconds", type=float, default=0.0, help="budget of wall time; 0 for none")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("solved"), help="folder for the circuit")
-    given = parser.parse_args()
+    given = arguments.solve().parse_args()
     try:
-        environment, arguments = problem_of(given.problem)
-        arguments |= dict(_setting(text) for text in given.set)
+        environment, of_problem = problem_of(given.problem)
+        of_problem |= dict(_setting(text) for text in given.set)
         if given.gates is not None:
-            arguments["gates"] = given.gates.split(",") if "," in given.gates else given.gates
+            of_problem["gates"] = given.gates.split(",") if "," in given.gates else given.gates
         if given.couplings is not None:
-            arguments["couplings"] = _couplings(given.couplings)
+            of_problem["couplings"] = _couplings(given.couplings)
+        from qas_experiments.solving import solve  # imports PyTorch, once the words are checked
+
         solved = solve(
             environment,
-            arguments,
+            of_problem,
             policy=given.policy,
             evaluations=given.evaluations,
             seconds=given.seconds,
@@ -82,10 +79,10 @@ def _show(solved: Solved, folder: Path) -> None:
     console.print(found.circuit.draw(), highlight=False, soft_wrap=True, markup=False)
     rows = {
         "energy": f"{found.energy:.9f} {problem.unit}, exact {problem.ground_energy:.9f}",
-        "error": f"{found.energy_error:.2e}, {'solved' if solved.is_solution else 'not solved'}"
+        "error": f"{error_text(found.energy_error)}, {'solved' if solved.is_solution else 'not solved'}"
         f" below {problem.accuracy:g}",
-        "circuit": f"{found.circuit.num_two_qubit_gates} two-qubit gates, {found.circuit.num_gates} gates,"
-        f" depth {found.circuit.depth()}",
+        "circuit": f"{number_of(found.circuit.num_two_qubit_gates, 'two-qubit gate')},"
+        f" {number_of(found.circuit.num_gates, 'gate')}, depth {found.circuit.depth()}",
         "search": f"{solved.evaluations:,} evaluations, {solved.seconds:.1f} s, policy {solved.policy or 'none'}",
         "Qiskit": f"the same energy up to {solved.checked:.1e}",
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.benchmarking.cells import Cell
 from qas_experiments.benchmarking.judge import Judge
 from qas_experiments.benchmarking.recording import record_of
@@ -17,6 +18,7 @@ from qas_experiments.benchmarking.records import Record, write_lines
 from qas_experiments.building import resolved
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.counting import number_of
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.training.contents import with_contents
 from qas_simulators.errors import must
@@ -35,9 +37,9 @@ def main() -> None:
     console = Console(soft_wrap=True, highlight=False)
     for record in records:
         best = record.circuits["best"]
-        figures = f"{best['two_qubit_gates']} CNOT, error {best['energy_error']:.2e} {record.figures['unit']}".rstrip()
+        figures = f"{best['two_qubit_gates']} CNOT, error {error_text(best['energy_error'], 2, record.figures['unit'])}"
         console.print(f"{record.label}: {figures}, verified", markup=False)
-    console.print(f"{len(records)} records in {given.out}", markup=False)
+    console.print(f"{number_of(len(records), 'record')} in {given.out}", markup=False)
     console.print(_INSTRUCTIONS.format(out=given.out), markup=False)
 
 

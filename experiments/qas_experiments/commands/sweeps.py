@@ -26,6 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qas_experiments.commands.errors import one_line
+from qas_experiments.counting import number_of
 from qas_experiments.interrupts import INTERRUPTED, also_end_if
 
 _STOP = "stop"
@@ -101,7 +102,7 @@ class Sweep:
         outcomes = self.outcomes()
         counts = Counter(outcome["state"] for outcome in outcomes.values())
         counted = ", ".join(f"{count} {state}" for state, count in counts.items())
-        sys.stdout.write(f"{len(outcomes)} jobs: {counted}\n" if outcomes else "no job was played\n")
+        sys.stdout.write(f"{number_of(len(outcomes), 'job')}: {counted}\n" if outcomes else "no job was played\n")
         for number, outcome in outcomes.items():
             if outcome["state"] == _FAILED:
                 sys.stderr.write(f"error: job {number}: {outcome['what']}\n")

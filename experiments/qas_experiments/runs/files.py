@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qas_envs.imports import TARGET
 from qas_experiments.runs.folders import SUMMARY, FolderTakenError, RunFolder
+from qas_experiments.runs.paths import settings_file
 from qas_experiments.settings import TrainSettings
 from qas_experiments.training.recorder import Solution
 from qas_experiments.yaml_files import read_yaml
@@ -123,10 +124,7 @@ def settings_of(path: Path) -> TrainSettings:
     Raises:
         ValueError: There is no such run, or its settings cannot be read.
     """
-    file = path / "config.yaml"
-    if not file.exists():
-        raise ValueError(must("run", "name the folder of a run", str(path)))
-    return settings_from(read_yaml(file))
+    return settings_from(read_yaml(settings_file(path)))
 
 
 def settings_from(content: Any) -> TrainSettings:

@@ -15,6 +15,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from qas_envs.energy_errors import error_text
+from qas_experiments.counting import number_of
 from qas_experiments.runs.files import is_finished
 from qas_experiments.runs.folders import ABORTED, CHECKPOINT, PROGRESS, SUMMARY
 from qas_experiments.runs.foreign_checkpoints import checkpoints_in
@@ -66,7 +68,7 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
     runs = [_progress_or_not(path) for folder in folders for path in run_folders(folder)]
     numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
     counts = [f"{number} {state}" for state, number in numbers.items() if number or state not in _RARE]
-    title = f"{len(runs)} runs: {', '.join(counts)}"
+    title = f"{number_of(len(runs), 'run')}: {', '.join(counts)}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
     for name in ("run", "what", "state"):
         table.add_column(name, overflow="fold")
@@ -74,7 +76,7 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
         table.add_column(name, justify="right")
     for run in sorted(runs, key=lambda run: run.seconds):
         if run.state != "finished" or with_finished:
-            error = "-" if run.energy_error is None else f"{run.energy_error:.2e}"
+            error = "-" if run.energy_error is None else error_text(run.energy_error)
             left = "-" if run.left is None else _length(run.left)
             figures = (f"{run.share:.0%}", left, f"{run.evaluations:,}", error, str(run.successes))
             state = f"{run.state}: {run.note}" if run.note else run.state

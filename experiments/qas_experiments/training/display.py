@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.training.recorder import Recorder, Solution
 from qas_simulators import Circuit
 
@@ -71,7 +72,7 @@ def status_of(recorder: Recorder, unit: str, with_rate: bool = True) -> str:
     """Return the state of a training in a few words."""
     status = f"episode {recorder.episodes}"
     if (best := recorder.best) is not None:
-        status += f" | best error {best.energy_error:.2e} {unit}".rstrip()
+        status += f" | best error {error_text(best.energy_error, 2, unit)}"
         status += f" with {best.circuit.num_two_qubit_gates} CNOT"
     rate = recorder.steps / max(recorder.seconds, 1e-9)
     return f"{status} | {rate:,.0f} steps/s" if with_rate else status
@@ -111,7 +112,7 @@ def closing_table(
         before = (raw or rows)[name] or found
         figures = [
             f"{found.energy:.9f}",
-            f"{found.energy_error:.3e}",
+            error_text(found.energy_error, 3),
             *map(_beside, _sizes(found.circuit), _sizes(before.circuit)),
             f"{found.evaluations:,}",
             f"{found.seconds:.2f}",

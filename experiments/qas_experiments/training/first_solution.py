@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.energy_errors import error_text
+from qas_experiments.counting import number_of
 from qas_experiments.training.recorder import Solution
 from qas_experiments.training.shortening import reported
 
@@ -28,9 +30,9 @@ def first_solution(found: Solution, env: CircuitBuildingEnv, width: int = 110) -
     else:
         short = reported(found, env)
     circuit = short.circuit
-    counts = f"{circuit.num_two_qubit_gates} CNOT and {circuit.num_rotations} rotations"
+    counts = f"{circuit.num_two_qubit_gates} CNOT and {number_of(circuit.num_rotations, 'rotation')}"
     line = (
-        f"first solution after {found.seconds:.1f} s: {counts}, error {short.energy_error:.2e} {problem.unit}".rstrip()
+        f"first solution after {found.seconds:.1f} s: {counts}, error {error_text(short.energy_error, 2, problem.unit)}"
     )
     if env.family is None and not env.simulator.is_noisy:
         line += f"; {_verified(short, env)}"

@@ -20,6 +20,7 @@ from qas_agents.protocols import Agent
 from qas_envs import CircuitBuildingEnv
 from qas_experiments.agents import with_policy_actions
 from qas_experiments.building import Plan, reward_note
+from qas_experiments.counting import number_of
 from qas_experiments.interrupts import Interrupt, interrupt_requests
 from qas_experiments.runs.files import git_commit, new_folder, versions, write_circuits, write_settings
 from qas_experiments.runs.folders import SUMMARY, RunFolder
@@ -81,7 +82,7 @@ def train(
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
     with closing(folder), interrupt_requests() as interrupt:
         opened(folder.path)
-        sizes = f"{env.problem.num_qubits} qubits, {len(env.catalogue)} actions"
+        sizes = f"{number_of(env.problem.num_qubits, 'qubit')}, {number_of(len(env.catalogue), 'action')}"
         console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
         judge.reset(seed=training.seed)
         judge.step(0)  # compiles kernels that are not cached, so that their compilation is not counted as training

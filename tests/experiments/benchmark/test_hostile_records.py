@@ -293,7 +293,7 @@ def test_the_command_names_them_writes_the_site_and_ends_with_one(
         "--again",
     ]
     monkeypatch.setattr(sys, "argv", arguments)
-    monkeypatch.setattr(judges_module, "Judge", lambda seconds: judge)
+    monkeypatch.setattr(judges_module, "Judge", lambda *_, **settings: judge)
     with pytest.raises(SystemExit) as ended:
         report_module.main()
     shown = capsys.readouterr().out.splitlines()

@@ -43,8 +43,18 @@ def test_answers_are_those_of_the_tasks_in_order(record: Record, counting: Any) 
     tasks = [(dataclasses.replace(record, seed=seed, agent=f"agent {seed // 7}"), None) for seed in range(50)]
     judges, [first, second] = counting(None, 2)
     done: list[int] = []
-    assert judges.faults(tasks, done.append) == [["odd"] if seed % 2 else [] for seed in range(50)]
+    named: list[str] = []
+
+    def advance(number: int, now: str = "") -> None:
+        done.append(number)
+        named.append(now)
+
+    assert judges.faults(tasks, advance) == [["odd"] if seed % 2 else [] for seed in range(50)]
     assert sorted(first.asked + second.asked) == [*range(50)] and sum(done) == 50
+    label = f"{record.suite}, {record.instance}"
+    assert {*named} == {"", *(f"{label}, agent {number}" for number in range(8))}, (
+        "each cell is named while it is checked"
+    )
 
 
 def test_valid_records_are_verified_once(record: Record, counting: Any, tmp_path: Path) -> None:

@@ -42,7 +42,24 @@ def test_help_imports_nothing_large(name: str, tmp_path: Path) -> None:
         assert not modules & {"numpy", "gymnasium"}
 
 
-@pytest.mark.parametrize("words", [("qas-train", "env=lhi"), ("qas-train", "trainig.seed=1"), ("qas-runs", "--hlep")])
+WRONG = [
+    ("qas-train", "env=lhi"),
+    ("qas-train", "trainig.seed=1"),
+    ("qas-runs", "--hlep"),
+    ("qas-run", "nowhere"),
+    ("qas-run", __file__, "env=QAS-LiH-v0", "backend=fake_manila", "shts=3"),
+    ("qas-solve", "QAS-LiHH-v0"),
+    ("qas-evaluate", "nowhere"),
+    ("qas-tune", "tune.trial=3"),
+]
+
+
+def test_the_help_of_searches_imports_nothing_large(tmp_path: Path) -> None:
+    status, modules = imported("qas-tune", "--help", cwd=tmp_path)
+    assert status == 0 and not modules & {*LARGE, "optuna"}
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_wrong_words_import_nothing_large(words: tuple[str, ...], tmp_path: Path) -> None:
     status, modules = imported(*words, cwd=tmp_path)
     assert status == 2 and not modules & {*LARGE}

@@ -18,6 +18,15 @@ from tests.experiments.conftest import QUICK, call, process
 
 SWEEP = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.total_timesteps=300", "training.seed=0,1"]
 
+OWN_REWARD = """
+from pathlib import Path
+
+class Gained:
+    def __call__(self, transition):
+        Path("used").touch()
+        return transition.previous_energy - transition.energy
+"""
+
 
 def finished(folder: Path) -> list[int]:
     summaries = [json.loads(path.read_text()) for path in folder.glob("runs/*/summary.json")]
@@ -27,16 +36,19 @@ def finished(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize(
     "launcher",
-    [["joblib", "hydra.launcher.n_jobs=2"], ["submitit_local"]],
-    ids=["joblib", "submitit"],
+    [["joblib", "hydra.launcher.n_jobs=2"], ["submitit_local"], ["ray", "+hydra.launcher.ray.init.address=local"]],
+    ids=["joblib", "submitit", "ray"],
 )
 @pytest.mark.slow
 def test_sweep_on_this_machine(launcher: list[str], tmp_path: Path) -> None:
     """Needs minutes: python -m pytest tests/experiments/commands/test_sweeps.py -m slow."""
     pytest.importorskip("hydra_plugins.hydra_" + launcher[0].partition("_")[0] + "_launcher")
-    ended = process("train", "-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, cwd=tmp_path)
+    (tmp_path / "own_reward.py").write_text(OWN_REWARD)
+    own = "env.reward=own_reward:Gained"  # a module of the current folder, which the workers must find
+    ended = process("train", "-m", f"hydra/launcher={launcher[0]}", *launcher[1:], *SWEEP, own, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert finished(tmp_path) == [0, 1]
+    assert (tmp_path / "used").exists()
 
 
 def documented(first: str) -> list[str]:

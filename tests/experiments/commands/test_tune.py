@@ -12,8 +12,10 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from qas_experiments import tuning
 from qas_experiments.commands import tune as module
-from qas_experiments.commands.tune import distribution_of, tune
+from qas_experiments.settings import STUDY_CHOICES
+from qas_experiments.tuning import distribution_of, tune
 from tests.experiments.conftest import QUICK, compose
 
 SPACE = ["agent.n_step=1,2", "agent.learning_rate=tag(log, interval(1e-4, 1e-2))"]
@@ -66,8 +68,8 @@ def test_databases_work_as_storage(tmp_path: Path) -> None:
 def test_a_pruned_trial_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second trial is told to be worse than the first at its first report."""
     values = iter([1.0] * 11 + [2.0] * 11)
-    monkeypatch.setitem(module.OBJECTIVES, "error", lambda recorder: next(values))
-    monkeypatch.setitem(module.PRUNERS, "median", lambda: optuna.pruners.MedianPruner(n_startup_trials=1))
+    monkeypatch.setitem(tuning.OBJECTIVES, "error", lambda recorder: next(values))
+    monkeypatch.setitem(tuning.PRUNERS, "median", lambda: optuna.pruners.MedianPruner(n_startup_trials=1))
     study = tune(overrides(tmp_path, "tune.trials=2"))
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED]
     assert [*study.trials[1].intermediate_values] == [1]
@@ -75,7 +77,7 @@ def test_a_pruned_trial_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_an_interrupted_trial_is_played_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "train", lambda settings, watch: {"interrupted": True})
+    monkeypatch.setattr(tuning, "train", lambda settings, watch: {"interrupted": True})
     study = tune(overrides(tmp_path, "tune.trials=2"))
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
     monkeypatch.undo()
@@ -87,14 +89,14 @@ def test_ctrl_c_anywhere_in_a_trial_loses_nothing(tmp_path: Path, monkeypatch: p
     def stop(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "train", stop)
+    monkeypatch.setattr(tuning, "train", stop)
     study = tune(overrides(tmp_path, "tune.trials=2"))
     assert [trial.state for trial in study.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
 @pytest.mark.slow  # python -m pytest tests/experiments/commands/test_tune.py -m slow
 def test_a_resumed_study_draws_other_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_play", lambda *arguments: (1.0, TrialState.COMPLETE))
+    monkeypatch.setattr(tuning, "_play", lambda *arguments: (1.0, TrialState.COMPLETE))
     for number in (2, 4):
         study = tune(overrides(tmp_path, f"tune.trials={number}", "tune.sampler=random"))
     rates = [trial.params["agent.learning_rate"] for trial in study.trials]
@@ -168,7 +170,7 @@ def test_a_study_says_when_nothing_was_compared(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ends = iter([(value, TrialState.PRUNED if value is None else TrialState.COMPLETE) for value in values])
-    monkeypatch.setattr(module, "_play", lambda *arguments: next(ends))
+    monkeypatch.setattr(tuning, "_play", lambda *arguments: next(ends))
     tune(overrides(tmp_path, "tune.trials=3"))
     shown = capsys.readouterr().out
     assert told in shown
@@ -176,8 +178,13 @@ def test_a_study_says_when_nothing_was_compared(
 
 
 def test_the_status_of_an_interrupted_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "train", lambda settings, watch: {"interrupted": True})
+    monkeypatch.setattr(tuning, "train", lambda settings, watch: {"interrupted": True})
     monkeypatch.setattr(sys, "argv", ["qas-tune", *overrides(tmp_path, "tune.trials=2")])
     with pytest.raises(SystemExit) as ended:
         module.main()
     assert ended.value.code == 130
+
+
+def test_the_help_names_the_choices_that_exist() -> None:
+    tables = {"objective": tuning.OBJECTIVES, "sampler": tuning.SAMPLERS, "pruner": tuning.PRUNERS}
+    assert {name: [*choices] for name, choices in STUDY_CHOICES.items()} == {k: [*v] for k, v in tables.items()}

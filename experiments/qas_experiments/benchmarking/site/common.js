@@ -4,6 +4,7 @@ const byId = (id) => document.getElementById(id);
 const isNarrow = () => window.matchMedia("(max-width: 50rem)").matches;
 const unique = (values) => [...new Set(values)];
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en"));
+const numberOf = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 const errorText = (value) => (value === null || value === undefined ? "–" : value < 1e-9 ? "exact" : value.toExponential(1));
 
 function element(name, content, attributes = {}) {

@@ -25,7 +25,7 @@ const SUMMARY = [
 
 function showSummary() {
   const runs = new Set(data.board.map((row) => row.agent)).size;
-  byId("scope").textContent = `${number(data.records.length)} verified records of ${runs} agents on ${Object.keys(data.places).length} instances. Every circuit was simulated again, its gates were counted again, and errors are against the exact ground energy.`;
+  byId("scope").textContent = `${numberOf(data.records.length, "verified record")} of ${numberOf(runs, "agent")} on ${numberOf(Object.keys(data.places).length, "instance")}. Every circuit was simulated again, its gates were counted again, and errors are against the exact ground energy.`;
   byId("headlines").replaceChildren(...data.headlines.map((text) => element("li", text)));
   byId("footnote").textContent = data.footnote;
   byId("best").replaceChildren(table(data.summary, SUMMARY, { most: isNarrow() ? 6 : 12, name: "best-table" }));
@@ -78,7 +78,7 @@ function duel() {
     return [a + (gap < 0), b + (gap > 0)];
   }, [0, 0]);
   const told = (name, key, isLess) => { const [a, b] = count(key, isLess); return `${name}: ${a} for ${first}, ${b} for ${second}`; };
-  byId("verdict").textContent = rows.length ? `Both played ${rows.length} instances. Number of them on which one is better: ${told("more seeds solved", "share", false)}; ${told("fewer CNOTs where both solve", "cnot", true)}; ${told("fewer evaluations where both solve", "first", true)}.` : "They have no instance of a suite in common.";
+  byId("verdict").textContent = rows.length ? `Both played ${numberOf(rows.length, "instance")}. Number of them on which one is better: ${told("more seeds solved", "share", false)}; ${told("fewer CNOTs where both solve", "cnot", true)}; ${told("fewer evaluations where both solve", "first", true)}.` : "They have no instance of a suite in common.";
   byId("sides").replaceChildren(...(rows.length ? [table(rows, columns, { name: "sides-table", most: isNarrow() ? 6 : 12 })] : []));
 }
 
@@ -187,7 +187,7 @@ function together(suite) {
 function showRecords() {
   const rows = data.records.filter(chosen);
   const pages = Math.max(1, Math.ceil(rows.length / PAGE));
-  byId("all-records").firstElementChild.textContent = `${number(rows.length)} records: one run each, with its best circuit`;
+  byId("all-records").firstElementChild.textContent = `${numberOf(rows.length, "record")}: one run each, with its best circuit`;
   if (!byId("all-records").open) return;
   const page = (ordered) => ordered.slice(state.page * PAGE, (state.page + 1) * PAGE);
   state.page = Math.min(state.page, pages - 1);

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import eq, lt
 from typing import Any, NamedTuple
 
+from qas_envs.energy_errors import error_text
 from qas_experiments.benchmarking.published import Published
 from qas_experiments.benchmarking.records import Record
 from qas_experiments.benchmarking.shorter import Counts
-from qas_experiments.benchmarking.tables import error_text
 
 Labels = dict[tuple[str, str], str]
 """The label of an instance by suite and name."""
@@ -90,7 +90,8 @@ def summary_of(
     if solutions:
         best = min(solutions, key=lambda found: found[:2])
         finders = [one.record.agent for one in solutions if one.gates == best.gates]
-        row |= {"cnot": best.gates, "error": error_text(best.error), "hash": best.record.hash, "circuit": best.circuit}
+        row |= {"cnot": best.gates, "error": error_text(best.error, 1)}
+        row |= {"hash": best.record.hash, "circuit": best.circuit}
         row["finders"] = sorted(set(finders), key=lambda agent: (-finders.count(agent), agent))
     reference = reference or {}
     row |= _references(reference, accuracy)
