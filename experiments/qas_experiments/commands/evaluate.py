@@ -20,6 +20,7 @@ from qas_experiments.agents import load_policy, policy_path, reseed
 from qas_experiments.building import make_environment
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
+from qas_experiments.diagnostics import diagnose, lines_of
 from qas_experiments.plots import rollout_histograms, save
 from qas_experiments.qiskit_energies import energy_by_qiskit
 from qas_experiments.runs.files import settings_of
@@ -41,11 +42,13 @@ def main() -> None:
     """Entry point of the console script."""
     given = arguments.evaluate().parse_args()
     try:
-        summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed)
+        summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed, given.diagnostics)
     except ValueError as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(_table(summary))
+    for line in lines_of(summary["diagnostics"]) if given.diagnostics else ():
+        console.print(line, highlight=False)
     console.print(f"results are in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
 
 
@@ -82,7 +85,12 @@ class Rollout:
 
 
 def evaluate(
-    run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
+    run: Path,
+    policy: str = "best",
+    rollouts: int = 100,
+    epsilon: float = 0.05,
+    seed: int = 0,
+    diagnostics: bool = False,
 ) -> dict[str, Any]:
     """Play a run's frozen policy; write ``evaluation.json`` and ``evaluation.png``.
 
@@ -95,6 +103,7 @@ def evaluate(
         rollouts: Episodes of the stochastic policy.
         epsilon: Share of random legal actions in them, for agents that support it.
         seed: Seed of the episodes.
+        diagnostics: Whether to add ``diagnostics``, see :func:`~qas_experiments.diagnostics.diagnose`.
 
     Returns:
         The content of ``evaluation.json``.
@@ -118,6 +127,9 @@ def evaluate(
     summary |= {"policy": policy_path(run, policy).name}
     _add_transpiled(summary, greedy, played)
     summary["stochastic"] |= {"rollouts": rollouts, "epsilon": epsilon}
+    if diagnostics:
+        best = min([greedy, *played], key=lambda rollout: rollout.rank)
+        summary["diagnostics"] = diagnose(env, best.solution.circuit, best.problem, seed)
     importance = interpret(agent, env, run)
     if importance is not None:
         summary["importance"] = importance
