@@ -45,6 +45,8 @@ class GateSet:
 GATE_SETS: Final[dict[str, GateSet]] = {
     "crlqas": GateSet(("cx",), ("rx", "ry", "rz")),  # arXiv:2402.03500
     "kanqas": GateSet(("cx",), ("x", "y", "z", "h", "t")),  # arXiv:2406.17630
+    "clifford": GateSet(("cx",), ("h", "s")),  # generate all Clifford circuits
+    "clifford_cz": GateSet(("cz",), ("h", "s")),
     "ry_cz": GateSet(("cz",), ("ry",)),  # real states; the action set of the random-search bar
     "ibm": GateSet(("cz",), ("sx", "x", "rz")),  # arXiv:2503.11638
     "ibm_ecr": GateSet(("ecr",), ("sx", "x", "rz")),  # IBM's Eagle devices

@@ -110,6 +110,17 @@ _KANQAS_RULES: Final[dict[str, Any]] = {
 }
 
 
+# Observations of gates stay small on 100 qubits.
+_CLIFFORD_RULES: Final[dict[str, Any]] = {
+    **_DEFAULT,
+    "gates": "clifford",
+    "encoding": "gates",
+    "reward": "priced",
+    "optimizer": "none",
+    "simulator": "stabilizer",
+}
+
+
 def _grl_name(gates: str, spins: int, strength: float) -> str:
     return f"grl_tfim{spins}_h{strength:g}" + ("" if gates == "ibm" else "_cx")
 
@@ -118,6 +129,7 @@ PRESETS: Final[dict[str, Preset]] = {
     "default": Preset(_DEFAULT),
     "priced": Preset({**_DEFAULT, "reward": "priced"}),  # rewards short circuits
     "blocks": Preset({**_DEFAULT, "reward": "priced", "actions": "blocks"}),  # the default of qas-train
+    "clifford": Preset(_CLIFFORD_RULES),  # of stabiliser states
     "crlqas": Preset(_cobyla(_CRLQAS["crlqas_lih4"][0])),
     "kanqas": Preset(_KANQAS_RULES),
     "grl": Preset(_cobyla({"gates": "ibm", "curriculum": _moving(2.0), "max_gates": 20})),

@@ -73,6 +73,7 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-W-v0": EnvironmentId("w", rules={"max_gates": 20}),
     "QAS-RandomState-v0": EnvironmentId("random_state"),
     "QAS-Distribution-v0": EnvironmentId("distribution"),
+    "QAS-Clifford-v0": EnvironmentId("clifford_state", "clifford"),
     "QAS-Problem-v0": EnvironmentId("", example={"problem": "tfim", "num_qubits": 2}),
     "QAS-State-v0": EnvironmentId("state", example={"statevector": [0.6, 0.0, 0.0, 0.8j]}),
 }

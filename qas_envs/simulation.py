@@ -14,6 +14,7 @@ from qas_simulators import (
     PauliPropagationSimulator,
     PauliTransferSimulator,
     Simulator,
+    StabilizerSimulator,
     StatevectorSimulator,
     ZeroNoise,
 )
@@ -42,11 +43,19 @@ def _propagation(noise: NoiseModel | None, **settings: Any) -> Simulator:
     return PauliPropagationSimulator(**settings)
 
 
+def _stabilizer(noise: NoiseModel | None, **settings: Any) -> Simulator:
+    """Simulate Clifford circuits."""
+    if noise is not None and not noise.is_noiseless:
+        raise ValueError(must("noise", "be None for the stabiliser simulator, which has no noise channels", noise))
+    return StabilizerSimulator(**settings)
+
+
 SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
     "auto": _auto,
     "statevector": _noiseless,
     "pauli_transfer": PauliTransferSimulator,
     "pauli_propagation": _propagation,
+    "stabilizer": _stabilizer,
 }
 """Simulators by name: functions of the noise and of their settings."""
 
@@ -54,6 +63,7 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
 SETTINGS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(SIMULATORS, Simulator),
     "pauli_propagation": PauliPropagationSimulator,
+    "stabilizer": StabilizerSimulator,
 }
 """What has a simulator's settings as parameters, by its name."""
 

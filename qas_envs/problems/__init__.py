@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from qas_envs.problems.clifford import clifford_state, fewest_two_qubit_gates
 from qas_envs.problems.combinatorial import independent_set, max_cut, qubo
 from qas_envs.problems.distributions import distribution
 from qas_envs.problems.excited import excited_state
@@ -39,6 +40,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "w": w,
     "random_state": random_state,
     "distribution": distribution,
+    "clifford_state": clifford_state,
     "state": state,
 }
 
@@ -50,8 +52,10 @@ __all__ = [
     "beh2",
     "bell",
     "ch2",
+    "clifford_state",
     "distribution",
     "excited_state",
+    "fewest_two_qubit_gates",
     "ghz",
     "ground_state",
     "h2",

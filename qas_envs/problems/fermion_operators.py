@@ -11,7 +11,7 @@ from qas_envs.problems.sectors import Sector
 from qas_simulators import PauliSum
 from qas_simulators.bridges.operators import package_of
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.flat_circuit import MASK_QUBITS
 
 _FERMIONIC: Final = (
     "FermionOperator",
@@ -52,9 +52,9 @@ def operator_on_qubits(
     if asked is not None:
         touched += touched % 2
     modes = touched if num_qubits is None else num_qubits
-    if not isinstance(modes, int) or not touched <= modes <= MAX_QUBITS:
+    if not isinstance(modes, int) or not touched <= modes <= MASK_QUBITS:
         raise ValueError(
-            must("num_qubits", f"be an integer in {touched}..{MAX_QUBITS}, the modes of the operator", modes)
+            must("num_qubits", f"be an integer in {touched}..{MASK_QUBITS}, the modes of the operator", modes)
         )
     hamiltonian = map_fermions(fermions, modes, mapping, asked)
     if asked is None:

@@ -10,7 +10,7 @@ from qas_envs.problems.problem import Problem
 from qas_envs.problems.reference import reference_of
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
-from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.flat_circuit import MASK_QUBITS
 
 Edge = tuple[int, int]
 
@@ -106,8 +106,8 @@ def _is_connected(num_vertices: int, edges: list[Edge]) -> bool:
 
 
 def _check(num_qubits: int, accuracy: float, **factors: float) -> None:
-    if not 2 <= num_qubits <= MAX_QUBITS:
-        raise ValueError(must("num_qubits", f"lie in 2..{MAX_QUBITS}", num_qubits))
+    if not 2 <= num_qubits <= MASK_QUBITS:
+        raise ValueError(must("num_qubits", f"lie in 2..{MASK_QUBITS}", num_qubits))
     if not accuracy > 0:
         raise ValueError(must("accuracy", "be positive", accuracy))
     for argument, value in factors.items():

@@ -11,7 +11,7 @@ from qas_envs.problems.problem import Problem
 from qas_envs.problems.reference import DENSE_QUBITS, Reference, reference_of, rounding_error
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
-from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.flat_circuit import MASK_QUBITS
 
 
 def tfim(
@@ -193,8 +193,8 @@ def _problem(
 
 
 def _check(num_qubits: int, rows: int, periodic: bool, accuracy: float, **strengths: float) -> None:
-    if not 2 <= num_qubits <= MAX_QUBITS:
-        raise ValueError(must("num_qubits", f"lie in 2..{MAX_QUBITS}", num_qubits))
+    if not 2 <= num_qubits <= MASK_QUBITS:
+        raise ValueError(must("num_qubits", f"lie in 2..{MASK_QUBITS}", num_qubits))
     if rows < 1 or num_qubits % rows:
         raise ValueError(must("rows", f"divide num_qubits = {num_qubits}", rows))
     if periodic and min(length for length in (rows, num_qubits // rows) if length > 1) < 3:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from qas_simulators.pauli_propagation import PauliPropagationSimulator
     from qas_simulators.pauli_transfer import PauliTransferSimulator
     from qas_simulators.simulator import Simulator
+    from qas_simulators.stabilizer_simulator import StabilizerSimulator
+    from qas_simulators.stabilizers import StabilizerState
     from qas_simulators.statevector import StatevectorSimulator
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "PauliSum",
     "PauliTransferSimulator",
     "Simulator",
+    "StabilizerSimulator",
+    "StabilizerState",
     "StatevectorSimulator",
     "ZeroNoise",
     "load_gadgets",
@@ -48,6 +52,8 @@ _MODULES = {
     "PauliSum": "pauli",
     "PauliTransferSimulator": "pauli_transfer",
     "Simulator": "simulator",
+    "StabilizerSimulator": "stabilizer_simulator",
+    "StabilizerState": "stabilizers",
     "StatevectorSimulator": "statevector",
     "ZeroNoise": "extrapolation",
     "load_gadgets": "gadget_files",

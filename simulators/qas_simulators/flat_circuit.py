@@ -18,8 +18,10 @@ Table = NDArray[np.int32]
 _INITIAL_CAPACITY = 64
 IS_ROTATION = tuple(gate.num_params == 1 for gate in GATES)
 IS_PAIR = tuple(gate.num_qubits == 2 for gate in GATES)
-MAX_QUBITS = 60
-"""Masks of qubits are 64-bit integers. What needs a state says how much memory it would take."""
+MAX_QUBITS = 128
+"""Largest register. What needs a state says how much memory it would take."""
+MASK_QUBITS = 60
+"""Up to this size masks of qubits are 64-bit integers, which most methods need."""
 
 
 class Link(NamedTuple):
@@ -39,7 +41,7 @@ class FlatCircuit:
     Gates are appended and read by their row in the gate table; their names and methods are in ``Circuit``.
 
     Args:
-        num_qubits: Size of the register, 1 to 60. Qubit 0 is the least significant bit.
+        num_qubits: Size of the register, 1 to 128. Qubit 0 is the least significant bit.
 
     Raises:
         ValueError: ``num_qubits`` is out of range.

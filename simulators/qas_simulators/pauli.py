@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_simulators.bit_masks import Masks, checked_masks, mask_type
 from qas_simulators.checks import real_array, real_number, whole_numbers
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MAX_QUBITS
@@ -78,7 +79,7 @@ class PauliSum:
                 raise ValueError(must("terms", "have labels of the letters I, X, Y, Z", label))
             masks.append(masks_of(label))
             coefficients.append(real_number(f"terms[{label!r}]", coefficient))
-        x, z = np.array(masks, dtype=np.int64).T
+        x, z = np.array(masks, dtype=mask_type(num_qubits)).T
         self._set(num_qubits, x, z, np.array(coefficients, dtype=np.float64))
 
     @classmethod
@@ -86,7 +87,7 @@ class PauliSum:
         """Build from bit masks and coefficients; equal strings add up.
 
         Args:
-            num_qubits: 1 to 60.
+            num_qubits: 1 to 128.
             x: Masks of the bits that the strings flip, integers ``(num_terms,)``.
             z: Masks of the bits that give a sign, integers ``(num_terms,)``.
             coefficients: Real numbers ``(num_terms,)``.
@@ -95,8 +96,8 @@ class PauliSum:
             ValueError: Another shape, no terms, a mask that is not an integer or outside the register, or a coefficient
                 that is not a finite real number.
         """
-        size = 1 << _checked_size(num_qubits)
-        masks = whole_numbers("x", x, size), whole_numbers("z", z, size)
+        size = _checked_size(num_qubits)
+        masks = checked_masks("x", x, size), checked_masks("z", z, size)
         values = real_array("coefficients", coefficients)
         shapes = {masks[0].shape, masks[1].shape, values.shape}
         if len(shapes) != 1 or values.size == 0:
@@ -119,7 +120,7 @@ class PauliSum:
         indices = indices if len(indices) else np.zeros(1, dtype=np.int64)
         return cls.from_masks(num_qubits, *masks_of_indices(indices, num_qubits), values[indices])
 
-    def _set(self, num_qubits: int, x: NDArray[np.int64], z: NDArray[np.int64], c: NDArray[np.float64]) -> None:
+    def _set(self, num_qubits: int, x: Masks, z: Masks, c: NDArray[np.float64]) -> None:
         if not np.isfinite(c).all():
             raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))
         self.num_qubits = num_qubits
@@ -128,6 +129,7 @@ class PauliSum:
         self._indices: NDArray[np.int64] | None = None
         self._in_unit: tuple[float, PauliSum | None] | None = None
         self._rows: RealRows | None = None
+        self._slices: Any = None  # of stabilizers.slices_of
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, tolerance: float = NEGLIGIBLE) -> PauliSum:

@@ -12,6 +12,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.cliffords import pauli_rotations
 from qas_simulators.descent import descend, scan
 from qas_simulators.errors import must, needs_extra
+from qas_simulators.flat_circuit import MASK_QUBITS
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, Settings, links_of
 from qas_simulators.simulator import Minimizer, Objective, Simulator
@@ -95,6 +96,12 @@ class PauliPropagationSimulator(Simulator):
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 0
+
+    def check(self, circuit: Circuit, observable: PauliSum) -> None:
+        """Raise ``ValueError`` if the circuit and the observable differ in qubits, or have more than 60."""
+        super().check(circuit, observable)
+        if circuit.num_qubits > MASK_QUBITS:
+            raise ValueError(must("circuit", f"have at most {MASK_QUBITS} qubits for this", circuit.num_qubits))
 
     def _with(self, weight: int | None, coefficient: float | None) -> PauliPropagationSimulator:
         return PauliPropagationSimulator(weight, coefficient, self.max_strings)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.bit_masks import Masks
+
 
 def masks_of(label: str) -> tuple[int, int]:
     """Return the masks ``(x, z)`` of a label; its last letter is qubit 0."""
@@ -36,9 +38,7 @@ def masks_of_indices(indices: NDArray[np.int64], num_qubits: int) -> tuple[NDArr
     return x, z
 
 
-def summed_terms(
-    x: NDArray[np.int64], z: NDArray[np.int64], coefficients: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def summed_terms(x: Masks, z: Masks, coefficients: NDArray[np.float64]) -> tuple[Masks, Masks, NDArray[np.float64]]:
     """Return the terms sorted by ``(x, z)``, the coefficients of equal strings summed."""
     order = np.lexsort((z, x))
     x, z = x[order], z[order]
@@ -58,6 +58,6 @@ def walsh_hadamard(rows: NDArray[np.complex128], num_qubits: int) -> NDArray[np.
     return rows
 
 
-def popcount(values: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
+def popcount(values: Masks | np.int64) -> NDArray[np.int64]:
     """Return the number of ones in each mask."""
-    return np.bitwise_count(np.asarray(values, dtype=np.int64)).astype(np.int64)
+    return np.asarray(np.bitwise_count(np.asarray(values))).astype(np.int64)

@@ -1,7 +1,8 @@
 """Flat programs for the kernels, and the functions that run them.
 
 A program joins circuits, which are flat tables already, with the gate table's matrices or the noise, and an observable.
-Only this module, ``real_arithmetic``, ``noise_tables``, ``subspace`` and the package ``cuda`` import kernels.
+Only this module, ``real_arithmetic``, ``wide_states``, ``noise_tables``, ``subspace`` and the package ``cuda`` import
+kernels.
 """
 
 from __future__ import annotations

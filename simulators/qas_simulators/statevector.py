@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.real_arithmetic import is_real, real_program
-from qas_simulators.simulator import Simulator
+from qas_simulators.simulator import Minimizer, Objective, Simulator
+from qas_simulators.wide_objective import LEAST_QUBITS, WideObjective, check_wide_memory
 
 
 class StatevectorSimulator(Simulator):
     """Simulation of pure states, ``2**n`` amplitudes.
+
+    From 15 qubits on, consecutive gates on a pair of qubits are applied together, passes over the state are shared by
+    ``num_threads``, real circuits are simulated in real arithmetic, and the observable needs 8 bytes for each
+    amplitude, however many terms it has.
 
     Args:
         shots: As in :class:`Simulator`.
@@ -55,7 +60,36 @@ class StatevectorSimulator(Simulator):
         make = real_program if self.real_arithmetic and is_real(circuit.table, observable) else statevector_program
         return make(circuit.table[None], observable, links_of(circuit))
 
-    def _batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram:
+    def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
+        """Return the energy as a function of the angles."""
+        if circuit.num_qubits < LEAST_QUBITS:
+            return super().objective(circuit, observable)
+        return WideObjective(self, circuit, observable, is_real(circuit.table, observable))
+
+    def minimizer(self, circuit: Circuit, observable: PauliSum) -> Minimizer:
+        """Return the minimisation of a circuit's energy by exact gradients, for optimisers."""
+        if circuit.num_qubits < LEAST_QUBITS:
+            return super().minimizer(circuit, observable)
+        return WideObjective(self, circuit, observable, is_real(circuit.table, observable)).minimized
+
+    def expectations_and_gradients(
+        self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the exact expectation values ``(B,)`` and gradients at ``params_batch``, both ``(B, num_params)``.
+
+        Raises:
+            ValueError: The simulator has shot noise.
+        """
+        if circuit.num_qubits < LEAST_QUBITS:
+            return super().expectations_and_gradients(circuit, observable, params_batch)
+        self.require_exact("gradients")
+        wide = WideObjective(self, circuit, observable, is_real(circuit.table, observable))
+        energies, gradients = wide.evaluate(self._batch(circuit, params_batch))
+        return wide.unit * energies, wide.unit * gradients
+
+    def _batch_program(self, batch: CircuitTables, observable: PauliSum) -> KernelProgram | None:
+        if self.device == "cpu" and batch.num_qubits >= LEAST_QUBITS:
+            return None
         if self.real_arithmetic and self.device == "cpu" and is_real(batch.rows(), observable):
             return real_program(batch.tables, observable)
         return statevector_program(batch.tables, observable, device=self.device)
@@ -63,7 +97,10 @@ class StatevectorSimulator(Simulator):
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
         super().check(circuit, observable)
-        observable.check_memory()
+        if circuit.num_qubits < LEAST_QUBITS:
+            observable.check_memory()
+        else:
+            check_wide_memory(circuit.num_qubits)
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits

@@ -33,6 +33,8 @@ def built(**rules: Any) -> Any:
         fitting["vary"] = {"field": (0.5, 1.5)}
     if "shots" in str(rules.get("simulator")):
         fitting["optimizer"] = "none"
+    if "stabilizer" in str(rules.get("simulator")):
+        fitting["gates"] = "clifford"
     if rules.get("mitigation") is not None:
         fitting["noise"] = "mumbai"
     if "excitations" in str(rules.get("actions")):

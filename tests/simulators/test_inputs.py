@@ -108,11 +108,11 @@ def test_masks_that_do_not_fit(x: Any, z: Any, message: str) -> None:
         PauliSum.from_masks(1, x, z, [1.0] if x else [])
 
 
-@pytest.mark.parametrize("num_qubits", [0, -1, 61, 1.0, True, "1"])
+@pytest.mark.parametrize("num_qubits", [0, -1, 129, 1.0, True, "1"])
 def test_registers_that_do_not_exist(num_qubits: Any) -> None:
-    with pytest.raises(ValueError, match="`num_qubits` must be an integer from 1 to 60"):
+    with pytest.raises(ValueError, match="`num_qubits` must be an integer from 1 to 128"):
         PauliSum.from_masks(num_qubits, [0], [0], [1.0])
-    with pytest.raises(ValueError, match="`num_qubits` must be an integer from 1 to 60"):
+    with pytest.raises(ValueError, match="`num_qubits` must be an integer from 1 to 128"):
         PauliSum.from_indices(num_qubits, [0], np.ones(4))
 
 

@@ -98,7 +98,7 @@ def test_copies_are_independent() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Circuit(0), "from 1 to 60, but is 0"),
+        (lambda: Circuit(0), "from 1 to 128, but is 0"),
         (lambda: Circuit(2).rx(0.1, 2), r"lie in 0..1, but is \(2,\)"),
         (lambda: Circuit(2).cx(1, 1), "distinct"),
         (lambda: Circuit(2).rx(float("nan"), 0), "finite"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from qas_agents.searchers.whole_circuits import Ansatz, Prices, Trials, WholeCircuitSearcher
-from qas_simulators import StatevectorSimulator
+from qas_simulators import StabilizerSimulator, StabilizerState, StatevectorSimulator
 from qas_simulators.errors import must
 
 
@@ -39,6 +39,7 @@ class BeamSearch(WholeCircuitSearcher):
         self._prices = Prices(two_qubit, one_qubit)
         self._width = width
         self._simulator = StatevectorSimulator()
+        self._has_stabilizers = isinstance(getattr(env.unwrapped, "simulator", None), StabilizerSimulator)
 
     def _search(self, trials: Trials) -> None:
         width = self._width
@@ -75,7 +76,9 @@ class BeamSearch(WholeCircuitSearcher):
         return children
 
     def _state(self) -> bytes:
-        """Return a key of the last circuit's state: its rounded amplitudes up to the global phase."""
+        """Return a key of the last circuit's state: rounded amplitudes up to the global phase, or its generators."""
+        if self._has_stabilizers:
+            return "".join(StabilizerState.of_circuit(self._bench.circuit).labels()).encode()
         state = self._simulator.statevector(self._bench.circuit)
         largest = state[int(np.argmax(np.abs(state) > np.abs(state).max() - 1e-6))]
         rounded = np.round(state * (abs(largest) / largest), 6) + 0.0  # no negative zeros

@@ -76,6 +76,11 @@ def evaluate() -> argparse.ArgumentParser:
     parser.add_argument("--rollouts", type=int, default=100, help="episodes of the stochastic policy")
     parser.add_argument("--epsilon", type=float, default=0.05, help="share of random actions in them, where supported")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--diagnostics",
+        action="store_true",
+        help="also say how hard the best circuit is to simulate, what the actions can reach, and how gradients vary",
+    )
     return parser
 
 

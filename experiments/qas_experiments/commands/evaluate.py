@@ -22,7 +22,9 @@ from qas_experiments.building import make_environment
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
 from qas_experiments.counting import number_of
+from qas_experiments.diagnostics import diagnose, lines_of
 from qas_experiments.plots import rollout_histograms, save
+from qas_experiments.qiskit_energies import energy_by_qiskit
 from qas_experiments.runs.files import settings_of
 from qas_experiments.statistics import wilson_interval
 from qas_experiments.training.interpretation import interpret
@@ -42,11 +44,13 @@ def main() -> None:
     """Entry point of the console script."""
     given = arguments.evaluate().parse_args()
     try:
-        summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed)
+        summary = evaluate(given.run, given.policy, given.rollouts, given.epsilon, given.seed, given.diagnostics)
     except ValueError as error:
         fail(error)
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(_table(summary))
+    for line in lines_of(summary["diagnostics"]) if given.diagnostics else ():
+        console.print(line, highlight=False)
     console.print(f"results are in {given.run / 'evaluation.json'} and evaluation.png", highlight=False)
 
 
@@ -83,7 +87,12 @@ class Rollout:
 
 
 def evaluate(
-    run: Path, policy: str = "best", rollouts: int = 100, epsilon: float = 0.05, seed: int = 0
+    run: Path,
+    policy: str = "best",
+    rollouts: int = 100,
+    epsilon: float = 0.05,
+    seed: int = 0,
+    diagnostics: bool = False,
 ) -> dict[str, Any]:
     """Play a run's frozen policy; write ``evaluation.json`` and ``evaluation.png``.
 
@@ -96,6 +105,7 @@ def evaluate(
         rollouts: Episodes of the stochastic policy.
         epsilon: Share of random legal actions in them, for agents that support it.
         seed: Seed of the episodes.
+        diagnostics: Whether to add ``diagnostics``, see :func:`~qas_experiments.diagnostics.diagnose`.
 
     Returns:
         The content of ``evaluation.json``.
@@ -119,6 +129,9 @@ def evaluate(
     summary |= {"policy": policy_path(run, policy).name}
     _add_transpiled(summary, greedy, played)
     summary["stochastic"] |= {"rollouts": rollouts, "epsilon": epsilon}
+    if diagnostics:
+        best = min([greedy, *played], key=lambda rollout: rollout.rank)
+        summary["diagnostics"] = diagnose(env, best.solution.circuit, best.problem, seed)
     importance = interpret(agent, env, run)
     if importance is not None:
         summary["importance"] = importance
@@ -184,11 +197,12 @@ def _checked(rollout: Rollout, env: CircuitBuildingEnv) -> float:
     Raises:
         ValueError: The difference is too large, or the energy of the episode is not the one of its circuit.
     """
-    from qiskit.quantum_info import Statevector
-
     circuit, hamiltonian = rollout.solution.circuit, rollout.problem.hamiltonian
-    theirs = Statevector(circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real
-    ours = StatevectorSimulator().expectation(circuit, hamiltonian)
+    theirs = energy_by_qiskit(circuit, hamiltonian)
+    if theirs is None:
+        raise ValueError(must("run", "have few enough qubits for Qiskit's check", circuit.num_qubits))
+    ideal = StatevectorSimulator() if env.simulator.is_noisy else without_shots(env.simulator)
+    ours = ideal.expectation(circuit, hamiltonian)
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if abs(theirs - ours) > TOLERANCE * scale:
         raise ValueError(f"Qiskit finds the energy {theirs!r}, but this library {ours!r}, for\n{circuit.to_qasm3()}")

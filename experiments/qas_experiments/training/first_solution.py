@@ -7,6 +7,7 @@ from dataclasses import replace
 from qas_envs import CircuitBuildingEnv
 from qas_envs.energy_errors import error_text
 from qas_experiments.counting import number_of
+from qas_experiments.qiskit_energies import energy_by_qiskit
 from qas_experiments.training.recorder import Solution
 from qas_experiments.training.shortening import reported
 
@@ -47,10 +48,10 @@ def _verified(found: Solution, env: CircuitBuildingEnv) -> str:
     Raises:
         ValueError: It differs.
     """
-    from qiskit.quantum_info import Statevector
-
     hamiltonian = env.problem.hamiltonian
-    theirs = float(Statevector(found.circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
+    theirs = energy_by_qiskit(found.circuit, hamiltonian)
+    if theirs is None:
+        return f"too many qubits for Qiskit: {found.circuit.num_qubits}"
     if abs(theirs - found.energy) > 1e-8 * max(1.0, float(abs(hamiltonian.coefficients).sum())):
         raise ValueError(f"Qiskit finds the energy {theirs!r}, but this library {found.energy!r}.")
     return f"verified by Qiskit: {theirs:.6f} {env.problem.unit}".rstrip()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from qas_envs import CircuitBuildingEnv
+from qas_envs.problems.clifford import target_state
 from qas_envs.simulation import without_shots
 from qas_envs.snapshots import restore, state_of
 from qas_experiments.training.recorder import Solution, has_shot_noise
-from qas_simulators import Circuit
+from qas_simulators import Circuit, StabilizerSimulator
+from qas_simulators.stabilizers import graph_form
+
+_MOST_QUBITS: Final = 16  # of trivial circuits that all amplitudes are needed for
 
 
 def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Solution, int]:
@@ -41,14 +45,21 @@ def instance_name(env: CircuitBuildingEnv) -> str:
 
 
 def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Solution]:
-    """Return the empty circuit, best basis state and best product state; energies with the environment's noise."""
-    problem = env.problem
+    """Return the empty circuit, best basis state and best product state; energies with the environment's noise.
+
+    With more than 16 qubits only the empty circuit. With Clifford gates a graph state takes the place of the product
+    state, which has angles.
+    """
+    problem, is_clifford = env.problem, isinstance(env.simulator, StabilizerSimulator)
+    builds: dict[str, Callable[[], Circuit]] = {"empty circuit": lambda: Circuit(problem.num_qubits)}
+    if problem.num_qubits <= _MOST_QUBITS:
+        builds["best basis state"] = problem.best_basis_state
+        if not is_clifford:
+            builds["best product state"] = problem.best_product_state
+    if is_clifford and "generators" in problem.provenance:
+        builds["graph state"] = lambda: graph_form(target_state(problem)).circuit
     rows = {}
-    for name, build in {
-        "empty circuit": lambda: Circuit(problem.num_qubits),
-        "best basis state": problem.best_basis_state,
-        "best product state": problem.best_product_state,
-    }.items():
+    for name, build in builds.items():
         started = time.perf_counter()
         circuit = build()
         energy = without_shots(env.simulator).expectation(circuit, problem.hamiltonian)

@@ -11,7 +11,7 @@ from qas_agents.gadgets.library import tidied
 from qas_envs import CircuitBuildingEnv
 from qas_envs.simulation import without_shots
 from qas_experiments.training.recorder import Solution
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators import Circuit, PauliSum, Simulator, StabilizerSimulator, StatevectorSimulator
 from qas_simulators.circuit import Operation
 from qas_simulators.optimizers import ScanLBFGS
 
@@ -26,7 +26,13 @@ Fit = Callable[[Circuit], Circuit | None]
 """Function that returns a circuit, perhaps with other angles, if it has the required energy, else None."""
 
 
-def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_ENERGY, adjust: bool = True) -> Circuit:
+def shortened(
+    circuit: Circuit,
+    hamiltonian: PauliSum,
+    tolerance: float = SAME_ENERGY,
+    adjust: bool = True,
+    simulator: Simulator | None = None,
+) -> Circuit:
     """Return a circuit with the same energy, without redundant gates.
 
     Gates merge and cancel as in :meth:`Circuit.simplified`. Then each gate is removed in turn, first two-qubit gates,
@@ -38,13 +44,14 @@ def shortened(circuit: Circuit, hamiltonian: PauliSum, tolerance: float = SAME_E
         hamiltonian: Hamiltonian that defines the energy.
         tolerance: Largest change of the energy, in the Hamiltonian's unit.
         adjust: Whether the other angles may change when a gate is removed.
+        simulator: Of the energy, exact; by default of statevectors.
 
     Examples:
         >>> ising = PauliSum({"ZZ": -1.0, "XX": -0.5})
         >>> shortened(Circuit(2).rz(0.3, 0).ry(1e-7, 1).h(0).cx(0, 1).x(0).x(0), ising).count_ops()
         {'h': 1, 'cx': 1}
     """
-    simulator = StatevectorSimulator()
+    simulator = StatevectorSimulator() if simulator is None else simulator
     wanted = simulator.expectation(circuit, hamiltonian)
 
     def unchanged(other: Circuit) -> Circuit | None:
@@ -103,8 +110,9 @@ def reported(found: Solution, env: CircuitBuildingEnv) -> Solution:
     is_noisy = env.simulator.is_noisy
     # With noise the angles are optimised for it, and adjusting them without noise would undo that.
     tolerance = SAME_ENERGY if is_noisy else max(SAME_ENERGY, SAME_SHARE * found.energy_error)
-    circuit = shortened(found.circuit, hamiltonian, tolerance, adjust=not is_noisy)
     exact = without_shots(env.simulator)
+    simulator = exact if isinstance(exact, StabilizerSimulator) else None
+    circuit = shortened(found.circuit, hamiltonian, tolerance, not is_noisy, simulator)
     energy = exact.expectation(circuit, hamiltonian)
     if is_noisy and energy > exact.expectation(found.circuit, hamiltonian) + SAME_ENERGY:
         return found

@@ -20,7 +20,7 @@ from qas_simulators.channels import Channel, ptm_of_kraus
 from qas_simulators.checks import distinct_qubits
 from qas_simulators.circuit import Circuit
 from qas_simulators.errors import must, needs_extra
-from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.flat_circuit import MASK_QUBITS
 from qas_simulators.gates import GATE_INDEX, GATES, Gate
 from qas_simulators.noise import NoiseModel
 from qas_simulators.program import FloatArray
@@ -208,7 +208,7 @@ def noise_from_qiskit(
         errors.setdefault(name, {}).update({tuple(place): error for place, error in local.items()})
     device = _Device(errors, filter(_is_known, _gates_of(model)), {})
     is_local = any(place is not None for local in errors.values() for place in local)
-    places = distinct_qubits("qubits", range(MAX_QUBITS) if qubits is None else qubits)
+    places = distinct_qubits("qubits", range(MASK_QUBITS) if qubits is None else qubits)
     result = NoiseModel()
     result.num_qubits = None if qubits is None else len(places)
     if is_local or qubits is not None:
@@ -266,7 +266,7 @@ def _add_noise_everywhere(result: NoiseModel, device: _Device, stand_ins: StandI
         if where in ((0,), (0, 1)):
             result.add(channel, names)
     for (gate, place), reason in sample._restrictions.refused.items():
-        for other in permutations(range(MAX_QUBITS), len(place)) if place in ((0,), (0, 1)) else ():
+        for other in permutations(range(MASK_QUBITS), len(place)) if place in ((0,), (0, 1)) else ():
             result.refuse(gate, other, reason)
 
 
@@ -318,7 +318,7 @@ def noise_from_backend(
     known = [name for name in part.operation_names if _is_same(part.operation_from_name(name), name)]
     everywhere = [name for name in known if None in (part[name] or {None: None})]
     device = _Device(
-        errors, everywhere, {name: part[name] for name in known if name not in everywhere}, len(places) > MAX_QUBITS
+        errors, everywhere, {name: part[name] for name in known if name not in everywhere}, len(places) > MASK_QUBITS
     )
     result = NoiseModel()
     result.num_qubits = len(places)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.errors import must
-from qas_simulators.flat_circuit import MAX_QUBITS
+from qas_simulators.flat_circuit import MASK_QUBITS
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli import PauliSum
 from qas_simulators.pauli_strings import walsh_hadamard
@@ -58,8 +58,8 @@ def read_operator(operator: Any, num_qubits: int | None = None) -> PauliSum:
         operator = qml.qchem.molecular_hamiltonian(operator)
     if isinstance(operator, tuple) and len(operator) == 2 and package_of(operator[0]) == "pennylane":
         operator, num_qubits = operator[0], operator[1] if num_qubits is None else num_qubits
-    if num_qubits is not None and not (isinstance(num_qubits, int | np.integer) and 1 <= num_qubits <= MAX_QUBITS):
-        raise ValueError(must("num_qubits", f"be an integer from 1 to {MAX_QUBITS}", num_qubits))
+    if num_qubits is not None and not (isinstance(num_qubits, int | np.integer) and 1 <= num_qubits <= MASK_QUBITS):
+        raise ValueError(must("num_qubits", f"be an integer from 1 to {MASK_QUBITS}", num_qubits))
     result = _reader(operator)(operator, num_qubits)
     if num_qubits is not None and result.num_qubits != num_qubits:
         raise ValueError(must("num_qubits", f"be the {result.num_qubits} of the Hamiltonian", num_qubits))
@@ -108,8 +108,8 @@ def sum_of_factors(
     rows = [([(_qubit(place), letter) for place, letter in factors], _number(weight)) for factors, weight in terms]
     touched = max((qubit for factors, _ in rows for qubit, _ in factors), default=0) + 1
     size = touched if num_qubits is None else num_qubits
-    if touched > size or size > MAX_QUBITS:
-        raise ValueError(must("num_qubits", f"be at least {touched} and at most {MAX_QUBITS}", size))
+    if touched > size or size > MASK_QUBITS:
+        raise ValueError(must("num_qubits", f"be at least {touched} and at most {MASK_QUBITS}", size))
     x, z = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     for k, (factors, _) in enumerate(rows):
         for qubit, letter in factors:
@@ -194,7 +194,7 @@ def _from_sparse(matrix: Any, num_qubits: int | None) -> PauliSum:
     """Read a sparse matrix by its bit flips: the entries ``[i ^ x, i]`` of one ``x`` are a vector over ``i``."""
     size = matrix.shape[0]
     width = size.bit_length() - 1
-    if matrix.shape != (1 << width, 1 << width) or not 1 <= width <= MAX_QUBITS:
+    if matrix.shape != (1 << width, 1 << width) or not 1 <= width <= MASK_QUBITS:
         raise ValueError(must("hamiltonian", "have shape (2**n, 2**n) with n >= 1", matrix.shape))
     entries = matrix.tocoo()
     entries.sum_duplicates()

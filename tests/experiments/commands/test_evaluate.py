@@ -47,6 +47,21 @@ def test_evaluation_of_a_run(run: Path, tmp_path: Path) -> None:
     assert again == summary, "seeded"
 
 
+def test_diagnostics_of_a_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two qubits, RX, RY, RZ and CX: all 15 dimensions, and a bond dimension of two at most."""
+    run = shutil.copytree(run, tmp_path / "run")
+    monkeypatch.setattr(sys, "argv", ["qas-evaluate", str(run), "--rollouts", "3", "--diagnostics"])
+    launch.evaluate()
+    assert "dynamical Lie algebra of dimension 15 of 15" in capsys.readouterr().out
+    summary = json.loads((run / "evaluation.json").read_text())
+    own = summary["diagnostics"]["simulability"]
+    assert own["energy"] == pytest.approx(summary["best"]["energy"], abs=1e-2)
+    assert own["bond_dimensions"] in ([1], [2]) and 0 <= own["clifford_fraction"] <= 1
+    assert summary["diagnostics"]["gradients"]["variance"] > 0
+
+
 @pytest.mark.slow  # python -m pytest tests/experiments/commands/test_evaluate.py -m slow
 def test_what_a_kan_looks_at(tmp_path: Path) -> None:
     settings = [entry for entry in QUICK if "network" not in entry]

@@ -36,6 +36,7 @@ INSTANCE_PAGES: Final = {
     **dict.fromkeys(("H2", "LiH", "BeH2", "H2O", "CH2", "H4", "H6", "N2", "StretchedH2O", "Molecule"), _MOLECULES),
     **dict.fromkeys(("TFIM", "Heisenberg", "J1J2", "Hubbard", "IsingGraph"), _SPINS),
     **dict.fromkeys(("Bell", "GHZ", "W", "RandomState", "Distribution", "State"), _STATES),
+    "Clifford": "environments/clifford",
     **dict.fromkeys(("MaxCut", "IndependentSet", "QUBO"), "environments/combinatorial"),
     **dict.fromkeys(("GroundState", "ExcitedState", "Problem"), "environments/own"),
 }
