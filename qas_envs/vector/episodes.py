@@ -161,12 +161,15 @@ class EpisodeArrays:
         size, zeros = len(self.over), self.library.zeros
         evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
         moves = self.begin_step(rows, actions, at_end)
-        energies = self.energy[rows]
-        solved = rows[moves.solves]
-        if len(solved):
-            energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
+        is_whole = len(rows) == size  # all, in order
+        if is_whole and bool(moves.solves.all()):
+            energies, evaluations, gradients = optimize(rows, moves.num_new)
+        else:
+            energies, solved = self.library.copy(self.energy[rows]), rows[moves.solves]
+            if len(solved):
+                energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
         outcomes = self.end_step(moves, energies, (evaluations[rows] > 0) | (not at_end))
-        if len(rows) == size:  # all, in order
+        if is_whole:
             return Steps._make((*outcomes, evaluations, gradients))
         columns = [zeros(size, "float64"), *(zeros(size, "bool") for _ in range(3))]
         for column, values in zip(columns, outcomes, strict=True):
