@@ -159,16 +159,16 @@ class EpisodeArrays:
             at_end: Whether angles are optimised only once, at the end of an episode.
         """
         size, zeros = len(self.over), self.library.zeros
-        evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
         moves = self.begin_step(rows, actions, at_end)
         is_whole = len(rows) == size  # all, in order
         if is_whole and bool(moves.solves.all()):
             energies, evaluations, gradients = optimize(rows, moves.num_new)
         else:
-            energies, solved = self.library.copy(self.energy[rows]), rows[moves.solves]
+            evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
+            energies, solved = self.library.copy(self.energy[self._at(rows)]), rows[moves.solves]
             if len(solved):
                 energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
-        outcomes = self.end_step(moves, energies, (evaluations[rows] > 0) | (not at_end))
+        outcomes = self.end_step(moves, energies, (evaluations[self._at(rows)] > 0) | (not at_end))
         if is_whole:
             return Steps._make((*outcomes, evaluations, gradients))
         columns = [zeros(size, "float64"), *(zeros(size, "bool") for _ in range(3))]
@@ -224,41 +224,45 @@ class EpisodeArrays:
             is_known: Whether each energy is of the circuit.
         """
         rows, actions, adds, *_ = moves
-        cast = self.library.cast
+        at, cast, copy = self._at(rows), self.library.cast, self.library.copy
         stops = actions == self._stop
         if bool(adds.all()):
             self._record(rows, actions)
             added, pairs = self._num_gates[actions], self._num_pairs[actions]
         else:
             self._record(rows[adds], actions[adds])
-            self.wasted[rows] += cast(~(adds | stops), "int64")
+            self.wasted[at] += cast(~(adds | stops), "int64")
             added, pairs = self._num_gates[actions] * adds, self._num_pairs[actions] * adds
-        previous = self.energy[rows]
-        self.energy[rows] = energies
-        used = self.used_gates(rows)
+        previous = copy(self.energy[at])
+        self.energy[at] = energies
+        used = self.used_gates(at)
         exhausted = stops | (used >= self.rules.max_gates)
-        halted = self.halt_at[rows] < used
+        halted = self.halt_at[at] < used
         reference, threshold, success = self.curricula.judge(rows, energies, is_known, exhausted | halted)
-        self.threshold[rows] = threshold
-        counts = self.circuits.counts[rows]
+        self.threshold[at] = threshold
+        counts, depth = copy(self.circuits.counts[at]), copy(self.circuits.depth[at])  # rewards may change them
         rewards = rewards_of(
             self.rules.reward,
             Transition(
-                *(previous, energies, reference, success, exhausted, pairs, added - pairs, self.first_energy[rows]),
-                *(counts[:, PAIRS], counts[:, GATES] - counts[:, PAIRS], self.circuits.depth[rows]),
+                *(previous, energies, reference, success, exhausted, pairs, added - pairs, copy(self.first_energy[at])),
+                *(counts[:, PAIRS], counts[:, GATES] - counts[:, PAIRS], depth),
                 max_gates=self.rules.max_gates,
             ),
         )
         terminated = success | exhausted
         halted = halted & ~terminated
-        self.over[rows] = terminated | halted
+        self.over[at] = terminated | halted
         if getattr(self.rules.halting, "terminates", False):
             terminated, halted = terminated | halted, halted & False
         return Outcomes(rewards, success, terminated, halted)
 
     # -- reading them --------------------------------------------------------------------------------------------------
 
-    def used_gates(self, rows: Array) -> Array:
+    def _at(self, rows: Array) -> Any:
+        """Return an index of rows in ascending order; of all it is a slice, which takes no time but gives views."""
+        return slice(None) if len(rows) == len(self.over) else rows
+
+    def used_gates(self, rows: Any) -> Array:
         """Return the gates of the budget that are used, ``(rows,)``."""
         return self.circuits.counts[rows, GATES] - self._num_initial + self.wasted[rows]
 

@@ -134,7 +134,7 @@ class _NumPy(ArrayLibrary):
         return np.exp(array)
 
     def put(self, array: Array, rows: Array, columns: Array, value: float) -> None:
-        kernels.growing.put(array, rows, columns.reshape(len(rows), -1), value)
+        kernels.growing.put(array, rows, columns if columns.ndim == 2 else columns[:, None], value)
 
     def exchange(self, array: Array, rows: Array, columns: Array, values: Array) -> Array:
         return kernels.growing.exchange(array, rows, columns, values)
