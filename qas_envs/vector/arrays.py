@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import wait
 from functools import partial
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.circuit_env import CircuitBuildingEnv
+from qas_envs.encodings.encoding import VectorEncoders
 from qas_envs.halting import NoHalting
 from qas_envs.undo import Place, place_of
 from qas_envs.vector.episodes import NEVER, EpisodeArrays
@@ -50,12 +51,13 @@ class ArrayEngine:
 
     Args:
         envs: The environments, for which :func:`fits` is true.
+        copies: Whether observations are copies; otherwise vectors are read-only views, which the next step changes.
 
     Attributes:
-        seconds: How long the last optimisation took.
+        seconds: Processor time of the last optimisation on this thread, which other programs do not change.
     """
 
-    def __init__(self, envs: Sequence[CircuitBuildingEnv]) -> None:
+    def __init__(self, envs: Sequence[CircuitBuildingEnv], copies: bool = True) -> None:
         self._envs, first = envs, envs[0]
         size = len(envs)
         make_masks, make_encoders = own_method(first.episode.mask, "for_many"), own_method(first.encoder, "for_many")
@@ -64,6 +66,8 @@ class ArrayEngine:
         if encoders is None:
             own = [env.encoder for env in envs]
             encoders = LoopedEncoders(own, first.problem, [env.simulator for env in envs])
+        if isinstance(encoders, VectorEncoders):
+            encoders.copies = copies
         snapshots = [env.episode.snapshot() for env in envs]
         curricula = curricula_of([env.curriculum for env in envs], NUMPY)
         parts = masks, encoders, curricula
@@ -162,9 +166,9 @@ class ArrayEngine:
         """Optimise circuits in place by one call, or one by one where the simulator cannot."""
         env, circuits = self._envs[0], self._episodes.circuits
         optimizer: Any = env.optimizer
-        started = perf_counter()
+        started = thread_time()
         result = optimizer.minimize_each(env.simulator, circuits, env.problem.hamiltonian, rows, num_new, num_threads)
-        self.seconds = perf_counter() - started
+        self.seconds = thread_time() - started
         if result is not None:
             return result.energies, result.evaluations, result.gradients
         found = np.empty((3, len(rows)))
@@ -189,7 +193,7 @@ class ArrayEngine:
             wait(others)  # also after a failure, since running threads change circuits
         for other in others:
             other.result()
-        self.seconds = perf_counter() - started
+        self.seconds = thread_time() - started
         return found[0], found[1].astype(np.int64), found[2].astype(np.int64)
 
 
