@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python qas_envs/benchmarks/vector.py [--only LiH] [--rounds 5]
 
-With and without re-optimisation of the angles; one and two threads. Drawing the actions is part of the time. In every
+The single environment is stepped by a bare Python loop. With and without re-optimisation of the angles; one and two threads. Drawing the actions is part of the time. In every
 round the three runs of a case follow each other, so that a busy machine slows all of them. The last column compares
 the processor time of a step on one thread, which other processes disturb less.
 """
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
 import qas_envs  # noqa: F401
 
@@ -33,6 +34,7 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {
     "LiH, 4 qubits, no optimisation": Case("QAS-LiH-v0", {"optimizer": "none"}, 64, 16_000),
     "LiH, 4 qubits, no optimisation, 256": Case("QAS-LiH-v0", {"optimizer": "none"}, 256, 25_600),
+    "LiH, 4 qubits, no optimisation, 1024": Case("QAS-LiH-v0", {"optimizer": "none"}, 1024, 81_920),
     "LiH, 4 qubits": Case("QAS-LiH-v0", {}, 64, 8_000),
     "LiH, 4 qubits, mumbai noise": Case("QAS-LiH-v0", {"noise": "mumbai"}, 64, 2_000),
     "BeH2, 6 qubits": Case("QAS-BeH2-v0", {"initial": "basis_state"}, 64, 4_000),
@@ -70,11 +72,16 @@ def vectorised(case: Case, num_threads: int) -> Callable[[], int]:
         rng, steps = np.random.default_rng(0), case.steps // case.num_envs
         _, infos = envs.reset(seed=0)
         for _ in range(steps):
-            mask = infos["action_mask"]
-            *_, infos = envs.step((rng.random(mask.shape) * mask).argmax(axis=1))
+            *_, infos = envs.step(random_legal(infos["action_mask"], rng))
         return steps * case.num_envs
 
     return run
+
+
+def random_legal(masks: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return one of the legal actions of each environment, all equally likely."""
+    number = rng.random(len(masks)) * masks.sum(axis=1)
+    return (masks.cumsum(axis=1) > number[:, None]).argmax(axis=1)
 
 
 def rates(run: Callable[[], int]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from qas_envs.catalogue import ActionCatalogue
+from qas_envs.action_gates import ActionGates
 from qas_envs.encodings import Encoders, Observation, Views
 from qas_envs.episode import Snapshot
 from qas_envs.masks import Masks, parts_of
@@ -19,7 +19,6 @@ from qas_envs.vector.rules import Curricula, rewards_of
 from qas_simulators import Circuit
 from qas_simulators.arrays import Array, ArrayLibrary
 from qas_simulators.circuit_arrays import GATES, PAIRS, PARAMS, CircuitArrays
-from qas_simulators.flat_circuit import Table
 
 NEVER: Final = 2**62
 """The step of random halting where there is none."""
@@ -108,10 +107,10 @@ class EpisodeArrays:
         self.masks, self.encoders, self.curricula = rules_of_many
         catalogue = rules.catalogue
         size, capacity = len(self.masks.array), initial.num_gates + rules.capacity
-        table, steps = _steps_of(catalogue)
-        self.circuits = CircuitArrays(initial, size, capacity, table, library)
+        self._gates = ActionGates(catalogue, library)
+        self.circuits = CircuitArrays(initial, size, capacity, self._gates.table, library)
         self._are_gates = not catalogue.has_gadgets
-        self._parts, self._steps = library.constant(padded(catalogue.parts)), library.constant(padded(steps))
+        self._parts = library.constant(padded(catalogue.parts))
         stop = () if catalogue.stop is None else (0,)
         self._stop = -1 if catalogue.stop is None else catalogue.stop
         numbers = catalogue.num_angles, catalogue.num_gates, catalogue.num_two_qubit_gates
@@ -199,16 +198,13 @@ class EpisodeArrays:
         return Moves(rows, actions, adds, solves, num_new)
 
     def _append(self, rows: Array, actions: Array) -> None:
-        for chosen, gates in self._parts_of(self._steps, actions):
-            self.circuits.append(rows[chosen], gates)
-
-    def _parts_of(self, parts: Array, actions: Array) -> Any:
-        return [(slice(None), actions)] if self._are_gates else parts_of(parts, actions)
+        self._gates.append(self.circuits, rows, actions)
 
     def _record(self, rows: Array, actions: Array) -> None:
         """Update masks, encoders and lists of actions."""
         self.encoders.begin(rows, actions)
-        for chosen, operations in self._parts_of(self._parts, actions):
+        parts: Any = [(slice(None), actions)] if self._are_gates else parts_of(self._parts, actions)
+        for chosen, operations in parts:
             self.encoders.append(rows[chosen], operations)
         self.masks.update(rows, actions)
         number = self.num_actions[rows]
@@ -342,17 +338,3 @@ class EpisodeArrays:
             **{name: value for name, value in host.items() if name != "halt_at"},
             halt_at=None if host["halt_at"] == NEVER else host["halt_at"],
         )
-
-
-def _steps_of(catalogue: ActionCatalogue) -> tuple[Table, list[list[int]]]:
-    """Return the gates that actions append, as rows of a circuit's table, and the numbers of those of each action.
-
-    They are not the catalogue's operations: a symmetric gate of a gadget has its qubits in the gadget's order.
-    """
-    rows: dict[tuple[int, ...], int] = {}
-    steps = []
-    for action in range(len(catalogue.actions)):
-        circuit = Circuit(catalogue.num_qubits)
-        catalogue.append(circuit, action)
-        steps.append([rows.setdefault(tuple(row), len(rows)) for row in circuit.table[:, :3].tolist()])
-    return np.array([(*row, -1) for row in rows], dtype=np.int32), steps
