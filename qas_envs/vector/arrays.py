@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import wait
 from functools import partial
-from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from qas_envs.undo import Place, place_of
 from qas_envs.vector.episodes import NEVER, EpisodeArrays
 from qas_envs.vector.results import Resets, Step, last_info, with_validity
 from qas_envs.vector.rules import LoopedEncoders, LoopedMasks, curricula_of, own_method
+from qas_envs.vector.threads import Stopwatch
 from qas_simulators.arrays import NUMPY
 from qas_simulators.optimizers import BatchOptimizer
 from qas_simulators.program import thread_pool
@@ -54,7 +54,7 @@ class ArrayEngine:
         copies: Whether observations are copies; otherwise vectors are read-only views, which the next step changes.
 
     Attributes:
-        seconds: Processor time of the last optimisation on this thread, which other programs do not change.
+        spent: Wall time and processor time of the last optimisation, in seconds.
     """
 
     def __init__(self, envs: Sequence[CircuitBuildingEnv], copies: bool = True) -> None:
@@ -78,7 +78,7 @@ class ArrayEngine:
         self._finished = self._episodes.circuits.copy()
         self._has_finished = np.zeros(size, dtype=np.bool_)
         self._none, self._zeros = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.int64)
-        self.seconds = 0.0
+        self.spent = 0.0, 0.0
 
     @property
     def masks(self) -> NDArray[np.int8]:
@@ -166,9 +166,9 @@ class ArrayEngine:
         """Optimise circuits in place by one call, or one by one where the simulator cannot."""
         env, circuits = self._envs[0], self._episodes.circuits
         optimizer: Any = env.optimizer
-        started = thread_time()
+        watch = Stopwatch()
         result = optimizer.minimize_each(env.simulator, circuits, env.problem.hamiltonian, rows, num_new, num_threads)
-        self.seconds = thread_time() - started
+        self.spent = watch.read()
         if result is not None:
             return result.energies, result.evaluations, result.gradients
         found = np.empty((3, len(rows)))
@@ -193,7 +193,7 @@ class ArrayEngine:
             wait(others)  # also after a failure, since running threads change circuits
         for other in others:
             other.result()
-        self.seconds = thread_time() - started
+        self.spent = watch.read()
         return found[0], found[1].astype(np.int64), found[2].astype(np.int64)
 
 
