@@ -1,6 +1,6 @@
 """Rows of ``gpu.py`` that also run without a GPU: all cores beside one thread, energies beside Aer's, and floors.
 
-    python simulators/benchmarks/rows.py [--small]
+python simulators/benchmarks/rows.py [--small]
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from simulators import aer, our_noise, random_problem, seconds
 
 import qas_envs  # noqa: F401
 from qas_agents import block_circuits, distinct_skeletons
@@ -22,6 +21,7 @@ from qas_envs.problems import PROBLEMS
 from qas_simulators import PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.optimizers import ScanLBFGS
+from simulators import aer, our_noise, random_problem, seconds
 
 CORES: dict[str, tuple[str, dict[str, Any], int, int]] = {  # number of environments, steps of each
     "LiH, 4 qubits": ("QAS-LiH-v0", {}, 1_024, 20),
@@ -77,7 +77,8 @@ def beside_aer(is_small: bool) -> list[dict[str, Any]]:
 
     Aer runs a density matrix, all sets of angles in one call, which is its fastest way. Both energies are compared.
     """
-    print("noisy energies (depolarising, 40 gates, 100 terms), one thread each\nqubits       ours        Aer  ratio   goal")
+    print("noisy energies (depolarising, 40 gates, 100 terms), one thread each")
+    print("qubits       ours        Aer  ratio   goal")
     rows = []
     for num_qubits, goal in list(AER_GOALS.items())[: 1 if is_small else None]:
         circuit, observable = random_problem(num_qubits, 6 if is_small else 40)
@@ -89,10 +90,14 @@ def beside_aer(is_small: bool) -> list[dict[str, Any]]:
         if worst > 1e-9:
             raise SystemExit(f"energies differ by {worst:.1e}")
         repetitions = 1 if is_small else 3
-        ours = seconds(lambda c=circuit, o=observable, s=simulator, a=angles: s.expectations(c, o, a), 0.05, repetitions)
+        ours = seconds(
+            lambda c=circuit, o=observable, s=simulator, a=angles: s.expectations(c, o, a), 0.05, repetitions
+        )
         other = seconds(lambda f=theirs, a=angles: f(a), 0.0, repetitions)
         rows.append({"qubits": num_qubits, "ours": number / ours, "Aer": number / other, "difference": worst})
-        print(f"{num_qubits:6d} {number / ours:10.4g} {number / other:10.4g} {other / ours:6.1f} {goal:6.0f}", flush=True)
+        print(
+            f"{num_qubits:6d} {number / ours:10.4g} {number / other:10.4g} {other / ours:6.1f} {goal:6.0f}", flush=True
+        )
     return rows
 
 

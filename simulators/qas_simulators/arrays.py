@@ -71,14 +71,14 @@ class ArrayLibrary(ABC):
     def exp(self, array: Array) -> Array:
         """Return exponentials."""
 
-    # -- entries of rows; NumPy's indexing is slow where it takes a row and a column for each ---------------------------
+    # -- entries of rows; NumPy's indexing is slow where it takes a row and a column for each --------------------------
 
     def put(self, array: Array, rows: Array, columns: Array, value: float) -> None:
         """Replace entries of rows by a number; ``columns`` are ``(rows,)`` or ``(rows, entries)``."""
         array[rows if columns.ndim == 1 else rows[:, None], columns] = value
 
     def exchange(self, array: Array, rows: Array, columns: Array, values: Array) -> Array:
-        """Return entries of rows, ``(rows, entries)``, and replace them by one value of each row; both are ``int64``."""
+        """Return entries of rows, ``(rows, entries)``, and replace them by one value of each row; all are ``int64``."""
         places = rows[:, None], columns
         found = array[places]
         array[places] = values[:, None]
