@@ -7,10 +7,24 @@ import time
 import numpy as np
 
 from qas_simulators import Circuit, NoiseModel, PauliSum, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators.arrays import NUMPY
+from qas_simulators.circuit_arrays import CircuitArrays
 from qas_simulators.exponentials import qubit_excitation
-from qas_simulators.optimizers import ScanLBFGS
+from qas_simulators.optimizers import NoOptimizer, ScanLBFGS
 from qas_simulators.real_arithmetic import insertion_slopes
 from qas_simulators.subspace import Subspace
+
+
+def grow(circuit: Circuit, observable: PauliSum) -> None:
+    """Call the loops over circuits that grow together, and those over masks and observations."""
+    rows, circuits = np.arange(2), CircuitArrays(Circuit(2), 2, 2, circuit.table)
+    circuits.append(rows, rows)
+    NoOptimizer().minimize_each(StatevectorSimulator(), circuits, observable, rows, 0 * rows)
+    numbers, columns = NUMPY.zeros((2, 2), "int64"), NUMPY.zeros((2, 2), "int64")
+    NUMPY.advance(numbers, rows, columns)
+    NUMPY.exchange(numbers, rows, columns, rows)
+    for dtype, value in (("int8", 1), ("float32", 1.0)):
+        NUMPY.put(NUMPY.zeros((2, 2), dtype), rows, columns, value)
 
 
 def main() -> None:
@@ -25,6 +39,7 @@ def main() -> None:
     StatevectorSimulator().statevector(circuit)
     noisy.pauli_vector(circuit)
     insertion_slopes(circuit, observable, np.array([2]), np.array([1]), np.array([1]))
+    grow(circuit, observable)
     hopping = PauliSum({"XX": 1.0, "YY": 1.0, "ZI": 0.5})
     Subspace(hopping, Circuit(2).x(0), [qubit_excitation([0], [1])]).minimize([0], [0.0])
     print(f"kernels compiled or loaded in {time.perf_counter() - started:.0f} s")

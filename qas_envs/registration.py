@@ -123,23 +123,27 @@ def make_registered_vector(
     num_threads: int | None = None,
     shared_curriculum: bool = False,
     device: str | None = None,
+    copy: bool = True,
     **arguments: Any,
 ) -> CircuitBuildingVectorEnv | DeviceVectorEnv:
     """Build ``num_envs`` environments of an id that step together; other arguments as for a single environment.
 
-    With a ``device``, episodes are tensors of PyTorch there; see :class:`~qas_envs.vector.DeviceVectorEnv`.
+    With a ``device``, episodes are tensors of PyTorch there; see :class:`~qas_envs.vector.DeviceVectorEnv`. The other
+    arguments are those of :class:`~qas_envs.vector.CircuitBuildingVectorEnv`.
     """
     if not is_whole(num_envs, 1):
         raise ValueError(must("num_envs", "be an integer of at least 1", num_envs))
     if device is not None:
         if shared_curriculum:
             raise ValueError(must("shared_curriculum", "be False where `device` is given", shared_curriculum))
+        if not copy:
+            raise ValueError(must("copy", "be True where `device` is given", copy))
         env = make_registered(environment, **arguments)
         return DeviceVectorEnv(env, num_envs, device, autoreset_mode, num_threads)
     if "backend" in arguments:  # its calibration is read once
         arguments["backend"] = RULES["backend"].resolve(arguments["backend"])
     envs = [make_registered(environment, **arguments) for _ in range(num_envs)]
-    return CircuitBuildingVectorEnv(envs, autoreset_mode, num_threads, shared_curriculum)
+    return CircuitBuildingVectorEnv(envs, autoreset_mode, num_threads, shared_curriculum, copy)
 
 
 def register_all() -> None:

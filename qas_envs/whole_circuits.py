@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qas_envs.action_gates import ActionGates
 from qas_envs.catalogue import check_angles
 from qas_envs.drafts import Drafts
 from qas_envs.encodings import Observation
@@ -19,6 +21,7 @@ from qas_envs.masks import new_mask
 from qas_envs.undo import Undo
 from qas_simulators import Circuit, CircuitBatch
 from qas_simulators.candidates import candidates
+from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer
 
@@ -98,6 +101,10 @@ class CircuitPlayer:
         self._env = env
         self.catalogue = env.catalogue
         self._mask = new_mask(env.rules.mask, env.catalogue)
+
+    @cached_property
+    def _gates(self) -> ActionGates:
+        return ActionGates(self.catalogue)
 
     @property
     def circuit(self) -> Circuit:
@@ -207,7 +214,8 @@ class CircuitPlayer:
         if params is not None and len(params) != len(circuits):
             raise ValueError(must("params", f"have an entry for each of {len(circuits)} circuits", len(params)))
         env, episode = self._env, self._env.episode
-        built = [self._built(actions, None if params is None else params[k]) for k, actions in enumerate(circuits)]
+        batch = self._built(circuits, params)
+        built = [*batch.circuits]
         held = episode.initial.num_params - self._num_first
         new = [circuit.num_params - held if params is None else 0 for circuit in built]
         warm = None if starts is None else params is not None or starts == 0
@@ -216,13 +224,13 @@ class CircuitPlayer:
             optimizer = _warm(optimizer)
         counts = np.zeros((2, len(built)), dtype=np.int64)
         if give_up_above is None:
-            energies = self._optimize(optimizer, built, new, counts, range(len(built)), num_threads)
+            energies = self._optimize(optimizer, batch, new, counts, range(len(built)), num_threads)
         else:
             hasty = _changed(optimizer, max_iterations=first_iterations)
-            energies = self._optimize(hasty, built, new, counts, range(len(built)), num_threads)
+            energies = self._optimize(hasty, batch, new, counts, range(len(built)), num_threads)
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
             patient = _changed(optimizer, starts=0, warm=True)
-            energies[hopeful] = self._optimize(patient, built, [0] * len(built), counts, hopeful, num_threads)
+            energies[hopeful] = self._optimize(patient, batch, [0] * len(built), counts, hopeful, num_threads)
         reference, threshold = env.curriculum.reference_energy, env.curriculum.threshold
         success = np.abs(energies - reference) < threshold
         for k in np.flatnonzero(success).tolist() if env.simulator.is_truncated else ():
@@ -327,19 +335,27 @@ class CircuitPlayer:
         env.finished = finished
         return observation, episode.info(episode.figures(success, evaluations, gradients))
 
-    def _built(self, actions: Sequence[int], params: ArrayLike | None) -> Circuit:
-        """Return the circuit of actions, with these angles."""
-        circuit = self._env.episode.initial.copy()
-        for action in self._legal(actions):
-            self.catalogue.append(circuit, action)
+    def _built(self, circuits: Sequence[Sequence[int]], params: Sequence[ArrayLike] | None) -> CircuitTables:
+        """Return the circuits of actions, with these angles."""
+        initial, legal = self._env.episode.initial, [self._legal(actions) for actions in circuits]
+        batch: CircuitTables
+        if legal and (self.catalogue.is_linked or initial.is_linked):
+            built = [initial.copy() for _ in legal]
+            for circuit, actions in zip(built, legal, strict=True):
+                for action in actions:
+                    self.catalogue.append(circuit, action)
+            batch = CircuitBatch(built, max(1, *(max(one.num_gates, one.num_params) for one in built)))
+        else:
+            batch = self._gates.built(initial if legal else Circuit(initial.num_qubits), legal)
         if params is not None:
-            circuit.params = params
-        return circuit
+            for circuit, own in zip(batch.circuits, params, strict=True):
+                circuit.params = own
+        return batch
 
     def _optimize(
         self,
         optimizer: Optimizer,
-        circuits: Sequence[Circuit],
+        batch: CircuitTables,
         num_new: Sequence[int],
         counts: NDArray[np.int64],
         rows: Sequence[int],
@@ -350,17 +366,15 @@ class CircuitPlayer:
         energies: list[float] = []
         for first in range(0, len(rows), _MOST_TOGETHER):
             part = rows[first : first + _MOST_TOGETHER]
-            own, new = [circuits[row] for row in part], [num_new[row] for row in part]
-            found = None
+            new, found = [num_new[row] for row in part], None
             if isinstance(optimizer, BatchOptimizer):
-                most = max(max(circuit.num_gates, circuit.num_params) for circuit in own)
-                batch = CircuitBatch(own, max(1, most))
-                found = optimizer.minimize_each(simulator, batch, hamiltonian, range(len(own)), new, num_threads)
+                found = optimizer.minimize_each(simulator, batch, hamiltonian, part, new, num_threads)
             if found is not None:
                 energies += found.energies.tolist()
                 counts[:, part] += np.array([found.evaluations, found.gradients])
                 continue
-            for row, circuit, number in zip(part, own, new, strict=True):
+            for row, number in zip(part, new, strict=True):
+                circuit = batch.circuits[row]
                 result = optimizer.minimize(simulator, circuit, hamiltonian, number)
                 circuit.params = result.params
                 energies.append(result.energy)

@@ -219,11 +219,15 @@ class VectorEncoders(ABC):
         size: Number of circuits.
         library: Of the arrays.
         most_rotations: Most rotations whose angles are shown; 0 where angles are not shown.
+
+    Attributes:
+        copies: Whether observations of all circuits are copies; otherwise each is a read-only view of ``vectors``.
     """
 
     def __init__(self, encoder: VectorEncoder, size: int, library: ArrayLibrary, most_rotations: int) -> None:
         self._library, self._encoder = library, encoder
         self.vectors = library.zeros((size, encoder.vector.size), "float32")
+        self.copies = True
         self._all = library.arange(size)
         self._angle_places = library.zeros((size, most_rotations), "int64")  # in the vectors
         self._num_angles = library.zeros(size, "int64")
@@ -255,7 +259,10 @@ class VectorEncoders(ABC):
         """See :class:`Encoders`."""
         if self._angle_places.shape[1] > 0:
             self._write_angles(views.circuits, self._all if rows is None else rows)
-        vectors = self._library.copy(self.vectors) if rows is None else self.vectors[rows]
+        if rows is not None:
+            vectors = self.vectors[rows]
+        else:
+            vectors = self._library.copy(self.vectors) if self.copies else self.vectors
         encoder = self._encoder
         for is_shown, place, column in (
             (encoder.shows_energy, -encoder.tail, views.energy),
@@ -263,6 +270,9 @@ class VectorEncoders(ABC):
         ):
             if is_shown:
                 vectors[:, place] = self._library.cast(column if rows is None else column[rows], "float32")
+        if vectors is self.vectors:
+            vectors = vectors[:]
+            vectors.flags.writeable = False
         return vectors
 
     def _write_angles(self, circuits: CircuitArrays, rows: Array) -> None:

@@ -180,14 +180,11 @@ class _TensorEncoders(VectorEncoders):
             self._token[rows] = actions
 
     def append(self, rows: Array, operations: Array) -> None:
-        ends = rows[:, None], self._ends[operations]  # twice the same for a one-qubit gate
-        last = self._moments[ends]
-        moment = self._library.maximum(last[:, 0], last[:, 1])
-        self._moments[ends] = (moment + 1)[:, None]
+        moment = self._library.advance(self._moments, rows, self._ends[operations])  # one-qubit gates: equal ends
         positions = moment * self._slice + self._places[operations]
         if self._has_tokens:
             self._show_tokens(rows, moment)
-        self.vectors[rows, positions] = 1.0
+        self._library.put(self.vectors, rows, positions, 1.0)
         if self._shows_angles:
             turns = self._rotates[operations]
             self._show_angle(rows[turns], self._ones + positions[turns])

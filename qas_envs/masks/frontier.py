@@ -88,6 +88,7 @@ class _FrontierMasks:
         size: int,
         library: ArrayLibrary,
     ) -> None:
+        self._library = library
         self._ends = library.constant([(places[0], places[-1]) for places in qubits])
         self._last = library.zeros((size, num_qubits), "int64")
         padded = library.zeros((size, num_actions + 1), "int8")
@@ -112,11 +113,10 @@ class _FrontierMasks:
         self._gadgets.mark(rows, actions, self._allowed[:, :-1], self.array)
 
     def _follow(self, rows: Array, operations: Array) -> None:
-        own = rows[:, None]
-        ends = own, self._ends[operations]  # twice the same for a one-qubit gate
-        self._allowed[own, self._last[ends]] = 1
-        self._last[ends] = operations[:, None]
-        self._allowed[rows, operations] = 0
+        ends = self._ends[operations]  # twice the same for a one-qubit gate
+        earlier = self._library.exchange(self._last, rows, ends, operations)
+        self._library.put(self._allowed, rows, earlier, 1)
+        self._library.put(self._allowed, rows, operations, 0)
 
 
 class _GadgetRepeats:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import wait
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.circuit_env import CircuitBuildingEnv
+from qas_envs.encodings.encoding import VectorEncoders
 from qas_envs.halting import NoHalting
 from qas_envs.undo import Place, place_of
 from qas_envs.vector.episodes import NEVER, EpisodeArrays
 from qas_envs.vector.results import Resets, Step, last_info, with_validity
 from qas_envs.vector.rules import LoopedEncoders, LoopedMasks, curricula_of, own_method
+from qas_envs.vector.threads import Stopwatch
 from qas_simulators.arrays import NUMPY
 from qas_simulators.optimizers import BatchOptimizer
 from qas_simulators.program import thread_pool
@@ -50,12 +51,13 @@ class ArrayEngine:
 
     Args:
         envs: The environments, for which :func:`fits` is true.
+        copies: Whether observations are copies; otherwise vectors are read-only views, which the next step changes.
 
     Attributes:
-        seconds: How long the last optimisation took.
+        spent: Wall time and processor time of the last optimisation, in seconds.
     """
 
-    def __init__(self, envs: Sequence[CircuitBuildingEnv]) -> None:
+    def __init__(self, envs: Sequence[CircuitBuildingEnv], copies: bool = True) -> None:
         self._envs, first = envs, envs[0]
         size = len(envs)
         make_masks, make_encoders = own_method(first.episode.mask, "for_many"), own_method(first.encoder, "for_many")
@@ -64,6 +66,8 @@ class ArrayEngine:
         if encoders is None:
             own = [env.encoder for env in envs]
             encoders = LoopedEncoders(own, first.problem, [env.simulator for env in envs])
+        if isinstance(encoders, VectorEncoders):
+            encoders.copies = copies
         snapshots = [env.episode.snapshot() for env in envs]
         curricula = curricula_of([env.curriculum for env in envs], NUMPY)
         parts = masks, encoders, curricula
@@ -74,7 +78,7 @@ class ArrayEngine:
         self._finished = self._episodes.circuits.copy()
         self._has_finished = np.zeros(size, dtype=np.bool_)
         self._none, self._zeros = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.int64)
-        self.seconds = 0.0
+        self.spent = 0.0, 0.0
 
     @property
     def masks(self) -> NDArray[np.int8]:
@@ -162,9 +166,9 @@ class ArrayEngine:
         """Optimise circuits in place by one call, or one by one where the simulator cannot."""
         env, circuits = self._envs[0], self._episodes.circuits
         optimizer: Any = env.optimizer
-        started = perf_counter()
+        watch = Stopwatch()
         result = optimizer.minimize_each(env.simulator, circuits, env.problem.hamiltonian, rows, num_new, num_threads)
-        self.seconds = perf_counter() - started
+        self.spent = watch.read()
         if result is not None:
             return result.energies, result.evaluations, result.gradients
         found = np.empty((3, len(rows)))
@@ -189,7 +193,7 @@ class ArrayEngine:
             wait(others)  # also after a failure, since running threads change circuits
         for other in others:
             other.result()
-        self.seconds = perf_counter() - started
+        self.spent = watch.read()
         return found[0], found[1].astype(np.int64), found[2].astype(np.int64)
 
 

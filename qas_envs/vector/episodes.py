@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from qas_envs.catalogue import ActionCatalogue
+from qas_envs.action_gates import ActionGates
 from qas_envs.encodings import Encoders, Observation, Views
 from qas_envs.episode import Snapshot
 from qas_envs.masks import Masks, parts_of
@@ -19,7 +19,6 @@ from qas_envs.vector.rules import Curricula, rewards_of
 from qas_simulators import Circuit
 from qas_simulators.arrays import Array, ArrayLibrary
 from qas_simulators.circuit_arrays import GATES, PAIRS, PARAMS, CircuitArrays
-from qas_simulators.flat_circuit import Table
 
 NEVER: Final = 2**62
 """The step of random halting where there is none."""
@@ -108,10 +107,10 @@ class EpisodeArrays:
         self.masks, self.encoders, self.curricula = rules_of_many
         catalogue = rules.catalogue
         size, capacity = len(self.masks.array), initial.num_gates + rules.capacity
-        table, steps = _steps_of(catalogue)
-        self.circuits = CircuitArrays(initial, size, capacity, table, library)
+        self._gates = ActionGates(catalogue, library)
+        self.circuits = CircuitArrays(initial, size, capacity, self._gates.table, library)
         self._are_gates = not catalogue.has_gadgets
-        self._parts, self._steps = library.constant(padded(catalogue.parts)), library.constant(padded(steps))
+        self._parts = library.constant(padded(catalogue.parts))
         stop = () if catalogue.stop is None else (0,)
         self._stop = -1 if catalogue.stop is None else catalogue.stop
         numbers = catalogue.num_angles, catalogue.num_gates, catalogue.num_two_qubit_gates
@@ -159,14 +158,17 @@ class EpisodeArrays:
             at_end: Whether angles are optimised only once, at the end of an episode.
         """
         size, zeros = len(self.over), self.library.zeros
-        evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
         moves = self.begin_step(rows, actions, at_end)
-        energies = self.energy[rows]
-        solved = rows[moves.solves]
-        if len(solved):
-            energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
-        outcomes = self.end_step(moves, energies, (evaluations[rows] > 0) | (not at_end))
-        if len(rows) == size:  # all, in order
+        is_whole = len(rows) == size  # all, in order
+        if is_whole and bool(moves.solves.all()):
+            energies, evaluations, gradients = optimize(rows, moves.num_new)
+        else:
+            evaluations, gradients = zeros(size, "int64"), zeros(size, "int64")
+            energies, solved = self.library.copy(self.energy[self._at(rows)]), rows[moves.solves]
+            if len(solved):
+                energies[moves.solves], evaluations[solved], gradients[solved] = optimize(solved, moves.num_new)
+        outcomes = self.end_step(moves, energies, (evaluations[self._at(rows)] > 0) | (not at_end))
+        if is_whole:
             return Steps._make((*outcomes, evaluations, gradients))
         columns = [zeros(size, "float64"), *(zeros(size, "bool") for _ in range(3))]
         for column, values in zip(columns, outcomes, strict=True):
@@ -196,16 +198,13 @@ class EpisodeArrays:
         return Moves(rows, actions, adds, solves, num_new)
 
     def _append(self, rows: Array, actions: Array) -> None:
-        for chosen, gates in self._parts_of(self._steps, actions):
-            self.circuits.append(rows[chosen], gates)
-
-    def _parts_of(self, parts: Array, actions: Array) -> Any:
-        return [(slice(None), actions)] if self._are_gates else parts_of(parts, actions)
+        self._gates.append(self.circuits, rows, actions)
 
     def _record(self, rows: Array, actions: Array) -> None:
         """Update masks, encoders and lists of actions."""
         self.encoders.begin(rows, actions)
-        for chosen, operations in self._parts_of(self._parts, actions):
+        parts: Any = [(slice(None), actions)] if self._are_gates else parts_of(self._parts, actions)
+        for chosen, operations in parts:
             self.encoders.append(rows[chosen], operations)
         self.masks.update(rows, actions)
         number = self.num_actions[rows]
@@ -221,41 +220,45 @@ class EpisodeArrays:
             is_known: Whether each energy is of the circuit.
         """
         rows, actions, adds, *_ = moves
-        cast = self.library.cast
+        at, cast, copy = self._at(rows), self.library.cast, self.library.copy
         stops = actions == self._stop
         if bool(adds.all()):
             self._record(rows, actions)
             added, pairs = self._num_gates[actions], self._num_pairs[actions]
         else:
             self._record(rows[adds], actions[adds])
-            self.wasted[rows] += cast(~(adds | stops), "int64")
+            self.wasted[at] += cast(~(adds | stops), "int64")
             added, pairs = self._num_gates[actions] * adds, self._num_pairs[actions] * adds
-        previous = self.energy[rows]
-        self.energy[rows] = energies
-        used = self.used_gates(rows)
+        previous = copy(self.energy[at])
+        self.energy[at] = energies
+        used = self.used_gates(at)
         exhausted = stops | (used >= self.rules.max_gates)
-        halted = self.halt_at[rows] < used
+        halted = self.halt_at[at] < used
         reference, threshold, success = self.curricula.judge(rows, energies, is_known, exhausted | halted)
-        self.threshold[rows] = threshold
-        counts = self.circuits.counts[rows]
+        self.threshold[at] = threshold
+        counts, depth = copy(self.circuits.counts[at]), copy(self.circuits.depth[at])  # rewards may change them
         rewards = rewards_of(
             self.rules.reward,
             Transition(
-                *(previous, energies, reference, success, exhausted, pairs, added - pairs, self.first_energy[rows]),
-                *(counts[:, PAIRS], counts[:, GATES] - counts[:, PAIRS], self.circuits.depth[rows]),
+                *(previous, energies, reference, success, exhausted, pairs, added - pairs, copy(self.first_energy[at])),
+                *(counts[:, PAIRS], counts[:, GATES] - counts[:, PAIRS], depth),
                 max_gates=self.rules.max_gates,
             ),
         )
         terminated = success | exhausted
         halted = halted & ~terminated
-        self.over[rows] = terminated | halted
+        self.over[at] = terminated | halted
         if getattr(self.rules.halting, "terminates", False):
             terminated, halted = terminated | halted, halted & False
         return Outcomes(rewards, success, terminated, halted)
 
     # -- reading them --------------------------------------------------------------------------------------------------
 
-    def used_gates(self, rows: Array) -> Array:
+    def _at(self, rows: Array) -> Any:
+        """Return an index of rows in ascending order; of all it is a slice, which takes no time but gives views."""
+        return slice(None) if len(rows) == len(self.over) else rows
+
+    def used_gates(self, rows: Any) -> Array:
         """Return the gates of the budget that are used, ``(rows,)``."""
         return self.circuits.counts[rows, GATES] - self._num_initial + self.wasted[rows]
 
@@ -335,17 +338,3 @@ class EpisodeArrays:
             **{name: value for name, value in host.items() if name != "halt_at"},
             halt_at=None if host["halt_at"] == NEVER else host["halt_at"],
         )
-
-
-def _steps_of(catalogue: ActionCatalogue) -> tuple[Table, list[list[int]]]:
-    """Return the gates that actions append, as rows of a circuit's table, and the numbers of those of each action.
-
-    They are not the catalogue's operations: a symmetric gate of a gadget has its qubits in the gadget's order.
-    """
-    rows: dict[tuple[int, ...], int] = {}
-    steps = []
-    for action in range(len(catalogue.actions)):
-        circuit = Circuit(catalogue.num_qubits)
-        catalogue.append(circuit, action)
-        steps.append([rows.setdefault(tuple(row), len(rows)) for row in circuit.table[:, :3].tolist()])
-    return np.array([(*row, -1) for row in rows], dtype=np.int32), steps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import wait
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from qas_envs.episode import FIGURES
 from qas_envs.undo import Undo
 from qas_envs.vector.results import Resets, Step, last_info, with_validity
 from qas_envs.vector.rules import joined
+from qas_envs.vector.threads import Stopwatch
 from qas_simulators.program import thread_pool
 
 _Numbers = tuple[float, int, int]  # energy, evaluations, gradients
@@ -28,12 +28,12 @@ class SingleEngine:
         envs: The environments.
 
     Attributes:
-        seconds: How long the last optimisations took.
+        spent: Wall time and processor time of the last optimisations, in seconds.
     """
 
     def __init__(self, envs: Sequence[CircuitBuildingEnv]) -> None:
         self._envs = envs
-        self.seconds = 0.0
+        self.spent = 0.0, 0.0
 
     @property
     def masks(self) -> NDArray[np.int8]:
@@ -90,7 +90,7 @@ class SingleEngine:
 
     def _optimized(self, indices: dict[int, int], num_threads: int) -> dict[int, _Numbers]:
         """Append checked actions and optimise the angles; return energies, evaluations and gradients."""
-        envs, started = self._envs, perf_counter()
+        envs, watch = self._envs, Stopwatch()
         appended = {k: envs[k].append(index) for k, index in indices.items()}
         changed = [(k, number) for k, number in appended.items() if number is not None]
         found: dict[int, _Numbers] = {k: (envs[k].energy, 0, 0) for k in indices}
@@ -110,7 +110,7 @@ class SingleEngine:
             wait(others)  # also after a failure, since running threads change circuits
         for other in others:
             other.result()
-        self.seconds = perf_counter() - started
+        self.spent = watch.read()
         return found
 
     def _observations(self, rows: Sequence[int]) -> Observation:

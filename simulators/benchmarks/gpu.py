@@ -20,6 +20,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from rows import beside_aer, cores, floors
 
 import qas_envs  # noqa: F401
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
@@ -181,6 +182,8 @@ def main() -> None:
         rate = environment_steps(environment, settings, number, arguments.small)
         results["environments"].append({"case": case, "steps per second": rate})
         print(f"{case:30s} {number:7d} {rate:10.3g} {goal:10.3g}", flush=True)
+    results["floors"] = floors("cuda", arguments.small)
+    results["cores"], results["Aer"] = cores(arguments.small), beside_aer(arguments.small)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

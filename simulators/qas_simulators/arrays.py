@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators import kernels
 from qas_simulators.errors import must, needs_extra
 
 Array = Any
@@ -70,6 +71,27 @@ class ArrayLibrary(ABC):
     def exp(self, array: Array) -> Array:
         """Return exponentials."""
 
+    # -- entries of rows; NumPy's indexing is slow where it takes a row and a column for each --------------------------
+
+    def put(self, array: Array, rows: Array, columns: Array, value: float) -> None:
+        """Replace entries of rows by a number; ``columns`` are ``(rows,)`` or ``(rows, entries)``."""
+        array[rows if columns.ndim == 1 else rows[:, None], columns] = value
+
+    def exchange(self, array: Array, rows: Array, columns: Array, values: Array) -> Array:
+        """Return entries of rows, ``(rows, entries)``, and replace them by one value of each row; all are ``int64``."""
+        places = rows[:, None], columns
+        found = array[places]
+        array[places] = values[:, None]
+        return found
+
+    def advance(self, moments: Array, rows: Array, ends: Array) -> Array:
+        """Return the larger of two entries of each row, and replace both by the next number; all are ``int64``."""
+        places = rows[:, None], ends
+        last = moments[places]
+        found = self.maximum(last[:, 0], last[:, 1])
+        moments[places] = (found + 1)[:, None]
+        return found
+
 
 class _NumPy(ArrayLibrary):
     def zeros(self, shape: int | tuple[int, ...], dtype: str) -> Array:
@@ -110,6 +132,15 @@ class _NumPy(ArrayLibrary):
 
     def exp(self, array: Array) -> Array:
         return np.exp(array)
+
+    def put(self, array: Array, rows: Array, columns: Array, value: float) -> None:
+        kernels.growing.put(array, rows, columns if columns.ndim == 2 else columns[:, None], value)
+
+    def exchange(self, array: Array, rows: Array, columns: Array, values: Array) -> Array:
+        return kernels.growing.exchange(array, rows, columns, values)
+
+    def advance(self, moments: Array, rows: Array, ends: Array) -> Array:
+        return kernels.growing.advance(moments, rows, ends)
 
 
 class _Torch(ArrayLibrary):

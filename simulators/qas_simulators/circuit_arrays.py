@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qas_simulators import kernels
 from qas_simulators.arrays import NUMPY, Array, ArrayLibrary
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import IS_PAIR, IS_ROTATION, Table
+from qas_simulators.kept_states import KeptStates
 
 if TYPE_CHECKING:
-    from qas_simulators.program import KernelProgram, Settings
+    from qas_simulators.program import FloatArray, KernelProgram, Settings
 
 GATES, PARAMS, PAIRS = range(3)
 """Columns of :attr:`CircuitArrays.counts`."""
@@ -65,6 +67,7 @@ class CircuitArrays(CircuitTables):
         entries[:, 3] = np.where(rotates, 0, -1)
         second = np.where(is_pair, entries[:, 2], entries[:, 1])
         self._entries = library.constant(entries)
+        # twice the same qubit for a one-qubit gate
         self._ends = library.constant(np.stack([entries[:, 1], second], axis=1).astype(np.int64))
         self._increments = library.constant(np.stack([np.ones_like(rotates), rotates, is_pair], axis=1).astype("int64"))
         self._rotates = library.constant(rotates.astype(np.int32))
@@ -75,6 +78,7 @@ class CircuitArrays(CircuitTables):
         self.counts = library.zeros((size, 3), "int64")
         self.depth = library.zeros(size, "int64")
         self.moments = library.zeros((size, initial.num_qubits), "int64")
+        self._kept = KeptStates(size, capacity, initial.num_qubits)
         self._solver: tuple[Any, Any] | None = None  # on a GPU: an observable, and the memory of its kernels
         self._first_angles = library.constant(initial.params)
         first = initial.num_gates, initial.num_params, initial.num_two_qubit_gates
@@ -92,16 +96,17 @@ class CircuitArrays(CircuitTables):
 
     def append(self, rows: Array, operations: Array) -> None:
         """Append one operation, by number, to each of some circuits, angles 0; no circuit may occur twice."""
+        if self.library is NUMPY:
+            arrays = self.tables, self.angles, self.counts, self.depth, self.moments
+            kernels.growing.append_gates(*arrays, self._entries, self._ends, self._increments, rows, operations)
+            return
         counts = self.counts[rows]
         entries = self._entries[operations]
         entries[:, 3] += self._rotates[operations] * self.library.cast(counts[:, PARAMS], "int32")
         self.tables[rows, counts[:, GATES]] = entries
         self.angles[rows, counts[:, PARAMS]] = 0.0  # without a rotation: of the next one
         self.counts[rows] = counts + self._increments[operations]
-        ends = rows[:, None], self._ends[operations]  # twice the same for a one-qubit gate
-        last = self.moments[ends]
-        moment = self.library.maximum(last[:, 0], last[:, 1]) + 1
-        self.moments[ends] = moment[:, None]
+        moment = self.library.advance(self.moments, rows, self._ends[operations]) + 1
         self.depth[rows] = self.library.maximum(self.depth[rows], moment)
 
     def taken(self, rows: Array) -> dict[str, Array]:
@@ -115,7 +120,9 @@ class CircuitArrays(CircuitTables):
 
     def copy(self) -> CircuitArrays:
         """Return an independent copy."""
-        return self._with({name: self.library.copy(getattr(self, name)) for name in _CHANGING}, self.library)
+        twin = self._with({name: self.library.copy(getattr(self, name)) for name in _CHANGING}, self.library)
+        twin._kept = KeptStates(len(self), self.tables.shape[1], self.num_qubits)
+        return twin
 
     def _with(self, arrays: dict[str, Array], library: ArrayLibrary) -> CircuitArrays:
         twin = object.__new__(CircuitArrays)
@@ -178,6 +185,16 @@ class CircuitArrays(CircuitTables):
         counts = self.library.zeros((len(rows), 2), "int64")
         self._solver[1].solve(energies, rows, sizes, counts, settings)
         return energies[rows], counts
+
+    def energies(self, program: KernelProgram, rows: Numbers, num_threads: int = 1) -> FloatArray | None:
+        """Return energies of circuits on the CPU, ``(rows,)``; only gates since the last time are simulated.
+
+        Returns ``None`` where statevectors cannot be kept.
+        """
+        if self.library is not NUMPY or not self._kept.serves(program):
+            return None
+        chosen = np.asarray(rows, dtype=np.int64)
+        return self._kept.energies(program, self.angles, chosen, self.counts.take(chosen, axis=0), num_threads)
 
     def rows(self) -> Table:
         """See :class:`CircuitTables`."""

@@ -94,6 +94,11 @@ def statevector_program(
     return KernelProgram(solve, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device)
 
 
+def is_statevector(program: KernelProgram) -> bool:
+    """Return whether a program is of :func:`statevector_program`."""
+    return program.solve is kernels.entries.solve_statevector
+
+
 # -- running -----------------------------------------------------------------------------------------------------------
 
 _KEPT: Final = 2**26  # bytes of working memory that a thread keeps
@@ -318,6 +323,24 @@ def scan_each(program: KernelProgram, params: FloatArray, sizes: NDArray[np.int6
     return _do_each(program, SCAN, params, params[:0], rows, sizes, _NO_DESCENT, num_threads)[0]
 
 
+def beside(work: Callable[[], object], num_threads: int) -> None:
+    """Call a function on several threads, whose calls divide the work by a cursor; return when all work is done.
+
+    A thread that has not started when this one finds nothing left to do is not waited for: on a busy machine that may
+    take longer than the work.
+    """
+    num_others = 0 if kernels.passes.IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
+    others = [thread_pool(num_threads).submit(work) for _ in range(num_others)]
+    try:
+        work()
+    finally:
+        started = [other for other in others if not other.cancel()]
+        if started:
+            wait(started)  # also after an interruption: until then they change angles
+    for other in started:
+        other.result()
+
+
 def _do_each(
     program: KernelProgram,
     task: int,
@@ -338,15 +361,7 @@ def _do_each(
         )
         return found[rows], counts
     arguments = np.zeros(1, dtype=np.int64), task, rows, (params, gradients, found), sizes, counts, descent
-    num_others = 0 if kernels.passes.IS_PLAIN else num_threads - 1  # plain loops cannot claim circuits atomically
-    others = [thread_pool(num_threads).submit(_run, program, *arguments) for _ in range(num_others)]
-    try:
-        _run(program, *arguments)
-    finally:
-        if others:
-            wait(others)  # also after an interruption: until then they change angles
-    for other in others:
-        other.result()
+    beside(lambda: _run(program, *arguments), num_threads)
     return found[rows], counts
 
 

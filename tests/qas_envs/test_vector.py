@@ -13,6 +13,7 @@ from gymnasium.wrappers import RenderCollection
 
 from qas_envs import ENVIRONMENTS
 from qas_envs.vector import CircuitBuildingVectorEnv
+from qas_envs.vector.threads import PAUSE, ThreadChoice
 from qas_simulators.optimizers import Cobyla, NoOptimizer, ScanLBFGS
 
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
@@ -46,7 +47,9 @@ def same(left: Any, right: Any) -> None:
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize(("environment", "settings"), SETTINGS)
-def test_equal_to_single_environments(environment: str, settings: dict[str, Any], mode: AutoresetMode) -> None:
+def test_equal_to_single_environments(
+    environment: str, settings: dict[str, Any], mode: AutoresetMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
     num_envs, rng = 5, np.random.default_rng(0)
     ours = gym.make_vec(environment, num_envs, autoreset_mode=mode.value, num_threads=2, **settings)
     assert isinstance(ours, CircuitBuildingVectorEnv) and ours.metadata["autoreset_mode"] is mode
@@ -54,7 +57,7 @@ def test_equal_to_single_environments(environment: str, settings: dict[str, Any]
     theirs = SyncVectorEnv(singles, autoreset_mode=mode)
     one, other = ours.reset(seed=7), theirs.reset(seed=7)
     ended = 0
-    ours.unwrapped._pays = True  # threads from the first step on, however fast it is
+    monkeypatch.setattr(ThreadChoice, "number", lambda _: 2)  # however fast the steps are
     for _ in range(40):
         same(one[0], other[0])
         for key in ("action_mask", "energy", "num_gates", "depth", "evaluations"):
@@ -279,3 +282,48 @@ def test_lists_of_frames_where_the_last_step_resets() -> None:
 def test_the_number_of_environments(num_envs: Any) -> None:
     with pytest.raises(ValueError, match="`num_envs` must be an integer of at least 1"):
         gym.make_vec("QAS-TFIM-v0", num_envs)
+
+
+@pytest.mark.parametrize("encoding", [{"name": "tensor", "angles": True}, {"name": "gates", "threshold": True}])
+def test_observations_that_are_not_copied(encoding: dict[str, Any]) -> None:
+    """They have the same values, until the next step changes them; nobody else can."""
+    settings = {"num_qubits": 2, "max_gates": 3, "encoding": encoding, "autoreset_mode": "SameStep"}
+    shared, copied = (gym.make_vec("QAS-TFIM-v0", 3, copy=copy, **settings) for copy in (False, True))
+    rng = np.random.default_rng(0)
+    infos = shared.reset(seed=0)[1]
+    copied.reset(seed=0)
+    actions = legal(infos["action_mask"], rng)
+    one, other = shared.step(actions), copied.step(actions)
+    before = one[0]
+    for _ in range(8):
+        np.testing.assert_array_equal(one[0], other[0])
+        assert np.shares_memory(one[0], before) and not np.shares_memory(other[0], before)
+        with pytest.raises(ValueError, match="read-only"):
+            one[0][0, 0] = 7.0
+        other[0][:] = 7.0
+        actions = legal(one[-1]["action_mask"], rng)
+        one, other = shared.step(actions), copied.step(actions)
+        if "final_obs" in one[-1]:
+            for k in np.flatnonzero(one[-1]["_final_obs"]):
+                np.testing.assert_array_equal(one[-1]["final_obs"][k], other[-1]["final_obs"][k])
+    with pytest.raises(ValueError, match="copy"):
+        gym.make_vec("QAS-TFIM-v0", 2, device="cpu", copy=False)
+
+
+def test_how_many_threads() -> None:
+    """Several where optimisations are long, and one for a while after several saved nothing."""
+    choice = ThreadChoice(4)
+    assert choice.number() == 1
+    choice.learn(1, wall=1e-5, processor=1e-5)
+    assert choice.number() == 1
+    choice.learn(1, wall=5e-3, processor=1e-3)  # a busy machine
+    assert choice.number() == 4
+    choice.learn(4, wall=3e-4, processor=1e-3)
+    assert choice.number() == 4
+    choice.learn(4, wall=2e-3, processor=1e-3)
+    for _ in range(PAUSE):
+        assert choice.number() == 1
+        choice.learn(1, wall=1e-3, processor=1e-3)
+    assert choice.number() == 4
+    choice.learn(4, wall=1e-5, processor=2e-5)
+    assert choice.number() == 1

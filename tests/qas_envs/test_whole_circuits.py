@@ -70,3 +70,34 @@ def test_bad_circuits_change_nothing() -> None:
         with pytest.raises(ValueError, match=message):
             env.player.play(actions, angles)
     assert (env.player.actions, env.player.angles, env.energy) == before
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"actions": "blocks"}, {"gadgets": "grl"}, {"initial": "product_state"}, {"stop": True}]
+)
+def test_circuits_that_are_built_together(settings: dict[str, Any]) -> None:
+    """They are those that single episodes build gate by gate, with their angles."""
+    env = build("QAS-TFIM-v0", num_qubits=3, max_gates=12, **settings)
+    rng, words = np.random.default_rng(0), [[]]
+    while len(words) < 12:
+        word = [*words[-1], int(rng.integers(len(env.catalogue.actions)))]
+        words.append(word if env.player.checked(word) is not None else [])
+    one_by_one, angles = [], []
+    for word in words:
+        circuit = env.initial.copy()
+        for action in word:
+            env.catalogue.append(circuit, action)
+        circuit.params = rng.normal(size=circuit.num_params)
+        one_by_one.append(circuit)
+        angles.append(circuit.params)
+    assert max(map(len, words)) > 1
+    built = env.player._built(words, angles).circuits
+    for circuit, expected in zip(built, one_by_one, strict=True):
+        assert circuit == expected and circuit.depth() == expected.depth()
+        assert circuit.copy().h(0).num_gates == expected.num_gates + 1
+    played = env.player.play_many(words, angles, max_iterations=1)
+    for circuit, energy in zip(played.circuits, played.energies, strict=True):
+        assert env.simulator.expectation(circuit, env.problem.hamiltonian) == pytest.approx(energy, abs=1e-12)
+    assert env.player.play_many([]).energies.size == 0
+    with pytest.raises(ValueError, match="shape"):
+        env.player.play_many([words[1]], [[0.0] * 99])

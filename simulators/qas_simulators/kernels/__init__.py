@@ -1,4 +1,4 @@
-"""Compiled loops. They trust their arguments; only ``program``, ``noise_tables`` and ``subspace`` call them."""
+"""Compiled loops. They trust their arguments; ``program`` and few other modules call them (see ``pyproject.toml``)."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables, Numbers
 from qas_simulators.optimizers.optimizer import BatchResult, OptimizationResult, solve_rows
@@ -35,4 +37,4 @@ class NoOptimizer:
         num_threads: int = 1,
     ) -> BatchResult | None:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
-        return solve_rows(simulator, batch, observable, rows, [0] * len(rows), None, num_threads)
+        return solve_rows(simulator, batch, observable, rows, np.zeros(len(rows), dtype=np.int64), None, num_threads)

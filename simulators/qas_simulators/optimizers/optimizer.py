@@ -89,6 +89,10 @@ def solve_rows(
     program = simulator.batch_program(batch, observable)
     if program is None:
         return None
+    if settings is None and isinstance(batch, CircuitArrays):
+        found = batch.energies(program, rows, num_threads)
+        if found is not None:
+            return BatchResult(unit * found, np.ones(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=np.int64))
     if isinstance(batch, CircuitArrays) and batch.library is not NUMPY:
         energies, counts = batch.solved(program, rows, num_new, settings)
     else:
