@@ -71,6 +71,7 @@ class TrainingLoop:
             agent.next_observations, agent.next_masks = environments.reset_finished(batch)
             if self._after_step is not None:
                 self._after_step()
+        agent.learner.check()
 
     def _begin(self) -> None:
         """Prepare the guide and begin the first episodes."""
@@ -129,7 +130,7 @@ class TrainingLoop:
             learner.refit(batch)
 
         # Transitions with large errors are sampled more often from now on, if replay is prioritised.
-        agent.loss, errors = learner.gradient_step(batch, self._place)
+        agent.loss, errors = learner.gradient_step(batch, self._place)  # type: ignore[assignment]
         agent.replay.reprioritize(rows, errors)
         agent.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":

@@ -42,6 +42,7 @@ class GraphAgent:
         num_timesteps: Circuits so far.
         num_updates: Groups, and steps of pure imitation, so far.
         num_taught: Instances so far on which the teacher has played.
+        waits: Whether every gradient step is checked at once, as on the CPU; else once for all steps of a group.
         loss: Of the last gradient step.
         entropy: Of the policy in the last group, in nats, the mean over decisions.
 
@@ -69,7 +70,9 @@ class GraphAgent:
             torch.manual_seed(int(self.rng.integers(2**31)))
             network = PairNetwork(self.num_features, self.config.hidden, self.config.rounds, KINDS)
         self.network = network.to(self.device)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
+        self.waits = self.device.type == "cpu"
+        fused = None if self.waits else True  # which can leave weights alone without waiting for a GPU
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=fused)
         self.elites = Elites(self.config.elites)
         self.num_timesteps = self.num_updates = self.num_taught = 0
         self.loss = self.entropy = float("nan")

@@ -17,6 +17,7 @@ from qas_agents.dqn.learner import require_finite
 from qas_agents.graph.drawing import ActionTable, Drawn, draw, replayed, scores_of
 from qas_agents.graph.instances import Instance
 from qas_agents.graph.teaching import teach
+from qas_simulators.arrays import torch_on
 
 if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
@@ -137,13 +138,22 @@ def _clone(agent: GraphAgent) -> None:
     instance, best = agent.instances[number], agent.elites.of(number, length)
     model = replayed(instance.table, instance.bench.drafts(len(best), length), best)
     imitated, entropy, _ = _judged(agent, instance.table, model)
-    chosen = torch.as_tensor(model.chosen >= 0)
-    _step(agent, -(imitated * chosen).sum() / chosen.sum())
-    agent.entropy = float((entropy * chosen).sum().detach() / chosen.sum())
+    chosen = _sent(agent, model.chosen >= 0)
+    loss = -(imitated * chosen).sum() / chosen.sum()
+    _finish(agent, [_step(agent, loss)], loss, (entropy * chosen).sum().detach() / chosen.sum())
 
 
-def _step(agent: GraphAgent, loss: Tensor) -> None:
-    """Take a step of Adam.
+def _sent(agent: GraphAgent, array: NDArray[Any]) -> Tensor:
+    """Return an array on the agent's device."""
+    tensor: Tensor = torch_on(str(agent.device)).sent(array)
+    return tensor
+
+
+def _step(agent: GraphAgent, loss: Tensor) -> Tensor:
+    """Take a step of Adam; return the loss plus the gradient's norm.
+
+    On a GPU nothing waits: the optimiser leaves the weights alone if that is not finite, and :func:`_finish` reports
+    it.
 
     Raises:
         ValueError: The loss or the gradient is not finite; the weights have not changed.
@@ -151,9 +161,23 @@ def _step(agent: GraphAgent, loss: Tensor) -> None:
     agent.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(agent.network.parameters(), agent.config.max_grad_norm)
-    require_finite("loss and gradient", float(loss.detach() + norm), f"circuit {agent.num_timesteps}")
+    total = loss.detach() + norm
+    if agent.waits:
+        require_finite("loss and gradient", float(total), f"circuit {agent.num_timesteps}")
+    else:
+        agent.optimizer.found_inf = (~torch.isfinite(total)).float()  # type: ignore[attr-defined]
     agent.optimizer.step()
-    agent.loss = float(loss.detach())
+    return total
+
+
+def _finish(agent: GraphAgent, totals: list[Tensor], loss: Tensor, entropy: Tensor) -> None:
+    """Read the figures of a group's gradient steps, which on a GPU waits for them.
+
+    Raises:
+        ValueError: A loss or a gradient was not finite; that step has changed no weights.
+    """
+    require_finite("loss and gradient", float(sum(totals)), f"circuit {agent.num_timesteps}")
+    agent.loss, agent.entropy = float(loss.detach()), float(entropy)
 
 
 def _update(
@@ -161,15 +185,16 @@ def _update(
 ) -> None:
     """Take the gradient steps of a group."""
     config, table = agent.config, instance.table
-    advantages = torch.tensor(advantages_of(rewards, config.best), dtype=torch.float32)
-    targets = torch.tensor(rewards, dtype=torch.float32)
+    advantages = _sent(agent, advantages_of(rewards, config.best).astype(np.float32))
+    targets = _sent(agent, rewards.astype(np.float32))
+    totals = []
     best = agent.elites.of(number, length) if config.imitation > 0 else []
     model = replayed(table, instance.bench.drafts(len(best), length), best) if best else None
     with torch.no_grad():
         before, _, _ = _judged(agent, table, drawn)
     for _ in range(config.epochs):
         log_probs, entropy, values = _judged(agent, table, drawn)
-        acted = torch.as_tensor(drawn.chosen >= 0)
+        acted = _sent(agent, drawn.chosen >= 0)
         ratios = (log_probs - before).exp()
         gains = torch.min(
             ratios * advantages[:, None],
@@ -180,10 +205,10 @@ def _update(
         loss = loss + config.value * functional.smooth_l1_loss(values, targets[:, None].expand_as(values))
         if model is not None:
             imitated, _, _ = _judged(agent, table, model)
-            chosen = torch.as_tensor(model.chosen >= 0)
+            chosen = _sent(agent, model.chosen >= 0)
             loss = loss - config.imitation * (imitated * chosen).sum() / chosen.sum()
-        _step(agent, loss)
-    agent.entropy = float((entropy * acted).sum().detach() / acted.sum())
+        totals.append(_step(agent, loss))
+    _finish(agent, totals, loss, (entropy * acted).sum().detach() / acted.sum())
 
 
 def _judged(agent: GraphAgent, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
@@ -192,9 +217,9 @@ def _judged(agent: GraphAgent, table: ActionTable, drawn: Drawn) -> tuple[Tensor
     scores = scores_of(agent.network, drawn.observations)
     by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
     acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
-    logits = table.logits(acting, torch.as_tensor(drawn.masks).flatten(0, 1))
+    logits = table.logits(acting, _sent(agent, drawn.masks).flatten(0, 1))
     log_all = functional.log_softmax(logits, dim=-1)
-    chosen = torch.as_tensor(drawn.chosen).flatten().clamp(min=0)
+    chosen = _sent(agent, drawn.chosen).flatten().clamp(min=0)
     log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
     entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
     return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value

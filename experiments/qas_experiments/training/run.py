@@ -76,6 +76,7 @@ def train(
     agent = plan.make_agent(env)
     if (torch := sys.modules.get("torch")) is not None:  # most searches do without
         torch.set_num_threads(training.threads)
+        torch.backends.cuda.matmul.allow_tf32 = training.tf32
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
