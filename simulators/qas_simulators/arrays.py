@@ -145,7 +145,7 @@ class _Torch(ArrayLibrary):
         return self._torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
 
     def sent(self, array: NDArray[Any]) -> Array:
-        tensor = self._torch.from_numpy(np.ascontiguousarray(array))
+        tensor = self._torch.from_numpy(np.require(array, requirements=["C", "W"]))
         return tensor if self.device.type == "cpu" else tensor.pin_memory().to(self.device, non_blocking=True)
 
     def copy(self, array: Array) -> Array:

@@ -130,7 +130,7 @@ class TrainingLoop:
             learner.refit(batch)
 
         # Transitions with large errors are sampled more often from now on, if replay is prioritised.
-        agent.loss, errors = learner.gradient_step(batch, self._place)  # type: ignore[assignment]
+        agent.loss, errors = learner.gradient_step(batch, self._place)
         agent.replay.reprioritize(rows, errors)
         agent.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":

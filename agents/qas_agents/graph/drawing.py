@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from qas_agents.graph.network import PairNetwork, Scores
 from qas_simulators.arrays import torch_on
@@ -168,3 +169,18 @@ def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]])
     seen.append(drafts.observe())
     observations = {name: np.stack([one[name] for one in seen], axis=1) for name in _FEATURES}
     return Drawn(observations, np.stack(masks, axis=1), np.stack(chosen, axis=1), [tuple(own) for own in circuits])
+
+
+def judged(network: PairNetwork, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``."""
+    size, steps = drawn.chosen.shape
+    scores = scores_of(network, drawn.observations)
+    sent = torch_on(str(scores.pairs.device)).sent
+    by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
+    acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
+    logits = table.logits(acting, sent(drawn.masks).flatten(0, 1))
+    log_all = functional.log_softmax(logits, dim=-1)
+    chosen = sent(drawn.chosen).flatten().clamp(min=0)
+    log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
+    entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
+    return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value
