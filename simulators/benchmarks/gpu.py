@@ -6,7 +6,8 @@
 
 Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
 Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
-which is the call that environments of ``gym.make_vec`` make. The last table has environments with ``device="cuda"``.
+which is the call that environments of ``gym.make_vec`` make. Then come environments with ``device="cuda"``, and
+training.
 """
 
 from __future__ import annotations
@@ -158,6 +159,37 @@ def environment_steps(environment: str, settings: dict[str, Any], number: int, i
     return number * steps / (time.perf_counter() - started)
 
 
+TRAINING: dict[str, tuple[list[int], int, bool, float]] = {  # hidden layers, batch, TF32, goal in steps per second
+    "5 x 1000 units, batch 1000, float32": ([1000] * 5, 1000, False, 800.0),
+    "5 x 1000 units, batch 1000, TF32": ([1000] * 5, 1000, True, 1500.0),
+    "2 x 128 units, batch 128, float32": ([128, 128], 128, False, float("nan")),
+}
+
+
+def training_steps(hidden: list[int], batch: int, tf32: bool, is_small: bool) -> float:
+    """Return steps per second of a double DQN: a step in LiH on four qubits on the CPU, then a gradient step."""
+    import torch
+
+    from qas_agents import DQNConfig, MaskedDQN
+
+    batch, steps = (8, 5) if is_small else (batch, 500)
+    config = DQNConfig(
+        network={"name": "mlp", "hidden": [16] if is_small else hidden},
+        batch_size=batch,
+        train_frequency=1,
+        learning_starts=batch,
+        buffer_size=20_000,
+    )
+    agent = MaskedDQN(gym.make("QAS-LiH-v0").unwrapped, config, seed=0, device="cpu" if IS_SIMULATED else "cuda")
+    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, tf32
+    agent.learn(batch + 5)
+    started = time.perf_counter()
+    agent.learn(steps)  # waits for the last step
+    rate = steps / (time.perf_counter() - started)
+    torch.backends.cuda.matmul.allow_tf32 = before
+    return rate
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -190,6 +222,12 @@ def main() -> None:
         rate = environment_steps(environment, settings, number, arguments.small)
         results["environments"].append({"case": case, "steps per second": rate})
         print(f"{case:30s} {number:7d} {rate:10.3g} {goal:10.3g}", flush=True)
+    print("training steps per second, environment on the CPU, agent on the device")
+    results["training"] = []
+    for case, (hidden, batch, tf32, goal) in list(TRAINING.items())[:first]:
+        rate = training_steps(hidden, batch, tf32, arguments.small)
+        results["training"].append({"case": case, "steps per second": rate})
+        print(f"{case:38s} {rate:10.4g} {goal:10.3g}", flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
