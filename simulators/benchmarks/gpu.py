@@ -207,8 +207,8 @@ def main() -> None:
             observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
             row = gradients(num_qubits, observable, arguments.small, simulator)
             results["gradients"].append(row | {"noise": simulator.is_noisy})
-            goal = "-" if simulator.is_noisy else f"{GOALS[num_qubits]:.3g}"
-            rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {goal:>10s} {row['float32']:10.3g}"
+            wanted = "-" if simulator.is_noisy else f"{GOALS[num_qubits]:.3g}"
+            rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {wanted:>10s} {row['float32']:10.3g}"
             print(f"{num_qubits:6d} {row['groups']:6d} {rates} {row['float64: difference']:12.1e}", flush=True)
     print("minimisations per second (scan of all angles, L-BFGS), copies included\nqubits   one core        GPU  same")
     for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else 3]:

@@ -83,7 +83,12 @@ def test_training_with_two_actors_one_of_which_is_lost(monkeypatch: pytest.Monke
     agent.num_collectors, killed, seen = 2, [], []
     running: list[Collectors] = []
     enter = Collectors.__enter__
-    monkeypatch.setattr(Collectors, "__enter__", lambda own: running.append(own) or enter(own))
+
+    def entered(own: Collectors) -> Collectors:
+        running.append(own)
+        return enter(own)
+
+    monkeypatch.setattr(Collectors, "__enter__", entered)
 
     def lose_one(names: dict[str, Any], _: dict[str, Any]) -> bool:
         seen.append(names["infos"][0]["energy_error"])

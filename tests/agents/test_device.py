@@ -16,13 +16,15 @@ from qas_agents.dqn import learner
 from qas_agents.dqn.replay_buffer import ReplayBuffer, SumTree, Transition
 from qas_agents.dqn.training import TrainingLoop
 from qas_agents.graph import training as graph_training
+from qas_experiments.training.run import _set_torch
 from qas_simulators.arrays import torch_on
 from tests.agents.test_damaged_policies import Broken
 from tests.agents.test_dqn import CONFIG, Corridor
 from tests.agents.test_graph import SMALL, build
+from tests.experiments.conftest import compose
 
 
-class NoReading(TorchDispatchMode):
+class NoReading(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises where a number of a tensor is read, for which the CPU would wait for a GPU."""
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -36,7 +38,7 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a tensor is copied to the CPU")
 
-    with monkeypatch.context() as patched, NoReading():
+    with monkeypatch.context() as patched, NoReading():  # type: ignore[no-untyped-call]
         for name in ("cpu", "numpy", "item", "tolist"):
             patched.setattr(torch.Tensor, name, refuse)
         yield
@@ -179,3 +181,13 @@ def test_the_graph_agent_reads_nothing_within_a_group(monkeypatch: pytest.Monkey
     assert torch.cat(differences).median() < 1e-6  # Adam enlarges the rounding of gradients that are 0
     assert agents[1].entropy == pytest.approx(agents[0].entropy, rel=1e-3)
     assert agents[1].loss == pytest.approx(agents[0].loss, rel=1e-3, abs=1e-5)
+
+
+def test_tf32_is_a_setting_that_changes_nothing_on_the_cpu() -> None:
+    plain = MaskedDQN(Corridor(), CONFIG, seed=0).learn(300)
+    for words, wanted in (("training.tf32=true", True), ("training.tf32=false", False)):
+        _set_torch(compose("env=lih", words).training)
+        assert torch.backends.cuda.matmul.allow_tf32 is wanted
+        agent = MaskedDQN(Corridor(), CONFIG, seed=0).learn(300)
+        for one, other in zip(agent.online_network.parameters(), plain.online_network.parameters(), strict=True):
+            assert torch.equal(one, other)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -35,7 +38,7 @@ def _dense() -> NoiseModel:
     return NoiseModel().add(turns, TWO_QUBIT_GATES).add(depolarizing(0.02), ["ry"])
 
 
-NOISES = {"none": NoiseModel, "mumbai": mumbai, "strong": _strong, "dense": _dense}
+NOISES: dict[str, Callable[[], NoiseModel]] = {"none": NoiseModel, "mumbai": mumbai, "strong": _strong, "dense": _dense}
 
 
 def both(noise: NoiseModel) -> tuple[PauliTransferSimulator, PauliTransferSimulator]:
@@ -133,12 +136,16 @@ def test_single_precision_and_another_noise_with_the_same_observable() -> None:
         np.testing.assert_allclose(device.energies.copy_to_host(), wanted, atol=1e-5)
         np.testing.assert_allclose(device.gradients.copy_to_host(), slopes, atol=1e-5)
         energies.append(wanted)
-    assert not np.allclose(*energies)
+    assert not np.allclose(energies[0], energies[1])
 
 
 def test_environments_by_one_word() -> None:
     """A vector environment with noise plays the same on both, also over tensors, which kernels change themselves."""
-    rules = {"num_qubits": 2, "noise": "mumbai", "optimizer": {"name": "scan_lbfgs", "max_iterations": 1}}
+    rules: dict[str, Any] = {
+        "num_qubits": 2,
+        "noise": "mumbai",
+        "optimizer": {"name": "scan_lbfgs", "max_iterations": 1},
+    }
     rules |= {"gates": ["cx", "ry"], "max_gates": 3}
     on_gpu = {"name": "pauli_transfer", "device": "cuda"}
     all_envs = [
