@@ -18,7 +18,7 @@ from qas_envs.registration import EnvironmentId
 from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
 from qas_experiments.settings import PRESCRIBED, EnvSettings, TrainSettings
-from qas_simulators.errors import unknown_name
+from qas_simulators.errors import must, unknown_name
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,13 @@ class Plan:
             ValueError: Unknown settings of the agent, or settings that do not fit the environment.
         """
         training = self.settings.training
-        return built(self.entry, self.settings.agent, env, training.seed, training.device)
+        agent = built(self.entry, self.settings.agent, env, training.seed, training.device)
+        if training.collectors:
+            if training.collectors < 0 or not hasattr(agent, "num_collectors"):
+                needed = "be 0, or for agent=graph the number of actors"
+                raise ValueError(must("training.collectors", needed, training.collectors))
+            agent.num_collectors = training.collectors
+        return agent
 
     def make_environment(self, *, evaluation: bool = False, is_silent: bool = False) -> CircuitBuildingEnv:
         """Build an environment.

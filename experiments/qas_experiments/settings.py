@@ -86,7 +86,9 @@ class TrainingSettings:
     max_seconds: float = 0.0  # limit of wall time; 0 for none
     seed: int = 0
     device: str = "cpu"
+    tf32: bool = False  # on a GPU, matrix products with 10 instead of 23 bits of mantissa: faster, less exact
     threads: int = 1  # of PyTorch; more than one changes the last bits
+    collectors: int = 0  # actors of Ray that play circuits for one learner; only agent=graph
     evaluate_every: int = 10  # training episodes between two rollouts of the greedy policy
     baselines: bool = True  # whether to play the random legal policy and the greedy construction afterwards
     progress: bool = True

@@ -28,8 +28,8 @@ Step = tuple[Any, Array, Array, Array, dict[str, Any]]
 class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
     """Many environments as tensors on one device: episodes, masks, rewards, observations and infos.
 
-    The rules are those of a single environment, and so are the results, to rounding. On a GPU the noiseless simulator's
-    kernels read and change the tensors themselves; with noise, circuits are copied to the CPU and back in every step.
+    The rules are those of a single environment, and so are the results, to rounding. On a GPU the simulators' kernels
+    read and change the tensors themselves; with noise that is up to eight qubits.
 
     Observations, rewards and infos are new tensors in every step. Infos have no arrays ``_name``, since all entries are
     valid. In mode ``"SameStep"``, ``infos["final_rows"]`` are the environments whose episodes ended in this step;

@@ -6,7 +6,8 @@
 
 Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
 Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
-which is the call that environments of ``gym.make_vec`` make. The last table has environments with ``device="cuda"``.
+which is the call that environments of ``gym.make_vec`` make. Then come environments with ``device="cuda"``, and
+training.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ import numpy as np
 from rows import beside_aer, cores, floors
 
 import qas_envs  # noqa: F401
-from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.cuda.batch import DeviceBatch
 from qas_simulators.cuda.lanes import IS_SIMULATED, cuda
 from qas_simulators.kernels.tasks import GRADIENT
+from qas_simulators.noise_presets import mumbai
 from qas_simulators.optimizers import ScanLBFGS
 from qas_simulators.program import slopes_each
+from qas_simulators.simulator import Simulator
 
 PROBLEMS: dict[int, tuple[str, dict[str, Any]]] = {
     4: ("QAS-LiH-v0", {}),
@@ -37,6 +40,7 @@ PROBLEMS: dict[int, tuple[str, dict[str, Any]]] = {
     8: ("QAS-H2O-v0", {}),
     10: ("QAS-H2O-v0", {"num_qubits": 10}),
 }
+NOISY: dict[int, tuple[str, dict[str, Any]]] = {4: PROBLEMS[4], 6: PROBLEMS[6]}
 GOALS = {4: 1.5e8, 6: 5e7, 8: 1.5e7, 10: 1.5e6}  # energies with gradients per second, float64
 NUM_GATES, REPETITIONS, CHECKED = 40, 7, 200
 NAMES = ("rx", "ry", "rz", "cx")
@@ -71,22 +75,23 @@ def seconds(run: Any) -> float:
     return statistics.median(times)
 
 
-def gradients(num_qubits: int, observable: PauliSum, is_small: bool) -> dict[str, Any]:
+def gradients(num_qubits: int, observable: PauliSum, is_small: bool, simulator: Simulator) -> dict[str, Any]:
     """Return rates of energies with gradients, and the worst difference from the CPU."""
     number, num_gates = (2, 4) if is_small else (CHECKED, NUM_GATES)
     batch = random_batch(num_qubits, number, num_gates)
     sizes = batch.sizes(range(number), [0] * number)
-    program = StatevectorSimulator().batch_program(batch, observable)
+    program = simulator.batch_program(batch, observable)
     assert program is not None
     wanted, slopes = slopes_each(program, batch.angles, sizes)
     on_cpu = seconds(lambda: slopes_each(program, batch.angles, sizes)) / number
-    row: dict[str, Any] = {"qubits": num_qubits, "groups": len(program.constants[2]), "one core": 1 / on_cpu}
+    row: dict[str, Any] = {"qubits": num_qubits, "groups": len(observable.grouped()[0]), "one core": 1 / on_cpu}
     for name, is_single in (("float64", False), ("float32", True)):
         checked = DeviceBatch(program.constants, program.tables, batch.angles, sizes, is_single=is_single)
         checked.run(GRADIENT)
         worst = np.abs(checked.energies.copy_to_host() - wanted).max()
         row[f"{name}: difference"] = float(max(worst, np.abs(checked.gradients.copy_to_host() - slopes).max()))
-        copies = 1 if is_small else max(1, 2 ** (20 - max(0, num_qubits - 4)) // number)
+        most = 2 ** (20 - (2 if simulator.is_noisy else 1) * max(0, num_qubits - 4))
+        copies = 1 if is_small else max(1, most // number)
         many = DeviceBatch(program.constants, *repeated(batch, sizes, copies), is_single=is_single)
 
         def launch(many: DeviceBatch = many) -> None:
@@ -122,7 +127,7 @@ def minimisations(num_qubits: int, observable: PauliSum, is_small: bool) -> dict
 ENVIRONMENTS: dict[str, tuple[str, dict[str, Any], int, float]] = {  # number of environments, goal in steps per second
     "LiH, 4 qubits": ("QAS-LiH-v0", {}, 16_384, 5e6),
     "H2O, 8 qubits": ("QAS-H2O-v0", {}, 4_096, 5e5),
-    "LiH, 4 qubits, mumbai noise": ("QAS-LiH-v0", {"noise": "mumbai"}, 1_024, 3e5),  # the optimisation is on the CPU
+    "LiH, 4 qubits, mumbai noise": ("QAS-LiH-v0", {"noise": "mumbai"}, 16_384, 3e5),
 }
 
 
@@ -132,7 +137,8 @@ def environment_steps(environment: str, settings: dict[str, Any], number: int, i
 
     device = "cpu" if IS_SIMULATED else "cuda"
     if IS_SIMULATED:
-        settings = settings | {"simulator": {"name": "statevector", "device": "cuda"}}
+        kind = "pauli_transfer" if "noise" in settings else "statevector"
+        settings = settings | {"simulator": {"name": kind, "device": "cuda"}}
     if is_small:
         number, settings = 2, settings | {"optimizer": {"name": "scan_lbfgs", "max_iterations": 2}}
     envs = gym.make_vec(environment, number, device=device, autoreset_mode="SameStep", **settings)
@@ -154,6 +160,37 @@ def environment_steps(environment: str, settings: dict[str, Any], number: int, i
     return number * steps / (time.perf_counter() - started)
 
 
+TRAINING: dict[str, tuple[list[int], int, bool, float]] = {  # hidden layers, batch, TF32, goal in steps per second
+    "5 x 1000 units, batch 1000, float32": ([1000] * 5, 1000, False, 800.0),
+    "5 x 1000 units, batch 1000, TF32": ([1000] * 5, 1000, True, 1500.0),
+    "2 x 128 units, batch 128, float32": ([128, 128], 128, False, float("nan")),
+}
+
+
+def training_steps(hidden: list[int], batch: int, tf32: bool, is_small: bool) -> float:
+    """Return steps per second of a double DQN: a step in LiH on four qubits on the CPU, then a gradient step."""
+    import torch
+
+    from qas_agents import DQNConfig, MaskedDQN
+
+    batch, steps = (8, 5) if is_small else (batch, 500)
+    config = DQNConfig(
+        network={"name": "mlp", "hidden": [16] if is_small else hidden},
+        batch_size=batch,
+        train_frequency=1,
+        learning_starts=batch,
+        buffer_size=20_000,
+    )
+    agent = MaskedDQN(gym.make("QAS-LiH-v0").unwrapped, config, seed=0, device="cpu" if IS_SIMULATED else "cuda")
+    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, tf32
+    agent.learn(batch + 5)
+    started = time.perf_counter()
+    agent.learn(steps)  # waits for the last step
+    rate = steps / (time.perf_counter() - started)
+    torch.backends.cuda.matmul.allow_tf32 = before
+    return rate
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -164,12 +201,16 @@ def main() -> None:
     results: dict[str, Any] = {"device": name, "gradients": [], "minimisations": [], "environments": []}
     print(f"{name}\nenergies with gradients per second, {NUM_GATES} gates")
     print("qubits groups   one core    float64       goal    float32   difference")
-    for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else None]:
-        observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
-        row = gradients(num_qubits, observable, arguments.small)
-        results["gradients"].append(row)
-        rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {GOALS[num_qubits]:10.3g} {row['float32']:10.3g}"
-        print(f"{num_qubits:6d} {row['groups']:6d} {rates} {row['float64: difference']:12.1e}", flush=True)
+    first = 1 if arguments.small else None
+    for problems, simulator in ((PROBLEMS, StatevectorSimulator()), (NOISY, PauliTransferSimulator(mumbai()))):
+        print("with Mumbai noise" if simulator.is_noisy else "without noise")
+        for num_qubits, (environment, settings) in list(problems.items())[:first]:
+            observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
+            row = gradients(num_qubits, observable, arguments.small, simulator)
+            results["gradients"].append(row | {"noise": simulator.is_noisy})
+            wanted = "-" if simulator.is_noisy else f"{GOALS[num_qubits]:.3g}"
+            rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {wanted:>10s} {row['float32']:10.3g}"
+            print(f"{num_qubits:6d} {row['groups']:6d} {rates} {row['float64: difference']:12.1e}", flush=True)
     print("minimisations per second (scan of all angles, L-BFGS), copies included\nqubits   one core        GPU  same")
     for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else 3]:
         observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
@@ -182,6 +223,12 @@ def main() -> None:
         rate = environment_steps(environment, settings, number, arguments.small)
         results["environments"].append({"case": case, "steps per second": rate})
         print(f"{case:30s} {number:7d} {rate:10.3g} {goal:10.3g}", flush=True)
+    print("training steps per second, environment on the CPU, agent on the device")
+    results["training"] = []
+    for case, (hidden, batch, tf32, goal) in list(TRAINING.items())[:first]:
+        rate = training_steps(hidden, batch, tf32, arguments.small)
+        results["training"].append({"case": case, "steps per second": rate})
+        print(f"{case:38s} {rate:10.4g} {goal:10.3g}", flush=True)
     results["floors"] = floors("cuda", arguments.small)
     results["cores"], results["Aer"] = cores(arguments.small), beside_aer(arguments.small)
     if arguments.json:

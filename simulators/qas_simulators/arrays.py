@@ -36,6 +36,10 @@ class ArrayLibrary(ABC):
         """Return an array of this library; it shares the memory where this is the CPU's."""
 
     @abstractmethod
+    def sent(self, array: NDArray[Any]) -> Array:
+        """Do what :meth:`shared` does, without waiting for a GPU to have received it."""
+
+    @abstractmethod
     def copy(self, array: Array) -> Array:
         """Return an independent copy, contiguous in memory."""
 
@@ -106,6 +110,9 @@ class _NumPy(ArrayLibrary):
     def shared(self, array: NDArray[Any]) -> Array:
         return array
 
+    def sent(self, array: NDArray[Any]) -> Array:
+        return array
+
     def copy(self, array: Array) -> Array:
         return array.copy()
 
@@ -167,6 +174,10 @@ class _Torch(ArrayLibrary):
 
     def shared(self, array: NDArray[Any]) -> Array:
         return self._torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+    def sent(self, array: NDArray[Any]) -> Array:
+        tensor = self._torch.from_numpy(np.require(array, requirements=["C", "W"]))
+        return tensor if self.device.type == "cpu" else tensor.pin_memory().to(self.device, non_blocking=True)
 
     def copy(self, array: Array) -> Array:
         return array.clone(memory_format=self._torch.contiguous_format)

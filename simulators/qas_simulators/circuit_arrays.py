@@ -79,7 +79,7 @@ class CircuitArrays(CircuitTables):
         self.depth = library.zeros(size, "int64")
         self.moments = library.zeros((size, initial.num_qubits), "int64")
         self._kept = KeptStates(size, capacity, initial.num_qubits)
-        self._solver: tuple[Any, Any] | None = None  # on a GPU: an observable, and the memory of its kernels
+        self._solver: tuple[Any, Any, Any] | None = None  # on a GPU: gates, observable, memory of their kernels
         self._first_angles = library.constant(initial.params)
         first = initial.num_gates, initial.num_params, initial.num_two_qubit_gates
         self._first_counts = library.constant(np.array(first, dtype=np.int64))
@@ -175,15 +175,15 @@ class CircuitArrays(CircuitTables):
         """
         from qas_simulators.cuda.batch import TensorBatch
 
-        observable = program.constants[-1]
-        if self._solver is None or self._solver[0] is not observable:
-            self._solver = observable, TensorBatch(program.constants, self.tables, self.angles)
+        gates, observable = program.constants[0], program.constants[-1]
+        if self._solver is None or self._solver[0] is not gates or self._solver[1] is not observable:
+            self._solver = gates, observable, TensorBatch(program.constants, self.tables, self.angles)
         sizes = self.library.zeros((len(rows), 4), "int64") + 1
         sizes[:, :PAIRS] = self.sizes_of(rows)
         sizes[:, 2] = sizes[:, 1] - (0 if settings is None else num_new)
         energies = self.library.zeros(len(self), "float64")
         counts = self.library.zeros((len(rows), 2), "int64")
-        self._solver[1].solve(energies, rows, sizes, counts, settings)
+        self._solver[2].solve(energies, rows, sizes, counts, settings)
         return energies[rows], counts
 
     def energies(self, program: KernelProgram, rows: Numbers, num_threads: int = 1) -> FloatArray | None:

@@ -93,7 +93,9 @@ class NoiseTables:
         growth = self.growth2[rows[is_two_qubit]].sum() + self.growth1[rows[~is_two_qubit]].sum()
         return bool(growth + self.growth1[after[after >= 0]].sum() <= kernels.pauli_plan.MAX_GROWTH)
 
-    def program(self, tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:
+    def program(
+        self, tables: Table, observable: PauliSum, links: Links = UNLINKED, device: str = "cpu"
+    ) -> KernelProgram:
         """Return the program of circuits, ``(circuits, num_gates or more, 4)``, with this noise and an observable."""
         constants = (
             self.kinds,
@@ -114,9 +116,8 @@ class NoiseTables:
             observable.coefficients,
         )
         size = 4 ** self.channels.shape[1]
-        return KernelProgram(
-            kernels.entries.solve_pauli_transfer, tables, constants, np.float64, size, (1, 2, 2, 2), links
-        )
+        solve = kernels.entries.solve_pauli_transfer
+        return KernelProgram(solve, tables, constants, np.float64, size, (1, 2, 2, 2), links, device)
 
 
 class Swaps:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from qas_simulators.circuit import Circuit
@@ -23,7 +25,8 @@ class PauliTransferSimulator(Simulator):
         seed: As in :class:`Simulator`.
         num_threads: As in :class:`Simulator`.
         shot_noise: As in :class:`Simulator`.
-        device: As in :class:`Simulator`.
+        device: ``"cpu"``, or ``"cuda"``: a GPU computes energies, gradients and minimisations of batches of circuits
+            with at most eight qubits, unless qubits are noisy while they idle; single circuits stay on the CPU.
 
     Examples:
         >>> from qas_simulators import Circuit, NoiseModel, PauliSum
@@ -31,6 +34,8 @@ class PauliTransferSimulator(Simulator):
         >>> round(noisy.expectation(Circuit(1).x(0), PauliSum({"Z": 1.0})), 9)
         -0.9
     """
+
+    devices = ("cpu", "cuda")
 
     def __init__(
         self,
@@ -45,8 +50,19 @@ class PauliTransferSimulator(Simulator):
         if noise is not None and not isinstance(noise, NoiseModel):
             raise ValueError(must("noise", "be a NoiseModel or None", noise))
         self.noise = noise if noise is not None else NoiseModel()
+        self._check_device()
         self._tables: dict[int, NoiseTables] = {}
         self._measured: tuple[PauliSum, PauliSum] | None = None  # the last observable, without and with readout errors
+
+    def _check_device(self) -> None:
+        if self.device == "cuda" and self.noise.has_idle_noise:
+            raise ValueError(must("device", "be 'cpu' where qubits are noisy while they idle", self.device))
+
+    def on(self, device: str) -> Self:
+        """See :meth:`Simulator.on`."""
+        twin = super().on(device)
+        twin._check_device()
+        return twin
 
     @property
     def is_noisy(self) -> bool:
@@ -55,7 +71,7 @@ class PauliTransferSimulator(Simulator):
 
     def with_noise(self, noise: NoiseModel) -> PauliTransferSimulator:
         """Return the same simulator with another noise model."""
-        twin = PauliTransferSimulator(noise, self.shots, None, self.num_threads, self.shot_noise)
+        twin = PauliTransferSimulator(noise, self.shots, None, self.num_threads, self.shot_noise, self.device)
         twin.rng = self.rng
         return twin
 
@@ -68,7 +84,8 @@ class PauliTransferSimulator(Simulator):
             return None
         if self.noise.is_restricted:
             self.noise.check(batch.rows(), batch.num_qubits)
-        return self._tables_for(batch.num_qubits).program(batch.tables, self._as_measured(observable))
+        tables, observable = self._tables_for(batch.num_qubits), self._as_measured(observable)
+        return tables.program(batch.tables, observable, device=self.device)
 
     def _as_measured(self, observable: PauliSum) -> PauliSum:
         if self._measured is None or self._measured[0] is not observable:
@@ -82,6 +99,8 @@ class PauliTransferSimulator(Simulator):
         return (8 * vectors) << 2 * circuit.num_qubits
 
     def _most_bytes_needed(self, batch: CircuitTables) -> int:
+        if self.device == "cuda":
+            return 0  # kernels there divide the memory among as many circuits as fit
         if 8 <= batch.num_qubits <= 16:
             return super()._most_bytes_needed(batch)
         return self._bytes_needed(batch.circuits[0])  # the same for all

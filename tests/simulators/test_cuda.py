@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import qas_envs  # noqa: F401
-from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.circuit_batch import CircuitBatch
 from qas_simulators.cuda import batch as cuda_batch
 from qas_simulators.cuda.batch import DeviceBatch
@@ -124,8 +124,6 @@ def test_an_environment_by_one_word() -> None:
 def test_what_is_not_there_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"device of StatevectorSimulator 'gpu'\. Choices: cpu, cuda"):
         StatevectorSimulator(device="gpu")
-    with pytest.raises(ValueError, match=r"device of PauliTransferSimulator 'cuda'\. Choices: cpu"):
-        PauliTransferSimulator(device="cuda")
     batch = CircuitBatch([Circuit(15).h(0)], 1)
     with pytest.raises(ValueError, match="at most 14 qubits"):
         slopes_each(GPU.batch_program(batch, PauliSum({"Z" * 15: 1.0})), batch.angles, batch.sizes([0], [0]))  # type: ignore[arg-type]

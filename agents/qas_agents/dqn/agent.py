@@ -22,6 +22,7 @@ from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer
 from qas_agents.dqn.snapshots import check_state, restore_state, state_of
 from qas_agents.dqn.training import TrainingLoop
 from qas_agents.tensor_files import damage_reported
+from qas_simulators.arrays import NUMPY, torch_on
 from qas_simulators.errors import must
 
 
@@ -33,7 +34,8 @@ class MaskedDQN:
             legal); or a vector of such environments whose autoreset is disabled.
         config: Settings.
         seed: Seeds the networks, exploration and replay; the first ``env.reset`` gets it too.
-        device: A torch device.
+        device: A torch device. On a GPU networks, transitions, priorities and losses stay there; see
+            :class:`~qas_agents.dqn.learner.Learner`.
         guide: Chooses some of the actions during training; ``None`` for none.
 
     Attributes:
@@ -67,7 +69,7 @@ class MaskedDQN:
         self.guide = guide
         self.num_timesteps = self.num_moves = self.num_gradient_steps = 0
         self.epsilon = self.config.epsilon_start
-        self.loss = float("nan")
+        self._loss: Any = float("nan")
         self.num_inputs, self.num_actions = self.environments.num_inputs, self.environments.num_actions
         self.rng = np.random.default_rng(seed)
         with torch.random.fork_rng(devices=[]):  # does not disturb the caller's generator
@@ -84,7 +86,17 @@ class MaskedDQN:
     def replay(self) -> ReplayBuffer:
         """The transitions that training samples from; allocated at first use, which a loaded policy never makes."""
         sizes = self.config.buffer_size, self.num_inputs, self.num_actions
-        return ReplayBuffer(*sizes, self.config.prioritization)
+        library = NUMPY if self.device.type == "cpu" else torch_on(str(self.device))
+        return ReplayBuffer(*sizes, self.config.prioritization, library)
+
+    @property
+    def loss(self) -> float:
+        """Loss of the last gradient step; reading it waits for a GPU."""
+        return float(self._loss)
+
+    @loss.setter
+    def loss(self, value: Any) -> None:
+        self._loss = value
 
     def get_env(self) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
         """Return the training environment."""

@@ -85,7 +85,7 @@ def _move_replay(old: MaskedDQN, new: MaskedDQN, growth: Growth) -> None:
     new.replay.put(0, {name: values[kept] for name, values in fields.items()})
     if new.replay.tree is not None and len(new.replay):
         rows = np.arange(len(new.replay))
-        new.replay.tree.set(rows, np.ones(len(rows)))
+        new.replay.tree.set(new.replay.library.sent(rows), 1.0)
 
 
 def _columns(values: NDArray[Any], sources: Sequence[int | None]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,21 +16,34 @@ from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
 from qas_agents.dqn.replay_buffer import Batch
 
+CHECK_INTERVAL: Final = 100
+"""Gradient steps on a GPU between two checks whether training diverged."""
+
 
 class Learner:
     """An online network, the target network that follows it, and Adam.
 
     PyTorch's global generator draws the initial weights.
 
+    On a GPU no gradient step waits for the last one. A step whose loss or gradient is not finite leaves the weights as
+    they are, as on the CPU, but it is reported only by the next check: after :data:`CHECK_INTERVAL` steps, at the end
+    of training, or before a state is written.
+
     Args:
         config: Settings.
         num_inputs: Length of an observation.
         num_actions: Number of action values.
         device: Where the networks are.
+
+    Attributes:
+        waits: Whether every gradient step is checked at once.
     """
 
     def __init__(self, config: DQNConfig, num_inputs: int, num_actions: int, device: torch.device) -> None:
         self._config, self._device = config, device
+        self.waits = device.type == "cpu"
+        self._steps, self._where = 0, ""  # since the last check; the place of the first of them
+        self._trouble: Tensor | None = None  # whether one of them was not finite
         sizes = num_inputs, num_actions, config.dueling
         self.online_network = make_network(config.network, *sizes).to(device)
         self.target_network = make_network(config.network, *sizes).to(device)
@@ -64,8 +78,10 @@ class Learner:
         for network in (self.target_network, self.online_network):
             network.refit(observations)  # type: ignore[operator]
 
-    def gradient_step(self, batch: Batch, where: str) -> tuple[float, NDArray[np.float32]]:
+    def gradient_step(self, batch: Batch, where: str) -> tuple[Any, Any]:
         """Take one step on the Huber loss of the double-Q targets; return the loss and the temporal-difference errors.
+
+        Both are tensors on a GPU; otherwise they are a number and an array of NumPy.
 
         Args:
             batch: Transitions.
@@ -99,10 +115,36 @@ class Learner:
         if self._config.max_grad_norm > 0:
             norm = torch.nn.utils.clip_grad_norm_(self.online_network.parameters(), self._config.max_grad_norm)
 
+        errors, value = target - values.detach().float(), loss.detach()
+        if not self.waits:
+            self._step_if_finite(value + norm, where)
+            return value, errors
         # Check before the step: afterwards the weights would be lost too.
-        require_finite("loss and gradient", float(loss.detach() + norm), where)
+        require_finite("loss and gradient", float(value + norm), where)
         self.optimizer.step()
-        return float(loss.detach()), (target - values.detach().float()).cpu().numpy()
+        return float(value), errors.cpu().numpy()
+
+    def _step_if_finite(self, total: Tensor, where: str) -> None:
+        """Step without waiting for a GPU; the optimiser itself leaves the weights alone if a sum is not finite."""
+        is_bad = (~torch.isfinite(total)).float()
+        self.optimizer.found_inf = is_bad  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self._trouble = is_bad if self._trouble is None else torch.maximum(self._trouble, is_bad)
+        self._where = self._where or where
+        self._steps += 1
+        if self._steps == CHECK_INTERVAL:
+            self.check()
+
+    def check(self) -> None:
+        """Wait for the gradient steps on a GPU.
+
+        Raises:
+            ValueError: The loss or the gradient of one of the last steps was not finite; it has changed no weights.
+        """
+        trouble, where = self._trouble, f"{self._where} or up to {CHECK_INTERVAL} gradient steps later"
+        self._trouble, self._steps, self._where = None, 0, ""
+        if trouble is not None:
+            require_finite("loss and gradient", math.nan if trouble.item() else 0.0, where)
 
 
 def require_finite(what: str, value: float, where: str) -> None:

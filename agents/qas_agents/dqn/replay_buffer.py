@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qas_simulators.arrays import NUMPY, Array, ArrayLibrary
 from qas_simulators.errors import must
 
 
 class Batch(NamedTuple):
-    """Sampled transitions, first axis ``batch``."""
+    """Sampled transitions, first axis ``batch``; arrays of the buffer's library."""
 
-    observations: NDArray[np.float32]
-    actions: NDArray[np.int64]
-    returns: NDArray[np.float32]  # discounted sum of up to n rewards
-    discounts: NDArray[np.float32]  # gamma**n, 0 after termination
-    next_observations: NDArray[np.float32]
-    next_masks: NDArray[np.int8]
-    weights: NDArray[np.float32]  # importance weights, at most 1
+    observations: Array  # float32
+    actions: Array  # int64
+    returns: Array  # float32, discounted sum of up to n rewards
+    discounts: Array  # float32, gamma**n, 0 after termination
+    next_observations: Array  # float32
+    next_masks: Array  # int8
+    weights: Array  # float32, importance weights, at most 1
 
 
 class Transition(NamedTuple):
@@ -72,26 +73,33 @@ class NStepCollector:
 
 
 class SumTree:
-    """A sum tree: non-negative numbers whose partial sums are searched in logarithmic time."""
+    """A sum tree: non-negative numbers whose partial sums are searched in logarithmic time.
 
-    def __init__(self, capacity: int) -> None:
-        self._leaves = 1 << (capacity - 1).bit_length()
-        self.nodes = np.zeros(2 * self._leaves)
+    Args:
+        capacity: Number of numbers.
+        library: Of the arrays.
+    """
+
+    def __init__(self, capacity: int, library: ArrayLibrary = NUMPY) -> None:
+        self._depth = (capacity - 1).bit_length()
+        self._leaves = 1 << self._depth
+        self._library = library
+        self.nodes = library.zeros(2 * self._leaves, "float64")
 
     @property
-    def total(self) -> float:
+    def total(self) -> Array:
         """Sum of all numbers."""
-        return float(self.nodes[1])
+        return self.nodes[1]
 
-    def get(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def get(self, rows: Array) -> Array:
         """Return the numbers of ``rows``."""
         return self.nodes[self._leaves + rows]
 
-    def set(self, rows: NDArray[np.int64], values: NDArray[np.float64] | float) -> None:
-        """Replace the numbers of ``rows``; if a row is repeated, its last number counts."""
+    def set(self, rows: Array, values: Array) -> None:
+        """Replace the numbers of ``rows``; if a row is repeated, its last number counts (on a GPU, one of them)."""
         places = self._leaves + rows
         self.nodes[places] = values
-        while places[0] > 1:
+        for _ in range(self._depth):
             places = places >> 1
             self.nodes[places] = self.nodes[2 * places] + self.nodes[2 * places + 1]
 
@@ -104,14 +112,14 @@ class SumTree:
         if leaves[size:].any():
             raise ValueError(must("priorities", f"be those of {size} transitions", int(np.count_nonzero(leaves))))
 
-    def find(self, sums: NDArray[np.float64]) -> NDArray[np.int64]:
+    def find(self, sums: Array) -> Array:
         """Return the rows at which the partial sums first exceed ``sums``."""
-        places = np.ones(len(sums), dtype=np.int64)
-        left = sums.copy()
-        while places[0] < self._leaves:
+        places = self._library.zeros(len(sums), "int64") + 1
+        left = self._library.copy(sums)
+        for _ in range(self._depth):
             places = 2 * places
             goes_right = left >= self.nodes[places]
-            left -= np.where(goes_right, self.nodes[places], 0.0)
+            left -= self._library.where(goes_right, self.nodes[places], 0.0)
             places += goes_right
         return places - self._leaves
 
@@ -121,11 +129,15 @@ class ReplayBuffer:
 
     A new transition gets the largest priority so far, so that every transition is likely to be sampled soon.
 
+    On a GPU no method that training calls waits for it, except :meth:`since`: new transitions are moved there together
+    before a sample is drawn, and random numbers are drawn on the CPU.
+
     Args:
         capacity: Largest number of transitions.
         num_inputs: Length of observations.
         num_actions: Length of action masks.
         prioritization: The exponent; 0 for uniform sampling.
+        library: Of the arrays; by default NumPy.
 
     References:
         Schaul et al., "Prioritized experience replay", arXiv:1511.05952, section 3.3, proportional variant.
@@ -133,38 +145,72 @@ class ReplayBuffer:
 
     FIELDS = ("observations", "actions", "returns", "discounts", "next_observations", "next_masks")
 
-    def __init__(self, capacity: int, num_inputs: int, num_actions: int, prioritization: float = 0.0) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        num_inputs: int,
+        num_actions: int,
+        prioritization: float = 0.0,
+        library: ArrayLibrary = NUMPY,
+    ) -> None:
         self.capacity = capacity
         self.count = 0  # transitions ever added
         self.prioritization = prioritization
-        self.observations = np.zeros((capacity, num_inputs), dtype=np.float32)
-        self.actions = np.zeros(capacity, dtype=np.int64)
-        self.returns = np.zeros(capacity, dtype=np.float32)
-        self.discounts = np.zeros(capacity, dtype=np.float32)
-        self.next_observations = np.zeros((capacity, num_inputs), dtype=np.float32)
-        self.next_masks = np.zeros((capacity, num_actions), dtype=np.int8)
-        self.tree = SumTree(capacity) if prioritization > 0 else None
-        self.largest = 1.0
+        self.library = library
+        self.observations = library.zeros((capacity, num_inputs), "float32")
+        self.actions = library.zeros(capacity, "int64")
+        self.returns = library.zeros(capacity, "float32")
+        self.discounts = library.zeros(capacity, "float32")
+        self.next_observations = library.zeros((capacity, num_inputs), "float32")
+        self.next_masks = library.zeros((capacity, num_actions), "int8")
+        self.tree = SumTree(capacity, library) if prioritization > 0 else None
+        self._largest: Any = 1.0
+        self._new: list[Transition] = []  # not yet in the arrays
 
     def __len__(self) -> int:
         return min(self.count, self.capacity)
 
+    @property
+    def largest(self) -> float:
+        """The largest priority so far."""
+        return float(self._largest)
+
+    @largest.setter
+    def largest(self, value: float) -> None:
+        self._largest = value
+
     def add(self, transition: Transition) -> None:
         """Store a transition, overwriting the oldest when full."""
         row = self.count % self.capacity
-        self.observations[row] = transition.observation
-        self.actions[row] = transition.action
-        self.returns[row] = transition.n_step_return
-        self.discounts[row] = transition.discount
-        self.next_observations[row] = transition.next_observation
-        self.next_masks[row] = transition.next_mask
-        if self.tree is not None:
-            self.tree.set(np.array([row]), self.largest**self.prioritization)
         self.count += 1
+        if self.library is not NUMPY:
+            self._new.append(transition)
+            if len(self._new) == self.capacity:
+                self._store()
+            return
+        for name, value in zip(self.FIELDS, transition, strict=True):
+            getattr(self, name)[row] = value
+        if self.tree is not None:
+            self.tree.set(np.array([row]), self._largest**self.prioritization)
 
-    def sample(
-        self, batch_size: int, rng: np.random.Generator, importance: float = 1.0
-    ) -> tuple[Batch, NDArray[np.int64]]:
+    def _store(self) -> None:
+        """Move new transitions to the device, all together."""
+        if not self._new:
+            return
+        rows = self.library.sent(np.arange(self.count - len(self._new), self.count) % self.capacity)
+        for name, values in zip(self.FIELDS, zip(*self._new, strict=True), strict=True):
+            kind = _kind(own := getattr(self, name))
+            own[rows] = self.library.sent(np.array(values, dtype=kind))
+        if self.tree is not None:
+            self.tree.set(rows, self._largest**self.prioritization)
+        self._new.clear()
+
+    def priorities(self) -> NDArray[np.float64] | None:
+        """Return the nodes of the tree of priorities, on the CPU; ``None`` for uniform sampling."""
+        self._store()
+        return None if self.tree is None else self.library.host(self.tree.nodes)
+
+    def sample(self, batch_size: int, rng: np.random.Generator, importance: float = 1.0) -> tuple[Batch, Array]:
         """Draw transitions.
 
         Args:
@@ -176,38 +222,47 @@ class ReplayBuffer:
         Returns:
             The batch, and its rows for :meth:`reprioritize`.
         """
+        self._store()
+        library = self.library
         if self.tree is None:
-            rows = rng.integers(len(self), size=batch_size)
-            weights = np.ones(batch_size, dtype=np.float32)
+            rows = library.sent(rng.integers(len(self), size=batch_size))
+            weights = library.zeros(batch_size, "float32") + 1
         else:
             total = self.tree.total
-            sums = (np.arange(batch_size) + rng.random(batch_size)) * (total / batch_size)
-            rows = np.minimum(self.tree.find(sums), len(self) - 1)  # rounding may exceed the last row
+            sums = library.sent(np.arange(batch_size) + rng.random(batch_size)) * (total / batch_size)
+            rows = library.clip(self.tree.find(sums), None, len(self) - 1)  # rounding may exceed the last row
             raw = (len(self) * self.tree.get(rows) / total) ** -importance
-            weights = (raw / raw.max()).astype(np.float32)
+            weights = library.cast(raw / raw.max(), "float32")
         return Batch._make([*(getattr(self, name)[rows] for name in self.FIELDS), weights]), rows
 
-    def reprioritize(self, rows: NDArray[np.int64], errors: NDArray[np.float32]) -> None:
+    def reprioritize(self, rows: Array, errors: Array) -> None:
         """Set the priorities of a sample to its absolute temporal-difference errors.
 
         Raises:
             ValueError: An error, or its priority to the exponent, is not finite, which would spoil all sums. Priorities
-                have not changed.
+                have not changed. On a GPU such priorities stay as they are, without an error.
         """
         if self.tree is None:
             return
-        priorities = np.abs(errors).astype(np.float64) + 1e-6
+        priorities = self.library.cast(abs(errors), "float64") + 1e-6
         with np.errstate(over="ignore"):
             powers = priorities**self.prioritization
-        if not np.isfinite(powers).all():
-            raise ValueError(must("errors", "be finite, with finite priorities", errors[~np.isfinite(powers)].tolist()))
-        self.largest = max(self.largest, float(priorities.max()))
+        is_finite = powers < np.inf
+        if self.library is not NUMPY:
+            powers = self.library.where(is_finite, powers, self.tree.get(rows))
+            highest = self.library.where(is_finite, priorities, 0.0).max()
+            self._largest = highest.clip(self._largest, None)
+        elif is_finite.all():
+            self._largest = max(self._largest, float(priorities.max()))
+        else:
+            raise ValueError(must("errors", "be finite, with finite priorities", errors[~is_finite].tolist()))
         self.tree.set(rows, powers)
 
     def since(self, count: int) -> dict[str, NDArray[Any]]:
         """Return the transitions added after the first ``count``, oldest first, except those overwritten since."""
-        rows = np.arange(max(count, self.count - self.capacity, 0), self.count) % self.capacity
-        return {name: getattr(self, name)[rows] for name in self.FIELDS}
+        self._store()
+        rows = self.library.sent(np.arange(max(count, self.count - self.capacity, 0), self.count) % self.capacity)
+        return {name: self.library.host(getattr(self, name)[rows]) for name in self.FIELDS}
 
     def put(self, first: int, fields: Mapping[str, NDArray[Any]]) -> None:
         """Write transitions number ``first`` and later; priorities do not change.
@@ -216,10 +271,11 @@ class ReplayBuffer:
             ValueError: Fields of other shapes or types, or numbers that no transition can have.
         """
         self.check(fields)
+        self._store()
         size = len(fields["actions"])
-        rows = np.arange(first, first + size) % self.capacity
+        rows = self.library.sent(np.arange(first, first + size) % self.capacity)
         for name in self.FIELDS:
-            getattr(self, name)[rows] = fields[name]
+            getattr(self, name)[rows] = self.library.sent(fields[name])
         self.count = max(self.count, first + size)
 
     def check(self, fields: Mapping[str, NDArray[Any]]) -> None:
@@ -229,8 +285,9 @@ class ReplayBuffer:
         size = len(np.atleast_1d(fields["actions"]))
         for name in self.FIELDS:
             own, given = getattr(self, name), fields[name]
-            if given.dtype != own.dtype or given.shape != (size, *own.shape[1:]):
-                wanted = f"be {own.dtype} of shape {(size, *own.shape[1:])}"
+            kind = _kind(own)
+            if given.dtype != kind or given.shape != (size, *own.shape[1:]):
+                wanted = f"be {kind} of shape {(size, *own.shape[1:])}"
                 raise ValueError(must(name, wanted, f"{given.dtype} of shape {given.shape}"))
         for name, low, high in (
             ("actions", 0, self.next_masks.shape[1] - 1),
@@ -242,3 +299,8 @@ class ReplayBuffer:
         for name in ("observations", "returns", "next_observations"):
             if not np.isfinite(fields[name]).all():
                 raise ValueError(must(name, "be finite", "not"))
+
+
+def _kind(array: Array) -> str:
+    """Return NumPy's name of an array's type."""
+    return str(array.dtype).removeprefix("torch.")

@@ -28,6 +28,7 @@ _GUIDE = "demonstrations"  # the guide's state; checkpoints have this name for i
 
 def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return arrays, and numbers that JSON represents exactly; see :meth:`MaskedDQN.state`."""
+    agent.learner.check()
     arrays = _weights(agent)
     for k, moments in agent.learner.optimizer.state_dict()["state"].items():
         arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
@@ -41,8 +42,8 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
                 f"pending.{k}.actions": np.array(actions, dtype=np.int64),
                 f"pending.{k}.rewards": np.array(rewards, dtype=np.float64),
             }
-    if agent.replay.tree is not None:
-        arrays["priorities"] = agent.replay.tree.nodes
+    if (priorities := agent.replay.priorities()) is not None:
+        arrays["priorities"] = priorities
     numbers = {name: getattr(agent, name) for name in _SCALARS}
     if agent.guide is not None:
         numbers[_GUIDE] = agent.guide.state()
@@ -69,7 +70,7 @@ def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) 
             for seen, chosen, reward in zip(*columns, strict=True):
                 collector.pending.append((np.array(seen), int(chosen), float(reward)))
     if agent.replay.tree is not None:
-        agent.replay.tree.nodes[:] = arrays["priorities"]
+        agent.replay.tree.nodes[:] = agent.replay.library.shared(np.array(arrays["priorities"]))
     agent.replay.largest = numbers["largest_priority"]
     if agent.guide is not None:
         agent.guide.restore(numbers[_GUIDE])

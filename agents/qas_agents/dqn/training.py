@@ -71,6 +71,7 @@ class TrainingLoop:
             agent.next_observations, agent.next_masks = environments.reset_finished(batch)
             if self._after_step is not None:
                 self._after_step()
+        agent.learner.check()
 
     def _begin(self) -> None:
         """Prepare the guide and begin the first episodes."""

@@ -42,6 +42,10 @@ class GraphAgent:
         num_timesteps: Circuits so far.
         num_updates: Groups, and steps of pure imitation, so far.
         num_taught: Instances so far on which the teacher has played.
+        num_collectors: Actors of Ray that play circuits, see :mod:`qas_agents.graph.collecting`; 0 for none. With them
+            a seed does not determine the training, because groups arrive as they are finished.
+        num_lost: Groups lost with such actors in the last call of :meth:`learn`.
+        waits: Whether every gradient step is checked at once, as on the CPU; else once for all steps of a group.
         loss: Of the last gradient step.
         entropy: Of the policy in the last group, in nats, the mean over decisions.
 
@@ -69,9 +73,12 @@ class GraphAgent:
             torch.manual_seed(int(self.rng.integers(2**31)))
             network = PairNetwork(self.num_features, self.config.hidden, self.config.rounds, KINDS)
         self.network = network.to(self.device)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
+        self.waits = self.device.type == "cpu"
+        fused = None if self.waits else True  # which can leave weights alone without waiting for a GPU
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=fused)
         self.elites = Elites(self.config.elites)
         self.num_timesteps = self.num_updates = self.num_taught = 0
+        self.num_collectors = self.num_lost = 0
         self.loss = self.entropy = float("nan")
         self.epsilon = 0.0
         self.replay = NoTransitions()
@@ -82,7 +89,7 @@ class GraphAgent:
 
     def figures(self) -> dict[str, float]:
         """Return figures for the metrics of an episode."""
-        return {"entropy": self.entropy}
+        return {"entropy": self.entropy} | ({"lost_groups": self.num_lost} if self.num_collectors else {})
 
     def reseed(self, seed: int | None, epsilon: float | None = None) -> None:
         """Replace the random generator, and the share of random actions of :meth:`predict` if it is given."""

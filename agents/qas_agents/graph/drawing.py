@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from qas_agents.graph.network import PairNetwork, Scores
+from qas_simulators.arrays import torch_on
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 
@@ -46,12 +48,16 @@ class ActionTable:
         self._places = torch.tensor(
             [KINDS * pair + _kind(action.gate) for pair, action in zip(pairs, actions, strict=True)]
         )
+        self._places_on: dict[torch.device, Tensor] = {}
         self.num_actions, self.stop = len(actions), catalogue.stop
         self.num_gates = max(catalogue.num_gates)
 
     def logits(self, scores: Scores, masks: Tensor) -> Tensor:
         """Return the logits of all actions, stopping last, ``(B, num_actions (+ 1))``; -inf where the mask is 0."""
-        logits = scores.pairs.flatten(1)[:, self._places.to(scores.pairs.device)]
+        device = scores.pairs.device
+        if device not in self._places_on:
+            self._places_on[device] = self._places.to(device)
+        logits = scores.pairs.flatten(1)[:, self._places_on[device]]
         if self.stop is not None:
             logits = torch.cat([logits, scores.stop[:, None]], dim=1)
         return logits.masked_fill(masks == 0, -torch.inf)
@@ -88,10 +94,8 @@ class Drawn:
 def scores_of(network: PairNetwork, observations: Mapping[str, NDArray[np.float32]]) -> Scores:
     """Return the network's scores of observations with any leading axes, which are flattened."""
     device = next(network.parameters()).device
-    tensors = [
-        torch.as_tensor(observations[name], device=device).flatten(0, -(2 if name == "circuit" else 3))
-        for name in _FEATURES
-    ]
+    sent = torch_on(str(device)).sent
+    tensors = [sent(observations[name]).flatten(0, -(2 if name == "circuit" else 3)) for name in _FEATURES]
     scores: Scores = network(*tensors)
     return scores
 
@@ -129,7 +133,9 @@ def draw(
     for step in range(length):
         seen.append(drafts.observe())
         masks.append(legal_of(table, drafts, step))
-        logits = table.logits(scores_of(network, seen[-1]), torch.as_tensor(masks[-1])).double().cpu().numpy()
+        scores = scores_of(network, seen[-1])
+        legal = torch_on(str(scores.pairs.device)).sent(masks[-1])
+        logits = table.logits(scores, legal).double().cpu().numpy()
         # The largest of logits with Gumbel noise is a draw from their softmax.
         actions = (logits / temperature + rng.gumbel(size=logits.shape)).argmax(axis=1)
         actions = np.where(alive, actions, -1)
@@ -163,3 +169,18 @@ def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]])
     seen.append(drafts.observe())
     observations = {name: np.stack([one[name] for one in seen], axis=1) for name in _FEATURES}
     return Drawn(observations, np.stack(masks, axis=1), np.stack(chosen, axis=1), [tuple(own) for own in circuits])
+
+
+def judged(network: PairNetwork, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``."""
+    size, steps = drawn.chosen.shape
+    scores = scores_of(network, drawn.observations)
+    sent = torch_on(str(scores.pairs.device)).sent
+    by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
+    acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
+    logits = table.logits(acting, sent(drawn.masks).flatten(0, 1))
+    log_all = functional.log_softmax(logits, dim=-1)
+    chosen = sent(drawn.chosen).flatten().clamp(min=0)
+    log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
+    entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
+    return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value

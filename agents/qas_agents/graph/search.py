@@ -106,7 +106,9 @@ class PolicyProposal:
             masks = np.concatenate([masks, np.zeros((1, 1), dtype=np.int8)], axis=1)
         with torch.no_grad():
             scores = scores_of(self._agent.network, drafts.observe())
-            logits = instance.table.logits(scores, torch.as_tensor(masks)).double().cpu().numpy()
+            logits = (
+                instance.table.logits(scores, torch.as_tensor(masks, device=scores.pairs.device)).double().cpu().numpy()
+            )
         return int((logits / self._temperature + self._rng.gumbel(size=logits.shape)).argmax())
 
 

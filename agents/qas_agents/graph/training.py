@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from torch.nn import functional
 
 from qas_agents.callbacks import CallbackObject
 from qas_agents.dqn.learner import require_finite
-from qas_agents.graph.drawing import ActionTable, Drawn, draw, replayed, scores_of
+from qas_agents.graph.collecting import Collectors
+from qas_agents.graph.drawing import judged, replayed
+from qas_agents.graph.groups import Group, play_group
 from qas_agents.graph.instances import Instance
 from qas_agents.graph.teaching import teach
+from qas_simulators.arrays import torch_on
 
 if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
@@ -41,22 +45,32 @@ def train(
         advance: Called once for every circuit.
     """
     running = teach(agent, listener, end, after_group, advance) if agent.config.teacher else True
-    while running and agent.num_timesteps < end:
-        if agent.num_updates < agent.config.cloning:
-            _clone(agent)
+    with ExitStack() as stack:
+        collectors = stack.enter_context(Collectors(agent)) if agent.num_collectors and running else None
+        while running and agent.num_timesteps < end:
+            if agent.num_updates < agent.config.cloning:
+                _clone(agent)
+                agent.num_updates += 1
+                continue
+            group = _next(agent, collectors)
+            instance = agent.instances[group.number]
+            rewards, running = _reported(agent, instance, group, listener, advance)
+            for actions, reward in zip(group.drawn.circuits, rewards.tolist(), strict=True):
+                agent.elites.add(group.number, group.length, instance.canonical(actions), tuple(actions), reward)
+            _update(agent, instance, group, rewards)
             agent.num_updates += 1
-            continue
-        number, length = _next_group(agent)
-        instance = agent.instances[number]
-        drafts = instance.bench.drafts(agent.config.batch, length)
-        drawn = draw(agent.network, instance.table, drafts, length, agent.rng)
-        rewards, running = _played(agent, instance, drawn, listener, advance)
-        for actions, reward in zip(drawn.circuits, rewards.tolist(), strict=True):
-            agent.elites.add(number, length, instance.canonical(actions), tuple(actions), reward)
-        _update(agent, instance, drawn, rewards, number, length)
-        agent.num_updates += 1
-        if after_group is not None:
-            after_group()
+            if after_group is not None:
+                after_group()
+
+
+def _next(agent: GraphAgent, collectors: Collectors | None) -> Group:
+    """Play a group, or return the next one that an actor has played."""
+    if collectors is not None:
+        group = collectors.next_group(lambda: _next_group(agent))
+        agent.num_lost = collectors.lost
+        return group
+    place, config = _next_group(agent), agent.config
+    return play_group(agent.network, agent.instances[place[0]], place, config.batch, config.max_iterations, agent.rng)
 
 
 def _next_group(agent: GraphAgent) -> tuple[int, int]:
@@ -72,23 +86,20 @@ def _next_group(agent: GraphAgent) -> tuple[int, int]:
     return number, int(rng.integers(high - math.floor(share * (high - low)), high + 1))
 
 
-def _played(
-    agent: GraphAgent, instance: Instance, drawn: Drawn, listener: CallbackObject, advance: Callable[[], None]
+def _reported(
+    agent: GraphAgent, instance: Instance, group: Group, listener: CallbackObject, advance: Callable[[], None]
 ) -> tuple[NDArray[np.float64], bool]:
-    """Optimise all circuits from random angles, and report each; return the rewards, and whether to continue.
+    """Report each circuit of a group; return the rewards, and whether to continue.
 
     Circuits are reported to the end even if the callback asks to stop, so that a checkpoint is of a whole group.
     """
-    bench, rng = instance.bench, agent.rng
-    legal = [bench.checked(actions) for actions in drawn.circuits]
-    starts = [rng.uniform(-np.pi, np.pi, instance.skeletons.num_params(actions)) for actions in drawn.circuits]
-    played = bench.play_many(legal, starts, starts=0, max_iterations=agent.config.max_iterations)
+    bench, played = instance.bench, group.played
     threshold = instance.env.curriculum.threshold
-    lengths = np.array([len(actions) for actions in drawn.circuits])
+    lengths = np.array([len(actions) for actions in group.drawn.circuits])
     rewards = rewards_of(played.errors, threshold) - agent.config.price * lengths
     require_finite("rewards", float(rewards.sum()), f"circuit {agent.num_timesteps}")
     running = True
-    for number, actions in enumerate(legal):
+    for number, actions in enumerate(group.legal):
         info = bench.show(actions, played, number)
         agent.num_timesteps += 1
         seen = {
@@ -136,14 +147,23 @@ def _clone(agent: GraphAgent) -> None:
     number, length = keys[int(agent.rng.integers(len(keys)))]
     instance, best = agent.instances[number], agent.elites.of(number, length)
     model = replayed(instance.table, instance.bench.drafts(len(best), length), best)
-    imitated, entropy, _ = _judged(agent, instance.table, model)
-    chosen = torch.as_tensor(model.chosen >= 0)
-    _step(agent, -(imitated * chosen).sum() / chosen.sum())
-    agent.entropy = float((entropy * chosen).sum().detach() / chosen.sum())
+    imitated, entropy, _ = judged(agent.network, instance.table, model)
+    chosen = _sent(agent, model.chosen >= 0)
+    loss = -(imitated * chosen).sum() / chosen.sum()
+    _finish(agent, [_step(agent, loss)], loss, (entropy * chosen).sum().detach() / chosen.sum())
 
 
-def _step(agent: GraphAgent, loss: Tensor) -> None:
-    """Take a step of Adam.
+def _sent(agent: GraphAgent, array: NDArray[Any]) -> Tensor:
+    """Return an array on the agent's device."""
+    tensor: Tensor = torch_on(str(agent.device)).sent(array)
+    return tensor
+
+
+def _step(agent: GraphAgent, loss: Tensor) -> Tensor:
+    """Take a step of Adam; return the loss plus the gradient's norm.
+
+    On a GPU nothing waits: the optimiser leaves the weights alone if that is not finite, and :func:`_finish` reports
+    it.
 
     Raises:
         ValueError: The loss or the gradient is not finite; the weights have not changed.
@@ -151,25 +171,41 @@ def _step(agent: GraphAgent, loss: Tensor) -> None:
     agent.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(agent.network.parameters(), agent.config.max_grad_norm)
-    require_finite("loss and gradient", float(loss.detach() + norm), f"circuit {agent.num_timesteps}")
+    total = loss.detach() + norm
+    if agent.waits:
+        require_finite("loss and gradient", float(total), f"circuit {agent.num_timesteps}")
+    else:
+        agent.optimizer.found_inf = (~torch.isfinite(total)).float()  # type: ignore[attr-defined]
     agent.optimizer.step()
-    agent.loss = float(loss.detach())
+    return total
 
 
-def _update(
-    agent: GraphAgent, instance: Instance, drawn: Drawn, rewards: NDArray[np.float64], number: int, length: int
-) -> None:
+def _finish(agent: GraphAgent, totals: list[Tensor], loss: Tensor, entropy: Tensor) -> None:
+    """Read the figures of a group's gradient steps, which on a GPU waits for them.
+
+    Raises:
+        ValueError: A loss or a gradient was not finite; that step has changed no weights.
+    """
+    require_finite("loss and gradient", float(sum(totals)), f"circuit {agent.num_timesteps}")
+    agent.loss, agent.entropy = float(loss.detach()), float(entropy)
+
+
+def _update(agent: GraphAgent, instance: Instance, group: Group, rewards: NDArray[np.float64]) -> None:
     """Take the gradient steps of a group."""
-    config, table = agent.config, instance.table
-    advantages = torch.tensor(advantages_of(rewards, config.best), dtype=torch.float32)
-    targets = torch.tensor(rewards, dtype=torch.float32)
-    best = agent.elites.of(number, length) if config.imitation > 0 else []
-    model = replayed(table, instance.bench.drafts(len(best), length), best) if best else None
-    with torch.no_grad():
-        before, _, _ = _judged(agent, table, drawn)
+    config, table, drawn = agent.config, instance.table, group.drawn
+    advantages = _sent(agent, advantages_of(rewards, config.best).astype(np.float32))
+    targets = _sent(agent, rewards.astype(np.float32))
+    totals = []
+    best = agent.elites.of(group.number, group.length) if config.imitation > 0 else []
+    model = replayed(table, instance.bench.drafts(len(best), group.length), best) if best else None
+    if group.log_probs is None:
+        with torch.no_grad():
+            before, _, _ = judged(agent.network, table, drawn)
+    else:  # an actor had older weights
+        before = _sent(agent, group.log_probs)
     for _ in range(config.epochs):
-        log_probs, entropy, values = _judged(agent, table, drawn)
-        acted = torch.as_tensor(drawn.chosen >= 0)
+        log_probs, entropy, values = judged(agent.network, table, drawn)
+        acted = _sent(agent, drawn.chosen >= 0)
         ratios = (log_probs - before).exp()
         gains = torch.min(
             ratios * advantages[:, None],
@@ -179,22 +215,8 @@ def _update(
         loss = loss - config.entropy * (entropy * acted).sum() / acted.sum()
         loss = loss + config.value * functional.smooth_l1_loss(values, targets[:, None].expand_as(values))
         if model is not None:
-            imitated, _, _ = _judged(agent, table, model)
-            chosen = torch.as_tensor(model.chosen >= 0)
+            imitated, _, _ = judged(agent.network, table, model)
+            chosen = _sent(agent, model.chosen >= 0)
             loss = loss - config.imitation * (imitated * chosen).sum() / chosen.sum()
-        _step(agent, loss)
-    agent.entropy = float((entropy * acted).sum().detach() / acted.sum())
-
-
-def _judged(agent: GraphAgent, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``."""
-    size, steps = drawn.chosen.shape
-    scores = scores_of(agent.network, drawn.observations)
-    by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
-    acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
-    logits = table.logits(acting, torch.as_tensor(drawn.masks).flatten(0, 1))
-    log_all = functional.log_softmax(logits, dim=-1)
-    chosen = torch.as_tensor(drawn.chosen).flatten().clamp(min=0)
-    log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
-    entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
-    return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value
+        totals.append(_step(agent, loss))
+    _finish(agent, totals, loss, (entropy * acted).sum().detach() / acted.sum())

@@ -75,8 +75,7 @@ def train(
     ready = Clock()
     env, judge = _environments(plan, console)
     agent = plan.make_agent(env)
-    if (torch := sys.modules.get("torch")) is not None:  # most searches do without
-        torch.set_num_threads(training.threads)
+    _set_torch(training)
     if settings.policy is not None:
         begin_with(agent, env, Path(settings.policy))
     folder = RunFolder.reopen(Path(resumed)) if resumed is not None else new_folder(settings)
@@ -101,6 +100,12 @@ def train(
             console.print(resumed_at if has_checkpoint else "no checkpoint: training starts from the beginning")
         with folder.recording_aborts():
             return _play(plan, session, env, judge, folder, console, interrupt, ready.seconds)
+
+
+def _set_torch(training: TrainingSettings) -> None:
+    if (torch := sys.modules.get("torch")) is not None:  # most searches do without
+        torch.set_num_threads(training.threads)
+        torch.backends.cuda.matmul.allow_tf32 = training.tf32
 
 
 def _play(

@@ -1,8 +1,8 @@
 """L-BFGS with backtracking on a GPU, by one group of lanes; the same steps as on the CPU.
 
-Scratch memory holds ``VECTORS`` vectors, each as long as the circuit has angles: cosines and sines of half the angles,
-the gradient, that of the trial, the direction, steps, changes of the gradient. Two numbers for each kept pair follow.
-Other arguments are as in :mod:`qas_simulators.cuda.walks`.
+Scratch memory holds ``VECTORS`` vectors, each as long as the circuit has angles: cosines and sines (of the angles or of
+half of them), the gradient, that of the trial, the direction, steps, changes of the gradient. Two numbers for each kept
+pair follow. Other arguments are as in :mod:`qas_simulators.cuda.walks`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from typing import Any, Final
 
 from qas_simulators.cuda.lanes import device, group_of
-from qas_simulators.cuda.walks import evaluation_of
 from qas_simulators.kernels.entries import ARMIJO, MAX_BACKTRACKS, MAX_STEP, MEMORY
 
 VECTORS: Final = 5 + 2 * MEMORY
@@ -132,9 +131,9 @@ def _direction_of(lanes: int, real: Any) -> Any:
     return direct
 
 
-def minimization_of(lanes: int, real: Any) -> Any:
-    """Return the device function of minimisations for numbers of type ``real``."""
-    wait, evaluate, direct = group_of(lanes).wait, evaluation_of(lanes, real), _direction_of(lanes, real)
+def minimization_of(lanes: int, real: Any, evaluate: Any) -> Any:
+    """Return the device function of minimisations for numbers of type ``real``, given that of energies."""
+    wait, direct = group_of(lanes).wait, _direction_of(lanes, real)
     product, peak = _product_of(lanes, real), _peak_of(lanes, real)
 
     @device

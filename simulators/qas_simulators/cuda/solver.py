@@ -7,23 +7,28 @@ different gates and numbers of angles; a group that has finished a circuit claim
 from __future__ import annotations
 
 from functools import cache
+from types import ModuleType
 from typing import Any, Final
 
 from numba import float32, float64, int64
 
+from qas_simulators.cuda import pauli_walks, walks
 from qas_simulators.cuda.descent import minimization_of
 from qas_simulators.cuda.lanes import cuda, device, group_of, kernel
-from qas_simulators.cuda.walks import evaluation_of, scan_of
 from qas_simulators.kernels.tasks import GRADIENT, MINIMIZE, SCAN
 
 MOST_GROUPS: Final = 32
 """Most groups of a block."""
 
 
-def _task_of(task: int, lanes: int, real: Any) -> Any:
+PURE: Final = 4
+"""Vectors of a pure state and of the bra: real and imaginary parts. A mixed state has one."""
+
+
+def _task_of(task: int, lanes: int, real: Any, walked: ModuleType) -> Any:
     """Return the device function that does a task for the ``k``-th circuit."""
     if task == SCAN:
-        scan = scan_of(lanes, real)
+        scan = walked.scan_of(lanes, real)
 
         @device
         def scanned(k, space, circuit, program, params, number, arrays, settings, group, scratch, crew):
@@ -35,8 +40,9 @@ def _task_of(task: int, lanes: int, real: Any) -> Any:
                 counts[k, 0] = 3 * max(0, circuit[2] - first)
 
         return scanned
+    evaluate = walked.evaluation_of(lanes, real)
     if task == MINIMIZE:
-        minimize = minimization_of(lanes, real)
+        minimize = minimization_of(lanes, real, evaluate)
 
         @device
         def minimized(k, space, circuit, program, params, number, arrays, settings, group, scratch, crew):
@@ -46,10 +52,10 @@ def _task_of(task: int, lanes: int, real: Any) -> Any:
             )
             if crew[2] == 0:
                 energies[number] = value
-                counts[k, 0], counts[k, 1] = counts[k, 0] + evaluations, evaluations
+                counts[k, 0] += evaluations
+                counts[k, 1] = evaluations if circuit[2] > 0 else 0
 
         return minimized
-    evaluate = evaluation_of(lanes, real)
 
     @device
     def evaluated(k, space, circuit, program, params, number, arrays, settings, group, scratch, crew):
@@ -63,7 +69,7 @@ def _task_of(task: int, lanes: int, real: Any) -> Any:
 
 
 @cache
-def solver(task: int, lanes: int, is_shared: bool, is_single: bool) -> Any:
+def solver(task: int, lanes: int, is_shared: bool, is_single: bool, is_noisy: bool = False) -> Any:
     """Return the kernel of a task; ``SCAN`` leaves the energies alone, and ``MINIMIZE`` does not scan.
 
     Args:
@@ -72,25 +78,42 @@ def solver(task: int, lanes: int, is_shared: bool, is_single: bool) -> Any:
         lanes: Of a group; a power of two.
         is_shared: Whether states are in the block's shared memory; otherwise they are in global memory.
         is_single: Whether numbers have 32 bits instead of 64.
+        is_noisy: Whether states are mixed.
     """
     real = float32 if is_single else float64
-    wait, do = group_of(lanes).wait, _task_of(task, lanes, real)
+    walked = pauli_walks if is_noisy else walks
+    wait, plan_circuit = group_of(lanes).wait, walked.planning_of(lanes, real)
+    do, vectors = _task_of(task, lanes, real, walked), 1 if is_noisy else PURE
 
     @kernel
     def solve(
-        tables, program, params, gradients, energies, rows, sizes, counts, settings, memory, scratches, trials, cursor
+        tables,
+        program,
+        size,
+        params,
+        gradients,
+        energies,
+        rows,
+        sizes,
+        counts,
+        settings,
+        memory,
+        tapes,
+        plans,
+        scratches,
+        trials,
+        cursor,
     ):
         claimed = cuda.shared.array(MOST_GROUPS, int64)
         fast = cuda.shared.array(0, real)
-        size = program[4].shape[1]
         place, lane = cuda.threadIdx.x // lanes, cuda.threadIdx.x % lanes
         groups = cuda.blockDim.x // lanes
         group = cuda.blockIdx.x * groups + place
         mask = -1 if lanes >= 32 else ((1 << lanes) - 1) << (cuda.threadIdx.x % 32 // lanes * lanes)
         crew = fast, place * lanes, lane, lanes, mask
-        space = fast, groups * lanes + place * 4 * size, size
+        space = fast, groups * lanes + place * vectors * size, size, tapes[group]
         if not is_shared:
-            space = memory, group * 4 * size, size
+            space = memory, group * vectors * size, size, tapes[group]
         arrays = gradients, energies, sizes, counts, trials
         while True:
             wait(mask)
@@ -101,7 +124,7 @@ def solver(task: int, lanes: int, is_shared: bool, is_single: bool) -> Any:
             if k >= rows.size:
                 break
             number = rows[k]
-            circuit = tables[number], sizes[k, 0], sizes[k, 1]
+            circuit = plan_circuit(tables[number], sizes[k, 0], sizes[k, 1], program, plans[group], crew)
             do(k, space, circuit, program, params, number, arrays, settings, group, scratches[group], crew)
 
     return solve

@@ -4,7 +4,7 @@ Device functions that add over lanes are made for a number of lanes and a type o
 
 - ``crew``: scratch memory that the lanes share, the group's offset in it, this lane, the number of lanes, and the
   group's mask in its warp;
-- ``space``: array of the states, offset, number of amplitudes;
+- ``space``: array of the states, offset, number of amplitudes, and an array that is not used;
 - ``circuit``: table of gates, their number, number of angles;
 - ``program``: kinds of gates, matrices (real and imaginary parts), and the observable.
 """
@@ -17,6 +17,16 @@ from typing import Any
 from qas_simulators.cuda.lanes import device, group_of
 from qas_simulators.cuda.states import apply, multiply, prepare, slope
 from qas_simulators.kernels.tasks import RZZ
+
+
+def planning_of(lanes: int, real: Any) -> Any:
+    """Return the device function that plans a circuit, which has no plan but its table."""
+
+    @device
+    def plan_circuit(table, num_gates, num_params, program, plan, crew):
+        return table, num_gates, num_params
+
+    return plan_circuit
 
 
 @device
@@ -33,7 +43,7 @@ def _walk_of(lanes: int) -> Any:
     @device
     def walk(space, at, count, circuit, first, stop, is_back, program, scratch, gradient, begin, crew):
         """Apply gates ``first`` to ``stop`` to ``count`` amplitudes; or undo them and fill the gradient."""
-        states, _, size = space
+        states, _, size, _ = space
         table, _, num_params = circuit
         fast, base, lane, lanes, mask = crew
         for step in range(stop - first):
@@ -58,7 +68,7 @@ def evaluation_of(lanes: int, real: Any) -> Any:
     @device
     def evaluate(space, circuit, program, params, number, gradient, begin, has_gradient, scratch, crew):
         """Return the energy at a row of angles; fill its gradient, from an offset on, by walking back once."""
-        states, at, size = space
+        states, at, size, _ = space
         table, num_gates, num_params = circuit
         fast, base, lane, lanes, mask = crew
         _turn(params, number, scratch, num_params, crew)
@@ -90,7 +100,7 @@ def scan_of(lanes: int, real: Any) -> Any:
     @device
     def scan(space, circuit, program, params, number, first, scratch, crew):
         """Move each angle from index ``first`` on to the exact minimum of its sinusoid, one after the other."""
-        states, at, size = space
+        states, at, size, _ = space
         table, num_gates, num_params = circuit
         fast, base, lane, lanes, mask = crew
         _turn(params, number, scratch, num_params, crew)
