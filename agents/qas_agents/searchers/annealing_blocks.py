@@ -14,6 +14,7 @@ from qas_simulators.errors import must
 
 _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
 _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
+_SMALL = 0.05  # times pi: angles of these layers where mutations draw angles anew
 
 
 class _Circuit(NamedTuple):
@@ -68,6 +69,8 @@ class BlockAnnealing(BlockSearcher):
             one, or ``give_up`` times the threshold if that is more.
         give_up: See there.
         visits: How often a skeleton is optimised in a cycle, from the angles of different neighbours.
+        redraws: Share of mutations that keep the skeleton and draw the angles of one or two blocks anew. A skeleton
+            with general one-qubit gates has many minima, of which few starts find the lowest.
         entangler: The two-qubit gate where the actions are gates; by default the first available of CX, CZ and ECR.
         dressing: One-qubit gates where the actions are gates; by default RY for real Hamiltonians, else RY and RZ, or
             what does the same.
@@ -93,6 +96,7 @@ class BlockAnnealing(BlockSearcher):
         hasty_iterations: int = 20,
         give_up: float = 8.0,
         visits: int = 3,
+        redraws: float = 0.0,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
         blind: bool = False,
@@ -105,10 +109,12 @@ class BlockAnnealing(BlockSearcher):
         for name, value in {**whole, "give_up": give_up}.items():
             if value < 1:
                 raise ValueError(must(name, "be at least 1", value))
+        if not 0 <= redraws <= 1:
+            raise ValueError(must("redraws", "lie in 0..1", redraws))
         if start_blocks < 0:
             raise ValueError(must("start_blocks", "not be negative", start_blocks))
         super().__init__(env, seed, max_iterations, entangler, dressing)
-        self._openings, self._cycle, self._visits = openings, cycle, visits
+        self._openings, self._cycle, self._visits, self._redraws = openings, cycle, visits, redraws
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._proposal = proposal
@@ -133,9 +139,8 @@ class BlockAnnealing(BlockSearcher):
         cycles = 0
         while trials.running:
             if solution is None:
-                begin = self._opening(trials, self._layers() if cycles == 0 and self._own_pairs_first else None)
-                self._limit += self._bench.catalogue.num_qubits // 2
-            elif cycles % 2:
+                begin = self._first(trials, cycles)
+            elif cycles % 2 and not (self._redraws and self._layers()):
                 begin = self._opening(trials)
             else:
                 begin = shorter or self._opening(trials)
@@ -148,6 +153,15 @@ class BlockAnnealing(BlockSearcher):
                 begin = shorter
                 self._limit = max(1, len(solution.skeleton) - 1)
 
+    def _first(self, trials: Trials, cycles: int) -> _Circuit | None:
+        """Return the start of a cycle while there is no solution, and set the limit."""
+        layers = self._layers(_LAYERS + cycles) if self._own_pairs_first and (self._redraws or cycles == 0) else None
+        begin = self._opening(trials, layers)
+        self._limit += self._bench.catalogue.num_qubits // 2
+        if self._redraws and layers is not None:
+            self._limit = len(layers)
+        return begin
+
     def _anneal(self, trials: Trials, current: _Circuit) -> _Circuit | None:
         """Return the first solution of a cycle, or ``None``."""
         seen: dict[Skeleton, tuple[int, _Circuit | None]] = {}  # visits, and the lowest error so far
@@ -156,24 +170,37 @@ class BlockAnnealing(BlockSearcher):
             temperature *= self._cooling
             if not trials.running:
                 break
-            skeleton, start = self._mutated(current)
-            if skeleton == current.skeleton:
-                continue
-            visits, best = seen.get(skeleton, (0, None))
-            if visits < self._visits:
-                hopeless = self._give_up * max(self._size(current), self._threshold) + self._reference
-                new = self._optimized(trials, skeleton, start, hopeless)
-                best = min((one for one in (new, best) if one is not None), key=self._size, default=None)
-                seen[skeleton] = visits + 1, best
-            if best is None:
+            if self._redraws and self._rng.random() < self._redraws:
+                new = self._optimized(trials, current.skeleton, self._redrawn(current), self._hopeless(current))
+            else:
+                new = self._neighbour(trials, current, seen)
+            if new is None:
                 continue
             # Metropolis: a worse circuit is accepted less often the worse it is and the colder it is.
-            decades = math.log10(self._size(best) / self._size(current))
+            decades = math.log10(self._size(new) / self._size(current))
             if decades <= 0 or self._rng.random() < math.exp(-decades / temperature):
-                current = best
+                current = new
                 if current.success:
                     return current
         return None
+
+    def _neighbour(
+        self, trials: Trials, current: _Circuit, seen: dict[Skeleton, tuple[int, _Circuit | None]]
+    ) -> _Circuit | None:
+        """Return the best circuit so far of a neighbouring skeleton, or ``None`` if it is not legal or the same."""
+        skeleton, start = self._mutated(current)
+        if skeleton == current.skeleton:
+            return None
+        visits, best = seen.get(skeleton, (0, None))
+        if visits < self._visits:
+            new = self._optimized(trials, skeleton, start, self._hopeless(current))
+            best = min((one for one in (new, best) if one is not None), key=self._size, default=None)
+            seen[skeleton] = visits + 1, best
+        return best
+
+    def _hopeless(self, current: _Circuit) -> float:
+        """Return the error above which a mutation is given up after its hasty iterations."""
+        return self._give_up * max(self._size(current), self._threshold) + self._reference
 
     def _optimized(
         self, trials: Trials, skeleton: Skeleton, start: FloatArray, hopeless: float | None = None
@@ -221,6 +248,8 @@ class BlockAnnealing(BlockSearcher):
             skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
         actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
         starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
+        if self._redraws and skeleton is not None:  # near the product state, where L-BFGS finds the same good minimum
+            starts = [_SMALL * start for start in starts]
         if len(actions) < len(skeletons):
             return None
         played = self._bench.play_many(actions, starts, max_iterations=self._hasty_iterations)
@@ -238,12 +267,12 @@ class BlockAnnealing(BlockSearcher):
                 best = found
         return best
 
-    def _layers(self) -> Skeleton | None:
+    def _layers(self, number: int = _LAYERS) -> Skeleton | None:
         """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
         pairs = self._own_pairs()
         if pairs is None:
             return None
-        blocks = pairs * _LAYERS
+        blocks = pairs * number
         return tuple(blocks[place] for place in self._skeletons.canonical(blocks))
 
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
@@ -277,6 +306,14 @@ class BlockAnnealing(BlockSearcher):
         if draw < 0.1:
             return self._changed(circuit, self._delete)
         return self._changed(circuit, self._replace if draw < 0.6 else self._move)
+
+    def _redrawn(self, circuit: _Circuit) -> FloatArray:
+        """Return the circuit's angles with those of one or two blocks drawn anew; at times those of the first row."""
+        head, own = self._skeletons.split(circuit.skeleton, circuit.params)
+        rows = [head, *own]
+        for row in self._rng.integers(len(rows), size=int(self._rng.integers(1, 3))).tolist():
+            rows[row] = self._angles(len(rows[row]))
+        return np.concatenate(rows)
 
     def _changed(self, circuit: _Circuit, change: Any) -> tuple[Skeleton, FloatArray]:
         head, own = self._skeletons.split(circuit.skeleton, circuit.params)
