@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qas_agents.adapt_circuits import adapt_circuit
 from qas_agents.gadgets import extract
 from qas_agents.post_processing import annealed_blocks, post_process, pruned, resynthesised
 from qas_agents.sb3 import SB3Agent
@@ -60,6 +61,7 @@ __all__ = [
     "RandomPolicy",
     "SB3Agent",
     "SimulatedAnnealing",
+    "adapt_circuit",
     "annealed_blocks",
     "best_of",
     "block_circuits",
