@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from qas_simulators.candidates import candidates
 from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must
 from qas_simulators.optimizers import BatchOptimizer
+from qas_simulators.optimizers.optimizer import warmed, with_settings
 
 if TYPE_CHECKING:
     from qas_envs.circuit_env import CircuitBuildingEnv
@@ -219,24 +219,24 @@ class CircuitPlayer:
         held = episode.initial.num_params - self._num_first
         new = [circuit.num_params - held if params is None else 0 for circuit in built]
         warm = None if starts is None else params is not None or starts == 0
-        optimizer = _changed(env.optimizer, starts=starts, max_iterations=max_iterations, warm=warm)
+        optimizer = with_settings(env.optimizer, starts=starts, max_iterations=max_iterations, warm=warm)
         if starts is None and params is not None:
-            optimizer = _warm(optimizer)
+            optimizer = warmed(optimizer)
         counts = np.zeros((2, len(built)), dtype=np.int64)
         if give_up_above is None:
             energies = self._optimize(optimizer, batch, new, counts, range(len(built)), num_threads)
         else:
-            hasty = _changed(optimizer, max_iterations=first_iterations)
+            hasty = with_settings(optimizer, max_iterations=first_iterations)
             energies = self._optimize(hasty, batch, new, counts, range(len(built)), num_threads)
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
-            patient = _changed(optimizer, starts=0, warm=True)
+            patient = with_settings(optimizer, starts=0, warm=True)
             energies[hopeful] = self._optimize(patient, batch, [0] * len(built), counts, hopeful, num_threads)
         reference, threshold = env.curriculum.reference_energy, env.curriculum.threshold
-        success = np.abs(energies - reference) < threshold
-        for k in np.flatnonzero(success).tolist() if env.simulator.is_truncated else ():
-            own = built[k], episode.problem.hamiltonian, float(energies[k])
-            success[k] = is_solved(env.simulator, *own, reference, threshold)
-        return PlayedCircuits(built, energies, energies - episode.problem.ground_energy, success, *counts)
+        own, hamiltonian = zip(built, energies.tolist(), strict=True), episode.problem.hamiltonian
+        success = [is_solved(env.simulator, one, hamiltonian, energy, reference, threshold) for one, energy in own]
+        return PlayedCircuits(
+            built, energies, energies - episode.problem.ground_energy, np.array(success, dtype=np.bool_), *counts
+        )
 
     def show(self, actions: Sequence[int], played: PlayedCircuits, number: int) -> dict[str, Any]:
         """Begin an episode that holds a circuit of :meth:`play_many`, without evaluating anything; return its info.
@@ -380,21 +380,3 @@ class CircuitPlayer:
                 energies.append(result.energy)
                 counts[:, row] += [result.evaluations, result.gradients]
         return np.array(energies)
-
-
-def _warm(optimizer: Optimizer) -> Optimizer:
-    """Return an optimiser that uses the angles that it is given."""
-    return _changed(optimizer, warm=True) if getattr(optimizer, "warm", True) is False else optimizer
-
-
-def _changed(optimizer: Optimizer, **settings: Any) -> Optimizer:
-    """Return an optimiser with other settings; those that are ``None`` stay.
-
-    Raises:
-        ValueError: It has no such setting.
-    """
-    given = {name: value for name, value in settings.items() if value is not None}
-    for name in given:
-        if not hasattr(optimizer, name) or not dataclasses.is_dataclass(optimizer):
-            raise ValueError(must("optimizer", f"be one with the setting {name!r}, such as 'scan_lbfgs'", optimizer))
-    return dataclasses.replace(optimizer, **given) if given else optimizer  # type: ignore[type-var]

@@ -150,9 +150,9 @@ PUBLIC = {
     "qas_agents": (
         "BeamSearch BlockAnnealing BlockBeam DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy "
         "GraphAgent GraphConfig GreedyBlocks GreedySearch Growth HardwareEfficient LayeredBlocks MaskedDQN "
-        "PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing annealed_blocks best_of block_circuits "
-        "ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process prune_operators "
-        "pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
+        "PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing adapt_circuit annealed_blocks best_of "
+        "block_circuits ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process "
+        "prune_operators pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
     ),
     "qas_experiments": "Benchmark Run Solved Table benchmark plots solve train",
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
+    from qas_agents.adapt_circuits import adapt_circuit
     from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
     from qas_agents.gadgets import extract
     from qas_agents.graph import GraphAgent, GraphConfig, PolicyProposal, policy_search
@@ -60,6 +61,7 @@ __all__ = [
     "RandomPolicy",
     "SB3Agent",
     "SimulatedAnnealing",
+    "adapt_circuit",
     "annealed_blocks",
     "best_of",
     "block_circuits",
@@ -82,6 +84,7 @@ __all__ = [
 ]
 
 _PACKAGES = {
+    "qas_agents.adapt_circuits": ("adapt_circuit",),
     "qas_agents.dqn": ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow"),
     "qas_agents.gadgets": ("extract",),
     "qas_agents.graph": ("GraphAgent", "GraphConfig", "PolicyProposal", "policy_search"),

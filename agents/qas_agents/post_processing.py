@@ -95,6 +95,7 @@ def annealed_blocks(
     *,
     ground_energy: float | None = None,
     cycles: int = 10,
+    max_evaluations: int | None = None,
     seed: int = 0,
     effort: Effort = DEFAULT_EFFORT,
     should_stop: Callable[[], bool] = lambda: False,
@@ -109,6 +110,7 @@ def annealed_blocks(
         highest_energy: Limit of the energy.
         ground_energy: Exact ground energy, from which errors are measured; computed by default.
         cycles: Cycles of annealing without a shorter circuit, after which it ends.
+        max_evaluations: Energy evaluations after which it ends; no limit by default. The last trial may exceed it.
         seed: Seeds the mutations.
         effort: How much work is spent on a choice.
         should_stop: Called before every trial; if true, the best circuit so far is returned.
@@ -123,7 +125,11 @@ def annealed_blocks(
         1
     """
     bench = BlockBench(hamiltonian)
-    workshop = Workshop(bench, np.random.default_rng(seed), effort, should_stop)
+
+    def is_over() -> bool:
+        return should_stop() or (max_evaluations is not None and bench.evaluations >= max_evaluations)
+
+    workshop = Workshop(bench, np.random.default_rng(seed), effort, is_over)
     solution = workshop.optimized([as_blocks(circuit)], effort.last_iterations)[0]
     if not solution.energy <= highest_energy:
         raise ValueError(
@@ -132,7 +138,7 @@ def annealed_blocks(
     ground = hamiltonian.ground_energy() if ground_energy is None else ground_energy
     solution = workshop.shortened(solution, highest_energy)
     failures, draft = 0, solution
-    while failures < cycles and solution.size and not should_stop():
+    while failures < cycles and solution.size and not is_over():
         if draft.size >= solution.size:
             draft = workshop.least_harmed(solution)
         draft = workshop.annealed(draft, highest_energy, ground)

@@ -176,6 +176,26 @@ def prune_operators(
     return ansatz.step(sequence, last.angles.tolist(), last.energy, evaluations + last.evaluations)
 
 
+def with_real_gates(
+    step: AdaptStep, hamiltonian: PauliSum, pool: Sequence[str | Exponential], reference: Circuit | None = None
+) -> AdaptStep:
+    """Return the step with its strings written with real gates, as with ``real`` of :func:`qubit_adapt`.
+
+    Args:
+        step: Of one operator at least.
+        hamiltonian: As for :func:`qubit_adapt`.
+        pool: As for :func:`qubit_adapt`, or only the operators of the step.
+        reference: As for :func:`qubit_adapt`.
+
+    Raises:
+        ValueError: A string of the pool with an even number of Y.
+    """
+    ansatz = _Ansatz(hamiltonian, pool, reference, real=True)
+    places = {exponential.label: k for k, exponential in enumerate(ansatz.pool)}
+    angles = step.circuit.params[step.circuit.num_params - len(step.operators) :]
+    return ansatz.step([places[label] for label in step.operators], angles.tolist(), step.energy, step.evaluations)
+
+
 def _by_removal(ansatz: _Ansatz, sequence: list[int], angles: NDArray[np.float64]) -> list[int]:
     """Return positions by the energy without each exponential, the others' angles as they are, per CNOT."""
     present = ansatz.subspace.energy(sequence, angles)

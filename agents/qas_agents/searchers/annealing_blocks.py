@@ -14,6 +14,7 @@ from qas_simulators.errors import must
 
 _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
 _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
+_SMALL = 0.05  # times pi: angles of these layers where mutations draw angles again
 
 
 class _Circuit(NamedTuple):
@@ -23,6 +24,10 @@ class _Circuit(NamedTuple):
     params: FloatArray
     error: float
     success: bool
+
+
+_Seen = dict[Skeleton, tuple[int, _Circuit | None]]
+"""Visits of a skeleton in a cycle, and its lowest error so far."""
 
 
 class Proposal(Protocol):
@@ -49,6 +54,8 @@ class BlockAnnealing(BlockSearcher):
     before the first solution the limit grows. Where all terms of the Hamiltonian act on at most two qubits, and not on
     all pairs, the first cycle starts from the pairs of these terms, in order.
 
+    With ``redraws`` every cycle on such models does, with one layer more each time, until there is a solution.
+
     A blind search sees energies only: the exact ground energy is not used, and no circuit counts as a solution. In
     place of its error, a circuit has the distance of its energy from the lowest one seen, plus the threshold. The limit
     stays as it is. Cycles start from random skeletons and from the circuit of lowest energy, by turns.
@@ -68,6 +75,8 @@ class BlockAnnealing(BlockSearcher):
             one, or ``give_up`` times the threshold if that is more.
         give_up: See there.
         visits: How often a skeleton is optimised in a cycle, from the angles of different neighbours.
+        redraws: Share of mutations that keep the skeleton and draw the angles of one or two blocks again. A skeleton
+            with general one-qubit gates has many minima, of which few starts find the lowest.
         entangler: The two-qubit gate where the actions are gates; by default the first available of CX, CZ and ECR.
         dressing: One-qubit gates where the actions are gates; by default RY for real Hamiltonians, else RY and RZ, or
             what does the same.
@@ -93,6 +102,7 @@ class BlockAnnealing(BlockSearcher):
         hasty_iterations: int = 20,
         give_up: float = 8.0,
         visits: int = 3,
+        redraws: float = 0.0,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
         blind: bool = False,
@@ -101,14 +111,16 @@ class BlockAnnealing(BlockSearcher):
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
-        whole = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
-        for name, value in {**whole, "give_up": give_up}.items():
+        numbers = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
+        for name, value in {**numbers, "give_up": give_up}.items():
             if value < 1:
                 raise ValueError(must(name, "be at least 1", value))
+        if not 0 <= redraws <= 1:
+            raise ValueError(must("redraws", "lie in 0..1", redraws))
         if start_blocks < 0:
             raise ValueError(must("start_blocks", "not be negative", start_blocks))
         super().__init__(env, seed, max_iterations, entangler, dressing)
-        self._openings, self._cycle, self._visits = openings, cycle, visits
+        self._openings, self._cycle, self._visits, self._redraws = openings, cycle, visits, redraws
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._proposal = proposal
@@ -133,12 +145,11 @@ class BlockAnnealing(BlockSearcher):
         cycles = 0
         while trials.running:
             if solution is None:
-                begin = self._opening(trials, self._layers() if cycles == 0 and self._own_pairs_first else None)
-                self._limit += self._bench.catalogue.num_qubits // 2
-            elif cycles % 2:
+                begin = self._first(trials, cycles)
+            elif shorter is None or (cycles % 2 and not (self._redraws and self._layers())):
                 begin = self._opening(trials)
             else:
-                begin = shorter or self._opening(trials)
+                begin = shorter
             cycles += 1
             while begin is not None and trials.running:
                 found = begin if begin.success else self._anneal(trials, begin)
@@ -148,32 +159,52 @@ class BlockAnnealing(BlockSearcher):
                 begin = shorter
                 self._limit = max(1, len(solution.skeleton) - 1)
 
+    def _first(self, trials: Trials, cycles: int) -> _Circuit | None:
+        """Return the start of a cycle while there is no solution, and set the limit."""
+        has_layers = self._own_pairs_first and (self._redraws > 0 or cycles == 0)
+        layers = self._layers(_LAYERS + cycles) if has_layers else None
+        if layers is not None and self._skeletons.actions(layers) is None:
+            layers = None  # too long for the gate budget
+        begin = self._opening(trials, layers)
+        more = self._limit + self._bench.catalogue.num_qubits // 2
+        self._limit = len(layers) if layers is not None and self._redraws else more
+        return begin
+
     def _anneal(self, trials: Trials, current: _Circuit) -> _Circuit | None:
         """Return the first solution of a cycle, or ``None``."""
-        seen: dict[Skeleton, tuple[int, _Circuit | None]] = {}  # visits, and the lowest error so far
+        seen: _Seen = {}
         temperature = self._hot
         for _ in range(self._cycle):
             temperature *= self._cooling
             if not trials.running:
                 break
-            skeleton, start = self._mutated(current)
-            if skeleton == current.skeleton:
-                continue
-            visits, best = seen.get(skeleton, (0, None))
-            if visits < self._visits:
-                hopeless = self._give_up * max(self._size(current), self._threshold) + self._reference
-                new = self._optimized(trials, skeleton, start, hopeless)
-                best = min((one for one in (new, best) if one is not None), key=self._size, default=None)
-                seen[skeleton] = visits + 1, best
-            if best is None:
+            hopeless = self._give_up * max(self._size(current), self._threshold) + self._reference
+            if self._redraws and self._rng.random() < self._redraws:
+                head, own = self._skeletons.split(current.skeleton, current.params)
+                new = self._optimized(trials, current.skeleton, _redrawn([head, *own], self._rng), hopeless)
+            else:
+                new = self._neighbour(trials, current, seen, hopeless)
+            if new is None:
                 continue
             # Metropolis: a worse circuit is accepted less often the worse it is and the colder it is.
-            decades = math.log10(self._size(best) / self._size(current))
+            decades = math.log10(self._size(new) / self._size(current))
             if decades <= 0 or self._rng.random() < math.exp(-decades / temperature):
-                current = best
+                current = new
                 if current.success:
                     return current
         return None
+
+    def _neighbour(self, trials: Trials, current: _Circuit, seen: _Seen, hopeless: float) -> _Circuit | None:
+        """Return the best circuit so far of a mutated skeleton; ``None`` if it is not legal or the same."""
+        skeleton, start = self._mutated(current)
+        if skeleton == current.skeleton:
+            return None
+        visits, best = seen.get(skeleton, (0, None))
+        if visits < self._visits:
+            both = self._optimized(trials, skeleton, start, hopeless), best
+            best = min((one for one in both if one is not None), key=self._size, default=None)
+            seen[skeleton] = visits + 1, best
+        return best
 
     def _optimized(
         self, trials: Trials, skeleton: Skeleton, start: FloatArray, hopeless: float | None = None
@@ -221,6 +252,8 @@ class BlockAnnealing(BlockSearcher):
             skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
         actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
         starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
+        if self._redraws and skeleton is not None:  # near the product state, where L-BFGS finds the same good minimum
+            starts = [_SMALL * start for start in starts]
         if len(actions) < len(skeletons):
             return None
         played = self._bench.play_many(actions, starts, max_iterations=self._hasty_iterations)
@@ -238,12 +271,11 @@ class BlockAnnealing(BlockSearcher):
                 best = found
         return best
 
-    def _layers(self) -> Skeleton | None:
+    def _layers(self, number: int = _LAYERS) -> Skeleton | None:
         """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
-        pairs = self._own_pairs()
-        if pairs is None:
+        blocks = (self._own_pairs() or []) * number
+        if not blocks:
             return None
-        blocks = pairs * _LAYERS
         return tuple(blocks[place] for place in self._skeletons.canonical(blocks))
 
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
@@ -310,3 +342,10 @@ class BlockAnnealing(BlockSearcher):
         if self._proposal is not None:
             return self._proposal.block(before, self._limit)
         return int(self._rng.integers(len(self._skeletons.blocks)))
+
+
+def _redrawn(rows: list[FloatArray], rng: np.random.Generator) -> FloatArray:
+    """Return the angles of the first row and of all blocks, those of one or two of them drawn again."""
+    for row in rng.integers(len(rows), size=int(rng.integers(1, 3))).tolist():
+        rows[row] = rng.uniform(-np.pi, np.pi, len(rows[row]))
+    return np.concatenate(rows)

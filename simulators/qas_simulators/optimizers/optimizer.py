@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+import dataclasses
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from qas_simulators.arrays import NUMPY
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_arrays import CircuitArrays
 from qas_simulators.circuit_batch import CircuitTables, Numbers
+from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, Settings, solve_each
 from qas_simulators.simulator import Simulator
@@ -99,3 +101,21 @@ def solve_rows(
         indices, sizes = np.asarray(rows, dtype=np.int64), batch.sizes(rows, num_new)
         energies, counts = solve_each(program, batch.angles, indices, sizes, settings, num_threads)
     return BatchResult(unit * energies, counts[:, 0], counts[:, 1])
+
+
+def warmed(optimizer: Optimizer) -> Optimizer:
+    """Return an optimiser that uses the angles that it is given."""
+    return with_settings(optimizer, warm=True) if getattr(optimizer, "warm", True) is False else optimizer
+
+
+def with_settings(optimizer: Optimizer, **settings: Any) -> Optimizer:
+    """Return an optimiser with other settings; those that are ``None`` stay.
+
+    Raises:
+        ValueError: It has no such setting.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
+        if not hasattr(optimizer, name) or not dataclasses.is_dataclass(optimizer):
+            raise ValueError(must("optimizer", f"be one with the setting {name!r}, such as 'scan_lbfgs'", optimizer))
+    return dataclasses.replace(optimizer, **given) if given else optimizer  # type: ignore[type-var]
