@@ -178,7 +178,7 @@ class CircuitPlayer:
             num_new = sum(counts if angles is None else counts[max(0, len(counts) - num_scanned) :])
             if angles is None and initial_angles is None:
                 num_new += self._num_first
-            optimizer = env.optimizer if angles is None else _warm(env.optimizer)
+            optimizer = env.optimizer if angles is None else warmed(env.optimizer)
             result = optimizer.minimize(env.simulator, episode.circuit, env.problem.hamiltonian, num_new)
             episode.circuit.params = result.params
             return self._played(result.energy, result.evaluations, result.gradients, finished)
@@ -224,13 +224,13 @@ class CircuitPlayer:
             optimizer = warmed(optimizer)
         counts = np.zeros((2, len(built)), dtype=np.int64)
         if give_up_above is None:
-            energies = self._optimize(optimizer, batch, new, counts, range(len(built)), num_threads)
+            energies = _optimize(env, optimizer, batch, new, counts, range(len(built)), num_threads)
         else:
             hasty = with_settings(optimizer, max_iterations=first_iterations)
-            energies = self._optimize(hasty, batch, new, counts, range(len(built)), num_threads)
+            energies = _optimize(env, hasty, batch, new, counts, range(len(built)), num_threads)
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
             patient = with_settings(optimizer, starts=0, warm=True)
-            energies[hopeful] = self._optimize(patient, batch, [0] * len(built), counts, hopeful, num_threads)
+            energies[hopeful] = _optimize(env, patient, batch, [0] * len(built), counts, hopeful, num_threads)
         reference, threshold = env.curriculum.reference_energy, env.curriculum.threshold
         own, hamiltonian = zip(built, energies.tolist(), strict=True), episode.problem.hamiltonian
         success = [is_solved(env.simulator, one, hamiltonian, energy, reference, threshold) for one, energy in own]
@@ -352,31 +352,32 @@ class CircuitPlayer:
                 circuit.params = own
         return batch
 
-    def _optimize(
-        self,
-        optimizer: Optimizer,
-        batch: CircuitTables,
-        num_new: Sequence[int],
-        counts: NDArray[np.int64],
-        rows: Sequence[int],
-        num_threads: int,
-    ) -> NDArray[np.float64]:
-        """Optimise some of the circuits in place, add to ``counts`` ``(2, circuits)``, and return their energies."""
-        simulator, hamiltonian = self._env.simulator, self._env.episode.problem.hamiltonian
-        energies: list[float] = []
-        for first in range(0, len(rows), _MOST_TOGETHER):
-            part = rows[first : first + _MOST_TOGETHER]
-            new, found = [num_new[row] for row in part], None
-            if isinstance(optimizer, BatchOptimizer):
-                found = optimizer.minimize_each(simulator, batch, hamiltonian, part, new, num_threads)
-            if found is not None:
-                energies += found.energies.tolist()
-                counts[:, part] += np.array([found.evaluations, found.gradients])
-                continue
-            for row, number in zip(part, new, strict=True):
-                circuit = batch.circuits[row]
-                result = optimizer.minimize(simulator, circuit, hamiltonian, number)
-                circuit.params = result.params
-                energies.append(result.energy)
-                counts[:, row] += [result.evaluations, result.gradients]
-        return np.array(energies)
+
+def _optimize(
+    env: CircuitBuildingEnv,
+    optimizer: Optimizer,
+    batch: CircuitTables,
+    num_new: Sequence[int],
+    counts: NDArray[np.int64],
+    rows: Sequence[int],
+    num_threads: int,
+) -> NDArray[np.float64]:
+    """Optimise some of the circuits in place, add to ``counts`` ``(2, circuits)``, and return their energies."""
+    simulator, hamiltonian = env.simulator, env.episode.problem.hamiltonian
+    energies: list[float] = []
+    for first in range(0, len(rows), _MOST_TOGETHER):
+        part = rows[first : first + _MOST_TOGETHER]
+        new, found = [num_new[row] for row in part], None
+        if isinstance(optimizer, BatchOptimizer):
+            found = optimizer.minimize_each(simulator, batch, hamiltonian, part, new, num_threads)
+        if found is not None:
+            energies += found.energies.tolist()
+            counts[:, part] += np.array([found.evaluations, found.gradients])
+            continue
+        for row, number in zip(part, new, strict=True):
+            circuit = batch.circuits[row]
+            result = optimizer.minimize(simulator, circuit, hamiltonian, number)
+            circuit.params = result.params
+            energies.append(result.energy)
+            counts[:, row] += [result.evaluations, result.gradients]
+    return np.array(energies)

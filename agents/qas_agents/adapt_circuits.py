@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from qas_agents.block_conversion import as_blocks
 from qas_agents.post_processing import Processed, annealed_blocks
@@ -30,8 +31,7 @@ def adapt_circuit(
 
     :func:`qubit_adapt` appends operators until the energy is below the limit, :func:`prune_operators` removes those
     that are not needed. Then the circuit is written with real gates, and :func:`annealed_blocks` removes and replaces
-    single CNOTs. If this does not make it shorter, or a string with an even number of Y or the reference cannot
-    be written with real gates, the circuit of the operators is returned.
+    single CNOTs. If that is no shorter, or real gates are not enough, the circuit of the operators is returned.
 
     Args:
         hamiltonian: The operator whose energy is minimised.
@@ -39,7 +39,8 @@ def adapt_circuit(
         highest_energy: Limit of the energy, such as the exact ground energy plus 1.6e-3.
         max_operators: Largest number of operators.
         reference: See :func:`qubit_adapt`.
-        tetris, per_cnot: See :func:`qubit_adapt`.
+        tetris: See :func:`qubit_adapt`.
+        per_cnot: See :func:`qubit_adapt`.
         evaluations: Budget of energy evaluations for annealing, which the last trial may exceed; 0 to leave it out.
         ground_energy: Exact ground energy, from which annealing measures errors; computed by default.
         seed: Seeds the annealing.
@@ -68,16 +69,8 @@ def adapt_circuit(
     real = _with_real_gates(step, hamiltonian, pool, reference) if evaluations and hamiltonian.is_real else None
     if real is None:
         return best
-    found = annealed_blocks(
-        real,
-        hamiltonian,
-        highest_energy,
-        ground_energy=ground_energy,
-        max_evaluations=evaluations,
-        cycles=evaluations,  # the budget ends it
-        seed=seed,
-        should_stop=should_stop,
-    )
+    anneal = partial(annealed_blocks, ground_energy=ground_energy, seed=seed, should_stop=should_stop)
+    found = anneal(real, hamiltonian, highest_energy, max_evaluations=evaluations, cycles=evaluations)
     shorter = min(best, found, key=lambda one: one.circuit.num_two_qubit_gates)
     return Processed(shorter.circuit, shorter.energy, step.evaluations + found.evaluations)
 

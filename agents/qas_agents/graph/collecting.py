@@ -36,8 +36,6 @@ class Player:
     """
 
     def __init__(self, spec: Any, config: GraphConfig, num_features: Any) -> None:
-        import qas_envs  # noqa: F401  # registers the environments
-
         torch.set_num_threads(1)
         self._config = config
         self._instances = Instances(gym.make(spec, disable_env_checker=True), config.instances)
