@@ -56,7 +56,7 @@ def documented(first: str) -> list[str]:
     text = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text("utf-8")
     blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     lines = next(block for block in blocks if first in block).splitlines()
-    return [line.partition("  #")[0].strip() for line in lines]
+    return [line.partition("  #")[0].strip() for line in lines if not line.startswith("#")]
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_sweep_on_a_ray_cluster(tmp_path: Path) -> None:
     """
     pytest.importorskip("hydra_plugins.hydra_ray_launcher")
     pytest.importorskip("ray")
-    token, setting, head, node, play, list_runs, end = documented("ray start --head")
+    token, setting, head, node, folder, play, list_runs, end = documented("ray start --head")
     assert end == "ray stop" and list_runs.startswith("qas-runs")  # the first would end other people's clusters too
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -96,7 +96,7 @@ def test_sweep_on_a_ray_cluster(tmp_path: Path) -> None:
         shell(token, home="first")
         shell(setting, head, home="first")
         shell(setting, node, home="second")
-        shell(setting, play, home="first")
+        shell(setting, folder, play, home="first")
         nodes = [shlex.join([sys.executable, "-c", NODES])]
         shell(setting, *nodes, home="first")
         played_on = (tmp_path / "first.log").read_text().splitlines()[-1].split()
