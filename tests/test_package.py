@@ -144,7 +144,8 @@ except ValueError as error:
 PUBLIC = {
     "qas_simulators": (
         "Channel Circuit CircuitBatch Gadget MitigatedSimulator NoiseModel Operation PauliPropagationSimulator "
-        "PauliSum PauliTransferSimulator Simulator StatevectorSimulator ZeroNoise load_gadgets save_gadgets"
+        "PauliSum PauliTransferSimulator Simulator StabilizerSimulator StabilizerState StatevectorSimulator ZeroNoise "
+        "load_gadgets save_gadgets"
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (

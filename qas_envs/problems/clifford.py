@@ -60,7 +60,7 @@ def clifford_state(
     Examples:
         >>> problem = clifford_state("ghz", 3)
         >>> problem.provenance["generators"], problem.empty_energy
-        (['+XXX', '+ZIZ', '+IZZ'], 0.5)
+        (['+XXX', '+ZIZ', '+ZZI'], 0.5)
         >>> clifford_state("toric", distance=7).num_qubits
         98
     """

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from qas_experiments.agents import is_random
 from qas_experiments.benchmarking.comparison import differences
@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS records (
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
+_ADDED: Final = {"tf32": False, "collectors": 0}
+"""Settings of training that the first records do not have, with the values that those stand for."""
 _NOT_SETTINGS = ("run", "resume", "checkpoint", "loggers")  # they do not change the results of a run
 
 
@@ -113,6 +115,7 @@ def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     # Without None, a rule that is added to the settings later does not change the hashes of earlier records.
     kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}
+    kept["training"] = {name: value for name, value in kept["training"].items() if value != _ADDED.get(name)}
     kept["contents"] = dict(kept.get("contents") or {})
     for name in kept["contents"]:
         _remove(kept, name.split("."))

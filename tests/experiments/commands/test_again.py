@@ -84,7 +84,7 @@ def test_ctrl_c_ends_a_sequential_sweep(sweep: Call, monkeypatch: pytest.MonkeyP
         patch.setattr(training, "train", interrupted)
         status, out, err = sweep(*PAIR, "training.seed=0,1,2")
     assert status == 130 and seeds == [0]
-    assert "1 jobs: 1 interrupted" in out and "run the same command to resume" in err
+    assert "1 job: 1 interrupted" in out and "run the same command to resume" in err
     between = signal.getsignal(signal.SIGINT)
     status, out, _ = sweep(*PAIR, "training.seed=0,1")
     assert status == 0 and "2 jobs: 2 played" in out and signal.getsignal(signal.SIGINT) is between
@@ -97,7 +97,7 @@ def test_ctrl_c_between_two_jobs(sweep: Call, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(training, "train", ends)
     status, out, err = sweep(*PAIR, "training.seed=0,1,2")
-    assert status == 130 and "1 jobs: 1 played" in out and "interrupted; run the same command to resume" in err
+    assert status == 130 and "1 job: 1 played" in out and "interrupted; run the same command to resume" in err
 
 
 @pytest.mark.slow  # python -m pytest tests/experiments/commands/test_again.py -m slow
