@@ -88,6 +88,16 @@ def test_a_rule_that_came_later_makes_no_other_cell(record: Record) -> None:
     assert dataclasses.replace(record, settings=other).cell != record.cell
 
 
+def test_a_setting_of_training_that_came_later_makes_another_cell_only_if_it_is_used(record: Record) -> None:
+    training = {
+        name: value for name, value in record.settings["training"].items() if name not in ("tf32", "collectors")
+    }
+    early = dataclasses.replace(record, settings={**record.settings, "training": training})
+    assert early.cell == record.cell
+    used = dataclasses.replace(record, settings={**record.settings, "training": {**training, "tf32": True}})
+    assert used.cell != record.cell
+
+
 def test_records_are_added_once_and_merged(record: Record, tmp_path: Path, judge: Judge) -> None:
     mine, theirs = Records(tmp_path / "mine.sqlite"), Records(tmp_path / "theirs.sqlite")
     assert mine.add(record) and not mine.add(record)
