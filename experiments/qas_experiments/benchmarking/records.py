@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS records (
 _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, agent, seed, settings_hash)"
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
-_ADDED: Final = {"tf32": False, "collectors": 0}
-"""Settings of training that the first records do not have, with the values that those stand for."""
+_ADDED: Final[dict[str, dict[str, Any]]] = {"training": {"tf32": False, "collectors": 0}, "agent": {"blind": False}}
+"""Settings by section that the first records do not have, with the values that their absence stands for."""
 _NOT_SETTINGS = ("run", "resume", "checkpoint", "loggers")  # they do not change the results of a run
 
 
@@ -115,7 +115,8 @@ def settings_hash(settings: dict[str, Any], with_seed: bool = True) -> str:
     kept = {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
     # Without None, a rule that is added to the settings later does not change the hashes of earlier records.
     kept["env"] = {name: value for name, value in kept["env"].items() if value is not None}
-    kept["training"] = {name: value for name, value in kept["training"].items() if value != _ADDED.get(name)}
+    for section, added in _ADDED.items():
+        kept[section] = {name: value for name, value in kept[section].items() if value != added.get(name, ())}
     kept["contents"] = dict(kept.get("contents") or {})
     for name in kept["contents"]:
         _remove(kept, name.split("."))
