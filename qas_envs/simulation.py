@@ -39,14 +39,15 @@ def _noiseless(noise: NoiseModel | None, **settings: Any) -> Simulator:
 def _propagation(noise: NoiseModel | None, **settings: Any) -> Simulator:
     """Propagate Pauli strings, without a state."""
     if noise is not None and not noise.is_noiseless:
-        raise ValueError(must("noise", "be None for Pauli propagation, which has no noise channels", noise))
+        raise ValueError(must("noise", "be None for Pauli propagation, which has no noise channels", "a noise model"))
     return PauliPropagationSimulator(**settings)
 
 
 def _stabilizer(noise: NoiseModel | None, **settings: Any) -> Simulator:
     """Simulate Clifford circuits."""
     if noise is not None and not noise.is_noiseless:
-        raise ValueError(must("noise", "be None for the stabiliser simulator, which has no noise channels", noise))
+        needed = "be None for the stabiliser simulator, which has no noise channels"
+        raise ValueError(must("noise", needed, "a noise model"))
     return StabilizerSimulator(**settings)
 
 
