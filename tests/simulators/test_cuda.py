@@ -14,8 +14,9 @@ from qas_simulators.cuda.batch import DeviceBatch
 from qas_simulators.gates import GATES
 from qas_simulators.kernels.tasks import ENERGY, GRADIENT
 from qas_simulators.optimizers import ScanLBFGS
-from qas_simulators.program import scan_each, slopes_each, solve_each
+from qas_simulators.program import slopes_each
 from tests.conftest import random_circuit, random_pauli_sum
+from tests.simulators.comparison import assert_same_minima
 
 CPU, GPU = StatevectorSimulator(), StatevectorSimulator(device="cuda")
 
@@ -58,20 +59,8 @@ def test_scans_and_minimisations_of_some_circuits() -> None:
     for descent in (None, (4, 1e-5, 1e-10)):
         batches = [_batch(2, (6, 3, 5), seed=3)[0] for _ in range(2)]
         new = [min(1, circuit.num_params) for circuit in batches[0].circuits]
-        observable = random_pauli_sum(2, 5, 1)
-        sizes = batches[0].sizes(rows.tolist(), [new[2], new[0]])
         assert sum(new) >= 2
-        results = []
-        for simulator, batch in zip((CPU, GPU), batches, strict=True):
-            program = simulator.batch_program(batch, observable)
-            if descent is None:
-                own = batch.sizes(range(3), new)
-                results.append((scan_each(program, batch.angles, own), np.zeros(0)))  # type: ignore[arg-type]
-            else:
-                results.append(solve_each(program, batch.angles, rows, sizes, descent))  # type: ignore[arg-type]
-        np.testing.assert_allclose(results[1][0], results[0][0], atol=1e-12)
-        np.testing.assert_array_equal(results[1][1], results[0][1])
-        np.testing.assert_allclose(batches[1].angles, batches[0].angles, atol=1e-9)
+        assert_same_minima((CPU, GPU), batches, new, rows, descent)
 
 
 def test_states_in_global_memory(monkeypatch: pytest.MonkeyPatch) -> None:

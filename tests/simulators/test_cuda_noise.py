@@ -21,8 +21,9 @@ from qas_simulators.kernels.tasks import ENERGY, GRADIENT
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from qas_simulators.noise_presets import mumbai
 from qas_simulators.noise_tables import NoiseTables
-from qas_simulators.program import scan_each, slopes_each, solve_each
+from qas_simulators.program import slopes_each, solve_each
 from tests.conftest import random_circuit, random_pauli_sum
+from tests.simulators.comparison import assert_same_minima
 
 
 def _strong() -> NoiseModel:
@@ -100,20 +101,8 @@ def test_scans_and_minimisations_of_some_circuits(noise: str) -> None:
     for descent in (None, (2, 1e-5, 1e-10)):
         batches = [_batch(2, (9, 3, 8, 0), seed=7)[0] for _ in range(2)]
         new = [max(0, circuit.num_params - 1) for circuit in batches[0].circuits]
-        observable = random_pauli_sum(2, 5, 1)
-        sizes = batches[0].sizes(rows.tolist(), [new[row] for row in rows])
         assert sum(new) >= 4
-        results = []
-        for simulator, batch in zip(both(NOISES[noise]()), batches, strict=True):
-            program = simulator.batch_program(batch, observable)
-            if descent is None:
-                own = batch.sizes(range(4), new)
-                results.append((scan_each(program, batch.angles, own), np.zeros(0)))  # type: ignore[arg-type]
-            else:
-                results.append(solve_each(program, batch.angles, rows, sizes, descent))  # type: ignore[arg-type]
-        np.testing.assert_allclose(results[1][0], results[0][0], atol=1e-12)
-        np.testing.assert_array_equal(results[1][1], results[0][1])
-        np.testing.assert_allclose(batches[1].angles, batches[0].angles, atol=1e-9)
+        assert_same_minima([*both(NOISES[noise]())], batches, new, rows, descent)
 
 
 def test_states_in_global_memory_and_few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
