@@ -13,14 +13,10 @@ import pytest
 
 pytest.importorskip("hydra")
 
-import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
 
 from qas_experiments.building import make_environment
-from qas_experiments.composition import check_overrides
-from qas_experiments.options import CONF
-from qas_experiments.settings import register_schemas
+from qas_experiments.composition import Composer, check_overrides
 from qas_experiments.words import rewritten
 from tests.test_docs import PAGES, ROOT
 
@@ -72,7 +68,6 @@ def test_commands_are_ones_that_work(
 
 def check_settings(config: str, arguments: list[str]) -> None:
     """Compose the settings; of a training that is no sweep, build the environment too."""
-    register_schemas()
     overrides = rewritten([argument for argument in arguments if not argument.startswith("-")])
     if config == "tune":
         check_overrides("tune", [override for override in overrides if override.startswith("tune.")])
@@ -81,11 +76,10 @@ def check_settings(config: str, arguments: list[str]) -> None:
         arguments = [*arguments, "-m"]
     check_overrides(config, overrides)
     if config == "train" and "-m" not in arguments and not any(o.startswith(_OF_FILES) for o in overrides):
-        with hydra.initialize_config_module(CONF, version_base="1.3"):
-            settings = OmegaConf.to_object(hydra.compose("train", overrides))
+        settings = Composer().settings("train", overrides)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of tasks that cannot succeed
-            make_environment(settings).reset(seed=0)  # type: ignore[arg-type]
+            make_environment(settings).reset(seed=0)
 
 
 def check_flags(

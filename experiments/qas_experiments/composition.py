@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
@@ -34,14 +34,20 @@ _CALLER = "qas_experiments.commands.cli"  # relative paths of --config-path star
 
 
 class _CheckedFiles(ConfigRepository):
-    """Configurations of which each file is checked before it is read."""
+    """Configurations of which each file is checked before it is read; files of this package are read once."""
+
+    _of_package: ClassVar[dict[str, ConfigResult]] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         source = self._find_object_source(config_path=config_path, object_type=ObjectType.CONFIG)
         if source is not None and source.scheme() == "file":  # Hydra may load the module of this class twice
             check_yaml(Path(source.path) / source._normalize_file_name(config_path))
-        found: ConfigResult | None = super().load_config(config_path)
-        return found
+        if source is None or source.full_path() != HOME:
+            found: ConfigResult | None = super().load_config(config_path)
+            return found
+        if config_path not in self._of_package:
+            self._of_package[config_path] = super().load_config(config_path)
+        return copy.deepcopy(self._of_package[config_path])  # Hydra changes what it reads
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _CheckedFiles:
         """Copy the list of sources only: Hydra copies a repository for every call, and never changes a source."""

@@ -243,10 +243,12 @@ def register_schemas() -> None:
 
     register_options()
     store = ConfigStore.instance()
+    if "tune_schema.yaml" in store.repo:
+        return  # the others are there too, and making them takes a sixth of a composition
     store.store(name="train_schema", node=TrainSettings)
     store.store(name="benchmark_schema", node=BenchmarkSettings)
-    store.store(name="tune_schema", node=TuneSettings)
     store.store(group="suite", name="schema", node=SuiteSettings)
     store.store(group="campaign", name="schema", node=CampaignSettings)
     store.store(group="env", name="schema", node=EnvSettings)
     store.store(group="training", name="schema", node=TrainingSettings)
+    store.store(name="tune_schema", node=TuneSettings)

@@ -55,9 +55,10 @@ class Restrictions:
 
     def allow(self, gates: frozenset[str], where: tuple[int, ...] | None, spared: frozenset[tuple[int, ...]]) -> None:
         """Allow gates again, on the qubits ``where`` or on all except ``spared``: their noise is known now."""
-        for gate, place in list(self.refused):
-            if gate in gates and where in (None, place) and place not in spared:
-                self.refused.pop((gate, place))
+        known = [(gate, where) for gate in gates] if where is not None else list(self.refused)
+        for gate, place in known:
+            if gate in gates and place not in spared:
+                self.refused.pop((gate, place), None)
         self._allowed = {}
 
     def check(self, tables: Table, num_qubits: int) -> None:

@@ -60,7 +60,7 @@ def as_on_gpu(agent: MaskedDQN) -> MaskedDQN:
 )
 def test_gradient_steps_never_wait_and_train_the_same(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     config = DQNConfig(**{**vars(CONFIG), "n_step": 2, **changes})
-    plain = MaskedDQN(Corridor(), config, seed=0).learn(600)
+    plain = MaskedDQN(Corridor(), config, seed=0).learn(300)
     agent, steps, learn = as_on_gpu(MaskedDQN(Corridor(), config, seed=0)), 0, TrainingLoop._learn
     if "network" not in changes:  # the CPU's kernels of splines read arrays of NumPy
         monkeypatch.setattr(learner, "CHECK_INTERVAL", 10**9)
@@ -72,7 +72,7 @@ def test_gradient_steps_never_wait_and_train_the_same(changes: dict[str, Any], m
                 learn(loop)
 
         monkeypatch.setattr(TrainingLoop, "_learn", guarded)
-    agent.learn(600)
+    agent.learn(300)
     assert agent.num_gradient_steps == plain.num_gradient_steps > 50
     assert steps == (agent.num_gradient_steps if "network" not in changes else 0)
     for one, other in zip(agent.online_network.parameters(), plain.online_network.parameters(), strict=True):

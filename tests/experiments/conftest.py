@@ -12,17 +12,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
 
 from qas_experiments.benchmarking.cells import benchmark
 from qas_experiments.benchmarking.judge import Judge
 from qas_experiments.benchmarking.records import Record, Records
 from qas_experiments.commands import launch
-from qas_experiments.settings import BenchmarkSettings, TrainSettings, register_schemas
+from qas_experiments.composition import Composer
+from qas_experiments.settings import BenchmarkSettings, TrainSettings
 from qas_experiments.training.run import train
 
 QUICK = [
@@ -50,9 +49,7 @@ def forget_hydra() -> None:
 
 
 def compose(*overrides: str) -> TrainSettings:
-    register_schemas()
-    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
-        settings = OmegaConf.to_object(hydra.compose("train", list(overrides)))
+    settings = Composer().settings("train", overrides)
     assert isinstance(settings, TrainSettings)
     return settings
 
@@ -107,10 +104,8 @@ SMALL = [
 
 
 def composed(folder: Path, *overrides: str) -> BenchmarkSettings:
-    register_schemas()
     places = [f"folder={folder / 'cells'}", f"records={folder / 'records.sqlite'}"]
-    with hydra.initialize_config_module("qas_experiments.conf", version_base="1.3"):
-        settings = OmegaConf.to_object(hydra.compose("benchmark", [*overrides, *places]))
+    settings = Composer().settings("benchmark", [*overrides, *places])
     assert isinstance(settings, BenchmarkSettings)
     return settings
 

@@ -315,7 +315,7 @@ def test_random_policy_on_bell_and_ghz() -> None:
     """6.8391 % with the mask and 5.9777 % without; the environments play the same game; GHZ-3 about 1.70 %."""
     assert bell_success_probability(masked=True) == pytest.approx(0.068391, abs=5e-7)
     assert bell_success_probability(masked=False) == pytest.approx(0.059777, abs=5e-7)
-    for environment, episodes, rate in [("QAS-Bell-v0", 2000, 0.068391), ("QAS-GHZ-v0", 2000, 0.0170)]:
+    for environment, episodes, rate in [("QAS-Bell-v0", 1000, 0.068391), ("QAS-GHZ-v0", 1000, 0.0170)]:
         env, rng = build(environment), np.random.default_rng(0)
         successes = 0
         for _ in range(episodes):

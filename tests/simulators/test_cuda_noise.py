@@ -94,7 +94,7 @@ def test_every_gate_forwards_and_backwards(noise: str) -> None:
     _compare(NOISES[noise](), CircuitBatch(circuits, 4), PauliSum({"XY": 0.7, "ZZ": 0.5, "IX": -0.3, "YI": 0.2}))
 
 
-@pytest.mark.parametrize("noise", ["mumbai", "strong"])
+@pytest.mark.parametrize("noise", ["strong", pytest.param("mumbai", marks=pytest.mark.slow)])
 def test_scans_and_minimisations_of_some_circuits(noise: str) -> None:
     """The same angles, energies and counts; circuits that are not asked for stay as they are."""
     rows = np.array([3, 2, 0])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,10 +26,16 @@ BOTH = pytest.mark.parametrize("module", [lanes, loops], ids=["lanes", "loops"])
 
 def call(module: ModuleType, name: str, *arguments: Any) -> None:
     """Call a pass from compiled code."""
-    names = ", ".join(f"x{k}" for k in range(len(arguments)))
-    scope: dict[str, Any] = {"function": getattr(module, name)}
-    exec(f"def caller({names}):\n    function({names})", scope)
-    numba.njit(scope["caller"])(*arguments)
+    caller(getattr(module, name), len(arguments))(*arguments)
+
+
+@cache
+def caller(function: Any, count: int) -> Any:
+    """Return a compiled function of this number of arguments that calls a pass."""
+    names = ", ".join(f"x{k}" for k in range(count))
+    scope: dict[str, Any] = {"function": function}
+    exec(f"def call_it({names}):\n    function({names})", scope)
+    return numba.njit(scope["call_it"])
 
 
 def on_qubit(block: FloatArray, qubit: int, num_qubits: int) -> FloatArray:
