@@ -36,7 +36,7 @@ _CALLER = "qas_experiments.commands.cli"  # relative paths of --config-path star
 class _CheckedFiles(ConfigRepository):
     """Configurations of which each file is checked before it is read; files of this package are read once."""
 
-    _of_package: ClassVar[dict[str, ConfigResult]] = {}
+    _of_package: ClassVar[dict[str, ConfigResult | None]] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         source = self._find_object_source(config_path=config_path, object_type=ObjectType.CONFIG)

@@ -82,7 +82,8 @@ def test_energies_and_gradients(noise: str, num_qubits: int) -> None:
     _compare(NOISES[noise](), batch, observable)
 
 
-@pytest.mark.parametrize("noise", ["mumbai", pytest.param("dense", marks=pytest.mark.slow)])
+@pytest.mark.slow  # python -m pytest tests/simulators/test_cuda_noise.py -m slow
+@pytest.mark.parametrize("noise", ["mumbai", "dense"])
 def test_every_gate_forwards_and_backwards(noise: str) -> None:
     """Between rotations, so that its transpose is part of the gradient; on both orders of its qubits."""
     circuits = []

@@ -123,15 +123,14 @@ def pair(field: float) -> np.ndarray[Any, Any]:
     return -np.kron(z, z) - field * (np.kron(x, one) + np.kron(one, x))
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize(  # all: python -m pytest tests/experiments/commands/test_evaluate.py -m "slow or not slow"
     "settings",
     [
-        [*PAIR, FIELDS],
-        [*PAIR, "env.vary={field: [0.5, 1.5]}", SCHEDULED],
-        [*PAIR, FIELDS, "noise=depolarizing"],
-        [*PPO, FIELDS],
+        pytest.param([*PAIR, FIELDS], id="drawn", marks=pytest.mark.slow),
+        pytest.param([*PAIR, "env.vary={field: [0.5, 1.5]}", SCHEDULED], id="scheduled", marks=pytest.mark.slow),
+        pytest.param([*PAIR, FIELDS, "noise=depolarizing"], id="noisy"),
+        pytest.param([*PPO, FIELDS], id="sb3", marks=pytest.mark.slow),
     ],
-    ids=["drawn", "scheduled", "noisy", "sb3"],
 )
 def test_episodes_of_a_family_are_judged_by_their_members(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -242,7 +241,7 @@ def test_agents_from_outside_and_agents_without_a_policy(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     "shots",
     [
-        ["env.simulator={shots: 10}", "optimizer=none"],
+        pytest.param(["env.simulator={shots: 10}", "optimizer=none"], marks=pytest.mark.slow),
         ["optimizer=adam_spsa", "optimizer.iterations=[3]", "optimizer.stage_shots=[10]"],
         ["env.simulator={shots: 10, shot_noise: crlqas}", "noise=depolarizing", "optimizer=none"],
     ],
