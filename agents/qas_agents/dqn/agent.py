@@ -17,6 +17,14 @@ from qas_agents.dqn.config import DQNConfig
 from qas_agents.dqn.environments import Environments
 from qas_agents.dqn.guides import Guide
 from qas_agents.dqn.learner import Learner
+from qas_agents.dqn.on_device import (
+    TensorCollector,
+    TensorEnvironments,
+    TensorTrainingLoop,
+    has_tensors,
+    numpy_only,
+    require_same_device,
+)
 from qas_agents.dqn.policies import load_networks, read_policy, save_policy
 from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer
 from qas_agents.dqn.snapshots import check_state, restore_state, state_of
@@ -31,7 +39,8 @@ class MaskedDQN:
 
     Args:
         env: Discrete actions, a flat ``Box`` of observations, and ``info["action_mask"]`` (without it all actions are
-            legal); or a vector of such environments whose autoreset is disabled.
+            legal); or a vector of such environments whose autoreset is disabled. Where its steps are tensors, on
+            ``device``, training stays there.
         config: Settings.
         seed: Seeds the networks, exploration and replay; the first ``env.reset`` gets it too.
         device: A torch device. On a GPU networks, transitions, priorities and losses stay there; see
@@ -60,12 +69,13 @@ class MaskedDQN:
         guide: Guide | None = None,
     ) -> None:
         self.env = env
-        self.environments = Environments(env)
+        self.environments = TensorEnvironments(env) if has_tensors(env) else Environments(env)
         if guide is not None and self.environments.single is None:
             raise ValueError(must("guide", "be None where environments are a vector", guide))
         self.config = config if config is not None else DQNConfig()
         self.seed = seed
         self.device = torch.device(device)
+        require_same_device(self.environments, self.device)
         self.guide = guide
         self.num_timesteps = self.num_moves = self.num_gradient_steps = 0
         self.epsilon = self.config.epsilon_start
@@ -79,14 +89,18 @@ class MaskedDQN:
         self.collectors = [
             NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self.environments.num_envs)
         ]
-        self.next_observations: NDArray[np.float32] | None = None  # to act on next, (num_envs, num_inputs)
-        self.next_masks: NDArray[np.int8] | None = None  # (num_envs, num_actions)
+        self.tensor_collector: TensorCollector | None = None  # of environments whose steps are tensors
+        self.learner.waits &= not isinstance(self.environments, TensorEnvironments)
+        # To act on next, (num_envs, num_inputs) and (num_envs, num_actions): arrays, or the environments' tensors.
+        self.next_observations: NDArray[np.float32] | None = None
+        self.next_masks: NDArray[np.int8] | None = None
 
     @cached_property
     def replay(self) -> ReplayBuffer:
         """The transitions that training samples from; allocated at first use, which a loaded policy never makes."""
         sizes = self.config.buffer_size, self.num_inputs, self.num_actions
-        library = NUMPY if self.device.type == "cpu" else torch_on(str(self.device))
+        is_host = self.device.type == "cpu" and not isinstance(self.environments, TensorEnvironments)
+        library = NUMPY if is_host else torch_on(str(self.device))
         return ReplayBuffer(*sizes, self.config.prioritization, library)
 
     @property
@@ -221,7 +235,8 @@ class MaskedDQN:
         listener.init_callback(self)
         listener.on_training_start({"self": self, "total_timesteps": total_timesteps}, {})
         with progress_of(total_timesteps, progress_bar) as advance:
-            TrainingLoop(self, listener, self.num_timesteps + total_timesteps, after_step, advance).run()
+            loop = TensorTrainingLoop if isinstance(self.environments, TensorEnvironments) else TrainingLoop
+            loop(self, listener, self.num_timesteps + total_timesteps, after_step, advance).run()
         listener.on_training_end()
         return self
 
@@ -255,7 +270,11 @@ class MaskedDQN:
 
         Returns:
             Arrays, and numbers that JSON represents exactly.
+
+        Raises:
+            ValueError: The environments' episodes are tensors.
         """
+        numpy_only(self)
         return state_of(self)
 
     def check(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any], count: int) -> None:

@@ -59,10 +59,15 @@ class Learner:
     @torch.no_grad()
     def q_values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the online network's values of observations ``(batch, num_inputs)``, ``(batch, num_actions)``."""
-        with self._precision():
-            values: Tensor = self._online(torch.as_tensor(observations, device=self._device))
-        result: NDArray[np.float32] = values.float().cpu().numpy()
+        result: NDArray[np.float32] = self.values(torch.as_tensor(observations, device=self._device)).cpu().numpy()
         return result
+
+    @torch.no_grad()
+    def values(self, observations: Tensor) -> Tensor:
+        """Return what :meth:`q_values` does, from a tensor on the networks' device and as one."""
+        with self._precision():
+            values: Tensor = self._online(observations)
+        return values.float()
 
     def update_target(self) -> None:
         """Move the target network towards the online network by the share ``tau``; 1 copies it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,6 +192,18 @@ class ReplayBuffer:
             getattr(self, name)[row] = value
         if self.tree is not None:
             self.tree.set(np.array([row]), self._largest**self.prioritization)
+
+    def extend(self, fields: Sequence[Array]) -> None:
+        """Store many transitions, oldest first: arrays of this buffer's library, in the order of :attr:`FIELDS`."""
+        self._store()
+        size = len(fields[0])
+        places = self.library.arange(size)[-self.capacity :]
+        rows = (places + self.count) % self.capacity
+        self.count += size
+        for name, values in zip(self.FIELDS, fields, strict=True):
+            getattr(self, name)[rows] = values[-self.capacity :]
+        if self.tree is not None and len(rows):
+            self.tree.set(rows, self._largest**self.prioritization)
 
     def _store(self) -> None:
         """Move new transitions to the device, all together."""

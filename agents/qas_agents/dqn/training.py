@@ -52,7 +52,7 @@ class TrainingLoop:
             assert observations is not None and masks is not None
 
             # Act. Finished episodes are not reset yet: guide and callback read their circuits.
-            actions = agent.explore(observations, masks)
+            actions = self._act(observations, masks)
             batch = environments.step(actions)
 
             # Store the transitions that are complete now: an n-step return needs the rewards of n steps.
@@ -72,6 +72,9 @@ class TrainingLoop:
             if self._after_step is not None:
                 self._after_step()
         agent.learner.check()
+
+    def _act(self, observations: NDArray[np.float32], masks: NDArray[np.int8]) -> NDArray[np.int64]:
+        return self._agent.explore(observations, masks)
 
     def _begin(self) -> None:
         """Prepare the guide and begin the first episodes."""
@@ -150,7 +153,7 @@ class TrainingLoop:
     def _report(self, actions: NDArray[np.int64], batch: StepBatch) -> None:
         """Call the callback, and the guide if the episode that it guides ended."""
         agent = self._agent
-        guide = agent.guide if batch.over[0] else None
+        guide = agent.guide if agent.guide is not None and batch.over[0] else None
         if guide is not None:
             guide.record_episode()  # before the callback, which may use the environment too
         seen = {"infos": batch.infos, "rewards": batch.rewards, "dones": batch.over, "actions": actions}

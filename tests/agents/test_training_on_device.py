@@ -1,0 +1,154 @@
+"""Training with environments whose steps are tensors, here on the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+import qas_envs  # noqa: F401
+from qas_agents import MaskedDQN
+from qas_agents.dqn.environments import StepBatch
+from qas_agents.dqn.on_device import TensorCollector, TensorEnvironments
+from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer
+from qas_agents.dqn.training import TrainingLoop
+from qas_simulators.arrays import torch_on
+from tests.agents.test_device import without_waiting
+from tests.agents.test_dqn import CONFIG, Corridor
+
+
+class Corridors(SyncVectorEnv):
+    """Four corridors whose steps are tensors."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, truncate_at: int | None = None) -> None:
+        super().__init__([lambda: Corridor(truncate_at)] * 4, autoreset_mode=AutoresetMode.DISABLED)
+
+    def _tensors(self, values: Any) -> Any:
+        if isinstance(values, dict):
+            return {name: self._tensors(value) for name, value in values.items() if not name.startswith("_")}
+        return torch.from_numpy(np.array(values))
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        if options is not None:
+            options = {"reset_mask": options["reset_mask"].numpy()}
+        observations, infos = super().reset(seed=seed, options=options)
+        masks = {"action_mask": np.stack([env._see()[1]["action_mask"] for env in self.envs])}  # type: ignore[attr-defined]
+        return self._tensors(observations), self._tensors({**infos, **masks})
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        observations, rewards, terminated, truncated, infos = super().step(actions.numpy())
+        parts = [self._tensors(part) for part in (observations, rewards, terminated, truncated)]
+        return (*parts, self._tensors(infos))
+
+
+@pytest.mark.parametrize("n_step", [1, 2, 4])
+def test_transitions_are_those_of_single_collectors(n_step: int) -> None:
+    """In the same order, over episodes that end early, late, by termination and by truncation."""
+    rng, environments = np.random.default_rng(n_step), TensorEnvironments(Corridors())
+    ours = TensorCollector(n_step, 0.9, environments)
+    theirs, count = [NStepCollector(n_step, 0.9) for _ in range(4)], 0
+    for _ in range(60):
+        now, following = rng.normal(size=(2, 4, 4)).astype(np.float32)
+        actions, rewards, masks = rng.integers(2, size=4), rng.normal(size=4), rng.integers(2, size=(4, 2), dtype="i1")
+        terminated = rng.random(4) < 0.2
+        truncated = ~terminated & (rng.random(4) < 0.2)
+        steps: list[Any] = [torch.from_numpy(part) for part in (following, masks, rewards, terminated, truncated)]
+        found = ours.push(torch.from_numpy(now), torch.from_numpy(actions), StepBatch._make([*steps, []]))
+        columns = now, actions, rewards, terminated, truncated, following, masks
+        expected = [one for k, single in enumerate(theirs) for one in single.push(*(column[k] for column in columns))]
+        assert len(found[0]) == len(expected)
+        for own, values in zip(found, zip(*expected, strict=True), strict=False):
+            np.testing.assert_allclose(own.numpy(), np.array(values), rtol=1e-6)
+        count += len(expected)
+    assert count > 150
+
+
+def test_buffers_keep_the_last_of_many_transitions() -> None:
+    library = torch_on("cpu")
+    many, single = ReplayBuffer(5, 1, 2, 0.5, library), ReplayBuffer(5, 1, 2, 0.5, library)
+    for size in (0, 3, 4, 12):
+        values = np.arange(size, dtype=np.float32) + 100 * size
+        fields = (
+            values[:, None],
+            values.astype(int) % 2,
+            values,
+            values / 1e4,
+            values[:, None],
+            np.ones((size, 2), "i1"),
+        )
+        many.extend([torch.from_numpy(np.asarray(field)) for field in fields])
+        for row in zip(*fields, strict=True):
+            single.add(row)  # type: ignore[arg-type]
+        for name, expected in single.since(0).items():
+            np.testing.assert_array_equal(many.since(0)[name], expected)
+        np.testing.assert_array_equal(many.priorities(), single.priorities())
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"prioritization": 0.6, "importance_steps": 2000}], ids=["plain", "prioritised"]
+)
+def test_converges_to_the_known_values(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values derived by hand, in the corridor; no gradient step reads a tensor."""
+    learn, steps, seen = TrainingLoop._learn, 0, []
+
+    def guarded(loop: TrainingLoop) -> None:
+        nonlocal steps
+        steps += 1
+        if steps < 20:  # a mode that looks at every operation is slow
+            with without_waiting(monkeypatch):
+                return learn(loop)
+        return learn(loop)
+
+    monkeypatch.setattr(TrainingLoop, "_learn", guarded)
+    agent = MaskedDQN(Corridors(), dataclasses.replace(CONFIG, **changes), seed=0)
+
+    def callback(now: dict[str, Any], _: dict[str, Any]) -> bool:
+        seen.append([info["action_mask"].shape for info in now["infos"]])
+        return True
+
+    agent.learn(800, callback)
+    assert agent.num_timesteps == 800 and steps == agent.num_gradient_steps == 601
+    assert seen == [[(2,)] * 4] * 200
+    legal = ~np.isnan(Corridor.Q)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.1)
+
+
+def test_truncation_changes_no_values() -> None:
+    """Truncated after two steps, the values are the same as without."""
+    agent = MaskedDQN(Corridors(truncate_at=2), CONFIG, seed=0)
+    agent.learn(800)
+    legal = ~np.isnan(Corridor.Q)
+    np.testing.assert_allclose(agent.q_values(np.eye(4, dtype=np.float32))[legal], Corridor.Q[legal], atol=0.1)
+
+
+def test_the_same_seed_gives_the_same_networks() -> None:
+    """Environments of circuits on the device, trained twice; then the policy is saved and plays on the CPU's arrays."""
+
+    def trained(seed: int) -> MaskedDQN:
+        envs: Any = gym.make_vec(
+            "QAS-TFIM-v0", 16, num_qubits=2, device="cpu", autoreset_mode="Disabled", max_gates=6, actions="gates"
+        )
+        config = dataclasses.replace(CONFIG, n_step=3, train_frequency=4)
+        return MaskedDQN(envs, config, seed=seed).learn(480)
+
+    first, second, third = trained(0), trained(0), trained(1)
+    for one, other in zip(first.online_network.parameters(), second.online_network.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert first.loss == second.loss != third.loss
+    assert len(first.replay) > 420 and bool(torch.isfinite(first.replay.returns).all())
+
+
+def test_what_does_not_fit_is_said() -> None:
+    envs: Any = Corridors()
+    with pytest.raises(ValueError, match=r"state of a training .* cannot be written"):
+        MaskedDQN(envs, CONFIG).state()
+    envs.device = torch.device("cuda")
+    with pytest.raises(ValueError, match="device must be the environments' 'cuda', but is 'cpu'"):
+        MaskedDQN(envs, CONFIG)
