@@ -48,9 +48,21 @@ def both(mode: str, number: int = 4, **rules: Any) -> tuple[Any, Any]:
     )
 
 
-@pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
 @pytest.mark.parametrize("settings", ON_DEVICE, ids=steady)
-def test_the_same_on_tensors(settings: dict[str, Any], mode: str) -> None:
+def test_the_same_on_tensors(settings: dict[str, Any]) -> None:
+    compare_steps(settings, "SameStep")
+
+
+@pytest.mark.parametrize(  # all: python -m pytest tests/qas_envs/test_device_vector.py -m "slow or not slow"
+    "settings",
+    [pytest.param(one, marks=pytest.mark.slow) if k % 4 else one for k, one in enumerate(ON_DEVICE)],
+    ids=steady,
+)
+def test_the_same_on_tensors_with_resets_in_the_next_step(settings: dict[str, Any]) -> None:
+    compare_steps(settings, "NextStep")
+
+
+def compare_steps(settings: dict[str, Any], mode: str) -> None:
     """Everything that a step returns, illegal actions included; without random halting, which draws elsewhere."""
     ours, theirs = both(mode, **{name: value for name, value in settings.items() if name != "halting"})
     rng, ends = np.random.default_rng(1), 0

@@ -88,7 +88,7 @@ def test_thousands_of_random_legal_steps(environment: str) -> None:
     env = build(environment, optimizer="none")
     rng = np.random.default_rng(2)
     observation, info = env.reset(seed=2)
-    for draw in rng.random(3_000):
+    for draw in rng.random(2_000):
         legal = np.flatnonzero(info["action_mask"])
         observation, _, terminated, truncated, info = env.step(int(legal[int(draw * len(legal))]))
         assert info["energy_error"] >= -1e-9 and info["num_gates"] <= env.max_gates
