@@ -54,9 +54,7 @@ def xxz_chains(
     none = [0] * len(bonds)
     x = [*bonds, *bonds, *none, *[0] * num_qubits]
     z = [*none, *bonds, *bonds, *(1 << site for site in range(num_qubits))]
-    hamiltonian = PauliSum.from_masks(
-        num_qubits, x, z, [*[float(coupling)] * (2 * len(bonds)), *anisotropies, *fields]
-    )
+    hamiltonian = PauliSum.from_masks(num_qubits, x, z, [*[float(coupling)] * (2 * len(bonds)), *anisotropies, *fields])
     reference = reference_of(hamiltonian, ground_energy)
     return Problem(
         name=f"XXZ chain (n={num_qubits}, seed {seed})",
