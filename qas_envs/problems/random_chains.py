@@ -24,9 +24,9 @@ def xxz_chains(
 ) -> Problem:
     """Open XXZ chain, ``H = sum J (X_i X_i+1 + Y_i Y_i+1) + D_i Z_i Z_i+1 + sum h_i Z_i``, with random ``D_i, h_i``.
 
-    ``D_i`` is drawn for every bond, uniform in [0, 2), then ``h_i`` for every spin, uniform in [-2, 2). The numbers come
-    from the bit generator PCG64, so that a seed is the same instance on every machine. The chain with random fields and
-    equal couplings is a standard model of disorder (Znidaric, Prosen, Prelovsek, arXiv:0706.2539).
+    ``D_i`` is drawn for every bond, uniform in [0, 2), then ``h_i`` for every spin, uniform in [-2, 2). The numbers
+    come from the bit generator PCG64, so that a seed is the same instance on every machine. The chain with random
+    fields and equal couplings is a standard model of disorder (Znidaric, Prosen, Prelovsek, arXiv:0706.2539).
 
     Args:
         num_qubits: Number of spins, 2 to 60.

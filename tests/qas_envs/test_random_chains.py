@@ -53,7 +53,7 @@ def test_a_seed_is_an_instance(num_qubits: int, seed: int) -> None:
 
 @pytest.mark.parametrize("num_qubits", [3, 8, 12])
 def test_chains_without_anisotropy_are_free_fermions(num_qubits: int) -> None:
-    """``sum h + sum of the negative modes``; a flipped spin is a fermion, which hops with ``2 J`` and costs ``-2 h``."""
+    """``sum h`` plus the negative modes: a flipped spin is a fermion, which hops with ``2 J`` and costs ``-2 h``."""
     problem = xxz_chains(num_qubits, seed=5, coupling=1.5, anisotropy=0.0, field=0.7)
     fields = np.array(problem.provenance["fields"])
     hopping = 3.0 * (np.eye(num_qubits, k=1) + np.eye(num_qubits, k=-1))
