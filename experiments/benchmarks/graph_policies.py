@@ -27,6 +27,7 @@ import torch
 import qas_envs  # noqa: F401
 from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
 from qas_agents.searchers.blocks import BlockSearcher
+from qas_envs.problems.instances import H4_RECTANGLES
 from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -75,7 +76,7 @@ class Study:
         lengths: Of circuits from the policy, over the number of qubits.
         blocks: Smallest and largest number of blocks of random skeletons.
         training: Instances of the same size from which the best skeleton is taken.
-        others: Whether rows besides the policies are played.
+        qubits: Of every instance.
     """
 
     environment: str
@@ -86,11 +87,10 @@ class Study:
     lengths: tuple[float, float] = (3.0, 4.0)
     blocks: tuple[int, int] = (6, 15)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
+    qubits: int = 0
 
-    @property
-    def qubits(self) -> int:
-        """Number of qubits of every instance."""
-        return int(self.common.get("num_qubits", 4))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
 
     def env(self, arguments: dict[str, Any]) -> Any:
         """Build the environment of an instance."""
@@ -125,6 +125,16 @@ STUDIES = {
     "tfim_10": _chains(10, 20_000),
     "xxz_6": _xxz(6, range(1000, 1020), 10_000, 2),
     "xxz_8": _xxz(8, range(1000, 1004), 20_000, 1),
+    "h4_rectangles_6": Study(
+        "QAS-H4Rectangle-v0",
+        {"max_gates": 90},
+        {f"{each['radius']:g} Å, {each['angle']:g} degrees": dict(each) for each in H4_RECTANGLES["test"]},
+        3000,
+        10,
+        blocks=(9, 18),
+        training={f"training {number}": dict(each) for number, each in enumerate(H4_RECTANGLES["train"])},
+        qubits=6,
+    ),
     "lih_4": Study(
         "QAS-LiH-v0",
         {"max_gates": 40},

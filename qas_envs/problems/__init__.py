@@ -16,7 +16,8 @@ from qas_envs.problems.random_chains import xxz_chains
 from qas_envs.problems.spins import heisenberg, j1_j2, tfim
 from qas_envs.problems.states import bell, ghz, random_state, state, state_preparation, w
 
-h4_chain, h6_chain, n2, stretched_h2o = (TABLE[name] for name in ("h4_chain", "h6_chain", "n2", "stretched_h2o"))
+_IN_TABLE = "h4_chain", "h4_rectangle", "h6_chain", "n2", "stretched_h2o"
+h4_chain, h4_rectangle, h6_chain, n2, stretched_h2o = (TABLE[name] for name in _IN_TABLE)
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "h2": h2,
@@ -63,6 +64,7 @@ __all__ = [
     "h2",
     "h2o",
     "h4_chain",
+    "h4_rectangle",
     "h6_chain",
     "heisenberg",
     "hubbard",
