@@ -173,6 +173,12 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         study.budget,
         lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer),
     )
+    yield (  # graph_search without a policy
+        "annealed blocks from 4 n random blocks",
+        0,
+        study.budget,
+        lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer, openings=16, own_pairs=False),
+    )
     low, high = study.blocks
     yield (
         "pairs of the terms, random order",
