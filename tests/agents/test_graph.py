@@ -255,12 +255,12 @@ def test_a_policy_proposes_legal_skeletons_and_guides_annealing() -> None:
     assert isinstance(env.circuit, Circuit)
 
 
-@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes"])
+@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes", "xxz_chains"])
 def test_policies_of_the_library_play(name: str) -> None:
     env = build(3)
     agent = GraphAgent.load(policy_file(name), env)
     skeletons = PolicyProposal(agent, 0).skeletons(4, 6)
     assert agent.num_timesteps > 3000 and all(env.player.checked(one) is not None for one in skeletons)
     assert len(policy_file(name).read_bytes()) < 400_000
-    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes"):
+    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes, xxz_chains"):
         policy_file("nothing")
