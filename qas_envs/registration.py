@@ -61,6 +61,7 @@ ENVIRONMENTS: Final[dict[str, EnvironmentId]] = {
     "QAS-TFIM-v0": EnvironmentId("tfim"),
     "QAS-Heisenberg-v0": EnvironmentId("heisenberg"),
     "QAS-IsingGraph-v0": EnvironmentId("ising_graphs"),
+    "QAS-XXZChain-v0": EnvironmentId("xxz_chains"),
     "QAS-J1J2-v0": EnvironmentId("j1_j2"),
     "QAS-Hubbard-v0": EnvironmentId("hubbard"),
     "QAS-MaxCut-v0": EnvironmentId("max_cut"),

@@ -5,7 +5,8 @@
 
 ``play`` appends to results/graph_policies.jsonl what is not there yet, one line per study, row, instance and seed: the
 evaluations until the first solution, and the fewest CNOTs of a solution within the budget. Policies are trained by
-``qas-train experiment=ising_graphs``, ``tfim_sizes`` and ``lih_lengths``.
+``qas-train experiment=ising_graphs``, ``ising_graphs_expert``, ``xxz_chains``, ``tfim_sizes`` and ``lih_lengths``.
+``--only=TEXT`` plays the rows with this in their names, ``--note=TEXT`` adds to the names of the policies' rows.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 import qas_envs  # noqa: F401
 from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
 from qas_agents.searchers.blocks import BlockSearcher
+from qas_envs.problems.instances import H4_RECTANGLES
 from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -74,7 +76,7 @@ class Study:
         lengths: Of circuits from the policy, over the number of qubits.
         blocks: Smallest and largest number of blocks of random skeletons.
         training: Instances of the same size from which the best skeleton is taken.
-        others: Whether rows besides the policies are played.
+        qubits: Of every instance.
     """
 
     environment: str
@@ -85,11 +87,10 @@ class Study:
     lengths: tuple[float, float] = (3.0, 4.0)
     blocks: tuple[int, int] = (6, 15)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
+    qubits: int = 0
 
-    @property
-    def qubits(self) -> int:
-        """Number of qubits of every instance."""
-        return int(self.common.get("num_qubits", 4))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
 
     def env(self, arguments: dict[str, Any]) -> Any:
         """Build the environment of an instance."""
@@ -108,6 +109,13 @@ def _chains(n: int, budget: int) -> Study:
     return Study("QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2))
 
 
+def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
+    named = {f"seed {seed}": {"seed": seed} for seed in seeds}
+    training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
+    common = {"num_qubits": n, "max_gates": 15 * n}
+    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training)
+
+
 STUDIES = {
     "ising_6": _graphs(6, 0.5, range(1000, 1050), 3000, 10),
     "ising_8": _graphs(8, 0.36, range(1000, 1020), 20_000, 1),
@@ -115,6 +123,18 @@ STUDIES = {
     "tfim_6": _chains(6, 3000),
     "tfim_8": _chains(8, 20_000),
     "tfim_10": _chains(10, 20_000),
+    "xxz_6": _xxz(6, range(1000, 1020), 10_000, 2),
+    "xxz_8": _xxz(8, range(1000, 1004), 20_000, 1),
+    "h4_rectangles_6": Study(
+        "QAS-H4Rectangle-v0",
+        {"max_gates": 90},
+        {f"{each['radius']:g} Å, {each['angle']:g} degrees": dict(each) for each in H4_RECTANGLES["test"]},
+        3000,
+        10,
+        blocks=(9, 18),
+        training={f"training {number}": dict(each) for number, each in enumerate(H4_RECTANGLES["train"])},
+        qubits=6,
+    ),
     "lih_4": Study(
         "QAS-LiH-v0",
         {"max_gates": 40},
@@ -127,13 +147,20 @@ STUDIES = {
 }
 
 
-def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, int, Make]]:
-    """Yield name, seed, budget and function of every row; a policy's seed is that of its training."""
+def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tuple[str, int, int, Make]]:
+    """Yield name, seed, budget and function of every row; a policy's seed is that of its training.
+
+    Args:
+        name: The study.
+        policies: Files, one per training seed.
+        note: Added to the names of the policies' rows.
+    """
+    study = STUDIES[name]
     for number, path in enumerate(policies):
         made = partial(policy_search, policy=str(path), lengths=study.lengths)
-        yield "graph_search", number, study.budget, lambda env, seed, made=made: made(env, seed)
+        yield f"graph_search{note}", number, study.budget, lambda env, seed, made=made: made(env, seed)
         yield (
-            "circuits of the policy, no search",
+            f"circuits of the policy, no search{note}",
             number,
             study.budget,
             lambda env, seed, path=path: Draws(env, seed, path, study.lengths),
@@ -145,6 +172,12 @@ def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, 
         0,
         study.budget,
         lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer),
+    )
+    yield (  # graph_search without a policy
+        "annealed blocks from 4 n random blocks",
+        0,
+        study.budget,
+        lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer, openings=16, own_pairs=False),
     )
     low, high = study.blocks
     yield (
@@ -161,18 +194,19 @@ def rows_of(study: Study, policies: Sequence[Path]) -> Iterator[tuple[str, int, 
         lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
     )
     if study.training:
-        yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, _best_skeleton())
+        yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, _best_skeleton(name))
 
 
 @cache
-def _best_skeleton() -> tuple[int, ...]:
-    """Return the skeleton of a training graph of six qubits that solves most of the other training graphs."""
-    study = STUDIES["ising_6"]
+def _best_skeleton(name: str) -> tuple[int, ...]:
+    """Return the skeleton of a study's training instance that solves most of the other training instances."""
+    study = STUDIES[name]
     found: list[tuple[int, ...]] = []
     for arguments in study.training.values():
         env = study.env(arguments)
         kept: list[tuple[int, ...]] = []
-        _play(BlockAnnealing, env, 0, 10_000, lambda env=env, kept=kept: kept.append(tuple(env.player.actions)))
+        budget = max(10_000, 2 * study.budget)
+        _play(BlockAnnealing, env, 0, budget, lambda env=env, kept=kept: kept.append(tuple(env.player.actions)))
         found += [min(kept, key=len)] if kept else []
     envs = [study.env(arguments) for arguments in study.training.values()]
     return max(
@@ -206,11 +240,11 @@ def _play(make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any
     return row | {"shorter": fewest, "budget": budget, "seconds": round(time.process_time() - started, 3)}
 
 
-def play(name: str, policies: Sequence[Path], only: str = "") -> None:
-    """Play all cells of a study that are not in the file."""
+def play(name: str, policies: Sequence[Path], only: str = "", note: str = "") -> None:
+    """Play all cells of a study that are not in the file; ``only`` those of rows with this in their names."""
     study = STUDIES[name]
     known = {tuple(line[key] for key in ("study", "row", "instance", "seed")) for line in lines()}
-    for row, seed, budget, make in rows_of(study, policies):
+    for row, seed, budget, make in rows_of(name, policies, note):
         for instance, arguments in study.instances.items():
             if (name, row, instance, seed) in known or only not in row:
                 continue
@@ -278,12 +312,15 @@ def report() -> None:
     (RESULTS / "graph_policies.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
 
 
+def _option(name: str) -> str:
+    """Return the value of ``--name=value`` on the command line, or nothing."""
+    start = f"--{name}="
+    return next((one.removeprefix(start) for one in sys.argv if one.startswith(start)), "")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1] == "play":
-        play(
-            sys.argv[2],
-            [Path(one) for one in sys.argv[3:] if not one.startswith("--")],
-            next((one.removeprefix("--only=") for one in sys.argv[3:] if one.startswith("--only=")), ""),
-        )
+        files = [Path(one) for one in sys.argv[3:] if not one.startswith("--")]
+        play(sys.argv[2], files, _option("only"), _option("note"))
     report()

@@ -171,8 +171,10 @@ def _policy_for(policy: str, hamiltonian: PauliSum) -> str:
     """Return the policy, empty for none."""
     if policy not in POLICIES:
         return policy
-    most = max(label.count("X") + label.count("Y") + label.count("Z") for label in hamiltonian.terms())
-    return "ising_graphs" if policy == "auto" and most == 2 else ""
+    letters = {label.replace("I", "") for label in hamiltonian.terms()}
+    if policy == "none" or max(map(len, letters)) != 2:
+        return ""
+    return "xxz_chains" if {"XX", "YY"} <= letters else "ising_graphs"
 
 
 def _with_own_gates(short: Solution, whole: Solution, env: CircuitBuildingEnv) -> Solution:

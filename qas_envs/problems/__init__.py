@@ -12,10 +12,12 @@ from qas_envs.problems.hamiltonians import ground_state
 from qas_envs.problems.hubbard import hubbard
 from qas_envs.problems.molecules import TABLE, beh2, ch2, h2, h2o, lih, molecule
 from qas_envs.problems.problem import CHEMICAL_ACCURACY, Problem
+from qas_envs.problems.random_chains import xxz_chains
 from qas_envs.problems.spins import heisenberg, j1_j2, tfim
 from qas_envs.problems.states import bell, ghz, random_state, state, state_preparation, w
 
-h4_chain, h6_chain, n2, stretched_h2o = (TABLE[name] for name in ("h4_chain", "h6_chain", "n2", "stretched_h2o"))
+_IN_TABLE = "h4_chain", "h4_rectangle", "h6_chain", "n2", "stretched_h2o"
+h4_chain, h4_rectangle, h6_chain, n2, stretched_h2o = (TABLE[name] for name in _IN_TABLE)
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "h2": h2,
@@ -28,6 +30,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "tfim": tfim,
     "heisenberg": heisenberg,
     "ising_graphs": ising_graphs,
+    "xxz_chains": xxz_chains,
     "j1_j2": j1_j2,
     "hubbard": hubbard,
     "ground_state": ground_state,
@@ -61,6 +64,7 @@ __all__ = [
     "h2",
     "h2o",
     "h4_chain",
+    "h4_rectangle",
     "h6_chain",
     "heisenberg",
     "hubbard",
@@ -79,4 +83,5 @@ __all__ = [
     "stretched_h2o",
     "tfim",
     "w",
+    "xxz_chains",
 ]

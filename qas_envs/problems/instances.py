@@ -11,11 +11,14 @@ suggest ångström; the others are the true geometries.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import product
+from typing import Final
 
 from qas_envs.problems.chemistry import Atom, Molecule
+from qas_simulators.errors import must
 
 GEOMETRIES: Final = {"angstrom": "angstrom", "legacy-bohr": "bohr"}
 H2_BOND_LENGTHS: Final = (0.7, 0.7414, 2.63)
@@ -130,6 +133,26 @@ def stretched_h2o() -> Molecule:
     return Molecule(name, atoms, "angstrom", "sto-3g", "jordan_wigner", frozen=(0, 1, 2), active=(3, 4, 5, 6))
 
 
+def h4_rectangle(radius: float = 1.2, angle: float = 75.0) -> Molecule:
+    """Four hydrogen atoms at the corners of a rectangle, STO-3G, parity mapping, 6 qubits.
+
+    At 90 degrees it is a square, whose two lowest configurations are degenerate (Van Voorhis, Head-Gordon, J. Chem.
+    Phys. 113, 8873, 2000). Other geometries than the shipped ones need the ``chemistry`` extra.
+
+    Args:
+        radius: Distance of the atoms from the centre, in ångström.
+        angle: Between the diagonals, in degrees.
+    """
+    if not 0.1 <= radius <= 10:
+        raise ValueError(must("radius", "lie in [0.1, 10] ångström", radius))
+    if not 1 <= angle <= 179:
+        raise ValueError(must("angle", "lie in [1, 179] degrees", angle))
+    half = math.radians(angle) / 2
+    x, y = round(radius * math.cos(half), 8), round(radius * math.sin(half), 8)
+    atoms = tuple(("H", (sign * x, other * y, 0.0)) for sign, other in ((1, 1), (1, -1), (-1, -1), (-1, 1)))
+    return Molecule(f"H4 rectangle ({radius} Å, {angle} degrees)", atoms, "angstrom", "sto-3g", "parity")
+
+
 @dataclass(frozen=True)
 class MoleculeRow:
     """One row of the table of molecules with one register.
@@ -139,13 +162,13 @@ class MoleculeRow:
         define: Returns the molecule. Its arguments, with their defaults, are those of the problem, and its docstring
             describes the problem.
         file: Name of an instance's file, without the ending; ``{argument}`` stands for its value.
-        bond_lengths: Those with a file, in ångström; empty if there is no such argument.
+        settings: Arguments of the instances with a file.
     """
 
     environment: str
     define: Callable[..., Molecule]
     file: str
-    bond_lengths: tuple[float, ...] = ()
+    settings: tuple[Mapping[str, float], ...] = ({},)
 
     @property
     def signature(self) -> inspect.Signature:
@@ -154,15 +177,36 @@ class MoleculeRow:
 
     def instances(self) -> dict[str, Molecule]:
         """Return the shipped molecules by the name of their file."""
-        settings: list[dict[str, Any]] = [{"bond_length": length} for length in self.bond_lengths] or [{}]
-        return {self.file.format(**each): self.define(**each) for each in settings}
+        return {self.file.format(**each): self.define(**each) for each in self.settings}
 
+
+def _grid(**values: tuple[float, ...]) -> tuple[Mapping[str, float], ...]:
+    """Return all combinations of the values of arguments."""
+    return tuple(dict(zip(values, each, strict=True)) for each in product(*values.values()))
+
+
+def _lengths(*bond_lengths: float) -> tuple[Mapping[str, float], ...]:
+    return _grid(bond_length=bond_lengths)
+
+
+H4_RECTANGLES: Final = {
+    "train": _grid(radius=(0.8, 1.0, 1.2, 1.4), angle=(60.0, 70.0, 80.0)),
+    "validation": _grid(radius=(1.0, 1.2), angle=(75.0,)),
+    "test": _grid(radius=(0.9, 1.1, 1.3), angle=(65.0, 75.0, 85.0)),
+}
+"""Geometries of :func:`h4_rectangle` with a file, by what they are for."""
 
 MOLECULES: Final[dict[str, MoleculeRow]] = {
-    "h4_chain": MoleculeRow("QAS-H4-v0", h4_chain, "h4_8_jordan_wigner_{bond_length}_angstrom", (1.0,)),
-    "h6_chain": MoleculeRow("QAS-H6-v0", h6_chain, "h6_12_jordan_wigner_{bond_length}_angstrom", (1.0, 1.5)),
-    "n2": MoleculeRow("QAS-N2-v0", n2, "n2_12_jordan_wigner_{bond_length}_angstrom", (1.1,)),
+    "h4_chain": MoleculeRow("QAS-H4-v0", h4_chain, "h4_8_jordan_wigner_{bond_length}_angstrom", _lengths(1.0)),
+    "h6_chain": MoleculeRow("QAS-H6-v0", h6_chain, "h6_12_jordan_wigner_{bond_length}_angstrom", _lengths(1.0, 1.5)),
+    "n2": MoleculeRow("QAS-N2-v0", n2, "n2_12_jordan_wigner_{bond_length}_angstrom", _lengths(1.1)),
     "stretched_h2o": MoleculeRow("QAS-StretchedH2O-v0", stretched_h2o, "stretched_h2o_8_jordan_wigner_angstrom"),
+    "h4_rectangle": MoleculeRow(
+        "QAS-H4Rectangle-v0",
+        h4_rectangle,
+        "h4_rectangle_6_parity_{radius}_{angle}_angstrom",
+        tuple(each for split in H4_RECTANGLES.values() for each in split),
+    ),
 }
 """Molecules with one register, by the name of the problem."""
 

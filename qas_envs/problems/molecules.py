@@ -239,11 +239,14 @@ def _of_table(name: str) -> Callable[..., Problem]:
     def build(*given: Any, **settings: Any) -> Problem:
         bound = signature.bind(*given, **settings)
         bound.apply_defaults()
-        if "bond_length" not in bound.arguments:
-            return _shipped_problem(row.file)
-        length = bound.arguments["bond_length"] = _length(bound.arguments["bond_length"])
-        file = row.file.format(**bound.arguments)
-        return _at_bond_length(file, row.define(**bound.arguments), length, row.bond_lengths)
+        arguments = {name: float(value) for name, value in bound.arguments.items()}
+        if "bond_length" in arguments:
+            arguments["bond_length"] = _length(arguments["bond_length"])
+        file, definition = row.file.format(**arguments), row.define(**arguments)
+        if list(arguments) == ["bond_length"]:
+            lengths = tuple(each["bond_length"] for each in row.settings)
+            return _at_bond_length(file, definition, arguments["bond_length"], lengths)
+        return _shipped_problem(file) if arguments in row.settings else _elsewhere(definition, tuple(arguments))
 
     types = {argument: parameter.annotation for argument, parameter in signature.parameters.items()}
     build.__name__ = build.__qualname__ = name
@@ -336,6 +339,16 @@ def _length(bond_length: float) -> float:
     if not 0.2 <= bond_length <= 20:
         raise ValueError(must("bond_length", "lie in [0.2, 20] ångström", bond_length))
     return float(bond_length)
+
+
+@cache
+def _elsewhere(definition: Molecule, names: tuple[str, ...]) -> Problem:
+    """Compute an instance that is not shipped; the names of its arguments are for the message."""
+    try:
+        return _problem(_computed(definition))
+    except ImportError:
+        hint = 'be those of an instance in the docs (others: pip install "qas-envs[chemistry]")'
+        raise ValueError(must(", ".join(names), hint, definition.name)) from None
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from qas_agents.graph.drawing import ActionTable, draw, replayed, scores_of
 from qas_agents.graph.elites import Elites
 from qas_agents.graph.network import PairNetwork
 from qas_agents.graph.search import policy_file
+from qas_agents.graph.teaching import Phase, groups_so_far, next_phase
 from qas_agents.graph.training import advantages_of, rewards_of
 from qas_agents.searchers import BlockAnnealing
 from qas_simulators import Circuit
@@ -95,7 +97,13 @@ def test_other_actions_are_refused() -> None:
         GraphAgent(build(actions="gates"))
     with pytest.raises(ValueError, match="`encoding` must be 'hamiltonian_graph'"):
         GraphAgent(build(encoding="graph"))
-    for settings in ({"batch": 1}, {"lengths": (2.0, 1.0)}, {"instances": {"field": 1.0}}, {"clip": 0.0}):
+    for settings in (
+        {"batch": 1},
+        {"lengths": (2.0, 1.0)},
+        {"instances": {"field": 1.0}},
+        {"clip": 0.0},
+        {"expert": 0},
+    ):
         with pytest.raises(ValueError, match=f"`{next(iter(settings))}"):
             GraphConfig(**settings)
 
@@ -109,6 +117,47 @@ def test_advantages_are_of_the_group() -> None:
     np.testing.assert_allclose(advantages_of(np.array([1.0, 3.0])), [-1.0, 1.0], atol=2e-3)
     found = advantages_of(np.array([0.0, 1.0, 2.0, 3.0, 7.0]), best=0.4)  # the baseline is 2.4
     np.testing.assert_allclose(found, np.array([0.0, 0.0, 0.0, 0.6, 4.6]) / np.sqrt(5.84), atol=2e-3)
+
+
+def test_the_shorter_half_of_the_lengths_of_every_instance() -> None:
+    elites = Elites(2)
+    for instance, length in ((0, 5), (0, 4), (0, 7), (2, 6), (2, 9)):
+        elites.add(instance, length, tuple(range(length)), tuple(range(length)), 0.1)
+    assert elites.short_keys() == [(0, 4), (0, 5), (2, 6)]
+
+
+def test_rounds_of_expert_iteration_have_their_order() -> None:
+    """Teacher, imitation, and twice: search of both instances, imitation of short circuits, a group; then groups."""
+    instances = {"num_qubits": [3], "field": [0.8, 1.2]}
+    agent = GraphAgent(build(3), GraphConfig(instances=instances, teacher=4, cloning=2, **EXPERT, **SMALL), seed=0)
+    seen = []
+    for _ in range(20):
+        phase = next_phase(agent)
+        seen.append((phase.name[0] if phase is not Phase.IMITATE_SHORT else "i", groups_so_far(agent)))
+        if phase is Phase.SEARCH:
+            agent.num_taught += 1
+        else:
+            agent.num_updates += 1
+    assert "".join(name for name, _ in seen) == "SSIISSiiiGSSiiiGGGGG"[: len(seen)]
+    groups = [number for name, number in seen if name == "G"]
+    assert groups == [*range(len(groups))]
+
+
+def test_expert_iteration_finds_and_imitates_short_circuits() -> None:
+    """Only qubits 0 and 2 interact: searches with longer circuits are shortened to one block, which is imitated."""
+    hamiltonian = {"ZIZ": -1.0, "IIX": -0.5, "IXI": -0.5, "XII": -0.5}
+    settings = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 12, "accuracy": 1e-4}
+    env = gym.make("QAS-GroundState-v0", hamiltonian=hamiltonian, disable_env_checker=True, **settings).unwrapped
+    config = GraphConfig(hidden=16, rounds=1, batch=8, lengths=(1.0, 1.0), learning_rate=1e-2, imitation=0.0, **EXPERT)
+    agent = GraphAgent(env, replace(config, expert=40, expert_steps=60, expert_groups=0), seed=0)
+    seen: list[Any] = []
+    agent.learn(80, lambda step, _: seen.append(step["infos"][0]) or True)
+    assert agent.num_timesteps == len(seen) == 80 and agent.num_taught == 2
+    assert agent.num_updates == 60  # of the first round: the second search had the last circuit
+    assert agent.elites.keys()[0] == (0, 1)
+    table = agent.instances.own.table
+    drawn = draw(agent.network, table, env.player.drafts(100, 1), 1, np.random.default_rng(0))
+    assert np.mean([env.catalogue.actions[actions[0]].qubits == (0, 2) for actions in drawn.circuits]) > 0.6
 
 
 def test_elites_are_distinct_and_the_best() -> None:
@@ -139,7 +188,10 @@ def test_training_learns_which_pair_matters() -> None:
     assert np.mean([step["infos"][0]["success"] for step in seen[-40:]]) > 0.6
 
 
-@pytest.mark.parametrize("settings", [{"curriculum": 6}, {"teacher": 10, "cloning": 3}], ids=str)
+EXPERT: dict[str, Any] = {"expert_rounds": 2, "expert": 5, "expert_steps": 3, "expert_groups": 1}
+
+
+@pytest.mark.parametrize("settings", [{"curriculum": 6}, {"teacher": 10, "cloning": 3}, EXPERT], ids=str)
 def test_training_continues_to_the_same_numbers(settings: dict[str, Any]) -> None:
     def made() -> GraphAgent:
         instances = {"num_qubits": [3, 4], "field": [0.8, 1.2]}
@@ -203,12 +255,12 @@ def test_a_policy_proposes_legal_skeletons_and_guides_annealing() -> None:
     assert isinstance(env.circuit, Circuit)
 
 
-@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes"])
+@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes", "xxz_chains"])
 def test_policies_of_the_library_play(name: str) -> None:
     env = build(3)
     agent = GraphAgent.load(policy_file(name), env)
     skeletons = PolicyProposal(agent, 0).skeletons(4, 6)
     assert agent.num_timesteps > 3000 and all(env.player.checked(one) is not None for one in skeletons)
     assert len(policy_file(name).read_bytes()) < 400_000
-    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes"):
+    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes, xxz_chains"):
         policy_file("nothing")

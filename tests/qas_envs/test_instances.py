@@ -112,8 +112,7 @@ def test_a_row_is_a_problem_and_an_environment(name: str) -> None:
     assert problem.name == row.define().name
     made = gym.make(row.environment, disable_env_checker=True).unwrapped.problem  # type: ignore[attr-defined]
     assert made.digest == problem.digest
-    lengths = [{"bond_length": length} for length in row.bond_lengths] or [{}]
-    assert {build(**settings).name for settings in lengths} == {each.name for each in row.instances().values()}
+    assert {build(**settings).name for settings in row.settings} == {each.name for each in row.instances().values()}
 
 
 def test_lengths_may_vary() -> None:

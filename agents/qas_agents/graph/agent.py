@@ -29,7 +29,8 @@ class GraphAgent:
     A group of circuits of one instance and one length is drawn from the policy; the angles of each are optimised once,
     from random ones, all together. A circuit's reward is minus the decades of its error over the threshold; its
     advantage compares it with the rest of the group. The best distinct circuits of every instance and length are
-    imitated. A circuit is a step and an episode.
+    imitated. With ``config.expert_rounds``, searches that the policy guides find shorter circuits, which are imitated
+    too. A circuit is a step and an episode.
 
     Args:
         env: Its actions are blocks on two qubits, its encoding is ``hamiltonian_graph``. Any size and any instance:
@@ -41,7 +42,7 @@ class GraphAgent:
     Attributes:
         num_timesteps: Circuits so far.
         num_updates: Groups, and steps of pure imitation, so far.
-        num_taught: Instances so far on which the teacher has played.
+        num_taught: Searches of training instances so far, by the teacher and in rounds of expert iteration.
         num_collectors: Actors of Ray that play circuits, see :mod:`qas_agents.graph.collecting`; 0 for none. With them
             a seed does not determine the training, because groups arrive as they are finished.
         num_lost: Groups lost with such actors in the last call of :meth:`learn`.
@@ -56,7 +57,8 @@ class GraphAgent:
     References:
         Williams, "Simple statistical gradient-following algorithms" (1992). Group-relative advantages: Shao et al.,
         arXiv:2402.03300. Clipping: Schulman et al., arXiv:1707.06347. Imitation of own best episodes: Oh et al.,
-        arXiv:1806.05635. Policies over graphs for many instances: Khalil et al., arXiv:1704.01665.
+        arXiv:1806.05635. Expert iteration: Anthony et al., arXiv:1705.08439. Policies over graphs for many instances:
+        Khalil et al., arXiv:1704.01665.
     """
 
     def __init__(

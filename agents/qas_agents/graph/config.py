@@ -35,6 +35,12 @@ class GraphConfig:
         teacher: Circuits that annealing over blocks plays on every instance before the training. Its solutions are the
             first circuits that are imitated.
         cloning: Gradient steps of pure imitation after that, one instance and length each, before the first group.
+        expert_rounds: Rounds of expert iteration. In a round annealing that the policy guides plays every training
+            instance and removes blocks from its solutions; their shortest ones are then imitated. The first round
+            follows ``cloning``.
+        expert: Circuits of an instance in a round.
+        expert_steps: Gradient steps of pure imitation at the end of a round.
+        expert_groups: Groups between a round and the next one.
         value: Weight of the value head's loss.
         max_grad_norm: Largest norm of a gradient.
 
@@ -59,16 +65,23 @@ class GraphConfig:
     elites: int = 8
     teacher: int = 0
     cloning: int = 0
+    expert_rounds: int = 0
+    expert: int = 100
+    expert_steps: int = 200
+    expert_groups: int = 20
     value: float = 0.1
     max_grad_norm: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "rounds", "max_iterations", "epochs"):
+        for name in ("hidden", "rounds", "max_iterations", "epochs", "expert", "expert_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(must(name, "be at least 1", getattr(self, name)))
         if self.batch < 2:
             raise ValueError(must("batch", "be at least 2, because rewards are compared within it", self.batch))
-        for name in ("curriculum", "price", "entropy", "imitation", "elites", "teacher", "cloning", "value"):
+        for name in (
+            *("curriculum", "price", "entropy", "imitation", "elites", "teacher", "cloning", "value"),
+            *("expert_rounds", "expert_groups"),
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         for name in ("learning_rate", "clip", "max_grad_norm"):
@@ -76,6 +89,8 @@ class GraphConfig:
                 raise ValueError(must(name, "be positive", getattr(self, name)))
         if self.cloning and not (self.teacher and self.elites):
             raise ValueError(must("cloning", "be 0 without a teacher or elites", self.cloning))
+        if self.expert_rounds and not self.elites:
+            raise ValueError(must("expert_rounds", "be 0 without elites", self.expert_rounds))
         if not 0 < self.best <= 1:
             raise ValueError(must("best", "lie in (0, 1]", self.best))
         if len(self.lengths) != 2 or not 0 < self.lengths[0] <= self.lengths[1]:

@@ -42,6 +42,13 @@ class Elites:
         """Return the instances and lengths that have circuits, in order."""
         return sorted(key for key, kept in self._kept.items() if kept)
 
+    def short_keys(self) -> list[tuple[int, int]]:
+        """Return the instances that have circuits, each with the shorter half of its lengths, in order."""
+        lengths: dict[int, list[int]] = {}
+        for instance, length in self.keys():
+            lengths.setdefault(instance, []).append(length)
+        return [(instance, one) for instance, own in lengths.items() for one in own[: (len(own) + 1) // 2]]
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays of equal length."""
         rows = [

@@ -1,59 +1,104 @@
-"""Circuits of a search as the first ones that the graph agent imitates."""
+"""Circuits of a search that the graph agent imitates: annealing, by itself or guided by the policy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from qas_agents.callbacks import CallbackObject
+from qas_agents.graph.instances import Instance
+from qas_agents.graph.proposal import PolicyProposal
 from qas_agents.searchers.annealing_blocks import BlockAnnealing
 
 if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
 
+_TEMPERATURE: Final = 1.5  # of the policy's choices in a guided search, as in policy_search
+_UNIFORM: Final = 0.5  # share of mutations that ignore the policy, as in policy_search
 
-def teach(
-    agent: GraphAgent,
-    listener: CallbackObject,
-    end: int,
-    after_instance: Callable[[], None] | None,
-    advance: Callable[[], None],
-) -> bool:
-    """Anneal every training instance that has not been, and add the solutions to the agent's elites.
+
+class Phase(Enum):
+    """What the training does next."""
+
+    SEARCH = "annealing plays a training instance"
+    IMITATE = "a gradient step of pure imitation"
+    IMITATE_SHORT = "the same, on short circuits"
+    GROUP = "a group of the policy's circuits"
+
+
+def next_phase(agent: GraphAgent) -> Phase:
+    """Return what the training does next.
+
+    The teacher plays every instance; ``cloning`` steps imitate it. Each round of expert iteration is a guided search of
+    every instance, ``expert_steps`` steps and ``expert_groups`` groups. Then groups follow.
+    """
+    config, searches = agent.config, len(agent.instances)
+    taught = searches if config.teacher else 0
+    if agent.num_taught < taught:
+        return Phase.SEARCH
+    updates = agent.num_updates - config.cloning
+    if updates < 0:
+        return Phase.IMITATE
+    number, place = divmod(updates, config.expert_steps + config.expert_groups)
+    if number >= config.expert_rounds:
+        return Phase.GROUP
+    if agent.num_taught < taught + (number + 1) * searches:
+        return Phase.SEARCH
+    return Phase.IMITATE_SHORT if place < config.expert_steps else Phase.GROUP
+
+
+def groups_so_far(agent: GraphAgent) -> int:
+    """Return the number of groups so far: gradient updates without those of pure imitation."""
+    config = agent.config
+    updates = max(0, agent.num_updates - config.cloning)
+    number, place = divmod(updates, config.expert_steps + config.expert_groups)
+    steps = min(number, config.expert_rounds) * config.expert_steps
+    return updates - steps - (min(place, config.expert_steps) if number < config.expert_rounds else 0)
+
+
+def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], None]) -> bool:
+    """Search the next training instance, and add the solutions to the agent's elites.
 
     Args:
         agent: The agent.
-        listener: The callback, called after every circuit.
-        end: Number of circuits of the agent at which teaching ends; the instance is played to its end.
-        after_instance: Called after every instance, when the agent's state may be read.
+        listener: The callback, called after every circuit. The instance is played to its end.
         advance: Called once for every circuit.
 
     Returns:
         Whether the callback has not asked to stop.
     """
+    round_number, number = divmod(agent.num_taught, len(agent.instances))
+    instance = agent.instances[number]
     running = True
-    while running and agent.num_taught < len(agent.instances) and agent.num_timesteps < end:
-        number = agent.num_taught
-        instance = agent.instances[number]
 
-        def report(step: dict[str, Any], _: dict[str, Any], number: int = number, instance: Any = instance) -> bool:
-            nonlocal running
-            info = step["infos"][0]
-            if info["success"]:
-                actions = tuple(instance.bench.actions)
-                decades = np.log10(max(abs(info["energy_error"]), 1e-15) / info["threshold"])
-                agent.elites.add(number, len(actions), instance.canonical(actions), actions, -float(max(decades, -1.0)))
-            agent.num_timesteps += 1
-            listener.update_locals({**step, "self": agent, "circuit_env": instance.env})
-            running = listener.on_step() and running
-            advance()
-            return True
+    def report(step: dict[str, Any], _: dict[str, Any]) -> bool:
+        nonlocal running
+        info = step["infos"][0]
+        if info["success"]:
+            actions = tuple(instance.bench.actions)
+            decades = np.log10(max(abs(info["energy_error"]), 1e-15) / info["threshold"])
+            agent.elites.add(number, len(actions), instance.canonical(actions), actions, -float(max(decades, -1.0)))
+        agent.num_timesteps += 1
+        listener.update_locals({**step, "self": agent, "circuit_env": instance.env})
+        running = listener.on_step() and running
+        advance()
+        return True
 
-        seed = int(agent.rng.integers(2**31))
+    seed = int(agent.rng.integers(2**31))
+    if agent.config.teacher and round_number == 0:
         BlockAnnealing(instance.env, seed).learn(agent.config.teacher, report)
-        agent.num_taught += 1
-        if after_instance is not None:
-            after_instance()
+    else:
+        _guided(agent, instance, seed).learn(agent.config.expert, report)
+    agent.num_taught += 1
     return running
+
+
+def _guided(agent: GraphAgent, instance: Instance, seed: int) -> BlockAnnealing:
+    """Return annealing that begins with circuits of the policy, of the lengths of its groups."""
+    lengths = agent.config.lengths
+    proposal = PolicyProposal(agent, seed, lengths, _TEMPERATURE, _UNIFORM, instance=instance)
+    start = instance.lengths(lengths)[1]
+    return BlockAnnealing(instance.env, seed, start_blocks=start, proposal=proposal, own_pairs=False)

@@ -19,7 +19,7 @@ from qas_agents.graph.collecting import Collectors
 from qas_agents.graph.drawing import judged, replayed
 from qas_agents.graph.groups import Group, play_group
 from qas_agents.graph.instances import Instance
-from qas_agents.graph.teaching import teach
+from qas_agents.graph.teaching import Phase, groups_so_far, next_phase, teach
 from qas_simulators.arrays import torch_on
 
 if TYPE_CHECKING:
@@ -41,17 +41,25 @@ def train(
         agent: All that must survive this call belongs to it.
         listener: The callback, called after every circuit.
         end: Number of circuits of the agent at which training ends, rounded up to whole groups.
-        after_group: Called at the end of every group.
+        after_group: Called at the end of every group, and of every search of a training instance.
         advance: Called once for every circuit.
     """
-    running = teach(agent, listener, end, after_group, advance) if agent.config.teacher else True
+    running = True
     with ExitStack() as stack:
-        collectors = stack.enter_context(Collectors(agent)) if agent.num_collectors and running else None
+        collectors: Collectors | None = None
         while running and agent.num_timesteps < end:
-            if agent.num_updates < agent.config.cloning:
-                _clone(agent)
+            phase = next_phase(agent)
+            if phase is Phase.SEARCH:
+                running = teach(agent, listener, advance)
+                if after_group is not None:
+                    after_group()
+                continue
+            if phase is not Phase.GROUP:
+                _clone(agent, agent.elites.short_keys() if phase is Phase.IMITATE_SHORT else agent.elites.keys())
                 agent.num_updates += 1
                 continue
+            if agent.num_collectors and collectors is None:
+                collectors = stack.enter_context(Collectors(agent))
             group = _next(agent, collectors)
             instance = agent.instances[group.number]
             rewards, running = _reported(agent, instance, group, listener, advance)
@@ -79,7 +87,7 @@ def _next_group(agent: GraphAgent) -> tuple[int, int]:
     With a curriculum, sizes join one after the other, and shorter circuits later than longer ones.
     """
     config, rng = agent.config, agent.rng
-    groups = agent.num_updates - config.cloning
+    groups = groups_so_far(agent)
     share = 1.0 if config.curriculum == 0 else min(1.0, (groups + 1) / config.curriculum)
     number = int(rng.integers(max(1, math.ceil(share * len(agent.instances)))))
     low, high = agent.instances[number].lengths(config.lengths)
@@ -139,9 +147,8 @@ def advantages_of(rewards: NDArray[np.float64], best: float = 1.0) -> NDArray[np
 # -- gradient steps ----------------------------------------------------------------------------------------------------
 
 
-def _clone(agent: GraphAgent) -> None:
-    """Take a gradient step of pure imitation on the circuits of one instance and one length."""
-    keys = agent.elites.keys()
+def _clone(agent: GraphAgent, keys: list[tuple[int, int]]) -> None:
+    """Take a gradient step of pure imitation on the circuits of one of these instances and lengths."""
     if not keys:
         return
     number, length = keys[int(agent.rng.integers(len(keys)))]

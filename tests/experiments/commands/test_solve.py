@@ -10,7 +10,7 @@ import pytest
 from qiskit import qasm3
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from qas_experiments.solving import difference_from_qiskit, problem_of, solve
+from qas_experiments.solving import _policy_for, difference_from_qiskit, problem_of, solve
 from qas_simulators import Circuit, PauliSum
 from tests.experiments.conftest import call
 
@@ -62,3 +62,19 @@ def test_what_is_refused(tmp_path: Path) -> None:
         assert ran.returncode == 2 and message in ran.stderr, ran.stderr
     with pytest.raises(ValueError, match="Qiskit finds the energy"):
         difference_from_qiskit(Circuit(1).ry(0.3, 0), 0.5, PauliSum({"Z": 1.0}))
+
+
+@pytest.mark.parametrize(
+    ("terms", "policy"),
+    [
+        ({"ZZ": 1.0, "IX": 0.5}, "ising_graphs"),
+        ({"IXX": 1.0, "IYY": 1.0, "ZII": 0.5}, "xxz_chains"),
+        ({"XYI": 1.0}, "ising_graphs"),
+        ({"XXZ": 1.0, "IXX": 1.0, "IYY": 1.0}, ""),
+        ({"ZI": 1.0}, ""),
+    ],
+)
+def test_the_terms_choose_the_policy(terms: dict[str, float], policy: str) -> None:
+    hamiltonian = PauliSum(terms)
+    assert _policy_for("auto", hamiltonian) == policy
+    assert _policy_for("none", hamiltonian) == "" and _policy_for("lih_lengths", hamiltonian) == "lih_lengths"
