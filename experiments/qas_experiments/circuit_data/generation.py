@@ -70,13 +70,13 @@ def _graph(num_qubits: int, seed: int, annealing: int, random: int) -> Source:
 SOURCES: Final = (
     Source("H2-4", "QAS-H2-v0", {"num_qubits": 4}, 1500, 6000, 2),
     *(Source(f"LiH-4 {r}", "QAS-LiH-v0", {"bond_length": r}, 1500, 6000, 2) for r in (1.4, 2.2, 3.4)),
-    Source("LiH-6 2.2", "QAS-LiH-v0", {"num_qubits": 6, "bond_length": 2.2}, 5000, 3000, 2),
+    Source("LiH-6 2.2", "QAS-LiH-v0", {"num_qubits": 6, "bond_length": 2.2}, 5000, 3000, 3),
     Source("TFIM-4", "QAS-TFIM-v0", {"num_qubits": 4}, 3000, 6000, 2),
     Source("TFIM-5", "QAS-TFIM-v0", {"num_qubits": 5}, 4000, 4000, 2),
-    Source("TFIM-6", "QAS-TFIM-v0", {"num_qubits": 6}, 5000, 3000, 2),
+    Source("TFIM-6", "QAS-TFIM-v0", {"num_qubits": 6}, 5000, 3000, 3),
     Source("Heisenberg-4", "QAS-Heisenberg-v0", {"num_qubits": 4}, 3000, 6000, 2),
     Source("Heisenberg-5", "QAS-Heisenberg-v0", {"num_qubits": 5}, 4000, 4000, 2),
-    Source("Heisenberg-6", "QAS-Heisenberg-v0", {"num_qubits": 6}, 5000, 3000, 2),
+    Source("Heisenberg-6", "QAS-Heisenberg-v0", {"num_qubits": 6}, 5000, 3000, 3),
     *(_graph(5, seed, 5000, 2000) for seed in (2000, 2001, 2002)),
     *(_graph(6, seed, 6000, 2000) for seed in (2000, 2001, 2002)),
 )
