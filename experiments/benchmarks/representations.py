@@ -43,7 +43,7 @@ EPOCHS = 12
 RANDOM, HELD_OUT = 3000, 500
 RULES = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 60}
 TASKS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "GHZ-4": ("QAS-GHZ-v0", {"num_qubits": 4, "gates": ("ry", "cx")}, "ising_graphs"),
+    "GHZ-4": ("QAS-GHZ-v0", {"num_qubits": 4, "gates": ("ry", "cx"), "optimizer": "scan_lbfgs"}, "ising_graphs"),
     "TFIM-4": ("QAS-TFIM-v0", {"num_qubits": 4}, "tfim_sizes"),
     "H2-4": ("QAS-H2-v0", {"num_qubits": 4}, "lih_lengths"),
     "LiH-4": ("QAS-LiH-v0", {"bond_length": 2.2}, "lih_lengths"),

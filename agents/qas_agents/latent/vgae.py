@@ -203,10 +203,12 @@ class CircuitVGAE:
         return CircuitGraphs(self.vocabulary, gates, controls, targets), (edges > 0).numpy()
 
     def sample(self, like: CircuitGraphs, size: int, seed: int | None = None) -> CircuitGraphs:
-        """Return graphs of random latent vectors: normal, with mean and deviation of each place in ``like``."""
-        latents = self.encode(like)
-        drawn = np.random.default_rng(seed).normal(size=(size, *latents.shape[1:]))
-        return self.decode((latents.mean(axis=0) + drawn * latents.std(axis=0)).astype(np.float32))[0]
+        """Return graphs of random latent vectors: normal, with mean and covariance of those of ``like``."""
+        latents = self.encode(like).astype(np.float64)
+        flat = latents.reshape(len(latents), -1)
+        rng, covariance = np.random.default_rng(seed), np.atleast_2d(np.cov(flat, rowvar=False, ddof=0))
+        drawn = rng.multivariate_normal(flat.mean(axis=0), covariance, size, check_valid="ignore", method="eigh")
+        return self.decode(drawn.reshape(size, *latents.shape[1:]).astype(np.float32))[0]
 
     def save(self, path: str | Path) -> None:
         """Write network and settings as one safetensors file, which runs no code when read."""

@@ -24,9 +24,9 @@ def with_contents(settings: TrainSettings) -> TrainSettings:
 
     The field ``contents`` has an entry for each of these settings that is given: ``agent.run`` (the policy that is
     played) and ``agent.training`` (the settings that it was trained with, without the seed), ``agent.policy`` and
-    ``agent.file`` (a file that is played), ``agent.source`` (the source file of an agent from another package), ``env.reward.source``
-    and the like (the module of a rule from another package), ``policy`` (the initial policy of the training),
-    ``env.gadgets``, and files in ``env.problem``.
+    ``agent.file`` (a file that is played), ``agent.source`` (the source file of an agent from another package),
+    ``env.reward.source`` and the like (the module of a rule from another package), ``policy`` (the initial policy
+    of the training), ``env.gadgets``, and files in ``env.problem``.
 
     Raises:
         ValueError: The run has no such policy, the agent cannot be imported, or a file differs from the hash that the
