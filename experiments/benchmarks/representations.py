@@ -60,6 +60,8 @@ def rows_of(policy: str) -> Iterator[tuple[str, Make]]:
     yield "graph_search", partial(policy_search, policy=policy, lengths=lengths)
     yield "LatentREINFORCE", partial(LatentREINFORCE, file=str(WEIGHTS))
     yield "LatentBO", partial(LatentBO, file=str(WEIGHTS))
+    yield "LatentREINFORCE, 3 starts", partial(LatentREINFORCE, file=str(WEIGHTS), starts=3)
+    yield "LatentBO, 3 starts", partial(LatentBO, file=str(WEIGHTS), starts=3)
     yield "LatentBO, untrained encoder", partial(LatentBO, file=str(UNTRAINED))
 
 

@@ -33,6 +33,7 @@ class LatentBO(LatentSearcher):
             first pool, which needs no energies.
         epochs: How often it is trained on every skeleton.
         together: Circuits that are chosen together.
+        starts: Sets of random angles per circuit, of which the best one counts.
         first: Random circuits before the first prediction.
         max_iterations: L-BFGS iterations of a circuit, which starts from random angles.
         entangler: See :class:`~qas_agents.searchers.blocks.Skeletons`.
@@ -58,6 +59,7 @@ class LatentBO(LatentSearcher):
         epochs: int = 20,
         together: int = 8,
         first: int = 16,
+        starts: int = 1,
         max_iterations: int = 200,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
@@ -66,7 +68,9 @@ class LatentBO(LatentSearcher):
             raise ValueError(must("first", "be at least 2", first))
         with needs_extra("latent"):
             import sklearn.gaussian_process  # noqa: F401
-        super().__init__(env, seed, pool, most_blocks, file, epochs, together, max_iterations, entangler, dressing)
+        super().__init__(
+            env, seed, pool, most_blocks, file, epochs, together, starts, max_iterations, entangler, dressing
+        )
         self._first = first
         self._rows: list[int] = []
         self._costs: list[float] = []

@@ -31,6 +31,7 @@ class LatentSearcher(BlockSearcher):
             Without one, an autoencoder is trained on the first pool.
         epochs: How often it is trained on every skeleton.
         together: Circuits that are chosen before the next energies are known.
+        starts: Sets of random angles per circuit, of which the best one counts.
         max_iterations: L-BFGS iterations of a circuit, which starts from random angles.
         entangler: See :class:`~qas_agents.searchers.blocks.Skeletons`.
         dressing: See :class:`~qas_agents.searchers.blocks.Skeletons`.
@@ -49,6 +50,7 @@ class LatentSearcher(BlockSearcher):
         file: str | None,
         epochs: int,
         together: int,
+        starts: int,
         max_iterations: int,
         entangler: str | None,
         dressing: Sequence[str] | None,
@@ -58,12 +60,13 @@ class LatentSearcher(BlockSearcher):
             ("most_blocks", most_blocks, 0),
             ("epochs", epochs, 1),
             ("together", together, 1),
+            ("starts", starts, 1),
         ):
             if value < least:
                 raise ValueError(must(name, f"be at least {least}", value))
         super().__init__(env, seed, max_iterations, entangler, dressing)
         self._most_blocks = most_blocks or 3 * self._bench.catalogue.num_qubits
-        self._size, self._epochs, self._together = pool, epochs, together
+        self._size, self._epochs, self._together, self._each = pool, epochs, together, starts
         self._prices = Prices()
         self._vgae = None if file is None else self._loaded(file)
         self.pool: list[Skeleton] = []
@@ -84,11 +87,14 @@ class LatentSearcher(BlockSearcher):
                 self._fill()
             rows = self._choose()
             self._is_played[rows] = True
-            skeletons = [self.pool[row] for row in rows]
+            skeletons = [self.pool[row] for row in rows for _ in range(self._each)]
             starts = [self._starts(skeleton, 1)[0] for skeleton in skeletons]
-            played = [(k, self._prices.cost(info)) for k, info, _ in self._played(trials, skeletons, starts)]
-            if played:
-                self._learn([rows[k] for k, _ in played], np.array([cost for _, cost in played]))
+            costs: dict[int, float] = {}
+            for number, info, _ in self._played(trials, skeletons, starts):
+                row = rows[number // self._each]
+                costs[row] = min(self._prices.cost(info), costs.get(row, np.inf))
+            if costs:
+                self._learn(list(costs), np.array(list(costs.values())))
 
     def _fill(self) -> None:
         """Draw skeletons that have not been drawn, and embed all; forget what was played where there are none."""

@@ -41,6 +41,7 @@ class LatentREINFORCE(LatentSearcher):
             first pool, which needs no energies.
         epochs: How often it is trained on every skeleton.
         together: Circuits of a gradient step.
+        starts: Sets of random angles per circuit, of which the best one counts.
         hidden: Width of the policy.
         learning_rate: Of Adam.
         max_iterations: L-BFGS iterations of a circuit, which starts from random angles.
@@ -66,6 +67,7 @@ class LatentREINFORCE(LatentSearcher):
         together: int = 16,
         hidden: int = 64,
         learning_rate: float = 0.01,
+        starts: int = 1,
         max_iterations: int = 200,
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
@@ -74,7 +76,9 @@ class LatentREINFORCE(LatentSearcher):
             raise ValueError(must("hidden", "be at least 1", hidden))
         if not learning_rate > 0:
             raise ValueError(must("learning_rate", "be positive", learning_rate))
-        super().__init__(env, seed, pool, most_blocks, file, epochs, together, max_iterations, entangler, dressing)
+        super().__init__(
+            env, seed, pool, most_blocks, file, epochs, together, starts, max_iterations, entangler, dressing
+        )
         self._hidden, self._learning_rate = hidden, learning_rate
         self._policy: _Policy | None = None
         self._baseline: float | None = None
