@@ -122,7 +122,8 @@ class CircuitGraphs:
         return [self._circuit(row) for row in range(len(self))]
 
     def _circuit(self, row: int) -> list[Gate] | None:
-        n, found, ended = self.vocabulary.num_qubits, [], False
+        n, ended = self.vocabulary.num_qubits, False
+        found: list[Gate] = []
         nodes = zip(self.gates[row].tolist(), self.controls[row].tolist(), self.targets[row].tolist(), strict=True)
         for gate, control, target in nodes:
             if gate == 0:

@@ -109,7 +109,7 @@ class LatentREINFORCE(LatentSearcher):
             row = int(distances.argmin())
             free[row] = False
             rows.append(row)
-            self._log_probabilities[row] = around.log_prob(drawn).sum()
+            self._log_probabilities[row] = around.log_prob(drawn).sum()  # type: ignore[no-untyped-call]
             last = torch.from_numpy(self.embeddings[row : row + 1]).float()
         self._memory, self._last = (memory[0].detach(), memory[1].detach()), last
         return rows

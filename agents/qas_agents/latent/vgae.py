@@ -98,9 +98,9 @@ class _Network(nn.Module):
 
     def decode(self, latents: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return logits of gate, control and target of every node, and of every edge."""
-        logits = self.nodes(latents).split(self.sizes, dim=-1)
+        gates, controls, targets = torch.split(self.nodes(latents), list(self.sizes), dim=-1)
         edges = torch.einsum("bil,rlm,bjm->brij", latents, self.pairs, latents) + self.bias
-        return logits, edges
+        return (gates, controls, targets), edges
 
 
 class CircuitVGAE:
@@ -157,7 +157,8 @@ class CircuitVGAE:
         labels, edges = _tensors(graphs)
         for _ in range(epochs):
             order = torch.from_numpy(self._rng.permutation(len(graphs)))
-            for rows in order.split(self.config.batch):
+            for first in range(0, len(order), self.config.batch):
+                rows = order[first : first + self.config.batch]
                 loss = self._loss(labels[rows], edges[rows])
                 self._optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
