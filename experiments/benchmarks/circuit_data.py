@@ -23,7 +23,7 @@ from qas_experiments.circuit_data import CircuitTable, generation, load_circuits
 RESULTS = Path(__file__).parents[1] / "results"
 JSON = RESULTS / "circuit_data.json"
 SAMPLE = Path(__file__).parents[1] / "qas_experiments" / "circuit_data" / "sample.npz"
-SAMPLED = 1700
+SAMPLED = 1200
 
 
 def generate(folder: Path, only: str) -> None:

@@ -25,7 +25,7 @@ def test_the_sample_is_small_and_has_every_instance(table: CircuitTable) -> None
     assert path.stat().st_size <= 300_000
     assert 1000 <= len(table) <= 2000
     assert {one.name for one in table.instances} == {source.name for source in generation.SOURCES}
-    assert all(len(table.where(one.name)) >= 90 and table.where(one.name, solved=True) for one in table.instances)
+    assert all(len(table.where(one.name)) >= 60 and table.where(one.name, solved=True) for one in table.instances)
 
 
 def test_an_independent_parser_reads_every_circuit_of_the_sample(table: CircuitTable) -> None:
