@@ -2,10 +2,12 @@
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/representations.py train circuits/circuits.npz  # about a minute
     OMP_NUM_THREADS=1 python experiments/benchmarks/representations.py play                         # about ten minutes
+    OMP_NUM_THREADS=1 python experiments/benchmarks/representations.py predict circuits/circuits.npz
     python experiments/benchmarks/representations.py report     # writes results/representations.md
 
 ``train`` trains an autoencoder on random and found circuits of four qubits, without energies, and measures it on
-circuits that it was not trained on. ``play`` appends to results/representations.jsonl what is not there yet: one line
+circuits that it was not trained on. ``predict`` asks how well energies can be predicted from the embeddings, which is
+what a search among them needs. ``play`` appends to results/representations.jsonl what is not there yet: one line
 per task, row and seed. All rows have the same energy evaluations.
 """
 
@@ -105,6 +107,33 @@ def train(path: str) -> None:
     QUALITY.write_text(json.dumps({**about, "seconds": seconds, "quality": figures}, indent=1) + "\n", "utf-8")
 
 
+def predict(path: str) -> None:
+    """Write rank correlations of predicted and true errors of random skeletons of the data set, by features."""
+    from scipy.stats import spearmanr
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    table, rng, found = load_circuits(path), np.random.default_rng(0), dict[str, dict[str, float]]()
+    encoders = {"trained": CircuitVGAE.load(WEIGHTS), "untrained": CircuitVGAE.load(UNTRAINED)}
+    for name in ("TFIM-4", "H2-4", "LiH-4 2.2"):
+        instance, every = table.instances[[one.name for one in table.instances].index(name)], table.where(name)
+        rows = rng.choice([row for row in every if len(table.skeleton(row)) <= NUM_NODES], 800, replace=False).tolist()
+        skeletons = [table.skeleton(row) for row in rows]
+        decades = np.log10(np.maximum(table.columns["error"][rows], 1e-9))
+        circuits: list[list[Gate]] = [[("cx_ry", instance.pairs[k]) for k in one] for one in skeletons]
+        features = {"number of blocks": np.array([[float(len(one))] for one in skeletons])}
+        for encoder, vgae in encoders.items():
+            features[encoder] = vgae.embed(CircuitGraphs.of(vgae.vocabulary, circuits)).astype(np.float64)
+        found[name] = {}
+        for feature, values in features.items():
+            scaled = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-6)
+            kernel = ConstantKernel() * Matern(np.sqrt(scaled.shape[1]), nu=2.5) + WhiteKernel(0.1)
+            process = GaussianProcessRegressor(kernel, normalize_y=True).fit(scaled[:400], decades[:400])
+            found[name][feature] = float(spearmanr(process.predict(scaled[400:]), decades[400:]).statistic)
+    about = json.loads(QUALITY.read_text("utf-8"))
+    QUALITY.write_text(json.dumps(about | {"prediction": found}, indent=1) + "\n", "utf-8")
+
+
 def run(make: Make, env: Any, seed: int) -> dict[str, Any]:
     """Play a search within the budget; return the figures."""
     started = time.process_time()
@@ -191,6 +220,16 @@ def report() -> None:
     ]
     text += [
         "",
+        "Rank correlation of the errors that a Gaussian process predicts from 400 circuits with the true ones of 400",
+        "others, all of them random skeletons of the data set:",
+        "",
+        "| instance | number of blocks alone | untrained encoder | trained encoder |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, own in about["prediction"].items():
+        text.append(f"| {name} | {own['number of blocks']:.2f} | {own['untrained']:.2f} | {own['trained']:.2f} |")
+    text += [
+        "",
         "*valid*: random latent vectors that decode to a legal sequence of actions in canonical order; *syntax only*:",
         "to any circuit. The share of reconstructed edges is the mean of those of edges and of missing edges.",
         "",
@@ -205,4 +244,6 @@ def report() -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"train": lambda: train(sys.argv[2]), "play": play, "report": report}[sys.argv[1]]()
+    {"train": lambda: train(sys.argv[2]), "predict": lambda: predict(sys.argv[2]), "play": play, "report": report}[
+        sys.argv[1]
+    ]()
