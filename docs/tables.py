@@ -253,7 +253,7 @@ def _arguments(kind: Callable[..., Any]) -> dict[str, str]:
     """Return what the docstring of a class or function says of each argument or attribute."""
     sections = re.split(r"^(\w+):\n", inspect.getdoc(kind) or "", flags=re.MULTILINE)
     told = dict(zip(sections[1::2], sections[2::2], strict=True))
-    section = told.get("Attributes", told.get("Args", ""))
+    section = told.get("Args", "") + told.get("Attributes", "")
     found = re.findall(r"^ {4}(\w+): (.+?)(?=^ {4}\w+: |\Z)", section, re.DOTALL | re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
 

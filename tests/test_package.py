@@ -149,13 +149,14 @@ PUBLIC = {
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (
-        "BeamSearch BlockAnnealing BlockBeam DQNConfig Demonstrations DemonstrationsConfig Evolution FrozenPolicy "
-        "GraphAgent GraphConfig GreedyBlocks GreedySearch Growth HardwareEfficient LayeredBlocks MaskedDQN "
-        "PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing adapt_circuit annealed_blocks best_of "
-        "block_circuits ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search post_process "
-        "prune_operators pruned qeb_pool qubit_adapt resynthesised skeleton_floors spin_orbitals usual_pool"
+        "BeamSearch BlockAnnealing BlockBeam CircuitVGAE DQNConfig Demonstrations DemonstrationsConfig Evolution "
+        "FrozenPolicy GraphAgent GraphConfig GreedyBlocks GreedySearch Growth HardwareEfficient LatentBO "
+        "LatentREINFORCE LayeredBlocks MaskedDQN PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing "
+        "adapt_circuit annealed_blocks best_of block_circuits ceo_pool determinant distinct_skeletons extract grow "
+        "pauli_pool policy_search post_process prune_operators pruned qeb_pool qubit_adapt resynthesised "
+        "skeleton_floors spin_orbitals usual_pool"
     ),
-    "qas_experiments": "Benchmark Run Solved Table benchmark plots solve train",
+    "qas_experiments": ("Benchmark CircuitTable Run Solved Table benchmark load_circuits plots solve train"),
 }
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
     from qas_agents.gadgets import extract
     from qas_agents.graph import GraphAgent, GraphConfig, PolicyProposal, policy_search
+    from qas_agents.latent import CircuitVGAE, LatentBO, LatentREINFORCE
     from qas_agents.post_processing import annealed_blocks, post_process, pruned, resynthesised
     from qas_agents.sb3 import SB3Agent
     from qas_agents.searchers import (
@@ -43,6 +44,7 @@ __all__ = [
     "BeamSearch",
     "BlockAnnealing",
     "BlockBeam",
+    "CircuitVGAE",
     "DQNConfig",
     "Demonstrations",
     "DemonstrationsConfig",
@@ -54,6 +56,8 @@ __all__ = [
     "GreedySearch",
     "Growth",
     "HardwareEfficient",
+    "LatentBO",
+    "LatentREINFORCE",
     "LayeredBlocks",
     "MaskedDQN",
     "PolicyProposal",
@@ -88,6 +92,7 @@ _PACKAGES = {
     "qas_agents.dqn": ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow"),
     "qas_agents.gadgets": ("extract",),
     "qas_agents.graph": ("GraphAgent", "GraphConfig", "PolicyProposal", "policy_search"),
+    "qas_agents.latent": ("CircuitVGAE", "LatentBO", "LatentREINFORCE"),
     "qas_agents.post_processing": ("annealed_blocks", "post_process", "pruned", "resynthesised"),
     "qas_agents.sb3": ("SB3Agent",),
 }

@@ -147,10 +147,30 @@ def _graph_search(settings: Mapping[str, Any]) -> AgentEntry:
     return AgentEntry(make, of_settings, file=file)
 
 
+def _latent(kind: str) -> Callable[[Mapping[str, Any]], AgentEntry]:
+    """Return a function that returns the entry of a search of :mod:`qas_agents.latent`, which imports PyTorch."""
+
+    def imported() -> Callable[..., Agent]:
+        with needs_extra("agents"):
+            found: Callable[..., Agent] = getattr(import_module("qas_agents.latent"), kind)
+        return found
+
+    def make(env: Any, seed: int, device: str, **settings: Any) -> Agent:
+        return imported()(env, seed, **settings)
+
+    def entry(settings: Mapping[str, Any]) -> AgentEntry:
+        file = settings.get("file")
+        return AgentEntry(make, lambda: (imported(),), file=None if file is None else lambda: Path(file))
+
+    return entry
+
+
 AGENTS: Final[dict[str, Row]] = {
     "dqn": AgentEntry(_make_dqn, _dqn_settings, _load_dqn, inherit=_inherit_dqn),
     "graph": AgentEntry(_make_graph, _graph_settings, _load_graph),
     "graph_search": _graph_search,
+    "latent_bo": _latent("LatentBO"),
+    "latent_reinforce": _latent("LatentREINFORCE"),
     "sb3": _sb3,
     "random": searcher("RandomPolicy"),
     "greedy": searcher("GreedySearch", is_random=False),

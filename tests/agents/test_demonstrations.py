@@ -52,6 +52,25 @@ def test_guided_by_its_own_successes() -> None:
     assert info["success"] and len(env.episode.actions) == 3
 
 
+def test_given_circuits_lead_the_first_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shortest first; what the agent makes of it is pruned and followed before the next one."""
+    env = gym.make("QAS-TFIM-v0", num_qubits=3, actions="blocks", max_gates=40, reward="priced").unwrapped
+    given = [(0, 2, 0, 2), (1,), (0, 2)]  # the first is a solution, the others begin one
+    guide = Demonstrations(env, DemonstrationsConfig(8), given)
+    state = guide.state()
+    assert state["waiting"] == [[0, 2, 0, 2], [0, 2], [1]] and state["lead"] == [1]
+    episodes: list[list[int]] = []
+    record = guide.record_episode
+    monkeypatch.setattr(guide, "record_episode", lambda: (episodes.append(env.player.actions), record()))
+    MaskedDQN(env, CONFIG, seed=0, guide=guide).learn(400, lambda now, _: len(episodes) < 8)
+    assert episodes[0][:1] == [1]
+    assert any(actions[:2] == [0, 2] for actions in episodes[1:4])
+    assert guide.kept and guide.survived >= 1
+    assert guide.state()["waiting"] == []
+    with pytest.raises(ValueError, match="`circuits` must hold legal actions"):
+        Demonstrations(env, DemonstrationsConfig(8), [(0, 0)])
+
+
 def test_a_callback_ends_the_search_too() -> None:
     env = gym.make("QAS-TFIM-v0", num_qubits=2).unwrapped
     agent = MaskedDQN(env, CONFIG, seed=0, guide=Demonstrations(env, DemonstrationsConfig(4, search_steps=300)))

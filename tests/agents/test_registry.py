@@ -16,6 +16,8 @@ from qas_agents.registry import AGENTS, AgentEntry
 SETTINGS: dict[str, dict[str, Any]] = {
     "sb3": {"algorithm": "MaskablePPO", "n_steps": 8, "batch_size": 8},
     "graph": {"hidden": 8, "rounds": 1, "batch": 4},
+    "latent_bo": {"pool": 30, "epochs": 1, "first": 2},
+    "latent_reinforce": {"pool": 30, "epochs": 1},
     "dqn": {"network": {"name": "mlp", "hidden": [8]}, "batch_size": 8, "learning_starts": 8, "demonstrations": 2},
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any
@@ -63,10 +63,11 @@ class Demonstrations:
     Args:
         env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         config: Settings.
+        circuits: Actions of circuits that lead the first episodes, such as solutions of a similar instance.
 
     Raises:
         TypeError: The environment does not play whole circuits.
-        ValueError: A setting that the search of this environment does not have.
+        ValueError: A setting that the search of this environment does not have, or a circuit that is not legal.
 
     Attributes:
         kept: Actions of each circuit that leads episodes, shortest first.
@@ -74,7 +75,9 @@ class Demonstrations:
         survived: Number of them that solved the problem then.
     """
 
-    def __init__(self, env: Any, config: DemonstrationsConfig | None = None) -> None:
+    def __init__(
+        self, env: Any, config: DemonstrationsConfig | None = None, circuits: Sequence[Sequence[int]] = ()
+    ) -> None:
         self._env, self._bench = env, workbench(env)
         self._config = config if config is not None else DemonstrationsConfig()
         self._search = BlockAnnealing if self._bench.catalogue.has_blocks else SimulatedAnnealing
@@ -82,8 +85,12 @@ class Demonstrations:
         check_names(owner, self._search, self._config.search, _NOT_SETTINGS)
         self.replayed = self.survived = 0
         self.kept: list[list[int]] = []
-        self._waiting: list[list[int]] = []  # pruned, to be played gate by gate, the best last
-        self._lead: list[int] = []  # actions that this episode has yet to follow
+        for actions in circuits:
+            if not self._bench.checked(actions):
+                raise ValueError(must("circuits", "hold legal actions of the environment", list(actions)))
+        # to be played gate by gate, the best last
+        self._waiting: list[list[int]] = sorted(map(list, circuits), key=self._cost, reverse=True)
+        self._lead: list[int] = list(self._waiting[-1]) if self._waiting else []  # what this episode has yet to follow
         self._ended: _Circuit = [], [], ()  # of the last episode
 
     def before_training(self, rng: np.random.Generator, report: Report) -> None:
@@ -122,7 +129,8 @@ class Demonstrations:
                 self._bench, seen, rng, note, self._bench.catalogue.num_two_qubit_gates.__getitem__
             )
             found |= dict.fromkeys(map(tuple, pruned_circuits))
-        self._waiting = sorted((list(actions) for actions in found), key=self._cost, reverse=True)
+        every = dict.fromkeys(map(tuple, self._waiting)) | found
+        self._waiting = sorted(map(list, every), key=self._cost, reverse=True)
         self._choose(rng)
 
     def next_action(self, mask: NDArray[Any]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -26,6 +26,8 @@ class _Circuit(NamedTuple):
     success: bool
 
 
+_Change = Callable[[list[int], list[FloatArray]], object]
+"""Changes blocks and the angles of each, in place."""
 _Seen = dict[Skeleton, tuple[int, _Circuit | None]]
 """Visits of a skeleton in a cycle, and its lowest error so far."""
 
@@ -52,9 +54,8 @@ class BlockAnnealing(BlockSearcher):
 
     A cycle that ends without a solution is followed by one from random skeletons or from the best solution, by turns;
     before the first solution the limit grows. Where all terms of the Hamiltonian act on at most two qubits, and not on
-    all pairs, the first cycle starts from the pairs of these terms, in order.
-
-    With ``redraws`` every cycle on such models does, with one layer more each time, until there is a solution.
+    all pairs, the first cycle starts from the pairs of these terms, in order. With ``redraws`` every cycle on such
+    models does, with one layer more each time, until there is a solution.
 
     A blind search sees energies only: the exact ground energy is not used, and no circuit counts as a solution. In
     place of its error, a circuit has the distance of its energy from the lowest one seen, plus the threshold. The limit
@@ -83,6 +84,10 @@ class BlockAnnealing(BlockSearcher):
         blind: Whether the search is blind; for energies with noise, also mitigated ones.
         proposal: Gives the random skeletons and the blocks of mutations; by default they are uniform.
         own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where that is possible.
+
+    Attributes:
+        origin: Where the reported circuit comes from: ``start``, ``insert``, ``delete``, ``replace``, ``move``,
+            ``redraw`` or ``shorten``, and the skeleton that was changed; an empty one for ``start``.
 
     Raises:
         TypeError: The environment does not play whole circuits.
@@ -123,10 +128,9 @@ class BlockAnnealing(BlockSearcher):
         self._openings, self._cycle, self._visits, self._redraws = openings, cycle, visits, redraws
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
-        self._proposal = proposal
-        self._own_pairs_first = own_pairs
+        self._proposal, self._own_pairs_first, self._blind = proposal, own_pairs, blind
+        self.origin: tuple[str, Skeleton] = "start", ()
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
-        self._blind = blind
         self._lowest: _Circuit | None = None
         self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
@@ -181,6 +185,7 @@ class BlockAnnealing(BlockSearcher):
             hopeless = self._give_up * max(self._size(current), self._threshold) + self._reference
             if self._redraws and self._rng.random() < self._redraws:
                 head, own = self._skeletons.split(current.skeleton, current.params)
+                self.origin = "redraw", current.skeleton
                 new = self._optimized(trials, current.skeleton, _redrawn([head, *own], self._rng), hopeless)
             else:
                 new = self._neighbour(trials, current, seen, hopeless)
@@ -213,12 +218,9 @@ class BlockAnnealing(BlockSearcher):
         actions = self._skeletons.actions(skeleton)
         if actions is None:
             return None
+        most, first = self._max_iterations, self._hasty_iterations
         played = self._bench.play_many(
-            [actions],
-            [start],
-            max_iterations=self._max_iterations,
-            give_up_above=hopeless,
-            first_iterations=self._hasty_iterations,
+            [actions], [start], max_iterations=most, give_up_above=hopeless, first_iterations=first
         )
         return self._reported(trials, skeleton, actions, played, 0)
 
@@ -246,6 +248,7 @@ class BlockAnnealing(BlockSearcher):
 
     def _opening(self, trials: Trials, skeleton: Skeleton | None = None) -> _Circuit | None:
         """Return the best of some random skeletons, or of some random angles of the given one."""
+        self.origin = "start", ()
         if self._proposal is not None and skeleton is None:
             skeletons = self._proposal.skeletons(self._openings, self._limit)
         else:
@@ -274,9 +277,7 @@ class BlockAnnealing(BlockSearcher):
     def _layers(self, number: int = _LAYERS) -> Skeleton | None:
         """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
         blocks = (self._own_pairs() or []) * number
-        if not blocks:
-            return None
-        return tuple(blocks[place] for place in self._skeletons.canonical(blocks))
+        return tuple(blocks[place] for place in self._skeletons.canonical(blocks)) or None
 
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
         """Remove blocks while the circuit stays a solution.
@@ -289,7 +290,7 @@ class BlockAnnealing(BlockSearcher):
             for place in self._rng.permutation(len(solution.skeleton)).tolist():
                 if not trials.running:
                     return solution, None
-                shorter = self._changed(solution, lambda blocks, own, at=place: (blocks.pop(at), own.pop(at)))
+                shorter = self._changed(solution, _without(place), "shorten")
                 found = self._optimized(trials, *shorter)
                 if found is not None and (best is None or self._size(found) < self._size(best)):
                     best = found
@@ -305,12 +306,14 @@ class BlockAnnealing(BlockSearcher):
         """Insert, delete, replace or move a random block; return the skeleton in canonical order, and its angles."""
         size, draw = len(circuit.skeleton), self._rng.random()
         if size == 0 or (size < self._limit and draw < 0.5):
-            return self._changed(circuit, self._insert)
+            return self._changed(circuit, self._insert, "insert")
         if draw < 0.1:
-            return self._changed(circuit, self._delete)
-        return self._changed(circuit, self._replace if draw < 0.6 else self._move)
+            return self._changed(circuit, self._delete, "delete")
+        change, name = (self._replace, "replace") if draw < 0.6 else (self._move, "move")
+        return self._changed(circuit, change, name)
 
-    def _changed(self, circuit: _Circuit, change: Any) -> tuple[Skeleton, FloatArray]:
+    def _changed(self, circuit: _Circuit, change: _Change, name: str) -> tuple[Skeleton, FloatArray]:
+        self.origin = name, circuit.skeleton
         head, own = self._skeletons.split(circuit.skeleton, circuit.params)
         blocks = list(circuit.skeleton)
         change(blocks, own)
@@ -324,8 +327,7 @@ class BlockAnnealing(BlockSearcher):
         own.insert(place, self._angles(self._skeletons.block_sizes[block]))
 
     def _delete(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place = int(self._rng.integers(len(blocks)))
-        del blocks[place], own[place]
+        _without(int(self._rng.integers(len(blocks))))(blocks, own)
 
     def _replace(self, blocks: list[int], own: list[FloatArray]) -> None:
         place = int(self._rng.integers(len(blocks)))
@@ -342,6 +344,11 @@ class BlockAnnealing(BlockSearcher):
         if self._proposal is not None:
             return self._proposal.block(before, self._limit)
         return int(self._rng.integers(len(self._skeletons.blocks)))
+
+
+def _without(place: int) -> _Change:
+    """Return the change that deletes the block at a place."""
+    return lambda blocks, own: (blocks.pop(place), own.pop(place))
 
 
 def _redrawn(rows: list[FloatArray], rng: np.random.Generator) -> FloatArray:

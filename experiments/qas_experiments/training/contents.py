@@ -23,10 +23,10 @@ def with_contents(settings: TrainSettings) -> TrainSettings:
     """Return settings with the SHA-256 of every file that they name.
 
     The field ``contents`` has an entry for each of these settings that is given: ``agent.run`` (the policy that is
-    played) and ``agent.training`` (the settings that it was trained with, without the seed), ``agent.policy`` (a policy
-    file that is played), ``agent.source`` (the source file of an agent from another package), ``env.reward.source``
-    and the like (the module of a rule from another package), ``policy`` (the initial policy of the training),
-    ``env.gadgets``, and files in ``env.problem``.
+    played) and ``agent.training`` (the settings that it was trained with, without the seed), ``agent.policy`` and
+    ``agent.file`` (a file that is played), ``agent.source`` (the source file of an agent from another package),
+    ``env.reward.source`` and the like (the module of a rule from another package), ``policy`` (the initial policy
+    of the training), ``env.gadgets``, and files in ``env.problem``.
 
     Raises:
         ValueError: The run has no such policy, the agent cannot be imported, or a file differs from the hash that the
@@ -47,7 +47,7 @@ def _contents(settings: TrainSettings) -> Iterator[tuple[str, str]]:
         yield "agent.run", _digest(policy_path(entry.run, agent.get("policy", "last")))
         yield "agent.training", settings_hash(dataclasses.asdict(settings_of(entry.run)), with_seed=False)
     if entry.file is not None:
-        yield "agent.policy", _digest(entry.file())
+        yield "agent.file" if "file" in agent else "agent.policy", _digest(entry.file())
     if entry.imported is not None and (source := _source(entry.imported())) is not None:
         yield "agent.source", _digest(source)
     yield from _imported_files(settings)
