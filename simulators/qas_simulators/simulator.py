@@ -82,6 +82,9 @@ class Simulator(ABC):
     is_truncated: bool = False
     """Whether energies without shots are approximations, see :meth:`truncation_error` and :meth:`exact_energy`."""
 
+    truncation_names: ClassVar[tuple[str, ...]] = ("truncation_error",)
+    """What :meth:`truncation` returns, by name."""
+
     runs_per_energy: int = 1
     """Runs of the simulator that one energy needs; optimisers count runs."""
 
@@ -210,6 +213,10 @@ class Simulator(ABC):
     def truncation_error(self, circuit: Circuit, observable: PauliSum) -> float:
         """Return an estimate of how far an energy without shots is from the exact one: 0 unless it is truncated."""
         return 0.0
+
+    def truncation(self, circuit: Circuit, observable: PauliSum) -> dict[str, float]:
+        """Return figures of the truncation, :attr:`truncation_names`: environments with truncation show them."""
+        return {"truncation_error": self.truncation_error(circuit, observable)}
 
     def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
         """Return the energy without shots and truncation; ``None`` where that needs too much."""
