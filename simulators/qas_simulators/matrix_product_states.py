@@ -168,16 +168,15 @@ class MatrixProductState:
         tensors: list[Tensor] = []
         carry: Tensor = np.ones((1, 1, 1))
         for tensor, operator in zip(self.tensors, operators, strict=True):
-            grown = np.tensordot(np.tensordot(carry, tensor, 1), operator, ([1, 2], [0, 2])).transpose(0, 2, 3, 1)
-            left, _, bond, right = grown.shape
-            matrix = grown.reshape(2 * left, bond * right)
+            matrix, bond = _multiplied(carry, tensor, operator), operator.shape[3]
+            left = len(matrix) // 2
             if wide.max_bond is None or min(matrix.shape) <= wide.max_bond:
                 isometry, rest = np.linalg.qr(matrix)
             else:
                 isometry, values, second, _ = wide.split(matrix)
                 rest = values[:, None] * second
             tensors.append(isometry.reshape(left, 2, -1))
-            carry = rest.reshape(-1, bond, right)
+            carry = rest.reshape(-1, bond, tensor.shape[2])
         return _from_left(tensors, complex(carry[0, 0, 0]), limit)
 
     def amplitudes(self) -> Tensor:
@@ -207,10 +206,11 @@ class Overlap:
 
         The two are ``site``, the least significant bit of ``i`` and ``j``, and the next one.
         """
-        ket = np.tensordot(self._left_of(site), self._ket.pair(site), 1)
-        ket = np.tensordot(ket, self._right_of(site + 2), ([2], [1]))
-        found = np.tensordot(self._bra.pair(site).conj(), ket, ([0, 2], [0, 2]))
-        return found[EXCHANGED][:, EXCHANGED]
+        ket, bra = self._ket.pair(site), self._bra.pair(site)
+        left, right = self._left_of(site), self._right_of(site + 2)
+        ket = (left @ ket.reshape(len(ket), -1)).reshape(-1, ket.shape[2]) @ right.T  # (bra, 4), bra
+        ket = ket.reshape(len(left), 4, -1).transpose(1, 0, 2).reshape(4, -1)
+        return (bra.transpose(1, 0, 2).reshape(4, -1).conj() @ ket.T)[EXCHANGED][:, EXCHANGED]
 
     def changed(self, site: int) -> None:
         """Forget what depends on the tensors of ``site`` and the next one."""
@@ -218,26 +218,39 @@ class Overlap:
 
     def _left_of(self, site: int) -> Tensor:
         while self._last < site:
-            ket = np.tensordot(self._left[self._last], self._ket.tensors[self._last], 1)
-            bra = self._bra.tensors[self._last].conj()
+            ket, bra = self._ket.tensors[self._last], self._bra.tensors[self._last]
+            both = self._left[self._last] @ ket.reshape(len(ket), -1)
             self._last += 1
-            self._left[self._last] = np.tensordot(bra, ket, ([0, 1], [0, 1]))
+            self._left[self._last] = bra.reshape(-1, bra.shape[2]).conj().T @ both.reshape(-1, ket.shape[2])
         return self._left[site]
 
     def _right_of(self, site: int) -> Tensor:
         while self._first > site:
             self._first -= 1
-            ket = np.tensordot(self._ket.tensors[self._first], self._right[self._first + 1], ([2], [1]))  # ket, in, bra
-            bra = self._bra.tensors[self._first].conj()
-            self._right[self._first] = np.tensordot(bra, ket, ([1, 2], [1, 2]))
+            ket, bra = self._ket.tensors[self._first], self._bra.tensors[self._first]
+            both = ket.reshape(-1, ket.shape[2]) @ self._right[self._first + 1].T  # (ket, in), bra
+            self._right[self._first] = bra.reshape(len(bra), -1).conj() @ both.reshape(len(ket), -1).T
         return self._right[site]
 
 
 def extended(left: Tensor, tensor: Tensor, operator: Tensor) -> Tensor:
     """Return the contraction ``(bra, operator, ket)`` of the qubits before a cut, with one qubit more."""
-    found = np.tensordot(left, tensor, 1)  # bra, operator, in, ket
-    found = np.tensordot(found, operator, ([1, 2], [0, 2]))  # bra, ket, out, operator
-    return np.tensordot(tensor.conj(), found, ([0, 1], [0, 2])).transpose(0, 2, 1)
+    bra, bond, ket = left.shape
+    size, grown = tensor.shape[2], operator.shape[3]
+    found = left.reshape(-1, ket) @ tensor.reshape(ket, -1)  # (bra, operator), (in, ket)
+    found = found.reshape(bra, 2 * bond, size).transpose(0, 2, 1).reshape(-1, 2 * bond)  # (bra, ket), (operator, in)
+    found = found @ operator.transpose(0, 2, 1, 3).reshape(2 * bond, -1)  # (bra, ket), (out, operator)
+    found = found.reshape(bra, size, 2, grown).transpose(0, 2, 3, 1).reshape(2 * bra, -1)
+    return (tensor.reshape(2 * bra, -1).conj().T @ found).reshape(-1, grown, size)
+
+
+def _multiplied(carry: Tensor, tensor: Tensor, operator: Tensor) -> Tensor:
+    """Return carry ``(left, operator, ket)``, tensor and operator as a matrix ``((left, out), (operator, ket))``."""
+    left, bond, ket = carry.shape
+    size, grown = tensor.shape[2], operator.shape[3]
+    found = (carry.reshape(-1, ket) @ tensor.reshape(ket, -1)).reshape(left, 2 * bond, size)
+    found = operator.transpose(1, 3, 0, 2).reshape(-1, 2 * bond) @ found  # left, (out, operator), ket
+    return found.reshape(2 * left, grown * size)
 
 
 def _from_left(tensors: list[Tensor], factor: complex, limit: Limit) -> tuple[MatrixProductState, float]:

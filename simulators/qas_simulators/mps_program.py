@@ -16,6 +16,7 @@ from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray
 
 _SWAP: Final = GATES[GATE_INDEX["swap"]].matrix().real
+_WIDER: Final = 2  # factor of the bra's bond dimension in gradients
 _NOTHING: Final = 1e-14  # norm of the observable times a state, as a part of the sum of coefficients
 
 
@@ -110,11 +111,13 @@ class MPSProgram:
         """Return the energy, and its derivatives by the angles of all rotations.
 
         The state is walked back by the tensors that were replaced. The bra, the observable minus the energy times the
-        state, is walked back by inverse gates, and truncated like the state: exact where nothing is dropped.
+        state, is walked back by inverse gates, and truncated at twice the bond dimension: exact where nothing is dropped.
         """
         energy, gradient = self.energy(angles), np.zeros(self._num_rotations)
         ket = self._state.copy()
-        bra, size = ket.times(shifted(self._operators, energy), self._limit)
+        most = self._limit.max_bond
+        limit = Limit(None if most is None else _WIDER * most, self._limit.cutoff)
+        bra, size = ket.times(shifted(self._operators, energy), limit)
         if size <= self._nothing:
             return energy, gradient
         size /= ket.norm() ** 2
@@ -128,7 +131,7 @@ class MPSProgram:
                     gradient[param] = size * slope
                 seen.remove(block)
             ket.restore(undo)
-            bra.apply(site, _SWAP if block < 0 else self._products[block].conj().T, self._limit)
+            bra.apply(site, _SWAP if block < 0 else self._products[block].conj().T, limit)
             overlap.changed(site)
         return energy, gradient
 

@@ -59,7 +59,7 @@ class MPSSimulator(Simulator):
         ((2, 2, 2), True)
     """
 
-    truncation_names: ClassVar[tuple[str, ...]] = ("truncation_error", "bond_dimension", "discarded_weight")
+    _advice: ClassVar[str] = "Give a smaller `max_bond`."
 
     def __init__(
         self, max_bond: int | None = 64, cutoff: float = 0.0, seed: int | None = None, shots: int | None = None

@@ -82,8 +82,7 @@ class Simulator(ABC):
     is_truncated: bool = False
     """Whether energies without shots are approximations, see :meth:`truncation_error` and :meth:`exact_energy`."""
 
-    truncation_names: ClassVar[tuple[str, ...]] = ("truncation_error",)
-    """What :meth:`truncation` returns, by name."""
+    _advice: ClassVar[str] = "Simulators that keep no such state: simulator='pauli_propagation' or 'mps'."
 
     runs_per_energy: int = 1
     """Runs of the simulator that one energy needs; optimisers count runs."""
@@ -179,7 +178,7 @@ class Simulator(ABC):
         needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
             message = must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
-            raise ValueError(f"{message} A simulator that keeps no state: simulator='pauli_propagation'.")
+            raise ValueError(f"{message} {self._advice}")
 
     def check_gates(self, table: Table, num_qubits: int) -> None:
         """Raise ``ValueError`` for gates, rows of circuits ``(gates, 4)``, that the noise model refuses."""
@@ -215,7 +214,7 @@ class Simulator(ABC):
         return 0.0
 
     def truncation(self, circuit: Circuit, observable: PauliSum) -> dict[str, float]:
-        """Return figures of the truncation, :attr:`truncation_names`: environments with truncation show them."""
+        """Return figures of the truncation by name, which environments show where energies are truncated."""
         return {"truncation_error": self.truncation_error(circuit, observable)}
 
     def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
