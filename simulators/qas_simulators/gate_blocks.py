@@ -1,4 +1,4 @@
-"""Circuits as blocks: consecutive gates on one pair of qubits, with the one-qubit gates beside them, as 4 x 4 matrices."""
+"""Circuits as blocks: consecutive gates on a pair of qubits, with one-qubit gates beside them, as 4 x 4 matrices."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ def operators_of(observable: PauliSum) -> Operators:
     chain. Tensors are real where the matrix of the observable is.
 
     References:
-        G. K.-L. Chan, A. Keselman, N. Nakatani, Z. Li, S. R. White: Matrix product operators, matrix product states, and
-        ab initio density matrix renormalization group algorithms, arXiv:1605.02611.
+        G. K.-L. Chan et al.: Matrix product operators, matrix product states, and ab initio density matrix
+        renormalization group algorithms, arXiv:1605.02611.
 
     Examples:
         >>> chain = PauliSum({"IIZZ": 1.0, "IZZI": 1.0, "ZZII": 1.0, "IIIX": 0.5})

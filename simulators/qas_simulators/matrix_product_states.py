@@ -82,7 +82,7 @@ class MatrixProductState:
     @classmethod
     def zeros(cls, num_qubits: int, dtype: type = np.float64) -> Self:
         """Return ``|0...0>``."""
-        tensor = np.zeros((1, 2, 1), dtype=dtype)
+        tensor: Tensor = np.zeros((1, 2, 1), dtype=dtype)
         tensor[0, 0, 0] = 1.0
         return cls([tensor] * num_qubits, [np.ones(1)] * (num_qubits + 1))
 
@@ -103,7 +103,7 @@ class MatrixProductState:
         return twin
 
     def pair(self, site: int) -> Tensor:
-        """Return the joint tensor ``(left, 4, right)`` of a qubit and the next; the next is the least significant bit."""
+        """Return the joint tensor ``(left, 4, right)`` of a qubit and the next, the least significant bit."""
         first, second = self.tensors[site : site + 2]
         left, _, middle = first.shape
         return (first.reshape(-1, middle) @ second.reshape(middle, -1)).reshape(left, 4, -1)
@@ -165,10 +165,18 @@ class MatrixProductState:
             E. M. Stoudenmire, S. R. White: Minimally entangled typical thermal state algorithms, arXiv:1002.1305.
         """
         wide = Limit(None if limit.max_bond is None else 2 * limit.max_bond)
+        return _from_left(*self._multiplied(operators, wide), limit)
+
+    def norm_after(self, operators: Operators) -> float:
+        """Return the norm of an operator times this state, without truncation."""
+        return abs(self._multiplied(operators, Limit())[1])
+
+    def _multiplied(self, operators: Operators, wide: Limit) -> tuple[list[Tensor], complex]:
+        """Return left-canonical tensors of an operator times this state, and a factor."""
         tensors: list[Tensor] = []
         carry: Tensor = np.ones((1, 1, 1))
         for tensor, operator in zip(self.tensors, operators, strict=True):
-            matrix, bond = _multiplied(carry, tensor, operator), operator.shape[3]
+            matrix, bond = _grown(carry, tensor, operator), operator.shape[3]
             left = len(matrix) // 2
             if wide.max_bond is None or min(matrix.shape) <= wide.max_bond:
                 isometry, rest = np.linalg.qr(matrix)
@@ -177,7 +185,7 @@ class MatrixProductState:
                 rest = values[:, None] * second
             tensors.append(isometry.reshape(left, 2, -1))
             carry = rest.reshape(-1, bond, tensor.shape[2])
-        return _from_left(tensors, complex(carry[0, 0, 0]), limit)
+        return tensors, complex(carry[0, 0, 0])
 
     def amplitudes(self) -> Tensor:
         """Return the amplitudes ``(2**n,)``, qubit 0 the least significant bit of the index."""
@@ -202,7 +210,7 @@ class Overlap:
         return complex(self._left_of(self._ket.num_qubits)[0, 0])
 
     def sums(self, site: int) -> Tensor:
-        """Return the sums of ``conj(bra_i) ket_j`` over all qubits but two, ``(4, 4)``, as :class:`BlockMatrices` reads.
+        """Return the sums of ``conj(bra_i) ket_j`` over all qubits but two, ``(4, 4)``, for :class:`BlockMatrices`.
 
         The two are ``site``, the least significant bit of ``i`` and ``j``, and the next one.
         """
@@ -241,16 +249,16 @@ def extended(left: Tensor, tensor: Tensor, operator: Tensor) -> Tensor:
     found = found.reshape(bra, 2 * bond, size).transpose(0, 2, 1).reshape(-1, 2 * bond)  # (bra, ket), (operator, in)
     found = found @ operator.transpose(0, 2, 1, 3).reshape(2 * bond, -1)  # (bra, ket), (out, operator)
     found = found.reshape(bra, size, 2, grown).transpose(0, 2, 3, 1).reshape(2 * bra, -1)
-    return (tensor.reshape(2 * bra, -1).conj().T @ found).reshape(-1, grown, size)
+    return np.asarray(tensor.reshape(2 * bra, -1).conj().T @ found).reshape(-1, grown, size)
 
 
-def _multiplied(carry: Tensor, tensor: Tensor, operator: Tensor) -> Tensor:
+def _grown(carry: Tensor, tensor: Tensor, operator: Tensor) -> Tensor:
     """Return carry ``(left, operator, ket)``, tensor and operator as a matrix ``((left, out), (operator, ket))``."""
     left, bond, ket = carry.shape
     size, grown = tensor.shape[2], operator.shape[3]
     found = (carry.reshape(-1, ket) @ tensor.reshape(ket, -1)).reshape(left, 2 * bond, size)
     found = operator.transpose(1, 3, 0, 2).reshape(-1, 2 * bond) @ found  # left, (out, operator), ket
-    return found.reshape(2 * left, grown * size)
+    return np.asarray(found.reshape(2 * left, grown * size))
 
 
 def _from_left(tensors: list[Tensor], factor: complex, limit: Limit) -> tuple[MatrixProductState, float]:

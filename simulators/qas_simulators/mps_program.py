@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.gate_blocks import BlockMatrices, GateBlock, blocks_of
-from qas_simulators.gates import GATES, GATE_INDEX
+from qas_simulators.gates import GATE_INDEX, GATES
 from qas_simulators.matrix_product_operators import operators_of, shifted
 from qas_simulators.matrix_product_states import Limit, MatrixProductState, Overlap, Undo
 from qas_simulators.pauli import PauliSum
@@ -111,7 +111,7 @@ class MPSProgram:
         """Return the energy, and its derivatives by the angles of all rotations.
 
         The state is walked back by the tensors that were replaced. The bra, the observable minus the energy times the
-        state, is walked back by inverse gates, and truncated at twice the bond dimension: exact where nothing is dropped.
+        state, is walked back by inverse gates, with twice the bond dimension. Where nothing is dropped, this is exact.
         """
         energy, gradient = self.energy(angles), np.zeros(self._num_rotations)
         ket = self._state.copy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from qas_simulators.circuit import Circuit
@@ -92,7 +91,7 @@ class MPSSimulator(Simulator):
         return _BYTES * needed
 
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
-        """Raise ``ValueError`` if circuit and observable differ in qubits, or have one only, or need too much memory."""
+        """Raise ``ValueError`` if circuit and observable differ in qubits or have only one, or need too much memory."""
         super().check(circuit, observable)
         if circuit.num_qubits < 2:
             raise ValueError(must("circuit", "have at least 2 qubits for matrix-product states", circuit.num_qubits))
