@@ -76,7 +76,9 @@ def dmrg(
     lattice = _Lattice(operators, _random_state(observable.num_qubits, min(4, max_bond), is_complex, rng))
     scale = float(np.abs(observable.coefficients).sum())
     energy, bond = np.inf, min(_FIRST_BOND, max_bond)
-    for sweeps in range(1, max_sweeps + 1):
+    sweeps = 0
+    while sweeps < max_sweeps:
+        sweeps += 1
         lower = lattice.sweep(Limit(bond, _CUTOFF))
         is_done = bond == max_bond and energy - lower <= tolerance * scale
         energy, bond = lower, min(2 * bond, max_bond)
