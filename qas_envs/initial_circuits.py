@@ -39,7 +39,7 @@ def _mps(problem: Problem, layers: int = 1) -> Circuit:
     """
     if not problem.hamiltonian.is_real:
         raise ValueError(must("initial", "not be 'mps' for a Hamiltonian with complex entries", problem.name))
-    if not (isinstance(layers, int) and 1 <= layers <= _MOST_LAYERS):
+    if not 1 <= layers <= _MOST_LAYERS:
         raise ValueError(must("layers", f"be an integer from 1 to {_MOST_LAYERS}", layers))
     tried = [dmrg(problem.hamiltonian, max_bond=2**layers, seed=seed) for seed in range(_DMRG_STARTS)]
     circuit = staircase(min(tried, key=lambda found: found.energy).state, layers)

@@ -167,6 +167,11 @@ class MatrixProductState:
         wide = Limit(None if limit.max_bond is None else 2 * limit.max_bond)
         return _from_left(*self._multiplied(operators, wide), limit)
 
+    def compressed(self, limit: Limit) -> MatrixProductState:
+        """Return this state, normalised, with the singular values that a limit keeps, in right-canonical form."""
+        identity = [np.eye(2).reshape(1, 2, 2, 1)] * self.num_qubits
+        return _from_left(*self._multiplied(identity, Limit()), limit)[0]
+
     def norm_after(self, operators: Operators) -> float:
         """Return the norm of an operator times this state, without truncation."""
         return abs(self._multiplied(operators, Limit())[1])

@@ -54,7 +54,7 @@ def staircase(state: MatrixProductState, layers: int = 1) -> Circuit:
         raise ValueError(must("layers", "be at least 1", layers))
     left, found = state.copy(), []
     for _ in range(layers):
-        found.append(_blocks_of(_truncated(left)))
+        found.append(_blocks_of(left.compressed(Limit(2))))
         for site in reversed(range(left.num_qubits - 1)):  # undo the layer, whose first block is on qubits 0 and 1
             left.apply(site, found[-1][site].T, Limit())
     circuit = _Staircase(state.num_qubits)
@@ -65,14 +65,6 @@ def staircase(state: MatrixProductState, layers: int = 1) -> Circuit:
             else:
                 circuit.turn(site, block)
     return circuit.finished()
-
-
-def _truncated(state: MatrixProductState) -> MatrixProductState:
-    """Return a state with bond dimension 2 at most, right-canonical."""
-    short = state.copy()
-    for site in range(state.num_qubits - 1):
-        short.apply(site, np.eye(4), Limit(2))
-    return short
 
 
 def _blocks_of(state: MatrixProductState) -> list[FloatArray]:
