@@ -28,7 +28,7 @@ from qas_simulators import Circuit, MPSSimulator, Simulator, StatevectorSimulato
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
 FILE: Final = RESULTS / "mps_starts.json"
-SECONDS: Final = {12: 60.0, 20: 90.0}  # of the CPU, for each run
+SECONDS: Final = {12: 30.0, 20: 60.0}  # of the CPU, for each run
 _STATE_QUBITS: Final = 12
 
 
