@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -68,7 +68,7 @@ class Snapshot(NamedTuple):
     halt_at: int | None
     over: bool
     threshold: float
-    truncation_error: float = 0.0
+    truncation: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Episode:
         energy: Energy of the circuit, in the problem's unit.
         first_energy: Energy of the initial circuit.
         threshold: The success threshold that the last step was judged by.
-        truncation_error: Estimate for the energy, where the simulator truncates; in the problem's unit.
+        truncation: Figures of the energy's truncation, where the simulator truncates; see ``Simulator.truncation``.
         wasted: Illegal actions that were skipped; each uses one gate of the budget, whatever the action would append.
         halt_at: 0-based index of the last action before random halting; ``None`` without halting.
         over: Whether the episode has ended, or none has begun.
@@ -119,7 +119,7 @@ class Episode:
     energy: float = float("nan")
     first_energy: float = float("nan")
     threshold: float = float("nan")
-    truncation_error: float = 0.0
+    truncation: Mapping[str, float] = field(default_factory=dict)
     wasted: int = 0
     halt_at: int | None = None
     over: bool = True
@@ -166,7 +166,7 @@ class Episode:
             self.halt_at,
             self.over,
             self.threshold,
-            self.truncation_error,
+            self.truncation,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -179,7 +179,7 @@ class Episode:
         self.circuit.params = snapshot.params
         self.energy, self.first_energy = snapshot.energy, snapshot.first_energy
         self.wasted, self.halt_at, self.over = snapshot.wasted, snapshot.halt_at, snapshot.over
-        self.truncation_error = snapshot.truncation_error
+        self.truncation = snapshot.truncation
 
     # -- changing it ---------------------------------------------------------------------------------------------------
 
@@ -325,6 +325,5 @@ class Episode:
         numbers = {name: _as_numpy(name, value) for name, value in zip(FIGURES, figures, strict=True)}
         names = () if family is None else family.names
         context = {name: np.asarray(value)[()] for name, value in zip(names, self.context, strict=True)}
-        if self.rules.simulator.is_truncated:
-            numbers["truncation_error"] = np.float64(self.truncation_error)
+        numbers |= {name: np.float64(value) for name, value in self.truncation.items()}
         return {"action_mask": self.mask.array.copy(), **numbers, **context}

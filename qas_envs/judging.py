@@ -72,10 +72,10 @@ def is_solved(
 
 
 def note_truncation(episode: Episode) -> None:
-    """Estimate the truncation error of the energy of an episode's circuit, for ``info``."""
+    """Note the figures of the truncation of the energy of an episode's circuit, for ``info``."""
     simulator = episode.rules.simulator
     if simulator.is_truncated:
-        episode.truncation_error = simulator.truncation_error(episode.circuit, episode.problem.hamiltonian)
+        episode.truncation = simulator.truncation(episode.circuit, episode.problem.hamiltonian)
 
 
 def judge(episode: Episode, curriculum: Curriculum, action: int, energy: float, is_known: bool = True) -> Outcome:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from qas_envs.problems import Problem
 from qas_simulators import (
     Circuit,
     MitigatedSimulator,
+    MPSSimulator,
     NoiseModel,
     PauliPropagationSimulator,
     PauliTransferSimulator,
@@ -36,35 +38,32 @@ def _noiseless(noise: NoiseModel | None, **settings: Any) -> Simulator:
     return StatevectorSimulator(**settings)
 
 
-def _propagation(noise: NoiseModel | None, **settings: Any) -> Simulator:
-    """Propagate Pauli strings, without a state."""
+def _pure(noise: NoiseModel | None, kind: Callable[..., Simulator], what: str, **settings: Any) -> Simulator:
+    """Simulate by a method that has no noise channels."""
     if noise is not None and not noise.is_noiseless:
-        raise ValueError(must("noise", "be None for Pauli propagation, which has no noise channels", "a noise model"))
-    return PauliPropagationSimulator(**settings)
+        raise ValueError(must("noise", f"be None for {what} no noise channels", "a noise model"))
+    return kind(**settings)
 
 
-def _stabilizer(noise: NoiseModel | None, **settings: Any) -> Simulator:
-    """Simulate Clifford circuits."""
-    if noise is not None and not noise.is_noiseless:
-        needed = "be None for the stabiliser simulator, which has no noise channels"
-        raise ValueError(must("noise", needed, "a noise model"))
-    return StabilizerSimulator(**settings)
+_PURE: Final[dict[str, tuple[Callable[..., Simulator], str]]] = {
+    "pauli_propagation": (PauliPropagationSimulator, "Pauli propagation, which has"),
+    "stabilizer": (StabilizerSimulator, "the stabiliser simulator, which has"),
+    "mps": (MPSSimulator, "matrix-product states, which have"),
+}
 
 
 SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
     "auto": _auto,
     "statevector": _noiseless,
     "pauli_transfer": PauliTransferSimulator,
-    "pauli_propagation": _propagation,
-    "stabilizer": _stabilizer,
+    **{name: partial(_pure, kind=kind, what=what) for name, (kind, what) in _PURE.items()},
 }
 """Simulators by name: functions of the noise and of their settings."""
 
 
 SETTINGS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(SIMULATORS, Simulator),
-    "pauli_propagation": PauliPropagationSimulator,
-    "stabilizer": StabilizerSimulator,
+    **{name: kind for name, (kind, _) in _PURE.items()},
 }
 """What has a simulator's settings as parameters, by its name."""
 

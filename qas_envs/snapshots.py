@@ -50,6 +50,7 @@ def restore(env: CircuitBuildingEnv, state: Mapping[str, Any]) -> None:
             state["halt_at"],
             state["over"],
             state["threshold"],
+            {},
         )
     )
     note_truncation(episode)

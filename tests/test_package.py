@@ -143,9 +143,9 @@ except ValueError as error:
 
 PUBLIC = {
     "qas_simulators": (
-        "Channel Circuit CircuitBatch Gadget MitigatedSimulator NoiseModel Operation PauliPropagationSimulator "
-        "PauliSum PauliTransferSimulator Simulator StabilizerSimulator StabilizerState StatevectorSimulator ZeroNoise "
-        "load_gadgets save_gadgets"
+        "Channel Circuit CircuitBatch Gadget MPSSimulator MitigatedSimulator NoiseModel Operation "
+        "PauliPropagationSimulator PauliSum PauliTransferSimulator Simulator StabilizerSimulator StabilizerState "
+        "StatevectorSimulator ZeroNoise load_gadgets save_gadgets"
     ),
     "qas_envs": "ENVIRONMENTS CircuitBuildingEnv Problem Rules make_env register_all",
     "qas_agents": (

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from qas_envs.problems.bethe_ansatz import xxz_energy
 from qas_envs.problems.free_fermions import chain_energy
 from qas_envs.problems.problem import Problem
-from qas_envs.problems.reference import DENSE_QUBITS, Reference, reference_of, rounding_error
+from qas_envs.problems.reference import DENSE_QUBITS, Reference, chain_reference, reference_of, rounding_error
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MASK_QUBITS
@@ -65,7 +65,7 @@ def heisenberg(
     """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
 
     Args:
-        num_qubits: Number of spins, 2 to 60; above 20, what has no closed form needs ``ground_energy``.
+        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``.
         anisotropy: ``D``; 1 for the isotropic model.
         field: Longitudinal field ``h``.
         coupling: ``J``, for Pauli matrices; spin operators have a quarter of it.
@@ -73,8 +73,9 @@ def heisenberg(
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
         ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
-            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz, except open chains
-            with ``D > 1`` (for ``J < 0``, ``D < -1``) and odd rings with ``J < 0``.
+            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz. Open chains with
+            ``D > 1`` (for ``J < 0``, ``D < -1``) and odd rings with ``J < 0`` have none: those with 17 qubits or more,
+            rings with 21, are solved by DMRG, in some seconds.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -94,6 +95,8 @@ def heisenberg(
         chain = Reference(energy, "free fermions", rounding_error(hamiltonian))
     elif _is_long_chain(num_qubits, rows):
         chain = _interacting_chain(num_qubits, float(anisotropy), float(field), float(coupling), periodic)
+        if chain is None and ground_energy is None:
+            chain = chain_reference(hamiltonian, accuracy, periodic)
     reference = reference_of(hamiltonian, ground_energy, chain)
     name = "Heisenberg" if anisotropy == 1 else "XXZ"
     settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
@@ -131,12 +134,13 @@ def j1_j2(
     neighbours, with the energy ``-3 N J1 / 8`` (Majumdar, Ghosh, J. Math. Phys. 10, 1388, 1969).
 
     Args:
-        num_qubits: Number of spins, 4 to 20; at least 5 on a ring, where bonds would otherwise coincide.
+        num_qubits: Number of spins, 4 to 60; at least 5 on a ring, where bonds would otherwise coincide.
         next_coupling: ``J2``.
         coupling: ``J1``, the unit of energy if left at 1.
         periodic: Close the chain to a ring.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
-        ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20.
+        ground_energy: If it is known: above 10 qubits it spares the computation. From 17 qubits on, on rings from
+            21, that is DMRG, which takes some seconds.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -154,7 +158,8 @@ def j1_j2(
             for letter in "XYZ" if strength else "":
                 terms[_label(num_qubits, letter, first, (first + distance) % num_qubits)] = 0.25 * float(strength)
     hamiltonian = PauliSum(terms)
-    reference = reference_of(hamiltonian, ground_energy)
+    chain = chain_reference(hamiltonian, accuracy, periodic) if ground_energy is None else None
+    reference = reference_of(hamiltonian, ground_energy, chain)
     settings = {"next_coupling": next_coupling, "coupling": coupling}
     return _problem("J1-J2", f"J2={next_coupling:g}", hamiltonian, reference, 1, periodic, settings, accuracy)
 

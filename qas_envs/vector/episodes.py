@@ -337,4 +337,5 @@ class EpisodeArrays:
             params=self.library.host(self.circuits.angles)[row, : counts[PARAMS]].copy(),
             **{name: value for name, value in host.items() if name != "halt_at"},
             halt_at=None if host["halt_at"] == NEVER else host["halt_at"],
+            truncation={},
         )

@@ -122,12 +122,12 @@ class SingleEngine:
 
     def _columns(self, figures: list[tuple[float, ...]]) -> dict[str, NDArray[Any]]:
         """Return masks, the numbers of :data:`FIGURES`, and the contexts of a family, as arrays."""
-        columns: dict[str, NDArray[Any]] = {"action_mask": self.masks}
+        envs, columns = self._envs, {"action_mask": self.masks}
         columns.update(
             (name, np.array(column)) for name, column in zip(FIGURES, zip(*figures, strict=True), strict=True)
         )
-        if self._envs[0].rules.simulator.is_truncated:
-            columns["truncation_error"] = np.array([env.episode.truncation_error for env in self._envs])
+        for name in envs[0].episode.truncation:
+            columns[name] = np.array([env.episode.truncation[name] for env in envs])
         family = self._envs[0].family
         if family is not None:
             contexts = zip(*(env.episode.context for env in self._envs), strict=True)

@@ -1,15 +1,19 @@
-"""Pauli propagation beside statevectors: environments of 20 and 40 qubits, and one step of TFIM-20 with 100 angles.
+"""Pauli propagation, matrix-product states and statevectors: environments of 20 and 40 qubits, one step of TFIM-20.
 
     OMP_NUM_THREADS=1 python simulators/benchmarks/propagation.py              # about two minutes on one core
     OMP_NUM_THREADS=1 python simulators/benchmarks/propagation.py quick        # without the statevector's step
+    OMP_NUM_THREADS=1 python simulators/benchmarks/propagation.py memory       # of an energy and a gradient
 
 Times are of the process (CPU seconds on one thread). The circuit has RY on every qubit and bricks of blocks, CX and RY
 on both qubits. Its 100 angles are optimised; then a block is appended, its two angles are scanned, and all are
-optimised again as an environment does. The slower statevector takes no step.
+optimised again as an environment does. The slower statevector takes no step. *Memory* is what the resident set of a
+process grows by, at its highest, during an energy and a gradient, the kernels being compiled.
 """
 
 from __future__ import annotations
 
+import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +23,14 @@ import numpy as np
 
 from qas_envs import make_env
 from qas_envs.problems import tfim
-from qas_simulators import Circuit, PauliPropagationSimulator, PauliSum, Simulator, StatevectorSimulator
+from qas_simulators import (
+    Circuit,
+    MPSSimulator,
+    PauliPropagationSimulator,
+    PauliSum,
+    Simulator,
+    StatevectorSimulator,
+)
 from qas_simulators.optimizers import ScanLBFGS
 
 T = TypeVar("T")
@@ -28,6 +39,8 @@ SIMULATORS: dict[str, Callable[[], Simulator]] = {
     "propagation, exact": PauliPropagationSimulator,
     "propagation, coefficient 1e-4": lambda: PauliPropagationSimulator(coefficient=1e-4),
     "propagation, coefficient 1e-3": lambda: PauliPropagationSimulator(coefficient=1e-3),
+    "matrix-product state": MPSSimulator,
+    "matrix-product state, max_bond 4": lambda: MPSSimulator(max_bond=4),
     "statevector": StatevectorSimulator,
     "statevector, real arithmetic": lambda: StatevectorSimulator(real_arithmetic=True),
 }
@@ -59,7 +72,8 @@ def append_block(circuit: Circuit, first: int, second: int) -> None:
 def builds() -> list[str]:
     """Return a table of the times in which environments are made."""
     lines = ["| environment | simulator | made in |", "| --- | --- | --- |"]
-    for num_qubits, simulator in ((20, "statevector"), (20, "pauli_propagation"), (40, "pauli_propagation")):
+    sizes = ((20, "statevector"), (20, "pauli_propagation"), (40, "pauli_propagation"), (20, "mps"), (40, "mps"))
+    for num_qubits, simulator in sizes:
         rules: dict[str, Any] = {"actions": "blocks", "max_gates": 400, "simulator": simulator}
         settings = {"num_qubits": num_qubits}
         _, seconds = timed(lambda rules=rules, settings=settings: make_env("tfim", problem_settings=settings, **rules))
@@ -71,12 +85,21 @@ def warm_circuit(hamiltonian: PauliSum) -> Circuit:
     """Return the bricks with 100 optimised angles."""
     circuit = bricks(NUM_BLOCKS)
     circuit.params = np.random.default_rng(0).normal(scale=0.1, size=circuit.num_params)
-    for simulator, iterations in (
-        (SIMULATORS["propagation, coefficient 1e-3"](), 300),
-        (PauliPropagationSimulator(), 200),
-    ):
-        circuit.params = ScanLBFGS(max_iterations=iterations).minimize(simulator, circuit, hamiltonian).params
+    circuit.params = ScanLBFGS(max_iterations=500).minimize(MPSSimulator(), circuit, hamiltonian).params
     return circuit
+
+
+def memory(name: str) -> str:
+    """Return a row with the growth of the resident set during an energy and a gradient of one simulator."""
+    circuit, hamiltonian, simulator = bricks(NUM_BLOCKS), tfim(NUM_QUBITS).hamiltonian, SIMULATORS[name]()
+    small = Circuit(15)  # in blocks of gates, like 20 qubits
+    for qubit in range(14):
+        small.ry(0.1, qubit).cx(qubit, qubit + 1)
+    simulator.expectation_and_gradient(small, tfim(15).hamiltonian)
+    circuit.params = np.random.default_rng(0).normal(scale=0.1, size=circuit.num_params)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    simulator.expectation_and_gradient(circuit, hamiltonian)
+    return f"| {name} | {(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.1f} MB |"
 
 
 def steps(is_quick: bool) -> list[str]:
@@ -113,6 +136,13 @@ def steps(is_quick: bool) -> list[str]:
 
 def main() -> None:
     """Print the tables."""
+    if sys.argv[1:2] == ["memory"]:
+        for name in sys.argv[2:] or SIMULATORS:
+            if sys.argv[2:]:
+                print(memory(name))
+            else:
+                subprocess.run([sys.executable, __file__, "memory", name], check=True)
+        return
     make_env("tfim", problem_settings={"num_qubits": 2}).reset()  # imports and kernels
     PauliPropagationSimulator().expectation(Circuit(1).rx(0.1, 0), PauliSum({"Z": 1.0}))
     print("\n".join([*builds(), "", *steps("quick" in sys.argv[1:])]))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qas_simulators.gadget_files import load_gadgets, save_gadgets
     from qas_simulators.gadgets import Gadget
     from qas_simulators.mitigation import MitigatedSimulator
+    from qas_simulators.mps_simulator import MPSSimulator
     from qas_simulators.noise import NoiseModel
     from qas_simulators.pauli import PauliSum
     from qas_simulators.pauli_propagation import PauliPropagationSimulator
@@ -25,6 +26,7 @@ __all__ = [
     "Circuit",
     "CircuitBatch",
     "Gadget",
+    "MPSSimulator",
     "MitigatedSimulator",
     "NoiseModel",
     "Operation",
@@ -45,6 +47,7 @@ _MODULES = {
     "Circuit": "circuit",
     "CircuitBatch": "circuit_batch",
     "Gadget": "gadgets",
+    "MPSSimulator": "mps_simulator",
     "MitigatedSimulator": "mitigation",
     "NoiseModel": "noise",
     "Operation": "circuit",

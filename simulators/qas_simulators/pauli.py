@@ -130,6 +130,7 @@ class PauliSum:
         self._in_unit: tuple[float, PauliSum | None] | None = None
         self._rows: RealRows | None = None
         self._slices: Any = None  # of stabilizers.slices_of
+        self._operators: Any = None  # of matrix_product_operators.operators_of
 
     @classmethod
     def from_matrix(cls, matrix: ArrayLike, tolerance: float = NEGLIGIBLE) -> PauliSum:

@@ -82,6 +82,8 @@ class Simulator(ABC):
     is_truncated: bool = False
     """Whether energies without shots are approximations, see :meth:`truncation_error` and :meth:`exact_energy`."""
 
+    _advice: ClassVar[str] = "Simulators that keep no such state: simulator='pauli_propagation' or 'mps'."
+
     runs_per_energy: int = 1
     """Runs of the simulator that one energy needs; optimisers count runs."""
 
@@ -176,7 +178,7 @@ class Simulator(ABC):
         needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
             message = must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
-            raise ValueError(f"{message} A simulator that keeps no state: simulator='pauli_propagation'.")
+            raise ValueError(f"{message} {self._advice}")
 
     def check_gates(self, table: Table, num_qubits: int) -> None:
         """Raise ``ValueError`` for gates, rows of circuits ``(gates, 4)``, that the noise model refuses."""
@@ -210,6 +212,10 @@ class Simulator(ABC):
     def truncation_error(self, circuit: Circuit, observable: PauliSum) -> float:
         """Return an estimate of how far an energy without shots is from the exact one: 0 unless it is truncated."""
         return 0.0
+
+    def truncation(self, circuit: Circuit, observable: PauliSum) -> dict[str, float]:
+        """Return figures of the truncation by name, which environments show where energies are truncated."""
+        return {"truncation_error": self.truncation_error(circuit, observable)}
 
     def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
         """Return the energy without shots and truncation; ``None`` where that needs too much."""

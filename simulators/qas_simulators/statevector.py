@@ -12,6 +12,7 @@ from qas_simulators.program import FloatArray, KernelProgram, final_state, links
 from qas_simulators.real_arithmetic import is_real, real_program
 from qas_simulators.simulator import Minimizer, Objective, Simulator
 from qas_simulators.wide_objective import LEAST_QUBITS, WideObjective, check_wide_memory
+from qas_simulators.wide_states import WideProgram
 
 
 class StatevectorSimulator(Simulator):
@@ -60,17 +61,20 @@ class StatevectorSimulator(Simulator):
         make = real_program if self.real_arithmetic and is_real(circuit.table, observable) else statevector_program
         return make(circuit.table[None], observable, links_of(circuit))
 
+    def _wide_program(self, circuit: Circuit, observable: PauliSum) -> WideProgram:
+        return WideProgram(circuit, observable, self.num_threads, is_real(circuit.table, observable))
+
     def objective(self, circuit: Circuit, observable: PauliSum) -> Objective:
         """Return the energy as a function of the angles."""
         if circuit.num_qubits < LEAST_QUBITS:
             return super().objective(circuit, observable)
-        return WideObjective(self, circuit, observable, is_real(circuit.table, observable))
+        return WideObjective(self, circuit, observable, self._wide_program)
 
     def minimizer(self, circuit: Circuit, observable: PauliSum) -> Minimizer:
         """Return the minimisation of a circuit's energy by exact gradients, for optimisers."""
         if circuit.num_qubits < LEAST_QUBITS:
             return super().minimizer(circuit, observable)
-        return WideObjective(self, circuit, observable, is_real(circuit.table, observable)).minimized
+        return WideObjective(self, circuit, observable, self._wide_program).minimized
 
     def expectations_and_gradients(
         self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
@@ -83,7 +87,7 @@ class StatevectorSimulator(Simulator):
         if circuit.num_qubits < LEAST_QUBITS:
             return super().expectations_and_gradients(circuit, observable, params_batch)
         self.require_exact("gradients")
-        wide = WideObjective(self, circuit, observable, is_real(circuit.table, observable))
+        wide = WideObjective(self, circuit, observable, self._wide_program)
         energies, gradients = wide.evaluate(self._batch(circuit, params_batch))
         return wide.unit * energies, wide.unit * gradients
 

@@ -1,9 +1,10 @@
-"""Energies and minimisations of statevectors of many qubits, for optimisers."""
+"""Energies and minimisations of states of many qubits, for optimisers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -12,40 +13,52 @@ from qas_simulators.descent import descend, scan
 from qas_simulators.errors import must
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli import PauliSum
-from qas_simulators.program import FloatArray, Settings, links_of
+from qas_simulators.program import FloatArray, Links, Settings, links_of
 from qas_simulators.simulator import Objective, Simulator
-from qas_simulators.wide_states import WideProgram
 
 LEAST_QUBITS: Final = 15
 """Registers from this size on are simulated in blocks of gates."""
 _BYTES: Final = 40  # of an amplitude: state, bra and diagonal
 
 
+class RotationProgram(Protocol):
+    """The energy of a circuit as a function of the angles of its rotations."""
+
+    def energy(self, angles: FloatArray) -> float:
+        """Return the energy at the angles of all rotations, in radians."""
+
+    def energy_and_gradient(self, angles: FloatArray) -> tuple[float, FloatArray]:
+        """Return the energy, and its derivatives by the angles of all rotations."""
+
+
 class WideObjective(Objective):
     """The energy of one circuit of many qubits as a function of its angles.
 
     Args:
-        simulator: Its shot noise and threads count.
+        simulator: Its shot noise counts.
         circuit: The circuit.
         observable: On as many qubits.
-        real: Whether all gates and the observable are real.
+        make: Returns the program of the circuit and of the observable in its own unit.
     """
 
-    def __init__(self, simulator: Simulator, circuit: Circuit, observable: PauliSum, real: bool) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        circuit: Circuit,
+        observable: PauliSum,
+        make: Callable[[Circuit, PauliSum], RotationProgram],
+    ) -> None:
         simulator.check(circuit, observable)
-        self._simulator, self._circuit, self._real = simulator, circuit, real
+        self._simulator, self._circuit, self._make = simulator, circuit, make
         self._observable, self._unit = observable.in_unit()
         self._links = links_of(circuit)
 
     @cached_property
-    def _wide(self) -> WideProgram:
-        return WideProgram(self._circuit, self._observable, self._simulator.num_threads, self._real)
+    def _wide(self) -> RotationProgram:
+        return self._make(self._circuit, self._observable)
 
     def _angles(self, params: FloatArray) -> FloatArray:
-        """Return the angle of every rotation."""
-        sources, factors, offsets = self._links
-        own = params if len(sources) == 0 else offsets + factors * np.append(params, 0.0)[sources]
-        return own[: self._circuit.num_rotations]
+        return rotation_angles(params, self._links, self._circuit)
 
     def _pulled_back(self, gradient: FloatArray) -> FloatArray:
         """Return derivatives by the parameters, given those by the angle of every rotation."""
@@ -92,6 +105,13 @@ class WideObjective(Objective):
             return self._unit * float(self._exact(params[None])[0]), evaluations + 1, 0
         energy, gradients = descend(self.evaluate, params, settings, self._circuit.is_linked)
         return self._unit * energy, evaluations + gradients, gradients
+
+
+def rotation_angles(params: FloatArray, links: Links, circuit: Circuit) -> FloatArray:
+    """Return the angle of every rotation of a circuit, given its parameters and links."""
+    sources, factors, offsets = links
+    own = params if len(sources) == 0 else offsets + factors * np.append(params, 0.0)[sources]
+    return own[: circuit.num_rotations]
 
 
 def check_wide_memory(num_qubits: int) -> None:

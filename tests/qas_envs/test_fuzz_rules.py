@@ -90,7 +90,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "max_gates": st.integers(1, 6),
     "noise": st.sampled_from([*NOISE_MODELS]),
     "couplings": st.sampled_from(["all", *COUPLINGS]),
-    "initial": st.sampled_from(["empty", "basis_state", "product_state"]),
+    "initial": st.sampled_from(["empty", "basis_state", "product_state", "mps"]),
     "illegal": st.sampled_from(["raise", "skip"]),
     "stop": st.booleans(),
     "mask": st.sampled_from([*MASKS]),

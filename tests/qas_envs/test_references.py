@@ -93,7 +93,7 @@ def test_provenance_says_how_the_energy_is_known() -> None:
 
 def test_what_has_no_closed_form_needs_a_ground_energy() -> None:
     for make in (
-        lambda **energy: heisenberg(24, anisotropy=2.0, **energy),
+        lambda **energy: heisenberg(24, rows=4, anisotropy=2.0, **energy),
         lambda **energy: tfim(24, rows=4, **energy),
         lambda **energy: ising_graphs(24, **energy),
     ):

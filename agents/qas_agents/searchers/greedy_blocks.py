@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qas_agents.searchers.blocks import BlockSearcher
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_agents.searchers.whole_circuits import Trials
-from qas_simulators import Circuit, PauliPropagationSimulator
+from qas_simulators import Circuit, MPSSimulator, PauliPropagationSimulator
 from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit, Pair
 from qas_simulators.errors import must
 
@@ -92,8 +92,9 @@ class GreedyBlocks(BlockSearcher):
             raise ValueError(must("reach", "be at least 1", reach))
         super().__init__(env, seed, 1, entangler, None)
         bare = getattr(env, "unwrapped", env)
-        if isinstance(bare.simulator, PauliPropagationSimulator):
-            raise ValueError(must("simulator", "be 'statevector' for greedy_blocks", "pauli_propagation"))
+        if isinstance(bare.simulator, PauliPropagationSimulator | MPSSimulator):
+            kind = type(bare.simulator).__name__
+            raise ValueError(must("simulator", "be 'statevector' for greedy_blocks", kind))
         if bare.simulator.is_noisy or bare.simulator.shots is not None:
             raise ValueError(must("env", "have neither noise nor shots", bare.simulator))
         self._effort = Effort(width=width, places=places, cycle=cycle, guided=guided, hot=hot, cold=cold)
