@@ -128,6 +128,8 @@ class SingleEngine:
         )
         if self._envs[0].rules.simulator.is_truncated:
             columns["truncation_error"] = np.array([env.episode.truncation_error for env in self._envs])
+        if self._envs[0].drift is not None:
+            columns["noise"] = np.array([env.noise_step for env in self._envs])
         family = self._envs[0].family
         if family is not None:
             contexts = zip(*(env.episode.context for env in self._envs), strict=True)
