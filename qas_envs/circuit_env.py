@@ -63,8 +63,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     both are estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``,
     ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's
     optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that
-    vary, by name; with a drift, ``noise``, the number of the noise model; ``truncation_error`` where the simulator truncates: an estimate of the energy's error.
-    There, ``success`` also needs the exact energy, so that it is never reported where that is out of reach.
+    vary, by name; with a drift, ``noise``, the number of the noise model; ``truncation_error`` where the simulator
+    truncates: an estimate of the energy's error. There, ``success`` also needs the exact energy, so that it is never
+    reported where that is out of reach.
 
     ## Arguments
     Args:

@@ -45,7 +45,8 @@ def make_env(
         rules: Rules that replace those of the preset, each a name, an import string, ``{"name": ..., settings}`` or an
             object: ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
             ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
-            ``drift``, ``mitigation``, ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
+            ``drift``, ``mitigation``, ``simulator``, ``mask_in_observation``; see
+            :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
         TypeError: An unknown keyword argument.

@@ -29,7 +29,8 @@ def fits(envs: Sequence[CircuitBuildingEnv]) -> bool:
     """Return whether environments can be stepped over arrays.
 
     Not with shot noise, a truncated simulator, or an optimiser that draws random numbers or optimises one circuit at a
-    time; not with families of instances, noise that drifts, linked angles, or a render mode; and not for subclasses of the environment.
+    time; not with families of instances, noise that drifts, linked angles, or a render mode; and not for subclasses of
+    the environment.
     """
     first = envs[0]
     return (
