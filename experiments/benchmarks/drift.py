@@ -4,9 +4,9 @@
     python experiments/benchmarks/drift.py report                  # writes the tables only
     python experiments/benchmarks/drift.py Bell                    # plays one task only
 
-An agent prepares a state under 20 noise models, the steps of a random walk of the error rates of each qubit and each
-pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its budget is spent.
-Every agent of a seed meets the same walk. Energies of a simulator are counted, one after every gate.
+An agent prepares a state under one noise model after the other, the steps of a random walk of the error rates of each
+qubit and each pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its
+budget is spent. Every agent of a seed meets the same walk. Energies of a simulator are counted, one after every gate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from qas_agents import DQNConfig, PolicyReuse, PolicyReuseConfig, RandomPolicy, 
 from qas_envs import CircuitBuildingEnv
 
 RESULTS = Path(__file__).parents[1] / "results"
-SEEDS, STEPS = range(10), 20
+SEEDS = range(10)
 LAST, NEEDED = 10, 8  # episodes, and successes among them
 AGENT = DQNConfig(
     network={"name": "mlp", "hidden": (64,)},
@@ -52,34 +52,39 @@ class Task:
         budget: Largest number of energies per step of the drift.
         noise: The first noise model.
         walk: Settings of the walk.
+        steps: Number of noise models.
+        agent: Settings of the learners that differ from :data:`AGENT`.
     """
 
     arguments: dict[str, Any]
     budget: int
     noise: dict[str, Any]
     walk: dict[str, Any]
+    steps: int = 20
+    agent: dict[str, Any] = field(default_factory=dict)
 
     def environment(self, seed: int, shown: bool = False) -> CircuitBuildingEnv:
         """Return the environment with the walk of a seed."""
-        drift = {"name": "walk", "steps": STEPS, "seed": seed, "every": None, "shown": shown, **self.walk}
+        drift = {"name": "walk", "steps": self.steps, "seed": seed, "every": None, "shown": shown, **self.walk}
         rules = {"optimizer": "none", "reward": "crlqas", "noise": self.noise, "drift": drift}
         env: Any = gym.make(disable_env_checker=True, **{**rules, **self.arguments}).unwrapped
         return env  # type: ignore[no-any-return]
 
 
-WALK = {"size": 0.3, "bound": 2.0, "dropout": 0.3}
 TASKS = {
-    "GHZ-3": Task(
-        {"id": "QAS-GHZ-v0", "gates": "clifford", "max_gates": 4, "curriculum": {"name": "fixed", "threshold": 0.03}},
-        1_500,
-        {"name": "depolarizing", "p1": 1e-3, "p2": 1e-2},
-        WALK,
-    ),
     "Bell": Task(
         {"id": "QAS-Bell-v0", "max_gates": 6, "curriculum": {"name": "fixed", "threshold": 0.02}},
         1_000,
         {"name": "depolarizing", "p1": 1e-3, "p2": 1e-2},
         {"size": 0.3, "bound": 2.0},
+    ),
+    "GHZ-3": Task(
+        {"id": "QAS-GHZ-v0", "gates": "clifford", "max_gates": 4, "curriculum": {"name": "fixed", "threshold": 0.03}},
+        1_200,
+        {"name": "depolarizing", "p1": 1e-3, "p2": 1e-2},
+        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
+        steps=6,
+        agent={"epsilon_decay": 0.99},
     ),
 }
 LEARNERS = {
@@ -138,13 +143,13 @@ def learn(task: Task, method: str, seed: int) -> dict[str, Any]:
     """Return what an agent needed in each step, and what it still solves at the end."""
     bare = task.environment(seed, shown="shown" in method)
     env, log = AtStep(bare), Log(task.budget)
-    agent = ppr_dqn(env, AGENT, LEARNERS[method], seed)
+    agent = ppr_dqn(env, replace(AGENT, **task.agent), LEARNERS[method], seed)
 
     def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
         if log.note(seen["infos"][0], bool(seen["dones"][0])):
             log.close()
-            env.step_of_drift = min(len(log.rows), STEPS - 1)
-        return len(log.rows) < STEPS
+            env.step_of_drift = min(len(log.rows), task.steps - 1)
+        return len(log.rows) < task.steps
 
     agent.learn(10**9, note)
     guide = agent.guide
@@ -153,13 +158,13 @@ def learn(task: Task, method: str, seed: int) -> dict[str, Any]:
     def own(observation: Any, mask: Any) -> int:
         return int(agent.predict(observation, deterministic=True, action_masks=mask)[0])
 
-    found = {"steps": log.rows, "at_end": [solves(bare, own, step) for step in range(STEPS)]}
+    found = {"steps": log.rows, "at_end": [solves(bare, own, step) for step in range(task.steps)]}
     if LEARNERS[method].psi > 0:
         labels, library = guide.library.labels, guide.library
         found |= {"kept": labels, "reused": guide.reused}
         found["library_at_end"] = [
             any(solves(bare, lambda o, m, k=k: library.action(k, o, m), step) for k in range(len(library)))
-            for step in range(STEPS)
+            for step in range(task.steps)
         ]
     return found
 
@@ -178,7 +183,7 @@ def search(task: Task, method: str, seed: int) -> dict[str, Any]:
     """Return what a search needs until its first success in each step."""
     env, rows = task.environment(seed), []
     known: list[list[int]] = []
-    for step in range(STEPS):
+    for step in range(task.steps):
         spent, first = 0, None
 
         def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
@@ -214,7 +219,7 @@ def feasible(task: Task, seed: int) -> list[float]:
     env = task.environment(seed)
     qubits = range(env.problem.num_qubits)
     shares = []
-    for step in range(STEPS):
+    for step in range(task.steps):
         env.reset(options={"noise": step})
         outcomes = []
         for order in permutations(qubits):
