@@ -101,7 +101,7 @@ def sequence(
     shown: bool = False,
     cycle: bool = False,
 ) -> NoiseDrift:
-    """Return a drift along a list of noise models; see :class:`NoiseDrift`.
+    """Noise models from a list, in their order.
 
     Raises:
         ValueError: The environment has another noise model too.
@@ -125,7 +125,7 @@ def walk(
     shown: bool = False,
     cycle: bool = False,
 ) -> NoiseDrift:
-    """Return a random walk that begins with the environment's noise model.
+    """A random walk of all error rates that begins with the environment's noise model.
 
     The noise after the gates on each qubit and on each pair, and the readout error of each qubit, is multiplied by a
     factor of its own. The logarithms of the factors are random walks with normal steps. For thermal relaxation a factor

@@ -310,12 +310,13 @@ def report() -> None:
             some = [cell for cell in own if cell["method"] == method and cell["seed"] in seeds]
             lines.append(row_of(method, some, scratch))
         kept = [cell for cell in own if cell["method"] == "PPR-DQN" and cell["seed"] in seeds]
-        solved = np.mean([share(cell, "library_at_end") for cell in kept])
+        solved = 100 * np.mean([share(cell, "library_at_end") for cell in kept])
+        number = np.mean([len(cell["kept"]) for cell in kept])
         first = sum(cell["library_at_end"][0] for cell in kept)
         lines += [
             "",
-            f"PPR-DQN keeps {np.mean([len(cell['kept']) for cell in kept]):.1f} policies on average. At the end one of",
-            f"them solves {100 * solved:.0f} % of the noise models, and the first model in {first} of {len(kept)} seeds.",
+            f"PPR-DQN keeps {number:.1f} policies on average. At the end one of them solves {solved:.0f} % of the",
+            f"noise models, and the first model in {first} of {len(kept)} seeds.",
         ]
     (RESULTS / "drift.md").write_text("\n".join(lines) + "\n")
 
