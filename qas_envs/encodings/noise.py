@@ -43,7 +43,8 @@ def noise_features(noise: NoiseModel, operations: Sequence[Any], num_qubits: int
         float(np.mean(rates[place])) if rates[place] else 1.0 for place in sorted(rates, key=lambda p: (len(p), p))
     ]
     misread = [_misread(noise, qubit, num_qubits) for qubit in range(num_qubits)]
-    return np.sqrt(np.clip([*ordered, *misread], 0.0, 1.0)).astype(np.float32)
+    features: NDArray[np.float32] = np.sqrt(np.clip([*ordered, *misread], 0.0, 1.0)).astype(np.float32)
+    return features
 
 
 def _misread(noise: NoiseModel, qubit: int, num_qubits: int) -> float:

@@ -115,7 +115,7 @@ class PolicyReuse:
     def probabilities(self) -> NDArray[np.float64]:
         """Return the probability with which the next episode follows each policy, the agent's own last."""
         if self._config.psi == 0:
-            return np.eye(len(self.gains))[-1]
+            return np.array([0.0] * (len(self.gains) - 1) + [1.0])
         values = self._config.temperature_step * self._episodes * self.reuse_gains()
         weights = np.exp(values - values.max())
         return np.asarray(weights / weights.sum())
