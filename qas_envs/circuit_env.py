@@ -11,9 +11,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from qas_envs.drift import PresentNoise
 from qas_envs.encodings import Encoder, Observation, View
 from qas_envs.episode import Episode
 from qas_envs.judging import Outcome, draw_instance, judge, note_truncation
+from qas_envs.masks import Mask, new_mask
 from qas_envs.problems import Problem
 from qas_envs.rendering import RENDER_MODES, Renderer
 from qas_envs.rules import Rules
@@ -61,9 +63,10 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     both are estimates, and the error may be negative); ``success``; ``threshold``; ``num_gates``,
     ``num_two_qubit_gates``, ``num_params``, ``depth`` of the circuit; ``evaluations`` and ``gradients`` of this step's
     optimisation, as counted by :class:`~qas_simulators.optimizers.OptimizationResult`; with a family, the values that
-    vary, by name; ``truncation_error`` where the simulator truncates: an estimate of the energy's error; with
-    matrix-product states also ``bond_dimension`` (the largest) and ``discarded_weight``.
-    There, ``success`` also needs the exact energy, so that it is never reported where that is out of reach.
+    vary, by name; with a drift, ``noise``, the number of the noise model; ``truncation_error`` where the simulator
+    truncates: an estimate of the energy's error; with matrix-product states also ``bond_dimension`` (the largest) and
+    ``discarded_weight``. There, ``success`` also needs the exact energy, so that it is never reported where that is out
+    of reach.
 
     ## Arguments
     Args:
@@ -101,6 +104,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         self._draws = not rules.is_exact or not isinstance(self.optimizer, BatchOptimizer)
         self.curriculum = copy.deepcopy(rules.curriculum)
         self.episode = Episode.new(problem, rules)
+        self.drift = None if rules.drift is None else PresentNoise(rules.drift, self.catalogue)
+        if self.drift is not None:
+            self.episode.mask = self.new_mask()
         self.initial = self.episode.initial
         self.action_space = spaces.Discrete(len(rules.catalogue))
         self.observation_space = self.episode.space
@@ -114,6 +120,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     def problem(self) -> Problem:
         """The instance; with a family, that of the current episode."""
         return self.episode.problem
+
+    @property
+    def noise_step(self) -> int:
+        """Number of the present noise model of a drift, from 0; 0 without a drift."""
+        return 0 if self.drift is None else self.drift.number
 
     @property
     def circuit(self) -> Circuit:
@@ -139,6 +150,11 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         """Return the legal actions as booleans, ``(num_actions,)``: the name sb3-contrib looks for."""
         return self.episode.mask.array.astype(np.bool_)
 
+    def new_mask(self) -> Mask:
+        """Return the mask of an empty circuit, without the actions that the present noise model of a drift refuses."""
+        mask = new_mask(self.rules.mask, self.catalogue)
+        return mask if self.drift is None else self.drift.restricted(mask)
+
     def view(self) -> View:
         """Return what the encoder may use."""
         return self.episode.view(self.simulator, self.curriculum.threshold)
@@ -155,7 +171,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         Args:
             seed: Seeds random halting, shot noise (that of the first energy included) and the drawing of instances.
                 Without a seed, the random generators continue from their current state.
-            options: With a family: ``split`` (``"train"`` or ``"test"``), or values of the arguments that vary.
+            options: With a family: ``split`` (``"train"`` or ``"test"``), or values of the arguments that vary. With
+                a drift: ``noise``, the number of the noise model with which the drift continues; without it, a seed
+                starts the drift again.
 
         Raises:
             ValueError: Options that do not apply; the environment is unchanged.
@@ -164,16 +182,20 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
         with Undo([self]) as undo:
             undo.keep_randomness(self)
             super().reset(seed=seed)
+            given = dict(options or {})
+            if self.drift is not None:
+                self.drift.begin_episode(seed is not None, given.pop("noise", None))
+                self.simulator = self.drift.simulator(self.simulator)
             if seed is not None:
                 self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
-            draw_instance(episode, self.curriculum, self.np_random, dict(options or {}))
-            if self.family is not None or self.simulator.shots is not None:
+            draw_instance(episode, self.curriculum, self.np_random, given)
+            if self.family is not None or self.drift is not None or self.simulator.shots is not None:
                 episode.first_energy = self.simulator.expectation(self.initial, self.problem.hamiltonian)
             finished = self.circuit.copy()
             self.begin()
             episode.halt_at = self.rules.halting.sample(self.np_random)
             self.show()
-            result = self.observe(), episode.info(episode.figures(False, 0, 0))
+            result = self.observe(), self._info(episode.figures(False, 0, 0))
             self.finished = finished
         return result
 
@@ -197,10 +219,14 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
                 energy, evaluations, gradients = result.energy, result.evaluations, result.gradients
             is_known = num_new is not None or not self.optimizes_at_end
             reward, success, terminated, truncated = self.conclude(index, energy, is_known)
-            info = episode.info(episode.figures(success, evaluations, gradients))
+            info = self._info(episode.figures(success, evaluations, gradients))
             self.show()
             observation = self.observe()
         return observation, reward, terminated, truncated, info
+
+    def _info(self, figures: tuple[float, ...]) -> dict[str, Any]:
+        info = self.episode.info(figures)
+        return info if self.drift is None else {**info, "noise": np.int64(self.drift.number)}
 
     def render(self) -> Any:
         """Return the circuit with its energy, depending on the mode.

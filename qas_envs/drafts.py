@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_envs.encodings import HamiltonianGraphEncoder
-from qas_envs.masks import new_mask
 from qas_simulators.errors import must
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Drafts:
         self._graphs = encoder.graphs(size, length)
         num_actions = len(env.catalogue.actions)
         self.masks = np.ones((size, num_actions), dtype=np.int8)
-        self._masks = [new_mask(env.rules.mask, env.catalogue) for _ in range(size)]
+        self._masks = [env.new_mask() for _ in range(size)]
         self.actions: list[list[int]] = [[] for _ in range(size)]
         for row, mask in zip(self.masks, self._masks, strict=True):
             row[:] = mask.array[:num_actions]

@@ -15,7 +15,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike
 
 from qas_envs.copies import copy_of
-from qas_envs.encodings import ContextEncoder, Encoder, Observation, View
+from qas_envs.encodings import ContextEncoder, Encoder, NoiseEncoder, Observation, View
 from qas_envs.families import check_member
 from qas_envs.masks import Mask, new_mask
 from qas_envs.problems import Problem
@@ -137,6 +137,8 @@ class Episode:
         encoder = rules.encoding.bind(problem, rules.catalogue, rules.capacity, energies)
         if family is not None and not getattr(encoder, "shows_instance", False):
             encoder = ContextEncoder(encoder, family)
+        if rules.drift is not None and rules.drift.shown:
+            encoder = NoiseEncoder(encoder, rules.catalogue.operations, problem.num_qubits)
         mask = new_mask(rules.mask, rules.catalogue)
         initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)
         if initial.num_qubits != problem.num_qubits:

@@ -13,6 +13,7 @@ from qas_envs.components import check_settings, chosen
 from qas_envs.couplings import Pairs, couplings_of, require_connected
 from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.devices import DeviceChoice
+from qas_envs.drift import drift_of
 from qas_envs.families import Family, check_member
 from qas_envs.presets import preset_for
 from qas_envs.problems import Problem
@@ -20,7 +21,7 @@ from qas_envs.problems.lookup import problem_function
 from qas_envs.rule_warnings import warn_of
 from qas_envs.rules import RULES, RuleArguments, Rules
 from qas_envs.simulation import simulator_of
-from qas_simulators import Circuit, NoiseModel
+from qas_simulators import Circuit, NoiseModel, Simulator
 from qas_simulators.errors import must, unexpected_argument
 
 
@@ -44,7 +45,8 @@ def make_env(
         rules: Rules that replace those of the preset, each a name, an import string, ``{"name": ..., settings}`` or an
             object: ``backend``, ``gates``, ``actions``, ``gadgets``, ``couplings``, ``stop``, ``max_gates``, ``mask``,
             ``illegal``, ``initial``, ``encoding``, ``reward``, ``curriculum``, ``halting``, ``optimizer``, ``noise``,
-            ``mitigation``, ``simulator``, ``mask_in_observation``; see :class:`~qas_envs.rules.RuleArguments`.
+            ``drift``, ``mitigation``, ``simulator``, ``mask_in_observation``; see
+            :class:`~qas_envs.rules.RuleArguments`.
 
     Raises:
         TypeError: An unknown keyword argument.
@@ -66,20 +68,30 @@ def make_env(
         values |= {name: own for name, own in device.rules(part).items() if name not in rules}
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
     given_noise = parts["noise"](problem.num_qubits) if callable(parts["noise"]) else parts["noise"]
-    simulator = simulator_of(parts["simulator"], given_noise, parts["mitigation"])
-    noise: NoiseModel | None = getattr(simulator, "noise", None)
-    couplings = _joint_couplings(couplings_of(parts["couplings"], problem.num_qubits), noise, problem)
+    drift = drift_of(parts["drift"], given_noise, parts["couplings"], problem.num_qubits)
+    if drift is not None and isinstance(parts["simulator"], Simulator):
+        raise ValueError(must("drift", "be None where `simulator` is an object, which has its noise", parts["drift"]))
+    simulator = simulator_of(parts["simulator"], given_noise if drift is None else drift.noisiest, parts["mitigation"])
+    own_couplings = couplings_of(parts["couplings"], problem.num_qubits)
+    for noise in (getattr(simulator, "noise", None),) if drift is None else drift.models:
+        couplings = _joint_couplings(own_couplings, noise, problem)
+    if drift is not None:
+        couplings = _union(own_couplings, drift.couplings())
     actions: Placements | None = parts["actions"]
     if callable(actions):
         actions = actions(gates=parts["gates"], problem=problem)
     blocks = () if actions is None else actions.placements(problem.num_qubits, couplings)
     catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"], blocks)
-    simulator.check_gates(catalogue.table, problem.num_qubits)
+    if drift is None:
+        simulator.check_gates(catalogue.table, problem.num_qubits)
     _check_family(parts["curriculum"], family)
     initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
     if actions is not None:
         initial = actions.initial_circuit(Circuit(problem.num_qubits) if initial is None else initial)
-    parts |= {"simulator": simulator, "initial": initial}
+    if drift is not None:
+        drift.check(catalogue, Circuit(problem.num_qubits) if initial is None else initial)
+        simulator = simulator.with_noise(drift.models[0])  # type: ignore[attr-defined]
+    parts |= {"simulator": simulator, "initial": initial, "drift": drift}
     own = {name: part for name, part in parts.items() if name in Rules.__dataclass_fields__}
     env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
     warn_of(env)
@@ -119,6 +131,13 @@ def _joint_couplings(couplings: Pairs | None, noise: NoiseModel | None, problem:
     joint = noise.couplings if couplings is None else couplings & noise.couplings
     require_connected(joint, problem.num_qubits)
     return joint
+
+
+def _union(couplings: Pairs | None, of_models: Pairs | None) -> Pairs | None:
+    """Return the pairs of qubits that the rule and some noise model of a drift allow; ``None`` for all."""
+    if couplings is None or of_models is None:
+        return of_models if couplings is None else couplings
+    return couplings & of_models
 
 
 def _check_family(curriculum: Curriculum, family: Family | None) -> None:

@@ -16,6 +16,7 @@ from qas_envs.components import HasMethods, IsInstance, Rule, chosen, is_whole, 
 from qas_envs.couplings import COUPLINGS, edges_of
 from qas_envs.curricula import CURRICULA, Curriculum
 from qas_envs.devices import PROGRAM, circuit_of, device_of, noise_of
+from qas_envs.drift import DRIFTS, NoiseDrift
 from qas_envs.encodings import ENCODINGS, Encoding
 from qas_envs.families import Family
 from qas_envs.gadget_sets import gadget_sets, gadgets_of
@@ -202,6 +203,17 @@ class RuleArguments(TypedDict, total=False):
         Named | NoiseModel | Any | None,
         Rule("The noise model, also one of Qiskit Aer", None, noise_of, NOISE_MODELS, makes=of_kinds(NoiseModel)),
     ]
+    drift: Annotated[
+        Named | NoiseDrift | None,
+        Rule(
+            "How the noise changes between episodes: a random walk from `noise`, or a list of noise models",
+            None,
+            IsInstance(NoiseDrift, or_none=True),
+            DRIFTS,
+            context=("noise", "num_qubits", "couplings"),
+            makes=of_kinds(NoiseDrift),
+        ),
+    ]
     mitigation: Annotated[
         Named | ZeroNoise | None,
         Rule(
@@ -252,6 +264,7 @@ class Rules:
         mask: Makes the mask of a catalogue.
         mask_in_observation: Whether observations are dictionaries with the mask; or their two keys.
         backend: The part of a device that gates, couplings and noise are taken from; ``None`` without a device.
+        drift: Noise models that follow each other; ``None`` for one that stays.
 
     Raises:
         ValueError: An object of another kind, or rules that do not fit each other, such as an optimiser that needs
@@ -280,6 +293,7 @@ class Rules:
     mask: Callable[[ActionCatalogue], Mask] = usual_mask
     mask_in_observation: bool | tuple[str, str] = False
     backend: Any = None
+    drift: NoiseDrift | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.catalogue, ActionCatalogue):

@@ -13,6 +13,7 @@ from qas_envs.judging import note_truncation
 def state_of(env: CircuitBuildingEnv) -> dict[str, Any]:
     """Return the state of an environment, in numbers that JSON keeps exactly."""
     episode = env.episode.snapshot()
+    drift = {} if env.drift is None else {"drift": list(env.drift.state())}
     return {
         "rng": env.np_random.bit_generator.state,
         "simulator_rng": env.simulator.rng.bit_generator.state,
@@ -26,6 +27,7 @@ def state_of(env: CircuitBuildingEnv) -> dict[str, Any]:
         "halt_at": episode.halt_at,
         "over": episode.over,
         "threshold": episode.threshold,
+        **drift,
     }
 
 
@@ -36,6 +38,9 @@ def restore(env: CircuitBuildingEnv, state: Mapping[str, Any]) -> None:
         episode.switch(tuple(state["context"]))
         env.curriculum.start(episode.problem)
     vars(env.curriculum).update(state["curriculum"])
+    if env.drift is not None:
+        env.drift.restore(tuple(state["drift"]))
+        env.simulator = env.drift.simulator(env.simulator)
     env.np_random.bit_generator.state = state["rng"]
     env.simulator.rng.bit_generator.state = state["simulator_rng"]
     episode.restore(

@@ -28,6 +28,8 @@ class _Before(NamedTuple):
     shown: tuple[tuple[float, ...], tuple[Any, ...]]
     rng: np.random.Generator | None
     seed: int | None
+    simulator: Simulator
+    drift: tuple[int, int] | None
 
 
 class Undo:
@@ -69,6 +71,8 @@ class Undo:
                 env._renderer.shown,
                 env._np_random,
                 env._np_random_seed,
+                env.simulator,
+                None if env.drift is None else env.drift.state(),
             )
             for env in self._envs
         ]
@@ -90,6 +94,9 @@ class Undo:
         if kind is None:
             return
         for env, before in zip(self._envs, self._before, strict=True):
+            env.simulator = before.simulator
+            if env.drift is not None and before.drift is not None:
+                env.drift.restore(before.drift)
             env.episode.restore(before.episode)
             env.finished = before.finished
             vars(env.curriculum).clear()

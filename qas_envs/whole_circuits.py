@@ -16,7 +16,6 @@ from qas_envs.catalogue import check_angles
 from qas_envs.drafts import Drafts
 from qas_envs.encodings import Observation
 from qas_envs.judging import is_solved, note_truncation
-from qas_envs.masks import new_mask
 from qas_envs.undo import Undo
 from qas_simulators import Circuit, CircuitBatch
 from qas_simulators.candidates import candidates
@@ -100,7 +99,7 @@ class CircuitPlayer:
     def __init__(self, env: CircuitBuildingEnv) -> None:
         self._env = env
         self.catalogue = env.catalogue
-        self._mask = new_mask(env.rules.mask, env.catalogue)
+        self._mask = env.new_mask()
 
     @cached_property
     def _gates(self) -> ActionGates:

@@ -151,10 +151,11 @@ PUBLIC = {
     "qas_agents": (
         "BeamSearch BlockAnnealing BlockBeam CircuitVGAE DQNConfig Demonstrations DemonstrationsConfig Evolution "
         "FrozenPolicy GraphAgent GraphConfig GreedyBlocks GreedySearch Growth HardwareEfficient LatentBO "
-        "LatentREINFORCE LayeredBlocks MaskedDQN PolicyProposal RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing "
-        "adapt_circuit annealed_blocks best_of block_circuits ceo_pool determinant distinct_skeletons extract grow "
-        "pauli_pool policy_search post_process prune_operators pruned qeb_pool qubit_adapt resynthesised "
-        "skeleton_floors spin_orbitals usual_pool"
+        "LatentREINFORCE LayeredBlocks MaskedDQN PolicyLibrary PolicyProposal PolicyReuse PolicyReuseConfig "
+        "RandomBlocks RandomPolicy SB3Agent SimulatedAnnealing adapt_circuit annealed_blocks best_of "
+        "block_circuits ceo_pool determinant distinct_skeletons extract grow pauli_pool policy_search "
+        "post_process ppr_dqn prune_operators pruned qeb_pool qubit_adapt resynthesised skeleton_floors "
+        "spin_orbitals usual_pool"
     ),
     "qas_experiments": ("Benchmark CircuitTable Run Solved Table benchmark load_circuits plots solve train"),
 }

@@ -7,7 +7,18 @@ from qas_simulators.errors import needs_extra
 
 if TYPE_CHECKING:
     from qas_agents.adapt_circuits import adapt_circuit
-    from qas_agents.dqn import Demonstrations, DemonstrationsConfig, DQNConfig, Growth, MaskedDQN, grow
+    from qas_agents.dqn import (
+        Demonstrations,
+        DemonstrationsConfig,
+        DQNConfig,
+        Growth,
+        MaskedDQN,
+        PolicyLibrary,
+        PolicyReuse,
+        PolicyReuseConfig,
+        grow,
+        ppr_dqn,
+    )
     from qas_agents.gadgets import extract
     from qas_agents.graph import GraphAgent, GraphConfig, PolicyProposal, policy_search
     from qas_agents.latent import CircuitVGAE, LatentBO, LatentREINFORCE
@@ -60,7 +71,10 @@ __all__ = [
     "LatentREINFORCE",
     "LayeredBlocks",
     "MaskedDQN",
+    "PolicyLibrary",
     "PolicyProposal",
+    "PolicyReuse",
+    "PolicyReuseConfig",
     "RandomBlocks",
     "RandomPolicy",
     "SB3Agent",
@@ -77,6 +91,7 @@ __all__ = [
     "pauli_pool",
     "policy_search",
     "post_process",
+    "ppr_dqn",
     "prune_operators",
     "pruned",
     "qeb_pool",
@@ -89,7 +104,18 @@ __all__ = [
 
 _PACKAGES = {
     "qas_agents.adapt_circuits": ("adapt_circuit",),
-    "qas_agents.dqn": ("DQNConfig", "Demonstrations", "DemonstrationsConfig", "Growth", "MaskedDQN", "grow"),
+    "qas_agents.dqn": (
+        "DQNConfig",
+        "Demonstrations",
+        "DemonstrationsConfig",
+        "Growth",
+        "MaskedDQN",
+        "PolicyLibrary",
+        "PolicyReuse",
+        "PolicyReuseConfig",
+        "grow",
+        "ppr_dqn",
+    ),
     "qas_agents.gadgets": ("extract",),
     "qas_agents.graph": ("GraphAgent", "GraphConfig", "PolicyProposal", "policy_search"),
     "qas_agents.latent": ("CircuitVGAE", "LatentBO", "LatentREINFORCE"),

@@ -87,6 +87,21 @@ def _dqn_settings() -> tuple[Callable[..., Any], ...]:
     return DQNConfig, DemonstrationsConfig
 
 
+def _make_ppr_dqn(env: Any, seed: int, device: str, **settings: Any) -> Agent:
+    """Return a MaskedDQN that reuses policies of earlier tasks."""
+    from qas_agents.dqn import DQNConfig, PolicyReuseConfig, ppr_dqn
+
+    names = [field.name for field in fields(PolicyReuseConfig)]
+    reuse = PolicyReuseConfig(**{name: settings.pop(name) for name in names if name in settings})
+    return ppr_dqn(env, DQNConfig(**settings), reuse, seed, device)
+
+
+def _ppr_dqn_settings() -> tuple[Callable[..., Any], ...]:
+    with needs_extra("agents"):
+        from qas_agents.dqn import DQNConfig, PolicyReuseConfig
+    return DQNConfig, PolicyReuseConfig
+
+
 def _load_dqn(path: Path, env: Any) -> Policy:
     from qas_agents.dqn import MaskedDQN
 
@@ -167,6 +182,7 @@ def _latent(kind: str) -> Callable[[Mapping[str, Any]], AgentEntry]:
 
 AGENTS: Final[dict[str, Row]] = {
     "dqn": AgentEntry(_make_dqn, _dqn_settings, _load_dqn, inherit=_inherit_dqn),
+    "ppr_dqn": AgentEntry(_make_ppr_dqn, _ppr_dqn_settings, _load_dqn),
     "graph": AgentEntry(_make_graph, _graph_settings, _load_graph),
     "graph_search": _graph_search,
     "latent_bo": _latent("LatentBO"),

@@ -7,6 +7,7 @@ from qas_envs.encodings.encoding import Encoder, Encoders, Encoding, Observation
 from qas_envs.encodings.gate_list import GateListEncoding
 from qas_envs.encodings.graph import GraphEncoding
 from qas_envs.encodings.hamiltonian_graph import CircuitGraphs, HamiltonianGraphEncoder, HamiltonianGraphEncoding
+from qas_envs.encodings.noise import NoiseEncoder
 from qas_envs.encodings.pauli import PauliEncoding
 from qas_envs.encodings.tensor import TensorEncoder, TensorEncoding
 
@@ -21,6 +22,7 @@ __all__ = [
     "GraphEncoding",
     "HamiltonianGraphEncoder",
     "HamiltonianGraphEncoding",
+    "NoiseEncoder",
     "Observation",
     "PauliEncoding",
     "TensorEncoder",

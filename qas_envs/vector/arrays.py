@@ -29,12 +29,14 @@ def fits(envs: Sequence[CircuitBuildingEnv]) -> bool:
     """Return whether environments can be stepped over arrays.
 
     Not with shot noise, a truncated simulator, or an optimiser that draws random numbers or optimises one circuit at a
-    time; not with families of instances, linked angles, or a render mode; and not for subclasses of the environment.
+    time; not with families of instances, noise that drifts, linked angles, or a render mode; and not for subclasses of
+    the environment.
     """
     first = envs[0]
     return (
         all(type(env) is CircuitBuildingEnv and env.render_mode is None and not env._draws for env in envs)
         and first.family is None
+        and first.drift is None
         and first.simulator.shots is None
         and not first.simulator.is_truncated
         and isinstance(first.optimizer, BatchOptimizer)

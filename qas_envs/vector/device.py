@@ -233,7 +233,10 @@ def _episodes_of(env: CircuitBuildingEnv, size: int, device: str) -> EpisodeArra
     """
     library, rules = torch_on(device), env.rules
     if not fits([env]):
-        needed = "be None for families, linked angles, shot noise, optimisers of single circuits, and render modes"
+        needed = (
+            "be None for families, noise that drifts, linked angles, shot noise, optimisers of single circuits, "
+            "and render modes"
+        )
         raise ValueError(must("device", needed, device))
     make_masks, make_encoders = own_method(env.episode.mask, "for_many"), own_method(env.encoder, "for_many")
     has_halting = isinstance(rules.halting, NoHalting) or own_method(rules.halting, "sample_each") is not None

@@ -128,6 +128,8 @@ class SingleEngine:
         )
         for name in envs[0].episode.truncation:
             columns[name] = np.array([env.episode.truncation[name] for env in envs])
+        if envs[0].drift is not None:
+            columns["noise"] = np.array([env.noise_step for env in envs])
         family = self._envs[0].family
         if family is not None:
             contexts = zip(*(env.episode.context for env in self._envs), strict=True)

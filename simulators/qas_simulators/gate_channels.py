@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ class ChannelRule(NamedTuple):
     gates: frozenset[str]
     where: tuple[int, ...] | None
     except_on: frozenset[tuple[int, ...]]
+
+
+Place = tuple[int, tuple[int, ...]]
+"""The number of a rule, and qubits in ascending order."""
 
 
 class GateChannels:
@@ -76,6 +81,35 @@ class GateChannels:
             ValueError: A probability would exceed 1, or a power is not a channel.
         """
         return GateChannels(rule._replace(channel=rule.channel.scaled(factor)) for rule in self._rules)
+
+    def places(self, num_qubits: int) -> list[Place]:
+        """Return every rule with the qubits of each gate that it follows on a register of this size."""
+        return [*dict.fromkeys((number, tuple(sorted(qubits))) for number, qubits, _ in self._split(num_qubits))]
+
+    def varied(self, factors: Mapping[Place, float], num_qubits: int) -> GateChannels:
+        """Return the rules for a register of this size, with each of :meth:`places` at ``factors`` times the noise.
+
+        Raises:
+            ValueError: A probability would exceed 1, or a power is not a channel.
+        """
+        found: dict[tuple[int, float], Channel] = {}
+        rules = []
+        for number, qubits, names in self._split(num_qubits):
+            key = number, factors[number, tuple(sorted(qubits))]
+            if key not in found:
+                found[key] = self._rules[number].channel.scaled(key[1])
+            rules.append(ChannelRule(found[key], names, qubits, frozenset()))
+        return GateChannels(rules)
+
+    def _split(self, num_qubits: int) -> Iterator[tuple[int, tuple[int, ...], frozenset[str]]]:
+        """Yield the number of each rule with the qubits and the names of gates that it follows there."""
+        for number, (_, names, where, except_on) in enumerate(self._rules):
+            for size in (1, 2):
+                own = frozenset(name for name in names if GATES[gate_index(name)].num_qubits == size)
+                places = permutations(range(num_qubits), size) if where is None else (where,) * (len(where) == size)
+                for qubits in places:
+                    if own and qubits not in except_on and max(qubits) < num_qubits:
+                        yield number, qubits, own
 
     def after(self, gate: str, qubits: tuple[int, ...]) -> list[tuple[Channel, tuple[int, ...]]]:
         """Return the channels that follow ``gate`` on ``qubits``, in order, each with the qubits it acts on."""

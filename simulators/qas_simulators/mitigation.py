@@ -68,6 +68,10 @@ class MitigatedSimulator(Simulator):
         self.is_sinusoidal = method.is_linear and method.scaling == "rates"
         self.is_bounded = False
 
+    def with_noise(self, noise: NoiseModel) -> MitigatedSimulator:
+        """Return the same simulator with another noise model."""
+        return MitigatedSimulator(self.base.with_noise(noise), self.method)  # type: ignore[attr-defined]
+
     def _at(self, scale: float, readout: bool) -> Simulator:
         """Return the exact simulator of a run, with or without the readout errors that are to be inverted."""
         factor = scale if self.method.scaling == "rates" else 1.0

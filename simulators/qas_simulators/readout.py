@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -61,6 +61,28 @@ class ReadoutErrors:
         for p01, p10, where in self.errors:
             flips = probability("p01", factor * p01), probability("p10", factor * p10)
             twin.errors.append(_Error(*flips, where))
+        return twin
+
+    def places(self, num_qubits: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Return the number of every error with each of its qubits on a register of this size."""
+        return [
+            (number, (qubit,))
+            for number, error in enumerate(self.errors)
+            for qubit in range(num_qubits)
+            if error.qubits is None or qubit in error.qubits
+        ]
+
+    def varied(self, factors: Mapping[tuple[int, tuple[int, ...]], float], num_qubits: int) -> ReadoutErrors:
+        """Return the errors with each of :meth:`places` at ``factors`` times the probabilities.
+
+        Raises:
+            ValueError: A probability would exceed 1.
+        """
+        twin = ReadoutErrors()
+        for number, (qubit,) in self.places(num_qubits):
+            p01, p10, _ = self.errors[number]
+            factor = factors[number, (qubit,)]
+            twin.add(factor * p01, factor * p10, (qubit,), None)
         return twin
 
     def measured(self, observable: PauliSum) -> PauliSum:

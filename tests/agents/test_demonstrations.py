@@ -144,13 +144,13 @@ def test_the_search_is_over_blocks_where_actions_are_blocks() -> None:
         env.reset()
         assert [env.step(action)[4]["success"] for action in actions][-1]
     twin = Demonstrations(env, DemonstrationsConfig(4))
-    twin.check(guide.state(), len(env.catalogue))
-    twin.restore(guide.state())
+    twin.check(guide.state(), {}, len(env.catalogue))
+    twin.restore(guide.state(), {})
     assert twin.figures() == guide.figures()
     old = {name: value for name, value in guide.state().items() if name not in guide.figures()}
-    twin.check(old, len(env.catalogue))
+    twin.check(old, {}, len(env.catalogue))
     with pytest.raises(ValueError, match="`survived` must be a number of circuits"):
-        twin.check({**old, "survived": -1}, len(env.catalogue))
+        twin.check({**old, "survived": -1}, {}, len(env.catalogue))
 
 
 def test_each_search_has_its_own_settings() -> None:
@@ -208,7 +208,16 @@ class SecondAction:
     def figures(self) -> dict[str, int]:
         return {}
 
-    def next_action(self, mask: Any) -> int | None:
+    def begin_episode(self, agent: Any) -> None:
+        self.calls.append("begin_episode")
+
+    def record_reward(self, reward: float) -> None:
+        pass
+
+    def arrays(self) -> dict[str, Any]:
+        return {}
+
+    def next_action(self, observation: Any, mask: Any, rng: np.random.Generator) -> int | None:
         return 1 if mask[1] else None
 
     def record_episode(self) -> None:
@@ -223,10 +232,10 @@ class SecondAction:
     def state(self) -> dict[str, Any]:
         return {"calls": self.calls}
 
-    def check(self, state: Any, num_actions: int) -> None:
+    def check(self, state: Any, arrays: Any, num_actions: int) -> None:
         pass
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, arrays: Any) -> None:
         self.calls = list(state["calls"])
 
 
@@ -234,7 +243,7 @@ def test_any_guide_can_be_handed_in(tmp_path: Path) -> None:
     env, guide, taken = gym.make("QAS-Bell-v0", max_gates=3).unwrapped, SecondAction(), []
     agent = MaskedDQN(env, CONFIG, seed=0, guide=guide)
     agent.learn(30, callback=lambda seen, _: taken.append(seen["actions"][0]) or True)  # type: ignore[func-returns-value]
-    assert 1 in taken[:2] and guide.calls[:3] == ["before_training", "record_episode", "end_episode"]
+    assert 1 in taken[:2] and guide.calls[:4] == ["before_training", "begin_episode", "record_episode", "end_episode"]
     assert agent.state()[1]["demonstrations"] == {"calls": guide.calls}
     agent.save(tmp_path / "policy.safetensors")
     assert MaskedDQN.load(tmp_path / "policy.safetensors", env).guide is None

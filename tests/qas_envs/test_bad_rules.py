@@ -28,7 +28,7 @@ from qas_simulators.optimizers import ScanLBFGS
 from tests.conftest import steady
 
 RULES = ["gates", "encoding", "reward", "curriculum", "halting", "optimizer"]
-RULES += ["noise", "mitigation", "simulator", "couplings", "initial", "mask", "gadgets"]
+RULES += ["noise", "drift", "mitigation", "simulator", "couplings", "initial", "mask", "gadgets"]
 INF, NAN = float("inf"), float("nan")
 NESTED: list[Any] = []
 for _ in range(5000):
@@ -52,7 +52,7 @@ def refused(make: Callable[..., Any], *arguments: Any, **settings: Any) -> str:
 def test_every_rule_of_a_wrong_kind(rule: str) -> None:
     for value in [*WRONG, *CLASSES]:
         is_function = callable(value) and not isinstance(value, type)
-        if (rule == "reward" and is_function) or (rule in ("noise", "mitigation") and value is None):
+        if (rule == "reward" and is_function) or (rule in ("noise", "drift", "mitigation") and value is None):
             continue  # functions of a transition
         if rule == "mask" and callable(value):
             if value not in (len, int):

@@ -23,6 +23,7 @@ NEEDED = {  # settings that a choice cannot do without
     ("curriculum", "staged"): {"thresholds": [0.5, None]},
     ("curriculum", "scheduled"): {"parameter": "field", "values": [1.0]},
     ("noise", "bit_flip"): {"p": 0.01},
+    ("drift", "sequence"): {"models": ["mumbai", "ourense"]},
 }
 CHOICES = [(rule, choice) for rule, row in RULES.items() for choice in row.choices]
 
@@ -35,7 +36,7 @@ def built(**rules: Any) -> Any:
         fitting["optimizer"] = "none"
     if "stabilizer" in str(rules.get("simulator")):
         fitting["gates"] = "clifford"
-    if rules.get("mitigation") is not None:
+    if rules.get("mitigation") is not None or "walk" in str(rules.get("drift")):
         fitting["noise"] = "mumbai"
     if "excitations" in str(rules.get("actions")):
         return make_env("h4_chain", **(fitting | rules))

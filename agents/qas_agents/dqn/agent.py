@@ -49,8 +49,8 @@ class MaskedDQN:
 
     Attributes:
         num_timesteps: Steps so far, circuits that the guide tried outside episodes included.
-        num_moves: Steps in episodes so far.
-        num_gradient_steps: Gradient steps so far.
+        num_moves: Steps in episodes so far, or since :meth:`start_again`.
+        num_gradient_steps: Gradient steps so far, or since :meth:`start_again`.
 
     Raises:
         ValueError: The environment's spaces are of another kind, or a guide is given for a vector of environments.
@@ -82,10 +82,7 @@ class MaskedDQN:
         self._loss: Any = float("nan")
         self.num_inputs, self.num_actions = self.environments.num_inputs, self.environments.num_actions
         self.rng = np.random.default_rng(seed)
-        with torch.random.fork_rng(devices=[]):  # does not disturb the caller's generator
-            torch.manual_seed(int(self.rng.integers(2**31)))
-            self.learner = Learner(self.config, self.num_inputs, self.num_actions, self.device)
-        self.online_network, self.target_network = self.learner.online_network, self.learner.target_network
+        self._draw_networks()
         self.collectors = [
             NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self.environments.num_envs)
         ]
@@ -94,6 +91,23 @@ class MaskedDQN:
         # To act on next, (num_envs, num_inputs) and (num_envs, num_actions): arrays, or the environments' tensors.
         self.next_observations: NDArray[np.float32] | None = None
         self.next_masks: NDArray[np.int8] | None = None
+
+    def _draw_networks(self) -> None:
+        """Draw initial weights, and begin with another optimiser."""
+        with torch.random.fork_rng(devices=[]):  # does not disturb the caller's generator
+            torch.manual_seed(int(self.rng.integers(2**31)))
+            self.learner = Learner(self.config, self.num_inputs, self.num_actions, self.device)
+        self.online_network, self.target_network = self.learner.online_network, self.learner.target_network
+
+    def start_again(self) -> None:
+        """Begin another task: initial weights are drawn, transitions are forgotten, ε and counters are as at first.
+
+        The counter of steps and the random generator continue. Call it between two episodes.
+        """
+        self._draw_networks()
+        self.replay.forget()
+        self.num_moves = self.num_gradient_steps = 0
+        self.epsilon, self._loss = self.config.epsilon_start, float("nan")
 
     @cached_property
     def replay(self) -> ReplayBuffer:
@@ -195,8 +209,9 @@ class MaskedDQN:
         for k in np.flatnonzero(is_random):
             actions[k] = self._random_legal(masks[k])
         # The guide comes last: the agent draws the same random numbers whether the guide suggests an action or not.
-        if self.guide is not None and (suggested := self.guide.next_action(masks[0])) is not None:
-            actions[0] = suggested
+        if self.guide is not None:
+            suggested = self.guide.next_action(observations[0], masks[0], self.rng)
+            actions[0] = actions[0] if suggested is None else suggested
         return actions
 
     def decay_epsilon(self) -> None:

@@ -133,7 +133,10 @@ class Demonstrations:
         self._waiting = sorted(map(list, every), key=self._cost, reverse=True)
         self._choose(rng)
 
-    def next_action(self, mask: NDArray[Any]) -> int | None:
+    def begin_episode(self, agent: Any) -> None:
+        """Nothing to do: what the episode follows was chosen at the end of the last one."""
+
+    def next_action(self, observation: NDArray[np.float32], mask: NDArray[Any], rng: np.random.Generator) -> int | None:
         """Return the next action of the demonstration that the episode follows, if it is legal."""
         if not self._lead:
             return None
@@ -142,6 +145,9 @@ class Demonstrations:
             self._lead.clear()
             return None
         return action
+
+    def record_reward(self, reward: float) -> None:
+        """Nothing to do: circuits are judged by their success."""
 
     def record_episode(self) -> None:
         """Record the episode that has just ended, while the environment still holds its circuit."""
@@ -215,8 +221,14 @@ class Demonstrations:
         """Return all circuits, for JSON."""
         return {"kept": self.kept, "waiting": self._waiting, "lead": self._lead, **self.figures()}
 
-    def check(self, state: Mapping[str, Any], num_actions: int) -> None:
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return nothing: circuits are lists of actions."""
+        return {}
+
+    def check(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], num_actions: int) -> None:
         """Raise ``ValueError`` unless ``state`` was returned by :meth:`state` for this number of actions."""
+        if arrays:
+            raise ValueError(must("arrays", "be empty for demonstrations", sorted(arrays)))
         if set(state) - {*self.figures()} != {"kept", "waiting", "lead"}:  # older checkpoints have no figures
             raise ValueError(must("demonstrations", "hold kept, waiting and lead", sorted(state)))
         for name in self.figures():
@@ -226,7 +238,7 @@ class Demonstrations:
             if not all(type(action) is int and 0 <= action < num_actions for action in actions):
                 raise ValueError(must("demonstrations", f"be lists of actions in 0..{num_actions - 1}", actions))
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore what :meth:`state` returned, after :meth:`check`."""
         self.kept, self._waiting = ([list(actions) for actions in state[name]] for name in ("kept", "waiting"))
         self._lead = list(state["lead"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents.callbacks import CallbackObject
+
+if TYPE_CHECKING:
+    from qas_agents.dqn.agent import MaskedDQN
 
 Report = Callable[[dict[str, Any]], bool]
 """Takes the info of a circuit tried outside the episodes; returns whether training continues."""
@@ -25,8 +28,16 @@ class Guide(Protocol):
         """Prepare, for example by a search, before the first episode of a training."""
         ...
 
-    def next_action(self, mask: NDArray[Any]) -> int | None:
+    def begin_episode(self, agent: MaskedDQN) -> None:
+        """Prepare an episode that has just begun; where it begins another task, the agent may have to start again."""
+        ...
+
+    def next_action(self, observation: NDArray[np.float32], mask: NDArray[Any], rng: np.random.Generator) -> int | None:
         """Return the action to take, legal under ``mask``, or ``None`` to leave the choice to the agent."""
+        ...
+
+    def record_reward(self, reward: float) -> None:
+        """Record the reward of a step."""
         ...
 
     def record_episode(self) -> None:
@@ -49,12 +60,16 @@ class Guide(Protocol):
         """Return everything that a checkpoint needs, for JSON."""
         ...
 
-    def check(self, state: Mapping[str, Any], num_actions: int) -> None:
-        """Raise ``ValueError`` unless ``state`` was returned by :meth:`state` for this number of actions."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that a checkpoint needs besides the state, by name."""
         ...
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state` returned, after :meth:`check`."""
+    def check(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], num_actions: int) -> None:
+        """Raise ``ValueError`` unless :meth:`state` and :meth:`arrays` returned these for this number of actions."""
+        ...
+
+    def restore(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Restore what :meth:`state` and :meth:`arrays` returned, after :meth:`check`."""
         ...
 
 

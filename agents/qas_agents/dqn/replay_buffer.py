@@ -155,6 +155,7 @@ class ReplayBuffer:
     ) -> None:
         self.capacity = capacity
         self.count = 0  # transitions ever added
+        self.first = 0  # number of the first one that was not forgotten
         self.prioritization = prioritization
         self.library = library
         self.observations = library.zeros((capacity, num_inputs), "float32")
@@ -168,7 +169,18 @@ class ReplayBuffer:
         self._new: list[Transition] = []  # not yet in the arrays
 
     def __len__(self) -> int:
-        return min(self.count, self.capacity)
+        return min(self.count - self.first, self.capacity)
+
+    def forget(self) -> None:
+        """Sample none of the transitions so far again.
+
+        Raises:
+            ValueError: Replay is prioritised.
+        """
+        if self.tree is not None:
+            raise ValueError(must("prioritization", "be 0 where transitions are forgotten", self.prioritization))
+        self._store()
+        self.first = self.count
 
     @property
     def largest(self) -> float:
@@ -237,7 +249,8 @@ class ReplayBuffer:
         self._store()
         library = self.library
         if self.tree is None:
-            rows = library.sent(rng.integers(len(self), size=batch_size))
+            first = self.first if self.count - self.first < self.capacity else 0
+            rows = library.sent((first + rng.integers(len(self), size=batch_size)) % self.capacity)
             weights = library.zeros(batch_size, "float32") + 1
         else:
             total = self.tree.total

@@ -23,6 +23,7 @@ _COUNTERS = ("num_timesteps", "num_moves", "num_gradient_steps")
 _SCALARS = (*_COUNTERS, "epsilon", "loss")
 _PENDING = ("observations", "actions", "rewards")
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_FIRST = "first_transition"  # that was not forgotten; missing where none was
 _GUIDE = "demonstrations"  # the guide's state; checkpoints have this name for it
 
 
@@ -45,8 +46,11 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     if (priorities := agent.replay.priorities()) is not None:
         arrays["priorities"] = priorities
     numbers = {name: getattr(agent, name) for name in _SCALARS}
+    if agent.replay.first:
+        numbers[_FIRST] = agent.replay.first
     if agent.guide is not None:
         numbers[_GUIDE] = agent.guide.state()
+        arrays |= {f"guide.{name}": array for name, array in agent.guide.arrays().items()}
     return arrays, numbers | {"rng": agent.rng.bit_generator.state, "largest_priority": agent.replay.largest}
 
 
@@ -72,8 +76,9 @@ def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) 
     if agent.replay.tree is not None:
         agent.replay.tree.nodes[:] = agent.replay.library.shared(np.array(arrays["priorities"]))
     agent.replay.largest = numbers["largest_priority"]
+    agent.replay.first = numbers.get(_FIRST, 0)
     if agent.guide is not None:
-        agent.guide.restore(numbers[_GUIDE])
+        agent.guide.restore(numbers[_GUIDE], _of_guide(arrays))
     for name in _SCALARS:
         setattr(agent, name, numbers[name])
     agent.rng.bit_generator.state = numbers["rng"]
@@ -92,7 +97,11 @@ def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], co
         count: Transitions ever added to the replay buffer.
     """
     _check_numbers(agent, numbers)
-    left = dict(arrays)
+    if agent.guide is not None:
+        agent.guide.check(numbers[_GUIDE], _of_guide(arrays), agent.num_actions)
+    if _FIRST in numbers and not (type(numbers[_FIRST]) is int and 0 < numbers[_FIRST] <= count):
+        raise ValueError(must(_FIRST, f"be a number of transitions, at most {count}", numbers[_FIRST]))
+    left = {name: array for name, array in arrays.items() if agent.guide is None or not name.startswith("guide.")}
     for name, own in _weights(agent).items():
         _check_array(name, left.pop(name, None), own.dtype, own.shape)
     _check_adam(agent, left)
@@ -109,6 +118,10 @@ def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], co
         tree.check(nodes, min(count, agent.replay.capacity))
     if left:
         raise ValueError(must("arrays", "have no other names", sorted(left)))
+
+
+def _of_guide(arrays: Arrays) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix("guide."): array for name, array in arrays.items() if name.startswith("guide.")}
 
 
 def _weights(agent: MaskedDQN) -> dict[str, NDArray[Any]]:
@@ -161,7 +174,7 @@ def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> N
 
 def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
     wanted = {*_SCALARS, "rng", "largest_priority"} | ({_GUIDE} if agent.guide is not None else set())
-    if set(numbers) != wanted:
+    if set(numbers) - {_FIRST} != wanted:
         raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
     for name in _COUNTERS:
         if type(numbers[name]) is not int or not 0 <= numbers[name] < 2**63:
@@ -173,5 +186,3 @@ def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
         raise ValueError(must("loss", "be a number", numbers["loss"]))
     check_number("largest_priority", numbers["largest_priority"], 1.0)
     check_generator(numbers["rng"])
-    if agent.guide is not None:
-        agent.guide.check(numbers[_GUIDE], agent.num_actions)

@@ -69,6 +69,8 @@ class TrainingLoop:
             # Report, then begin new episodes where one ended.
             self._report(actions, batch)
             agent.next_observations, agent.next_masks = environments.reset_finished(batch)
+            if agent.guide is not None and batch.over[0]:
+                agent.guide.begin_episode(agent)
             if self._after_step is not None:
                 self._after_step()
         agent.learner.check()
@@ -85,6 +87,8 @@ class TrainingLoop:
             self._running = reporter.running
         # The reset follows the guide's preparation, which may have used the environment.
         agent.next_observations, agent.next_masks = agent.environments.reset(agent.seed)
+        if agent.guide is not None:
+            agent.guide.begin_episode(agent)
         if self._after_step is not None and self._running and agent.num_timesteps > first:
             self._after_step()
 
@@ -153,6 +157,8 @@ class TrainingLoop:
     def _report(self, actions: NDArray[np.int64], batch: StepBatch) -> None:
         """Call the callback, and the guide if the episode that it guides ended."""
         agent = self._agent
+        if agent.guide is not None:
+            agent.guide.record_reward(float(batch.rewards[0]))
         guide = agent.guide if agent.guide is not None and batch.over[0] else None
         if guide is not None:
             guide.record_episode()  # before the callback, which may use the environment too

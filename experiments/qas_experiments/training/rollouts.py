@@ -17,10 +17,19 @@ from qas_simulators.stabilizers import graph_form
 _MOST_QUBITS: Final = 16  # of trivial circuits that all amplitudes are needed for
 
 
-def rollout(agent: Any, env: CircuitBuildingEnv, deterministic: bool = True) -> tuple[Solution, int]:
-    """Play one episode with the agent's actions; return its last circuit and the number of gradients."""
+def rollout(
+    agent: Any, env: CircuitBuildingEnv, deterministic: bool = True, noise_step: int | None = None
+) -> tuple[Solution, int]:
+    """Play one episode with the agent's actions; return its last circuit and the number of gradients.
+
+    Args:
+        agent: The agent.
+        env: The environment.
+        deterministic: Whether actions are greedy.
+        noise_step: Number of the noise model of a drift; ``None`` for what the drift's schedule says.
+    """
     started = time.perf_counter()
-    observation, info = env.reset()
+    observation, info = env.reset(options=None if noise_step is None else {"noise": noise_step})
     evaluations = gradients = 0
     over = False
     while not over:
@@ -68,10 +77,16 @@ def trivial_circuits(env: CircuitBuildingEnv) -> dict[str, Solution]:
 
 
 class PolicyWatcher:
-    """Evaluates the greedy policy on its own environment during training, and saves the best policy."""
+    """Evaluates the greedy policy on its own environment during training, and saves the best policy.
 
-    def __init__(self, env: CircuitBuildingEnv, path: str) -> None:
-        self._env = env
+    Args:
+        env: The environment; with a drift it has the noise that the training has at that time.
+        path: File of the best policy.
+        training: The training environment.
+    """
+
+    def __init__(self, env: CircuitBuildingEnv, path: str, training: CircuitBuildingEnv) -> None:
+        self._env, self._training = env, training
         self._path = path
         self.best: Solution | None = None
 
@@ -84,9 +99,14 @@ class PolicyWatcher:
         self.best = None if state["best"] is None else Solution.of_state(state["best"])
         restore(self._env, state["env"])
 
+    def played(self, agent: Any) -> tuple[Solution, int]:
+        """Play one greedy episode under the present noise, and return as :func:`rollout`."""
+        drift = self._training.drift
+        return rollout(agent, self._env, noise_step=None if drift is None else drift.number)
+
     def evaluate(self, agent: Any) -> tuple[Solution, int]:
         """Play one greedy episode, save the agent if its circuit is the best, and return as :func:`rollout`."""
-        found, gradients = rollout(agent, self._env)
+        found, gradients = self.played(agent)
         accuracy = self._env.problem.accuracy
         if self.best is None or found.rank(accuracy) < self.best.rank(accuracy):
             self.best = found

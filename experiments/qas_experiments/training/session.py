@@ -24,7 +24,7 @@ from qas_experiments.training.display import TrainingBar
 from qas_experiments.training.first_solution import first_solution
 from qas_experiments.training.loggers import EpisodeAverages, LoggerChoice
 from qas_experiments.training.recorder import Recorder, Solution
-from qas_experiments.training.rollouts import PolicyWatcher, rollout
+from qas_experiments.training.rollouts import PolicyWatcher
 from qas_experiments.training.snapshots import check_env, check_recorder, check_watcher, identity_of
 from qas_simulators.errors import must
 
@@ -67,7 +67,7 @@ class Session:
         self._loggers, self._keeps = loggers, settings_of(folder.path).checkpoint.keep
         self._has_shown_first, self._saved_at = False, -1
         self._is_policy = isinstance(agent, Policy)
-        self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"))
+        self._watcher = PolicyWatcher(judge, str(folder.path / "policy_best.safetensors"), env)
         self._has_after_step = isinstance(agent, Resumable)
         self._checkpoints: Checkpoints | ForeignCheckpoints | None = None
         if self._has_after_step:
@@ -227,4 +227,4 @@ class Session:
         self.recorder.spend(last.evaluations, gradients)
         self._agent.save(str(self._folder.path / "policy_last.safetensors"))
         frozen = type(self._agent).load(str(self._folder.path / "policy_best.safetensors"), self._judge)
-        return {"frozen policy, best": rollout(frozen, self._judge)[0], "frozen policy, last": last}
+        return {"frozen policy, best": self._watcher.played(frozen)[0], "frozen policy, last": last}

@@ -38,6 +38,8 @@ def check_env(state: Any, env: CircuitBuildingEnv) -> None:
     for name in ("rng", "simulator_rng"):
         check_generator(state[name])
     _check_curriculum(state["curriculum"], own["curriculum"], env)
+    if env.drift is not None:
+        _check_drift(state["drift"], len(env.drift.drift.models))
     if env.family is not None:
         env.family.check(dict(zip(env.family.names, _finite("context", state["context"]), strict=True)))
     elif state["context"]:
@@ -58,6 +60,16 @@ def check_env(state: Any, env: CircuitBuildingEnv) -> None:
         _check_count("halt_at", state["halt_at"])
     if type(state["over"]) is not bool:
         raise ValueError(must("over", "be true or false", state["over"]))
+
+
+def _check_drift(state: Any, size: int) -> None:
+    """Raise ``ValueError`` unless the state is the number of a noise model and a count of episodes."""
+    if len(_listed("drift", state)) != 2:
+        raise ValueError(must("drift", "be a number of a model and one of episodes", state))
+    for value in state:
+        _check_count("drift", value)
+    if state[0] >= size:
+        raise ValueError(must("drift", f"be one of {size} models", state[0]))
 
 
 def _check_curriculum(state: Any, own: Mapping[str, Any], env: CircuitBuildingEnv) -> None:

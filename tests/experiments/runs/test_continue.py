@@ -101,3 +101,21 @@ def test_ctrl_c_ends_any_command_with_130(
     with pytest.raises(SystemExit) as ended:
         launch.report()
     assert ended.value.code == 130 and capsys.readouterr().err == "interrupted\n"
+
+
+def test_noise_that_drifts_and_reused_policies_continue(tmp_path: Path) -> None:
+    """Noise, policies, and the noise under which policies are evaluated are those of a longer run."""
+    settings = [
+        *("env=bell", "agent=ppr_dqn", "env.max_gates=4", "noise=depolarizing", "optimizer=none"),
+        "env.drift={name: walk, steps: 6, every: 12, dropout: 0.2, shown: true}",
+        *("agent.learning_starts=20", "agent.network.hidden=[16]", "agent.batch_size=16"),
+        *("training.total_timesteps=240", "training.progress=false", "training.baselines=false"),
+        "training.evaluate_every=5",
+    ]
+    train(compose(*settings, f"run={tmp_path / 'whole'}"))
+    train(compose(*settings, "training.total_timesteps=130", f"run={tmp_path / 'part'}"))
+    train(compose(f"resume={tmp_path / 'part'}"), limits={"total_timesteps": 240})
+    assert reproducible_metrics(tmp_path / "part") == reproducible_metrics(tmp_path / "whole")
+    assert [*metrics_of(tmp_path / "part")][-1]["policies"] >= 1
+    for name in ("policy_last.safetensors", "best.qasm"):
+        assert (tmp_path / "part" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -1,0 +1,327 @@
+"""Does a policy library shorten the search for circuits when the noise of a device drifts?
+
+    OMP_NUM_THREADS=1 python experiments/benchmarks/drift.py       # plays what is missing, then writes results/drift.*
+    python experiments/benchmarks/drift.py report                  # writes the tables only
+    python experiments/benchmarks/drift.py Bell                    # plays one task only
+
+An agent prepares a state under one noise model after the other, the steps of a random walk of the error rates of each
+qubit and each pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its
+budget is spent. Every agent of a seed meets the same walk. Energies of a simulator are counted, one after every gate.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import qas_envs  # noqa: F401
+from qas_agents import DQNConfig, PolicyReuse, PolicyReuseConfig, RandomPolicy, SimulatedAnnealing, ppr_dqn
+from qas_envs import CircuitBuildingEnv
+
+RESULTS = Path(__file__).parents[1] / "results"
+SEEDS = range(10)  # those whose last method was played are in the tables
+LAST, NEEDED = 10, 8  # episodes, and successes among them
+AGENT = DQNConfig(
+    network={"name": "mlp", "hidden": (64,)},
+    learning_rate=5e-3,
+    gamma=0.9,
+    n_step=4,
+    batch_size=32,
+    buffer_size=20_000,
+    learning_starts=100,
+    train_frequency=2,
+    target_update_interval=100,
+    epsilon_decay=0.98,
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One state under drifting noise.
+
+    Attributes:
+        arguments: Of ``gymnasium.make``.
+        budget: Largest number of energies per step of the drift.
+        noise: The first noise model.
+        walk: Settings of the walk.
+        steps: Number of noise models.
+        agent: Settings of the learners that differ from :data:`AGENT`.
+    """
+
+    arguments: dict[str, Any]
+    budget: int
+    noise: dict[str, Any]
+    walk: dict[str, Any]
+    steps: int = 20
+    agent: dict[str, Any] = field(default_factory=dict)
+
+    def environment(self, seed: int, shown: bool = False) -> CircuitBuildingEnv:
+        """Return the environment with the walk of a seed."""
+        drift = {"name": "walk", "steps": self.steps, "seed": seed, "every": None, "shown": shown, **self.walk}
+        rules = {"optimizer": "none", "reward": "crlqas", "noise": self.noise, "drift": drift}
+        env: Any = gym.make(disable_env_checker=True, **{**rules, **self.arguments}).unwrapped
+        return env  # type: ignore[no-any-return]
+
+
+TASKS = {
+    "Bell": Task(
+        {"id": "QAS-Bell-v0", "max_gates": 6, "curriculum": {"name": "fixed", "threshold": 0.02}},
+        1_000,
+        {"name": "depolarizing", "p1": 1e-3, "p2": 1e-2},
+        {"size": 0.3, "bound": 2.0},
+    ),
+    "GHZ-3": Task(
+        {"id": "QAS-GHZ-v0", "gates": "clifford", "max_gates": 4, "curriculum": {"name": "fixed", "threshold": 0.03}},
+        1_200,
+        {"name": "depolarizing", "p1": 1e-3, "p2": 1e-2},
+        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
+        steps=6,
+        agent={"epsilon_decay": 0.99},
+    ),
+}
+LEARNERS = {
+    "from scratch": PolicyReuseConfig(psi=0.0),
+    "PPR-DQN": PolicyReuseConfig(),
+    "fine-tuning": PolicyReuseConfig(psi=0.0, carry="networks"),
+    "replay of old tasks": PolicyReuseConfig(psi=0.0, carry="all"),
+    "replay, noise shown": PolicyReuseConfig(psi=0.0, carry="all"),
+}
+SEARCHES: dict[str, Callable[..., Any]] = {"random legal": RandomPolicy, "annealing": SimulatedAnnealing}
+KEPT = "known circuits, then random legal"
+METHODS = (*LEARNERS, *SEARCHES, KEPT)
+
+
+class AtStep(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment whose episodes begin with the noise of one step of the drift."""
+
+    step_of_drift = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        """Reset with the present step."""
+        return self.env.reset(seed=seed, options={**(options or {}), "noise": self.step_of_drift})
+
+
+@dataclass
+class Log:
+    """What is counted in the steps of a drift."""
+
+    budget: int
+    spent: int = 0
+    last: list[bool] = field(default_factory=list)
+    first: int | None = None
+    reliable: int | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, info: dict[str, Any], over: bool) -> bool:
+        """Count a step of the environment; return whether this step of the drift is over."""
+        self.spent += int(info["evaluations"])
+        success = bool(info["success"])
+        if success and self.first is None:
+            self.first = self.spent
+        if not over:
+            return False
+        self.last = [*self.last, success][-LAST:]
+        if sum(self.last) >= NEEDED:
+            self.reliable = self.spent
+        return self.reliable is not None or self.spent >= self.budget
+
+    def close(self) -> None:
+        """Begin the next step of the drift."""
+        self.rows.append({"first": self.first, "reliable": self.reliable, "spent": self.spent})
+        self.spent, self.last, self.first, self.reliable = 0, [], None, None
+
+
+def learn(task: Task, method: str, seed: int) -> dict[str, Any]:
+    """Return what an agent needed in each step, and what it still solves at the end."""
+    bare = task.environment(seed, shown="shown" in method)
+    env, log = AtStep(bare), Log(task.budget)
+    agent = ppr_dqn(env, replace(AGENT, **task.agent), LEARNERS[method], seed)
+
+    def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
+        if log.note(seen["infos"][0], bool(seen["dones"][0])):
+            log.close()
+            env.step_of_drift = min(len(log.rows), task.steps - 1)
+        return len(log.rows) < task.steps
+
+    agent.learn(10**9, note)
+    guide = agent.guide
+    assert isinstance(guide, PolicyReuse)
+
+    def own(observation: Any, mask: Any) -> int:
+        return int(agent.predict(observation, deterministic=True, action_masks=mask)[0])
+
+    found = {"steps": log.rows, "at_end": [solves(bare, own, step) for step in range(task.steps)]}
+    if LEARNERS[method].psi > 0:
+        labels, library = guide.library.labels, guide.library
+        found |= {"kept": labels, "reused": guide.reused}
+        found["library_at_end"] = [
+            any(solves(bare, lambda o, m, k=k: library.action(k, o, m), step) for k in range(len(library)))
+            for step in range(task.steps)
+        ]
+    return found
+
+
+def solves(env: CircuitBuildingEnv, act: Callable[[Any, Any], int], step: int) -> bool:
+    """Return whether a policy solves a step of the drift in one episode."""
+    observation, info = env.reset(options={"noise": step})
+    over = False
+    while not over:
+        observation, _, terminated, truncated, info = env.step(act(observation, info["action_mask"]))
+        over = terminated or truncated
+    return bool(info["success"])
+
+
+def search(task: Task, method: str, seed: int) -> dict[str, Any]:
+    """Return what a search needs until its first success in each step."""
+    env, rows = task.environment(seed), []
+    known: list[list[int]] = []
+    for step in range(task.steps):
+        spent, first = 0, None
+
+        def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
+            nonlocal spent, first
+            info = seen["infos"][0]
+            spent += int(info["evaluations"])
+            if info["success"]:
+                first = spent
+            return first is None and spent < task.budget
+
+        at_step = AtStep(env)
+        at_step.step_of_drift = step
+        at_step.reset()
+        if method == KEPT:
+            for actions in reversed(known):
+                legal = env.player.checked(actions)
+                if legal is not None and not note({"infos": [env.player.play(legal)[1]]}, {}):
+                    break
+        if first is None and spent < task.budget:
+            kind = SEARCHES.get(method, RandomPolicy)
+            kind(at_step, 1_000 * seed + step).learn(10**9, note)
+        if first is not None:
+            actions = env.player.actions
+            known = [*(other for other in known if other != actions), actions]
+        rows.append({"first": first, "reliable": first, "spent": spent})
+    return {"steps": rows}
+
+
+def feasible(task: Task, seed: int) -> list[float]:
+    """Return the share of shortest circuits that succeed in each step: H, then CNOTs along a tree."""
+    from itertools import permutations
+
+    env = task.environment(seed)
+    qubits = range(env.problem.num_qubits)
+    shares = []
+    for step in range(task.steps):
+        env.reset(options={"noise": step})
+        outcomes = []
+        for order in permutations(qubits):
+            for parents in np.ndindex(*range(1, len(order))):
+                pairs = [(order[parent], order[k + 1]) for k, parent in enumerate(parents)]
+                names = [("h", order[0]), *(("cx", *pair) for pair in pairs)]
+                legal = env.player.checked([env.catalogue.index(*name) for name in names])
+                outcomes.append(legal is not None and bool(env.player.play(legal)[1]["success"]))
+        shares.append(float(np.mean(outcomes)))
+    return shares
+
+
+def play(names: list[str]) -> None:
+    """Play all missing cells of some tasks, seed by seed."""
+    path = RESULTS / "drift.json"
+    cells = json.loads(path.read_text())["cells"] if path.exists() else []
+    known = {(cell["task"], cell["method"], cell["seed"]) for cell in cells}
+    for name in names:
+        task = TASKS[name]
+        for seed in SEEDS:
+            for method in METHODS:
+                if (name, method, seed) in known:
+                    continue
+                begun = time.process_time()
+                found = (learn if method in LEARNERS else search)(task, method, seed)
+                seconds = round(time.process_time() - begun, 2)
+                cells.append({"task": name, "method": method, "seed": seed, "seconds": seconds, **found})
+                content = ",\n".join(map(json.dumps, cells))
+                path.write_text(f'{{"cells": [\n{content}\n]}}\n')
+
+
+def after_first(cell: dict[str, Any], figure: str) -> int:
+    """Return the energies until a first success, or until reliable, summed over all steps but the first one."""
+    return sum(row["spent"] if row[figure] is None else row[figure] for row in cell["steps"][1:])
+
+
+def share(cell: dict[str, Any], key: str) -> float:
+    """Return the share of noise models that a policy solves at the end."""
+    return float(np.mean(cell[key]))
+
+
+def row_of(method: str, cells: list[dict[str, Any]], scratch: dict[int, dict[str, Any]]) -> str:
+    """Return a method's row of the table."""
+    from qas_experiments.statistics import iqm_with_interval
+
+    columns = [method]
+    for figure in ("reliable", "first"):
+        is_search = figure == "reliable" and method not in LEARNERS
+        pairs = [(after_first(cell, figure), after_first(scratch[cell["seed"]], figure)) for cell in cells]
+        steps = len(cells[0]["steps"]) - 1
+        columns.append("-" if is_search else iqm_with_interval([own / steps for own, _ in pairs]))
+        columns.append("-" if is_search else iqm_with_interval([own / other for own, other in pairs]))
+        missed = [row[figure] is None for cell in cells for row in cell["steps"][1:]]
+        columns.append("-" if is_search else f"{100 * np.mean(missed):.0f} %")
+    columns.append(iqm_with_interval([share(cell, "at_end") for cell in cells]) if "at_end" in cells[0] else "-")
+    columns.append(f"{sum(cell['at_end'][0] for cell in cells)}/{len(cells)}" if "at_end" in cells[0] else "-")
+    columns.append(f"{sum(cell['seconds'] for cell in cells):.0f}")
+    return f"| {' | '.join(columns)} |"
+
+
+def report() -> None:
+    """Write the tables of all finished cells."""
+    cells = json.loads((RESULTS / "drift.json").read_text())["cells"]
+    lines = [
+        "# Drifting noise",
+        "",
+        "Interquartile means with 95 % bootstrap intervals over paired seeds. *Reliable*: energies per step of the",
+        "drift until 8 of the last 10 episodes succeeded. *First*: until a first circuit succeeded. Both leave out the",
+        "first step, for which nothing is known; a step that was not solved counts with its whole budget. *Ratio*: to",
+        "learning from scratch on the same walk. *At the end*: share of all noise models that the last network solves",
+        "greedily; *first model*: seeds that still solve the first one. Seconds of processor time, all seeds.",
+        "Made by `python experiments/benchmarks/drift.py`.",
+    ]
+    for name, task in TASKS.items():
+        own = [cell for cell in cells if cell["task"] == name]
+        seeds = sorted({cell["seed"] for cell in own if cell["method"] == METHODS[-1]})  # played last
+        if not seeds:
+            continue
+        scratch = {cell["seed"]: cell for cell in own if cell["method"] == "from scratch"}
+        lines += [
+            "",
+            f"## {name}: {task.steps} noise models, {len(seeds)} seeds, at most {task.budget:,} energies for each",
+            "",
+            "| method | reliable | ratio | missed | first | ratio | missed | at the end | first model | seconds |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for method in METHODS:
+            some = [cell for cell in own if cell["method"] == method and cell["seed"] in seeds]
+            lines.append(row_of(method, some, scratch))
+        kept = [cell for cell in own if cell["method"] == "PPR-DQN" and cell["seed"] in seeds]
+        solved = 100 * np.mean([share(cell, "library_at_end") for cell in kept])
+        number = np.mean([len(cell["kept"]) for cell in kept])
+        first = sum(cell["library_at_end"][0] for cell in kept)
+        lines += [
+            "",
+            f"PPR-DQN keeps {number:.1f} policies on average. At the end one of them solves {solved:.0f} % of the",
+            f"noise models, and the first model in {first} of {len(kept)} seeds.",
+        ]
+    (RESULTS / "drift.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["report"]:
+        play(sys.argv[1:] or [*TASKS])
+    report()
