@@ -108,9 +108,7 @@ def _is_own(rule: Any) -> bool:
     return is_import_string(rule.get("name") if isinstance(rule, dict) else rule)
 
 
-def _problem_of(
-    record: Record, ours: Problem, hamiltonian: PauliSum | Callable[[], PauliSum] | None
-) -> Problem | str:
+def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | Callable[[], PauliSum] | None) -> Problem | str:
     """Return the problem that a record is verified with, or the fault of its Hamiltonian."""
     if ours.digest == record.instance_hash:
         return ours
