@@ -209,19 +209,21 @@ def _check_plain(name: str, content: dict[str, Any] | list[Any], depth: int) -> 
     """
     if depth > _DEEPEST:
         raise ValueError(f"must have {_DEEPEST} levels of JSON at most")
-    is_object = isinstance(content, dict)
     for key, value in content.items() if isinstance(content, dict) else enumerate(content):
         kind = type(value)
-        if is_object and not _is_unicode(key):
+        if isinstance(key, str) and not _is_unicode(key):
             raise ValueError(_fault("key", key))
         if kind is dict or kind is list:
-            _check_plain(_inner(name, key) if is_object else name, value, depth + 1)
+            _check_plain(_inner(name, key), value, depth + 1)
         elif kind in _IS_PLAIN and not _IS_PLAIN[kind](value):
-            raise ValueError(_fault(_inner(name, key) if is_object else name, value))
+            raise ValueError(_fault(_inner(name, key), value))
 
 
-def _inner(name: str, key: Any) -> str:
-    return f"{name}.{key}" if name else str(key)
+def _inner(name: str, key: str | int) -> str:
+    """Return the name of what an object has under a key; items of a list have the name of the list."""
+    if isinstance(key, int):
+        return name
+    return f"{name}.{key}" if name else key
 
 
 def _is_unicode(text: str) -> bool:
