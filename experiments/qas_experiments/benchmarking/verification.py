@@ -213,6 +213,6 @@ def _matrix_by_qiskit(num_qubits: int, x: bytes, z: bytes, coefficients: bytes) 
     """Return the sparse matrix that Qiskit makes of the Pauli strings with some masks, as bytes."""
     from qiskit.quantum_info import SparsePauliOp
 
-    masks = (np.frombuffer(each, dtype=np.int64) for each in (x, z))
-    terms = PauliSum.from_masks(num_qubits, *masks, np.frombuffer(coefficients))
+    flips, signs = (np.frombuffer(each, dtype=np.int64) for each in (x, z))
+    terms = PauliSum.from_masks(num_qubits, flips, signs, np.frombuffer(coefficients))
     return SparsePauliOp.from_list(list(terms)).to_matrix(sparse=True)

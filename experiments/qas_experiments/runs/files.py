@@ -155,7 +155,7 @@ def _replaced(overrides: Any) -> list[str]:
 def _defaults(*emptied: str) -> DictConfig:
     """Return the default settings, some of them empty; making them takes as long as merging others into them."""
     empty: dict[str, Any] = {name: {} for name in emptied}
-    return OmegaConf.structured(dataclasses.replace(TrainSettings(), **empty))
+    return cast(DictConfig, OmegaConf.structured(dataclasses.replace(TrainSettings(), **empty)))
 
 
 def _merged(settings: DictConfig, overrides: Any, what: str) -> TrainSettings:
