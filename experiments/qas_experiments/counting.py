@@ -9,10 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, TextColumn
-
 _FIRST_LINE_SECONDS = 2.0
 _LINE_SECONDS = 10.0
 
@@ -51,10 +47,15 @@ def counted(what: str, total: int, shown: bool = True) -> Iterator[Advance]:
         >>> with counted("circuits", 2, shown=False) as advance:
         ...     advance(2)
     """
-    console = Console(stderr=True)
     if not shown or not total:
         yield unseen
-    elif console.is_terminal:
+        return
+    from rich.console import Console  # imported late, because commands that only refuse a word need none of it
+    from rich.markup import escape
+    from rich.progress import Progress, TextColumn
+
+    console = Console(stderr=True)
+    if console.is_terminal:
         with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[now]}"), console=console) as progress:
             task = progress.add_task(what, total=total, now="")
 

@@ -38,10 +38,17 @@ def _iqm_interval(values: tuple[float, ...], resamples: int) -> tuple[float, flo
     data = np.asarray(values)
     if data.size == 1 or np.ptp(data) == 0:
         return float(data.mean()), float(data.min()), float(data.max())
-    # The draws are those of scipy.stats.bootstrap, whose import takes a second.
-    drawn = iqm(data[np.random.default_rng(0).integers(0, data.size, (resamples, data.size))])
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(iqm(data[_draws(data.size, resamples)]), [2.5, 97.5])
     return float(iqm(data)), float(low), float(high)
+
+
+@lru_cache(maxsize=8)
+def _draws(size: int, resamples: int) -> Any:
+    """Return bootstrap samples as indices, ``(resamples, size)``.
+
+    They are those of scipy.stats.bootstrap, whose import takes a second.
+    """
+    return np.random.default_rng(0).integers(0, size, (resamples, size))
 
 
 def iqm_with_interval(values: Sequence[float]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES, gate_index
 
 
+@cache
 def ends_of(name: str) -> tuple[str, str]:
     """Return the symbols of a two-qubit gate on its first and on its second qubit."""
     gate = GATES[gate_index(name)]
@@ -57,14 +59,14 @@ def draw_text(circuit: Circuit, angles: Iterable[str] | None = None) -> str:
             columns[column].update(dict.fromkeys(range(low + 1, high), "┼"))
             links[column] = (low, high)
         free[low : high + 1] = [column + 1] * (high + 1 - low)
+    widths = [max(map(len, cells.values())) for cells in columns]
     margin = len(f"q{num_qubits - 1}: ")
-    wires = [f"q{q}: ".ljust(margin) for q in range(num_qubits)]
-    gaps = [" " * margin for _ in range(num_qubits)]
-    for cells, link in zip(columns, links, strict=True):
-        width = max(len(text) for text in cells.values())
-        for qubit in range(num_qubits):
-            wires[qubit] += "──" + cells.get(qubit, "").ljust(width, "─")
-            linked = link is not None and link[0] <= qubit < link[1]
-            gaps[qubit] += "  " + ("│" if linked else " ").ljust(width)
-    lines = [line for pair in zip(wires, gaps, strict=True) for line in pair][:-1]
-    return "\n".join(line.rstrip() for line in lines)
+    lines = []
+    for qubit in range(num_qubits):
+        wire, gap = [f"q{qubit}: ".ljust(margin)], [" " * margin]
+        for cells, link, width in zip(columns, links, widths, strict=True):
+            text = cells.get(qubit)
+            wire.append("──" + (text.ljust(width, "─") if text else "─" * width))
+            gap.append("  │".ljust(width + 2) if link and link[0] <= qubit < link[1] else " " * (width + 2))
+        lines += ["".join(wire), "".join(gap)]
+    return "\n".join(line.rstrip() for line in lines[:-1])

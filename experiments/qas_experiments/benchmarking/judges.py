@@ -18,7 +18,7 @@ from qas_experiments.benchmarking.shorter import Counts
 from qas_experiments.counting import Advance, unseen
 
 _Task = TypeVar("_Task")
-_LARGEST_BATCH = 20  # records that one judge verifies before it takes others
+_LARGEST_BATCH = 50  # records that one judge verifies before it takes others
 
 Terms = Mapping[str, float] | None
 
@@ -86,14 +86,19 @@ class Judges:
         """
         keys = [key_of_record(*task) for task in tasks]
         return self._answered(
-            tasks, keys, lambda judge, task: judge.faults(*task), _cell, lambda told: not told, advance
+            tasks,
+            keys,
+            lambda judge, task: judge.faults(*task),
+            lambda task: task[0],
+            lambda told: not told,
+            advance,
         )
 
     def counts(self, records: Sequence[Record], advance: Advance = unseen) -> list[tuple[Counts, str]]:
         """Return what :meth:`Judge.counts` returns, for every record; records must be valid."""
         keys = [key_of_counts(record) for record in records]
         found = self._answered(
-            records, keys, lambda judge, record: judge.counts(record), _name, lambda told: not told[1], advance
+            records, keys, lambda judge, record: judge.counts(record), _same, lambda told: not told[1], advance
         )
         return [(counts, problem) for counts, problem in found]
 
@@ -106,7 +111,7 @@ class Judges:
             records,
             keys,
             lambda judge, record: judge.reference(record, floors),
-            _name,
+            _same,
             lambda told: not told[1],
             advance,
         )
@@ -117,11 +122,11 @@ class Judges:
         tasks: Sequence[_Task],
         keys: Sequence[str | None],
         ask: Callable[[Judge, _Task], Any],
-        name: Callable[[_Task], str],
+        record_of: Callable[[_Task], Record],
         is_kept: Callable[[Any], bool],
         advance: Advance,
     ) -> list[Any]:
-        """Return the answer to every task; neighbours of the same name go to the same judge."""
+        """Return the answer to every task; a judge keeps to an instance, whose Hamiltonian it then builds once."""
         memory = self._answers
         answers: list[Any] = [None] * len(tasks)
         missing = []
@@ -131,7 +136,7 @@ class Judges:
             else:
                 missing.append(place)
         advance(len(tasks) - len(missing))
-        batches = list(_batches(missing, lambda place: name(tasks[place])))
+        batches = list(_batches(missing, lambda place: record_of(tasks[place]).instance_hash))
         free: queue.SimpleQueue[Judge] = queue.SimpleQueue()
         for judge in self._judges:
             free.put(judge)
@@ -141,7 +146,7 @@ class Judges:
             try:
                 found = []
                 for place in batch:
-                    advance(0, name(tasks[place]))
+                    advance(0, _name(record_of(tasks[place])))
                     found.append((place, ask(judge, tasks[place])))
                 return found
             finally:
@@ -166,17 +171,17 @@ class Judges:
         return answers
 
 
-def _cell(task: tuple[Record, Terms]) -> str:
-    return _name(task[0])
-
-
 def _name(record: Record) -> str:
     return f"{record.suite}, {record.instance}, {record.agent}"
 
 
-def _batches(places: Iterable[int], name: Callable[[int], str]) -> Iterable[list[int]]:
-    """Yield lists of places of the same name."""
-    for _, some in groupby(places, name):
+def _same(record: Record) -> Record:
+    return record
+
+
+def _batches(places: Sequence[int], instance: Callable[[int], str]) -> Iterable[list[int]]:
+    """Yield lists of places of the same instance."""
+    for _, some in groupby(sorted(places, key=instance), instance):
         listed = list(some)
         for first in range(0, len(listed), _LARGEST_BATCH):
             yield listed[first : first + _LARGEST_BATCH]

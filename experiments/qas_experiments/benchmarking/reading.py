@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from qas_simulators.errors import must
 
@@ -192,7 +192,7 @@ def _row(place: str, text: bytes) -> Row:
         content = json.loads(text.decode("utf-8"))
         if not isinstance(content, dict):
             raise ValueError(f"must be a JSON object, but is a {type(content).__name__}")
-        _check_plain("", content, 0)
+        _check_plain("", content, 1)
     except UnicodeDecodeError as error:
         return Row(place, {}, f"must be UTF-8 ({error.reason} at byte {error.start})")
     except json.JSONDecodeError as error:
@@ -202,21 +202,44 @@ def _row(place: str, text: bytes) -> Row:
     return Row(place, content)
 
 
-def _check_plain(name: str, value: Any, depth: int) -> None:
-    """Raise ``ValueError`` unless numbers are finite and of 64 bits, strings are Unicode, and nesting is limited."""
+def _check_plain(name: str, content: dict[str, Any] | list[Any], depth: int) -> None:
+    """Raise ``ValueError`` unless numbers are finite and of 64 bits, strings are Unicode, and nesting is limited.
+
+    Most of a row are numbers, so each object and list is one call, and each number is none.
+    """
     if depth > _DEEPEST:
         raise ValueError(f"must have {_DEEPEST} levels of JSON at most")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _check_plain("key", key, depth)
-            _check_plain(f"{name}.{key}" if name else key, inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_plain(name, inner, depth + 1)
-    elif isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise ValueError(f"`{name[:80]}` must be Unicode, but has half of a surrogate pair")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(must(name[:80], "be finite", value))
-    elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-        raise ValueError(f"`{name[:80]}` must be an integer of 64 bits at most")
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        kind = type(value)
+        if isinstance(key, str) and not _is_unicode(key):
+            raise ValueError(_fault("key", key))
+        if kind is dict or kind is list:
+            _check_plain(_inner(name, key), value, depth + 1)
+        elif kind in _IS_PLAIN and not _IS_PLAIN[kind](value):
+            raise ValueError(_fault(_inner(name, key), value))
+
+
+def _inner(name: str, key: str | int) -> str:
+    """Return the name of what an object has under a key; items of a list have the name of the list."""
+    if isinstance(key, int):
+        return name
+    return f"{name}.{key}" if name else key
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+_IS_PLAIN: Final[dict[type, Callable[[Any], bool]]] = {
+    float: math.isfinite,
+    int: lambda value: -_LARGEST <= value < _LARGEST,
+    str: _is_unicode,
+}
+
+
+def _fault(name: str, value: Any) -> str:
+    if isinstance(value, float):
+        return must(name[:80], "be finite", value)
+    if isinstance(value, str):
+        return f"`{name[:80]}` must be Unicode, but has half of a surrogate pair"
+    return f"`{name[:80]}` must be an integer of 64 bits at most"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from qas_experiments.benchmarking.answers import Answers, key_of_counts
 from qas_experiments.benchmarking.records import Record
@@ -20,15 +21,14 @@ def shorter_counts(record: Record) -> Counts:
     those of the recorded circuit after Qiskit's transpiler at optimisation level 3, in the gates CX, RZ, SX and X,
     without couplings. Both prepare the same state.
     """
-    texts = list(dict.fromkeys(circuit["qasm"] for circuit in record.circuits.values()))
-    circuits = [Circuit.from_qasm3(text) for text in texts]
-    simplified = [counts_of(circuit.simplified()) for circuit in circuits]
-    transpiled = transpiled_counts(circuits)
-    found = {
-        text: {"simplified": ours, "transpiled": theirs}
-        for text, ours, theirs in zip(texts, simplified, transpiled, strict=True)
-    }
-    return {name: found[circuit["qasm"]] for name, circuit in record.circuits.items()}
+    return {name: dict(_counts(circuit["qasm"])) for name, circuit in record.circuits.items()}
+
+
+@lru_cache(maxsize=4096)
+def _counts(qasm: str) -> dict[str, dict[str, int]]:
+    """Return the counts of one circuit, which several records of an instance may have."""
+    circuit = Circuit.from_qasm3(qasm)
+    return {"simplified": counts_of(circuit.simplified()), "transpiled": transpiled_counts([circuit])[0]}
 
 
 def counts_of_records(records: Sequence[Record], answers: Answers) -> dict[str, Counts]:

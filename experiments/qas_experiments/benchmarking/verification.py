@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from qas_experiments.agents import entry_of
 from qas_experiments.benchmarking.comparison import allowed_difference, hamiltonian_difference
 from qas_experiments.benchmarking.records import Record
 from qas_experiments.building import make_environment
-from qas_experiments.qiskit_energies import energy_by_qiskit
+from qas_experiments.qiskit_energies import energy_by_qiskit, state_by_qiskit
 from qas_experiments.runs.files import settings_from
 from qas_experiments.settings import TrainSettings
 from qas_simulators import Circuit, PauliSum, StabilizerSimulator, StatevectorSimulator
@@ -30,17 +31,19 @@ _MOST_QUBITS_OF_MATRIX = 12  # of Hamiltonians that Qiskit multiplies as sparse 
 _TEXT_OF_GATE = 200  # characters of OpenQASM per gate at most
 
 
-def faults_of(record: Record, hamiltonian: PauliSum | None = None) -> list[str]:
+def faults_of(record: Record, hamiltonian: PauliSum | Callable[[], PauliSum] | None = None) -> list[str]:
     """Return the record's faults; an empty list means it is valid.
 
     The environment is built again from the settings. Every circuit is read from its OpenQASM and simulated by this
-    library's simulator with the record's noise and, without noise, also by Qiskit. Gates are counted again; they must
-    belong to the instance's gate set and couplings, and stay within the budget. Figures must be consistent.
+    library's simulator with the record's noise and, without noise, also with the matrices of Qiskit's gates and
+    Qiskit's matrix of the Hamiltonian. Gates are counted again; they must belong to the instance's gate set and
+    couplings, and stay within the budget. Figures must be consistent.
 
     Args:
         record: The record.
-        hamiltonian: The Hamiltonian of its instance in its file, needed if this machine computes other last digits. It
-            must then differ by no more than rounding, and energies are computed with it.
+        hamiltonian: The Hamiltonian of its instance in its file, or a function that reads it. It is needed if this
+            machine computes other last digits. It must then differ by no more than rounding, and energies are computed
+            with it.
     """
     try:
         env = _environment_of(record)
@@ -65,14 +68,24 @@ def _environment_of(record: Record) -> CircuitBuildingEnv:
     Raises:
         ValueError: Invalid settings.
     """
-    settings = {**record.settings, "training": dict(record.settings["training"]), "contents": {}}  # checked by schema
-    if type(settings["training"].get("seed")) is int:
-        settings["training"]["seed"] = 0
+    settings = {**record.settings, "contents": {}}  # checked by schema
     if isinstance(settings.get("run"), str):
         settings["run"] = None
-    entry_of(settings["agent"]).obeys_masks()  # raises an error for a wrong agent; energies do not depend on it
+    # Energies depend on neither agent nor training, so only errors of these are looked for.
+    entry_of(settings["agent"]).obeys_masks()
     settings["agent"] = {"name": "random"}
-    return _environment(json.dumps(settings))
+    training = dict(settings["training"])
+    if type(training.get("seed")) is int:
+        training["seed"] = 0
+    _check_training(json.dumps(training))
+    return _environment(json.dumps({**settings, "training": {}}))
+
+
+@lru_cache(maxsize=64)
+def _check_training(training: str) -> None:
+    """Raise ``ValueError`` for invalid settings of the training."""
+    rest = {name: {"name": "none"} for name in ("agent", "optimizer", "noise")}
+    settings_from({**rest, "env": {"id": ""}, "training": json.loads(training)})
 
 
 _NOT_OF_ENERGIES = ("reward", "encoding", "mask", "curriculum", "halting")
@@ -95,13 +108,15 @@ def _is_own(rule: Any) -> bool:
     return is_import_string(rule.get("name") if isinstance(rule, dict) else rule)
 
 
-def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> Problem | str:
+def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | Callable[[], PauliSum] | None) -> Problem | str:
     """Return the problem that a record is verified with, or the fault of its Hamiltonian."""
     if ours.digest == record.instance_hash:
         return ours
     other = f"{ours.name} has another Hamiltonian than the record's"
     if hamiltonian is None:
         return f"{other}, and the file does not contain the record's"
+    if not isinstance(hamiltonian, PauliSum):
+        hamiltonian = hamiltonian()
     theirs = replace(ours, hamiltonian=hamiltonian, ground_energy=math.nan)
     if theirs.digest != record.instance_hash:
         return f"{other}, and the one in the file does not have the record's hash"
@@ -184,17 +199,20 @@ def _offered(operations: tuple[tuple[str, tuple[int, ...]], ...]) -> frozenset[t
 
 
 def _by_qiskit(circuit: Circuit, problem: Problem) -> float | None:
+    """Return the energy by Qiskit's matrices of gates and of Pauli strings; of large circuits by its simulators."""
     if problem.num_qubits > _MOST_QUBITS_OF_MATRIX:
         return energy_by_qiskit(circuit, problem.hamiltonian)
-    from qiskit.quantum_info import Statevector
-
-    state = Statevector(circuit.to_qiskit())
-    return float(np.vdot(state.data, _matrix_by_qiskit(tuple(problem.hamiltonian)) @ state.data).real)
+    terms, state = problem.hamiltonian, state_by_qiskit(circuit)
+    masks = [each.astype(np.int64).tobytes() for each in (terms.x, terms.z)]
+    matrix = _matrix_by_qiskit(problem.num_qubits, *masks, terms.coefficients.tobytes())
+    return float(np.vdot(state, matrix @ state).real)
 
 
 @lru_cache(maxsize=2)
-def _matrix_by_qiskit(terms: tuple[tuple[str, float], ...]) -> Any:
-    """Return the sparse matrix that Qiskit makes of Pauli strings."""
+def _matrix_by_qiskit(num_qubits: int, x: bytes, z: bytes, coefficients: bytes) -> Any:
+    """Return the sparse matrix that Qiskit makes of the Pauli strings with some masks, as bytes."""
     from qiskit.quantum_info import SparsePauliOp
 
+    flips, signs = (np.frombuffer(each, dtype=np.int64) for each in (x, z))
+    terms = PauliSum.from_masks(num_qubits, flips, signs, np.frombuffer(coefficients))
     return SparsePauliOp.from_list(list(terms)).to_matrix(sparse=True)

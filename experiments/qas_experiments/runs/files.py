@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from qas_envs.imports import TARGET
@@ -133,7 +133,7 @@ def settings_from(content: Any) -> TrainSettings:
     Raises:
         ValueError: Invalid settings.
     """
-    return overridden(TrainSettings(), content, "settings")
+    return _merged(_defaults(*_replaced(content)), content, "settings")
 
 
 def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSettings:
@@ -142,11 +142,25 @@ def overridden(settings: TrainSettings, overrides: Any, what: str) -> TrainSetti
     Raises:
         ValueError: Invalid overrides; the message calls them ``what``.
     """
-    named: dict[str, Any] = {name: {} for name in _NAMED if {"name", TARGET} & {*(overrides.get(name) or {})}}
-    settings = dataclasses.replace(settings, **named)
+    emptied: dict[str, Any] = {name: {} for name in _replaced(overrides)}
+    return _merged(OmegaConf.structured(dataclasses.replace(settings, **emptied)), overrides, what)
+
+
+def _replaced(overrides: Any) -> list[str]:
+    """Return the mappings that overrides replace entirely."""
+    return [name for name in _NAMED if {"name", TARGET} & {*(overrides.get(name) or {})}]
+
+
+@cache
+def _defaults(*emptied: str) -> DictConfig:
+    """Return the default settings, some of them empty; making them takes as long as merging others into them."""
+    empty: dict[str, Any] = {name: {} for name in emptied}
+    return cast(DictConfig, OmegaConf.structured(dataclasses.replace(TrainSettings(), **empty)))
+
+
+def _merged(settings: DictConfig, overrides: Any, what: str) -> TrainSettings:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(settings), overrides)
-        return cast(TrainSettings, OmegaConf.to_object(merged))
+        return cast(TrainSettings, OmegaConf.to_object(OmegaConf.merge(settings, overrides)))
     except OmegaConfBaseException as error:
         raise ValueError(f"{must(what, 'hold valid overrides', overrides)} {error}".split("\n")[0]) from None
 

@@ -85,10 +85,16 @@ def transpiled_counts(circuits: Sequence[Circuit]) -> list[dict[str, int]]:
     """Return counts of circuits after Qiskit's transpiler at level 3, in the gates CX, RZ, SX and X."""
     from qas_simulators.bridges.qiskit import transpiled
 
-    return [
-        {"two_qubit_gates": found.num_nonlocal_gates(), "gates": found.size(), "depth": found.depth()}
-        for found in transpiled(circuits)
-    ]
+    return [_counts_by_qiskit(found) for found in transpiled(circuits)]
+
+
+def _counts_by_qiskit(circuit: Any) -> dict[str, int]:
+    """Return the counts of a Qiskit circuit of gates; its own methods make an object of every gate first."""
+    from qiskit.converters import circuit_to_dag
+
+    operations = circuit.count_ops()
+    depth = circuit_to_dag(circuit, copy_operations=False).depth()
+    return {"two_qubit_gates": operations.get("cx", 0), "gates": sum(operations.values()), "depth": depth}
 
 
 def _structure(circuit: Circuit) -> tuple[tuple[Any, ...], ...]:

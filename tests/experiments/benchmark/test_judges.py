@@ -57,6 +57,14 @@ def test_answers_are_those_of_the_tasks_in_order(record: Record, counting: Any) 
     )
 
 
+def test_a_judge_keeps_to_an_instance(record: Record, counting: Any) -> None:
+    """Each judge builds the Hamiltonians of an instance once, even if the records of several alternate."""
+    tasks = [(dataclasses.replace(record, seed=seed, instance_hash="ab"[seed % 2]), None) for seed in range(20)]
+    judges, [judge] = counting(None, 1)
+    assert judges.faults(tasks) == [["odd"] if seed % 2 else [] for seed in range(20)]
+    assert judge.asked == [*range(0, 20, 2), *range(1, 20, 2)]
+
+
 def test_valid_records_are_verified_once(record: Record, counting: Any, tmp_path: Path) -> None:
     tasks = [(dataclasses.replace(record, seed=seed), None) for seed in range(6)]
     for expected in ([0, 1, 2, 3, 4, 5], [1, 3, 5]):

@@ -78,6 +78,9 @@ def test_wrong_instances_and_couplings_are_found(record: Record) -> None:
         assert any("is not offered" in fault for fault in faults_of(dataclasses.replace(record, settings=other)))
     unknown = {**record.settings, "env": {**record.settings["env"], "id": "QAS-He-v0"}}
     assert faults_of(dataclasses.replace(record, settings=unknown))[0].startswith("settings: ")
+    for section in ({"seed": "one"}, {"checkpoint_every": [1]}, {"nonsense": 1}):
+        training = {**record.settings, "training": {**record.settings["training"], **section}}
+        assert faults_of(dataclasses.replace(record, settings=training))[0].startswith("settings: "), section
 
 
 def test_a_rule_that_came_later_makes_no_other_cell(record: Record) -> None:

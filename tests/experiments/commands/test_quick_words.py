@@ -11,7 +11,10 @@ import pytest
 
 from qas_experiments.commands.arguments import PARSERS
 
-LARGE = ("torch", "numba", "scipy.stats", "scipy.optimize", "matplotlib", "qiskit", "stable_baselines3", "tensorboard")
+LARGE = (
+    *("torch", "numba", "scipy.stats", "scipy.optimize", "matplotlib", "qiskit", "stable_baselines3", "tensorboard"),
+    "rich.progress",
+)
 SCRIPT = """
 import contextlib, io, json, sys
 from qas_experiments.commands import launch

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -159,11 +160,19 @@ def _write_record(record: Record, counts: Counts, path: Path) -> None:
     with suppress(OSError), path.open(encoding="utf-8") as file:
         if file.readline() == made_by:
             return
-    content = {**asdict(record), "hash": record.hash, "verified": "Verified: energy, gates, couplings."}
-    for name, circuit in content["circuits"].items():
-        circuit["drawing"] = Circuit.from_qasm3(circuit["qasm"]).draw()
-        circuit |= counts.get(name, {})
+    circuits = {
+        name: {**circuit, "drawing": _drawing(circuit["qasm"]), **counts.get(name, {})}
+        for name, circuit in record.circuits.items()
+    }
+    about = {"hash": record.hash, "verified": "Verified: energy, gates, couplings."}
+    content = {**record.content(), "circuits": circuits, **about}
     write_whole(path, f"{made_by}qasRecord({_script_safe(content)});\n".encode())
+
+
+@lru_cache(maxsize=256)
+def _drawing(qasm: str) -> str:
+    """Return the drawing of a circuit; the best one of a record is often also one of its front."""
+    return Circuit.from_qasm3(qasm).draw()
 
 
 def _script_safe(content: Any) -> str:
