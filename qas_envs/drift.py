@@ -18,6 +18,7 @@ from qas_envs.masks import Mask, RestrictedMask
 from qas_simulators import Circuit, NoiseModel, Simulator
 from qas_simulators.errors import must
 from qas_simulators.noise_presets import NOISE_MODELS
+from qas_simulators.noise_variation import places_of, varied
 
 _MODEL: Final = Rule("", None, noise_of, NOISE_MODELS, kind="noise", makes=of_kinds(NoiseModel), name="models")
 _MOST_STEPS: Final = 10_000
@@ -148,6 +149,27 @@ def walk(
     Raises:
         ValueError: No noise to begin with, a setting out of range, or an error probability that would exceed 1.
     """
+    _check_walk(noise, steps, seed, size, bound, {"dropout": dropout, "recovery": recovery})
+    assert noise is not None
+    rng, places = np.random.default_rng(seed), places_of(noise, num_qubits)
+    pairs = _pairs(noise.couplings if couplings is None else couplings, num_qubits)
+    logs, lost, models = np.zeros(len(places)), frozenset[tuple[int, int]](), [noise]
+    for _ in range(steps - 1):
+        logs = _reflected(logs + rng.normal(0.0, size, len(places)), np.log(bound))
+        model = varied(noise, dict(zip(places, np.exp(logs).tolist(), strict=True)), num_qubits)
+        if dropout > 0:
+            lost = _after_dropouts(pairs, lost, rng.random(len(pairs)), (dropout, recovery), num_qubits)
+            left = [pair for pair in pairs if pair not in lost]
+            both_ways = frozenset(left) | frozenset(pair[::-1] for pair in left)
+            model.couplings = both_ways if noise.couplings is None else both_ways & noise.couplings
+        models.append(model)
+    return NoiseDrift(models, every, shown, cycle)
+
+
+def _check_walk(
+    noise: NoiseModel | None, steps: int, seed: int, size: float, bound: float, shares: Mapping[str, float]
+) -> None:
+    """Raise ``ValueError`` for settings out of range; see :func:`walk`."""
     if noise is None or noise.is_noiseless:
         raise ValueError(must("noise", "be the noise model with which the walk begins", noise))
     if not is_whole(steps, 1, _MOST_STEPS):
@@ -158,22 +180,9 @@ def walk(
         raise ValueError(must("size", "be a number of at least 0", size))
     if not is_number(bound) or not bound >= 1:
         raise ValueError(must("bound", "be a number of at least 1", bound))
-    for name, value in (("dropout", dropout), ("recovery", recovery)):
+    for name, value in shares.items():
         if not is_number(value) or not 0 <= value <= 1:
             raise ValueError(must(name, "lie in [0, 1]", value))
-    rng, places = np.random.default_rng(seed), noise.places(num_qubits)
-    pairs = _pairs(noise.couplings if couplings is None else couplings, num_qubits)
-    logs, lost, models = np.zeros(len(places)), frozenset[tuple[int, int]](), [noise]
-    for _ in range(steps - 1):
-        logs = _reflected(logs + rng.normal(0.0, size, len(places)), np.log(bound))
-        model = noise.varied(dict(zip(places, np.exp(logs).tolist(), strict=True)), num_qubits)
-        if dropout > 0:
-            lost = _after_dropouts(pairs, lost, rng.random(len(pairs)), (dropout, recovery), num_qubits)
-            left = [pair for pair in pairs if pair not in lost]
-            both_ways = frozenset(left) | frozenset(pair[::-1] for pair in left)
-            model.couplings = both_ways if noise.couplings is None else both_ways & noise.couplings
-        models.append(model)
-    return NoiseDrift(models, every, shown, cycle)
 
 
 def _pairs(couplings: Pairs | None, num_qubits: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from qas_envs.components import check_settings, chosen
 from qas_envs.couplings import Pairs, couplings_of, require_connected
 from qas_envs.curricula import Curriculum, InstanceCurriculum
 from qas_envs.devices import DeviceChoice
-from qas_envs.drift import drift_of
+from qas_envs.drift import NoiseDrift, drift_of
 from qas_envs.families import Family, check_member
 from qas_envs.presets import preset_for
 from qas_envs.problems import Problem
@@ -67,16 +67,7 @@ def make_env(
         values["backend"] = part = device.on(problem.num_qubits)
         values |= {name: own for name, own in device.rules(part).items() if name not in rules}
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
-    given_noise = parts["noise"](problem.num_qubits) if callable(parts["noise"]) else parts["noise"]
-    drift = drift_of(parts["drift"], given_noise, parts["couplings"], problem.num_qubits)
-    if drift is not None and isinstance(parts["simulator"], Simulator):
-        raise ValueError(must("drift", "be None where `simulator` is an object, which has its noise", parts["drift"]))
-    simulator = simulator_of(parts["simulator"], given_noise if drift is None else drift.noisiest, parts["mitigation"])
-    own_couplings = couplings_of(parts["couplings"], problem.num_qubits)
-    for noise in (getattr(simulator, "noise", None),) if drift is None else drift.models:
-        couplings = _joint_couplings(own_couplings, noise, problem)
-    if drift is not None:
-        couplings = _union(own_couplings, drift.couplings())
+    simulator, drift, couplings = _noisy(parts, problem)
     actions: Placements | None = parts["actions"]
     if callable(actions):
         actions = actions(gates=parts["gates"], problem=problem)
@@ -96,6 +87,21 @@ def make_env(
     env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
     warn_of(env)
     return env
+
+
+def _noisy(parts: Mapping[str, Any], problem: Problem) -> tuple[Simulator, NoiseDrift | None, Pairs | None]:
+    """Return the simulator with its noise, what changes the noise, and the couplings that all noise models allow."""
+    given_noise = parts["noise"](problem.num_qubits) if callable(parts["noise"]) else parts["noise"]
+    drift = drift_of(parts["drift"], given_noise, parts["couplings"], problem.num_qubits)
+    if drift is not None and isinstance(parts["simulator"], Simulator):
+        raise ValueError(must("drift", "be None where `simulator` is an object, which has its noise", parts["drift"]))
+    simulator = simulator_of(parts["simulator"], given_noise if drift is None else drift.noisiest, parts["mitigation"])
+    own_couplings = couplings_of(parts["couplings"], problem.num_qubits)
+    for noise in (getattr(simulator, "noise", None),) if drift is None else drift.models:
+        couplings = _joint_couplings(own_couplings, noise, problem)
+    if drift is not None:
+        couplings = _union(own_couplings, drift.couplings())
+    return simulator, drift, couplings
 
 
 def _problem(

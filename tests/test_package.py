@@ -61,10 +61,7 @@ def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
     assert "qas_experiments/conf/agent/dqn.yaml" in names
 
 
-def test_missing_extras_are_named_where_they_are_needed(tmp_path: Path) -> None:
-    """A Python that finds none of them: everything else works, each use names its extra."""
-    (tmp_path / "sitecustomize.py").write_text(
-        """
+_HIDE = """
 import sys
 
 HIDDEN = {"torch", "qiskit", "qiskit_aer", "pyscf", "openfermion", "kan", "pennylane", "matplotlib", "hydra", "optuna"}
@@ -79,8 +76,8 @@ class Hide:
 
 sys.meta_path.insert(0, Hide())
 """
-    )
-    code = """
+
+_USES = """
 import gymnasium as gym, qas_envs
 from qas_agents import SimulatedAnnealing
 from qas_simulators import Circuit
@@ -119,8 +116,13 @@ try:
 except ValueError as error:
     assert 'pip install "qas-envs[chemistry]"' in str(error)
 """
+
+
+def test_missing_extras_are_named_where_they_are_needed(tmp_path: Path) -> None:
+    """A Python that finds none of them: everything else works, each use names its extra."""
+    (tmp_path / "sitecustomize.py").write_text(_HIDE)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    ran = subprocess.run([sys.executable, "-c", _USES], capture_output=True, text=True, env=environment, check=False)
     assert ran.returncode == 0, ran.stderr
     extras = ["agents", "agents", "qiskit", "qiskit", "pennylane", "plots", "plots", "propagation", "chemistry"]
     lines = ran.stdout.splitlines()

@@ -253,40 +253,6 @@ class NoiseModel:
         twin._restrictions = copy.deepcopy(self._restrictions)
         return twin
 
-    def places(self, num_qubits: int) -> list[tuple[str, int, tuple[int, ...]]]:
-        """Return what can vary on its own: ``"channel"`` or ``"readout"``, number of the rule, qubits in order."""
-        of_gates = [("channel", *place) for place in self._channels.places(num_qubits)]
-        return of_gates + [("readout", *place) for place in self._readout.places(num_qubits)]
-
-    def varied(self, factors: Mapping[tuple[str, int, tuple[int, ...]], float], num_qubits: int) -> NoiseModel:
-        """Return the model of a register of this size in which each place has a multiple of its noise.
-
-        Args:
-            factors: By each of :meth:`places`; see :meth:`Channel.scaled`. For thermal relaxation, a factor divides
-                T1 and T2.
-            num_qubits: Size of the register.
-
-        Raises:
-            ValueError: A probability would exceed 1, or a power is not a channel.
-
-        Examples:
-            >>> noise = NoiseModel.depolarizing(p1=0.01)
-            >>> factors = {place: 1.0 + place[2][0] for place in noise.places(2)}
-            >>> [round(1 - noise.varied(factors, 2).transfer_matrix("x", (q,))[3, 3], 6) for q in (0, 1)]
-            [0.01, 0.02]
-        """
-        twin = copy.copy(self)
-        of_kind: dict[str, dict[tuple[int, tuple[int, ...]], float]] = {"channel": {}, "readout": {}}
-        for (kind, number, qubits), factor in factors.items():
-            of_kind[kind][number, qubits] = factor
-        try:
-            twin._channels = self._channels.varied(of_kind["channel"], num_qubits)
-            twin._readout = self._readout.varied(of_kind["readout"], num_qubits)
-        except ValueError as error:
-            raise ValueError(f"Noise cannot be varied. {error}") from None
-        twin._restrictions = copy.deepcopy(self._restrictions)
-        return twin
-
     @property
     def is_noiseless(self) -> bool:
         """Whether the model has neither channels nor readout errors."""

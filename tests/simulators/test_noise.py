@@ -18,6 +18,7 @@ from qas_simulators.channels import (
     thermal_relaxation,
 )
 from qas_simulators.gates import GATES
+from qas_simulators.noise_variation import places_of, varied
 
 CHANNELS = [
     depolarizing(0.1),
@@ -158,28 +159,28 @@ _READOUT = [("readout", 0, (0,)), ("readout", 0, (1,))]
 def test_each_place_has_a_factor_of_its_own() -> None:
     """Depolarising noise is scaled by its probability, on each qubit and each pair; readout errors likewise."""
     noise = NoiseModel.depolarizing(p1=0.01, p2=0.02).add_readout(0.03, 0.05)
-    places = noise.places(2)
+    places = places_of(noise, 2)
     assert places == [("channel", 0, (0,)), ("channel", 0, (1,)), ("channel", 1, (0, 1)), *_READOUT]
     factors = dict(zip(places, (1.0, 2.0, 3.0, 0.5, 1.0), strict=True))
-    varied = noise.varied(factors, 2)
+    other = varied(noise, factors, 2)
     for qubit, p in enumerate((0.01, 0.02)):
-        np.testing.assert_allclose(varied.transfer_matrix("x", (qubit,)), depolarizing(p).ptm, atol=1e-15)
+        np.testing.assert_allclose(other.transfer_matrix("x", (qubit,)), depolarizing(p).ptm, atol=1e-15)
     for pair in ((0, 1), (1, 0)):
-        np.testing.assert_allclose(varied.transfer_matrix("cx", pair), depolarizing(0.06, 2).ptm, atol=1e-15)
+        np.testing.assert_allclose(other.transfer_matrix("cx", pair), depolarizing(0.06, 2).ptm, atol=1e-15)
     for label, p01, p10 in (("IZ", 0.015, 0.025), ("ZI", 0.03, 0.05)):
         expected = PauliSum({label: 1 - p01 - p10, "II": p10 - p01})
-        assert varied.measured(PauliSum({label: 1.0})).to_matrix() == pytest.approx(expected.to_matrix(), abs=1e-15)
-    same = noise.varied(dict.fromkeys(places, 1.0), 2)
+        assert other.measured(PauliSum({label: 1.0})).to_matrix() == pytest.approx(expected.to_matrix(), abs=1e-15)
+    same = varied(noise, dict.fromkeys(places, 1.0), 2)
     assert (same.transfer_matrix("ry", (1,)) == noise.transfer_matrix("ry", (1,))).all()
     with pytest.raises(ValueError, match=r"Noise cannot be varied. Argument `p` must lie in \[0, 1\]"):
-        noise.varied(dict.fromkeys(places, 200.0), 2)
+        varied(noise, dict.fromkeys(places, 200.0), 2)
 
 
 def test_rules_on_some_qubits_keep_them() -> None:
     noise = NoiseModel().add(bit_flip(0.1), ["x", "cx"], None, except_on=[(0,), (1, 0)]).add(bit_flip(0.2), ["h"], [1])
-    assert noise.places(2) == [("channel", 0, (1,)), ("channel", 0, (0, 1)), ("channel", 1, (1,))]
-    varied = noise.varied(dict.fromkeys(noise.places(2), 2.0), 2)
-    assert not varied.channels("x", (0,)) and not varied.channels("cx", (1, 0)) and not varied.channels("h", (0,))
-    assert varied.transfer_matrix("h", (1,))[3, 3] == pytest.approx(1 - 2 * 0.4)
-    assert varied.transfer_matrix("x", (1,))[3, 3] == pytest.approx(1 - 2 * 0.2)
-    assert len(varied.channels("cx", (0, 1))) == 2
+    assert places_of(noise, 2) == [("channel", 0, (1,)), ("channel", 0, (0, 1)), ("channel", 1, (1,))]
+    other = varied(noise, dict.fromkeys(places_of(noise, 2), 2.0), 2)
+    assert not other.channels("x", (0,)) and not other.channels("cx", (1, 0)) and not other.channels("h", (0,))
+    assert other.transfer_matrix("h", (1,))[3, 3] == pytest.approx(1 - 2 * 0.4)
+    assert other.transfer_matrix("x", (1,))[3, 3] == pytest.approx(1 - 2 * 0.2)
+    assert len(other.channels("cx", (0, 1))) == 2
