@@ -38,6 +38,7 @@ class StatevectorSimulator(Simulator):
     """
 
     devices = ("cpu", "cuda")
+    takes_preparations = True
 
     def __init__(
         self,
@@ -97,6 +98,9 @@ class StatevectorSimulator(Simulator):
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
         super().check(circuit, observable)
+        if observable.preparation is not None and observable.num_qubits >= LEAST_QUBITS:
+            needed = f"have at most {LEAST_QUBITS - 1} qubits where circuits start after a preparation"
+            raise ValueError(must("observable", needed, observable.num_qubits))
         if circuit.num_qubits < LEAST_QUBITS:
             observable.check_memory()
         else:
