@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from qas_simulators import Circuit, PauliSum
+from qas_simulators.preparation import whole
 from qas_simulators.stabilizers import is_clifford
 
 _FEW_QUBITS: Final = 12  # of Clifford circuits whose statevector is quicker than their stabilisers
@@ -12,7 +13,7 @@ _MOST_QUBITS: Final = 22  # of a statevector that Qiskit simulates in seconds
 
 
 def energy_by_qiskit(circuit: Circuit, hamiltonian: PauliSum) -> float | None:
-    """Return Qiskit's noiseless energy of a circuit, or ``None`` where that needs too much.
+    """Return Qiskit's noiseless energy of a circuit, after the preparation if there is one, or ``None`` where that needs too much.
 
     Large Clifford circuits are simulated by their stabilisers, others by their statevector, to 22 qubits.
 
@@ -22,6 +23,7 @@ def energy_by_qiskit(circuit: Circuit, hamiltonian: PauliSum) -> float | None:
     """
     from qiskit.quantum_info import StabilizerState, Statevector
 
+    circuit = whole(circuit, hamiltonian)
     if circuit.num_qubits > _FEW_QUBITS and all(is_clifford(gate) for gate in circuit.table[:, 0].tolist()):
         state = StabilizerState(circuit.to_qiskit())
     elif circuit.num_qubits <= _MOST_QUBITS:

@@ -21,6 +21,7 @@ from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
+from qas_simulators.preparation import whole
 
 TOLERANCE: Final = 1e-9
 """Largest difference from Qiskit's energy, relative to the sum of the Hamiltonian's coefficients."""
@@ -172,7 +173,8 @@ def _policy_for(policy: str, hamiltonian: PauliSum) -> str:
     if policy not in POLICIES:
         return policy
     most = max(label.count("X") + label.count("Y") + label.count("Z") for label in hamiltonian.terms())
-    return "ising_graphs" if policy == "auto" and most == 2 else ""
+    is_known = most == 2 and hamiltonian.preparation is None
+    return "ising_graphs" if policy == "auto" and is_known else ""
 
 
 def _with_own_gates(short: Solution, whole: Solution, env: CircuitBuildingEnv) -> Solution:
@@ -190,7 +192,7 @@ def difference_from_qiskit(circuit: Circuit, energy: float, hamiltonian: PauliSu
     """
     from qiskit.quantum_info import Statevector
 
-    theirs = float(Statevector(circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
+    theirs = float(Statevector(whole(circuit, hamiltonian).to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
     ours = StatevectorSimulator().expectation(circuit, hamiltonian)
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if max(abs(theirs - ours), abs(theirs - energy)) > TOLERANCE * scale:

@@ -22,6 +22,7 @@ from qas_experiments.runs.files import settings_from
 from qas_experiments.settings import TrainSettings
 from qas_simulators import Circuit, PauliSum, StabilizerSimulator, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
+from qas_simulators.preparation import whole
 
 MOST_GATES = 10_000
 """Largest number of gates of a circuit; longer ones are not simulated."""
@@ -184,11 +185,11 @@ def _offered(operations: tuple[tuple[str, tuple[int, ...]], ...]) -> frozenset[t
 
 
 def _by_qiskit(circuit: Circuit, problem: Problem) -> float | None:
-    if problem.num_qubits > _MOST_QUBITS_OF_MATRIX:
+    if problem.hamiltonian.num_qubits > _MOST_QUBITS_OF_MATRIX:
         return energy_by_qiskit(circuit, problem.hamiltonian)
     from qiskit.quantum_info import Statevector
 
-    state = Statevector(circuit.to_qiskit())
+    state = Statevector(whole(circuit, problem.hamiltonian).to_qiskit())
     return float(np.vdot(state.data, _matrix_by_qiskit(tuple(problem.hamiltonian)) @ state.data).real)
 
 
