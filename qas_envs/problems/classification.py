@@ -72,7 +72,7 @@ def classifier(
     if not np.abs(difference).max() > 1e-12:
         raise ValueError(must("points", "have different mean states in both classes", "the same for both"))
     measured = PauliSum({"I" * (num_qubits - 1) + "Z": -0.5})
-    return linear_cost(name, difference, measured, 0.5, _ACCURACY, provenance={"target": "labels"})
+    return linear_cost(name, difference, measured, 0.5, _ACCURACY, "loss", provenance={"target": "labels"})
 
 
 def data_set(kind: str = "blobs", num_points: int = 80, seed: int = 0) -> tuple[FloatArray, FloatArray]:

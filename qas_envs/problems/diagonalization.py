@@ -60,7 +60,7 @@ def diagonalization(
         rho = checked_state(state)
         n = len(rho).bit_length() - 1
         name = f"diagonalisation ({n} qubits)"
-    return linear_cost(name, rho, _ladder(n), accuracy=_ACCURACY, provenance={"target": "eigenstates"})
+    return linear_cost(name, rho, _ladder(n), accuracy=_ACCURACY, unit="cost", provenance={"target": "eigenstates"})
 
 
 def _ladder(num_qubits: int) -> PauliSum:

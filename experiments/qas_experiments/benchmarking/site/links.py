@@ -37,6 +37,7 @@ INSTANCE_PAGES: Final = {
     **dict.fromkeys(("TFIM", "Heisenberg", "J1J2", "Hubbard", "IsingGraph"), _SPINS),
     **dict.fromkeys(("Bell", "GHZ", "W", "RandomState", "Distribution", "State"), _STATES),
     "Clifford": "environments/clifford",
+    **dict.fromkeys(("Unitary", "Diagonalization", "Classifier"), "environments/unitaries"),
     **dict.fromkeys(("MaxCut", "IndependentSet", "QUBO"), "environments/combinatorial"),
     **dict.fromkeys(("GroundState", "ExcitedState", "Problem"), "environments/own"),
 }
