@@ -54,7 +54,7 @@ class Skeletons:
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
     ) -> None:
-        self._bench = bench
+        self._bench, self._keeps_rows = bench, hamiltonian.preparation is not None
         catalogue = bench.catalogue
         first = len(bench.initial_angles)
         self._row: tuple[int, ...] = ()
@@ -90,9 +90,12 @@ class Skeletons:
     def canonical(self, skeleton: Sequence[Block]) -> list[int]:
         """Return the order of places in which a skeleton is the lexicographically smallest of the same circuit.
 
-        Of equal blocks in a row on the same qubits, only the first is kept.
+        Of equal blocks in a row on the same qubits, only the first is kept; or all where circuits start after a
+        preparation, because one entangler does not replace several for every state.
         """
         kept = list(range(len(skeleton)))
+        if self._keeps_rows:
+            return self._ordered(skeleton, kept)
         while True:
             ordered = self._ordered(skeleton, kept)
             last: dict[int, Block] = {}
