@@ -40,7 +40,7 @@ TARGETS: Final = (*_FIXED, "qft", "random")
 
 
 def unitary(
-    target: str = "swap", num_qubits: int | None = None, seed: int = 0, matrix: ArrayLike | None = None
+    target: str = "random", num_qubits: int | None = None, seed: int = 0, matrix: ArrayLike | None = None
 ) -> Problem:
     """A unitary to compile: the energy is ``1 - |Tr(U† V)|**2 / 4**n`` for the circuit U and the target V.
 
