@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables
+from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.real_arithmetic import is_real, real_program
