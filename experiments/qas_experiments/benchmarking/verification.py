@@ -103,13 +103,16 @@ def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | None) -> 
     other = f"{ours.name} has another Hamiltonian than the record's"
     if hamiltonian is None:
         return f"{other}, and the file does not contain the record's"
+    first = ours.hamiltonian.preparation  # files hold terms alone
+    if first is not None and hamiltonian.num_qubits == ours.hamiltonian.num_qubits:
+        hamiltonian = hamiltonian.prepared(first)
     theirs = replace(ours, hamiltonian=hamiltonian, ground_energy=math.nan)
     if theirs.digest != record.instance_hash:
         return f"{other}, and the one in the file does not have the record's hash"
     difference, allowed = hamiltonian_difference(ours, hamiltonian), allowed_difference(ours)
     if not difference <= allowed:
         return f"{other}: they differ by {difference:.2g} {ours.unit}, and rounding by {allowed:.1g} at most"
-    return replace(theirs, ground_energy=hamiltonian.ground_energy())
+    return replace(theirs, ground_energy=hamiltonian.ground_energy() if first is None else ours.ground_energy)
 
 
 def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
