@@ -34,7 +34,8 @@ class Problem:
     Attributes:
         name: Short label for tables.
         hamiltonian: The observable, constant shift included.
-        ground_energy: Its lowest eigenvalue; with a preparation, the lowest energy after any unitary; ``provenance["reference"]`` says how it is known, and with what error.
+        ground_energy: Its lowest eigenvalue; with a preparation, the lowest energy after any unitary.
+            ``provenance["reference"]`` says how it is known, and with what error.
         accuracy: Error below which a circuit counts as a solution unless a curriculum says otherwise.
         unit: Unit of energies, e.g. ``"Ha"``; empty for infidelities.
         provenance: Origin of the instance: geometry, mapping, tool versions, hash.

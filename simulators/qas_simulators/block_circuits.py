@@ -143,7 +143,8 @@ class BlockBench:
         evaluations: Energies evaluated so far, as on hardware: two per derivative of an inserted block.
 
     Raises:
-        ValueError: A Hamiltonian that is not real or has a preparation, an unknown entangler, or pairs outside the register.
+        ValueError: A Hamiltonian that is not real or has a preparation, an unknown entangler, or pairs outside the
+            register.
 
     Examples:
         >>> bench = BlockBench(PauliSum({"XX": 1.0, "ZZ": 1.0}))

@@ -35,7 +35,9 @@ def usual_dressing(
         >>> usual_dressing({"rx", "ry", "rz"}, ["cx"], chain), usual_dressing({"sx", "x", "rz"}, ["ecr"], chain)
         (('ry',), ('sx', 'rz', 'sx', 'rz'))
     """
-    is_real = hamiltonian.preparation is None and hamiltonian.is_real and all(_has_real_matrix(name) for name in entanglers)
+    is_real = (
+        hamiltonian.preparation is None and hamiltonian.is_real and all(_has_real_matrix(name) for name in entanglers)
+    )
     choices = (*_REAL, *_COMPLEX) if is_real else _COMPLEX
     return next((gates for gates in choices if {*available}.issuperset(gates)), None)
 

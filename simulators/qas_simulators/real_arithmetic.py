@@ -34,7 +34,9 @@ def is_real(tables: Table, observable: PauliSum) -> bool:
 
     A preparation is simulated in complex arithmetic only.
     """
-    return observable.preparation is None and observable.is_real and bool((REAL_KINDS[tables[..., 0]] != NOT_REAL).all())
+    return (
+        observable.preparation is None and observable.is_real and bool((REAL_KINDS[tables[..., 0]] != NOT_REAL).all())
+    )
 
 
 def real_program(tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:

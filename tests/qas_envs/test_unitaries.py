@@ -226,7 +226,12 @@ def test_an_instance_is_known_by_its_state_and_not_by_eigenvectors() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"num_qubits": 1, "rank": 2}, {"num_qubits": 3, "rank": 3, "seed": 5}, {"kind": "heisenberg", "num_qubits": 2}],
+    [
+        {},
+        {"num_qubits": 1, "rank": 2},
+        {"num_qubits": 3, "rank": 3, "seed": 5},
+        {"kind": "heisenberg", "num_qubits": 2},
+    ],
 )
 def test_the_lowest_energy_is_that_of_sorted_eigenvalues(settings: dict[str, Any]) -> None:
     problem, rho = diagonalization(**settings), DensityMatrix(mixed_state(**settings))
@@ -268,7 +273,8 @@ def test_half_of_a_heisenberg_chain_is_symmetric_under_rotations() -> None:
     """Two spins of a singlet of four: their state is a mixture of the singlet and, with equal parts, the triplet."""
     values = np.linalg.eigvalsh(mixed_state("heisenberg", 2))
     np.testing.assert_allclose(values[:3], values[0], atol=1e-9)
-    assert values[0] == pytest.approx((2 - math.sqrt(3)) / 12, abs=1e-9)  # (3 + 4 <S1 S2>) / 12, <S1 S2> = -(1 + sqrt 3) / 4
+    # (3 + 4 <S1 S2>) / 12 with <S1 S2> = -(1 + sqrt 3) / 4
+    assert values[0] == pytest.approx((2 - math.sqrt(3)) / 12, abs=1e-9)
 
 
 # -- classification ----------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_other_simulators_refuse_it(simulator: Simulator) -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(ValueError, match="`num_qubits` must lie in 1..3, but is 4"):
+    with pytest.raises(ValueError, match=r"`num_qubits` must lie in 1\.\.3, but is 4"):
         Preparation(first(), 4)
     with pytest.raises(ValueError, match="`preparation` must have 2 qubits"):
         PauliSum({"ZZ": 1.0}).prepared(Preparation(first(), 2))
@@ -155,7 +155,7 @@ def test_bad_input() -> None:
         StatevectorSimulator().expectation(Circuit(3), observable())
     with pytest.raises(ValueError, match="`circuit` must have 2 qubits, but is 3"):
         whole(Circuit(3), observable())
-    with pytest.raises(ValueError, match="start in .* for blocks in real arithmetic"):
+    with pytest.raises(ValueError, match=r"start in .* for blocks in real arithmetic"):
         BlockBench(observable())
     wide = PauliSum({"Z" * 15: 1.0}).prepared(Preparation(Circuit(15), 2))
     with pytest.raises(ValueError, match="`observable` must have at most 14 qubits"):

@@ -69,9 +69,10 @@ def test_terms_of_another_machine_get_the_preparation(records: dict[str, Record]
         assert other.digest != ours.digest
         faults = faults_of(dataclasses.replace(record, instance_hash=other.digest), PauliSum(terms))
         assert fault in "; ".join(faults) if fault else faults == []
-    assert "does not have the record's hash" in faults_of(
-        dataclasses.replace(record, instance_hash=other.digest), PauliSum({"ZZ": 1.0})
-    )[0]
+    assert (
+        "does not have the record's hash"
+        in faults_of(dataclasses.replace(record, instance_hash=other.digest), PauliSum({"ZZ": 1.0}))[0]
+    )
 
 
 def test_references_of_a_report(records: dict[str, Record]) -> None:
