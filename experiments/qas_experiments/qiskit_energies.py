@@ -15,7 +15,8 @@ _MOST_QUBITS: Final = 22  # of a statevector that Qiskit simulates in seconds
 def energy_by_qiskit(circuit: Circuit, hamiltonian: PauliSum) -> float | None:
     """Return Qiskit's noiseless energy of a circuit, or ``None`` where that needs too much.
 
-    Circuits start after the Hamiltonian's preparation, if it has one. Large Clifford circuits are simulated by their stabilisers, others by their statevector, to 22 qubits.
+    Circuits start after the Hamiltonian's preparation, if it has one. Large Clifford circuits are simulated by their
+    stabilisers, others by their statevector, to 22 qubits.
 
     Examples:
         >>> energy_by_qiskit(Circuit(30).h(0).cx(0, 29), PauliSum({"X" + 28 * "I" + "X": 1.0, 30 * "I": 0.5}))
