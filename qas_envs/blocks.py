@@ -12,7 +12,7 @@ import numpy as np
 from qas_envs.catalogue import GateSet
 from qas_envs.problems import Problem
 from qas_simulators import Circuit, Gadget
-from qas_simulators.dressings import usual_dressing
+from qas_simulators.dressings import usual_dressing, usual_row
 from qas_simulators.errors import must
 from qas_simulators.excitations import coupled_exchange, single_excitation
 from qas_simulators.flat_circuit import Link
@@ -188,7 +188,8 @@ def _blocks(
     """Blocks of the gate set's gates: each of its two-qubit gates, followed by rotations.
 
     By default the rotations are RY where the Hamiltonian and the entanglers are real, otherwise RY and RZ, or what does
-    the same with the gates of the set. The row at the start is like the dressing.
+    the same with the gates of the set. The row at the start is like the dressing; where circuits start after a
+    preparation, RZ comes before it.
     """
     entanglers = gates.two_qubit if entanglers is None else entanglers
     if dressing is None:
@@ -196,7 +197,9 @@ def _blocks(
         if dressing is None:
             requirement = "include ry (and rz), or sx and rz, for blocks; actions='gates' needs none of them"
             raise ValueError(must("gates", requirement, gates.one_qubit))
-    return BlockSet(tuple(entanglers), tuple(dressing), tuple(dressing if row is None else row), directed)
+    if row is None:
+        row = usual_row(dressing, gates.one_qubit, problem.hamiltonian)
+    return BlockSet(tuple(entanglers), tuple(dressing), tuple(row), directed)
 
 
 def _excitations(gates: GateSet, problem: Problem) -> ExcitationSet:

@@ -30,8 +30,9 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
     """Build a quantum circuit gate by gate; after every gate all angles are re-optimised.
 
     ## Description
-    The register starts in ``|0...0>``. Each action appends a gate of the catalogue, or the gates of a gadget, with
-    angle 0. The optimiser then minimises the problem's energy over all angles, starting from the previous ones.
+    The register starts in ``|0...0>``, or after the preparation of the problem. Each action appends a gate of the
+    catalogue, or the gates of a gadget, with angle 0. The optimiser then minimises the problem's energy over all
+    angles, starting from the previous ones.
 
     ## Action Space
     ``Discrete(len(catalogue))``. ``info["action_mask"]`` (int8, 1 = allowed) and :meth:`action_masks` (booleans) show

@@ -128,7 +128,7 @@ def fewest(problem: Problem) -> str:
     solved = [floor.two_qubit_gates for floor in floors if floor.error < problem.accuracy]
     if solved:
         return str(min(solved))
-    if problem.hamiltonian.basis_energies().min() - problem.ground_energy < problem.accuracy:
+    if problem.basis_energies().min() - problem.ground_energy < problem.accuracy:
         return "0"
     return f"> {floors[-1].two_qubit_gates}" if floors else "?"
 

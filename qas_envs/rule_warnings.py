@@ -37,7 +37,7 @@ def _solved_by_x_gates(env: CircuitBuildingEnv) -> str:
         return ""
     if "model" in problem.provenance and not problem.hamiltonian.x.any():  # combinatorial optimisation, by its nature
         return ""
-    errors = problem.hamiltonian.basis_energies() - problem.ground_energy
+    errors = problem.basis_energies() - problem.ground_energy
     if not errors.min() < threshold <= errors[0]:  # the empty circuit has a warning of its own
         return ""
     return (

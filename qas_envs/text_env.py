@@ -94,6 +94,7 @@ class TextEnv(gym.Env[str, str]):
             raise ValueError(must("env", 'have actions="gates" and no gadgets', base.catalogue.gadget_names))
         if len(base.initial):
             raise ValueError(must("env", "start with the empty circuit", f"{len(base.initial)} gates"))
+        base.problem.hamiltonian.require_no_preparation("QAS-Text-v0")
         if not is_whole(attempts, 1):
             raise ValueError(must("attempts", "be an integer of at least 1", attempts))
         self.task = base

@@ -71,6 +71,7 @@ def run_on_device(circuit: Circuit, problem: Problem, settings: DeviceSettings) 
     Raises:
         ValueError: Unknown settings, a device that is too small, or a circuit whose energy transpilation has changed.
     """
+    problem.hamiltonian.require_no_preparation("runs on devices")
     backend = backend_of(settings.backend)
     if backend.num_qubits < circuit.num_qubits:
         raise ValueError(must("backend", f"have at least {circuit.num_qubits} qubits", backend.num_qubits))

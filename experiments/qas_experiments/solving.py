@@ -21,6 +21,7 @@ from qas_experiments.training.recorder import Recorder, Solution, counts_of
 from qas_experiments.training.shortening import reported
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.errors import must
+from qas_simulators.preparation import whole
 
 TOLERANCE: Final = 1e-9
 """Largest difference from Qiskit's energy, relative to the sum of the Hamiltonian's coefficients."""
@@ -172,7 +173,7 @@ def _policy_for(policy: str, hamiltonian: PauliSum) -> str:
     if policy not in POLICIES:
         return policy
     letters = {label.replace("I", "") for label in hamiltonian.terms()}
-    if policy == "none" or max(map(len, letters)) != 2:
+    if policy == "none" or max(map(len, letters)) != 2 or hamiltonian.preparation is not None:
         return ""
     return "xxz_chains" if {"XX", "YY"} <= letters else "ising_graphs"
 
@@ -192,7 +193,7 @@ def difference_from_qiskit(circuit: Circuit, energy: float, hamiltonian: PauliSu
     """
     from qiskit.quantum_info import Statevector
 
-    theirs = float(Statevector(circuit.to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
+    theirs = float(Statevector(whole(circuit, hamiltonian).to_qiskit()).expectation_value(hamiltonian.to_qiskit()).real)
     ours = StatevectorSimulator().expectation(circuit, hamiltonian)
     scale = max(1.0, float(np.abs(hamiltonian.coefficients).sum()))
     if max(abs(theirs - ours), abs(theirs - energy)) > TOLERANCE * scale:

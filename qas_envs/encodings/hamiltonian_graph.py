@@ -271,6 +271,7 @@ def fixed_features(problem: Problem, has_action: NDArray[np.bool_]) -> tuple[Flo
         has_action: Whether some action acts on each pair, ``(num_pairs,)``.
     """
     hamiltonian, n = problem.hamiltonian, problem.num_qubits
+    hamiltonian.require_no_preparation("the encoding 'hamiltonian_graph'")
     bits = np.arange(n)
     x = (np.asarray(hamiltonian.x)[:, None] >> bits) & 1  # (terms, qubits)
     z = (np.asarray(hamiltonian.z)[:, None] >> bits) & 1

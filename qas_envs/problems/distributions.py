@@ -97,12 +97,24 @@ def multiplexed_ry(probabilities: ArrayLike) -> Circuit:
         target = num_qubits - 1 - controls
         halves = masses.reshape(1 << controls, 2, -1).sum(axis=2)
         angles = 2.0 * np.arctan2(np.sqrt(halves[:, 1]), np.sqrt(halves[:, 0]))
-        size = 1 << controls
-        codes = np.arange(size) ^ (np.arange(size) >> 1)
-        signs = 1.0 - 2.0 * (np.bitwise_count(codes[:, None] & np.arange(size)[None, :]) % 2)
-        for step, angle in enumerate((signs @ angles / size).tolist()):
-            circuit.ry(angle, target)
-            if controls:
-                flipped = int(codes[step] ^ codes[(step + 1) % size]).bit_length() - 1
-                circuit.cx(target + 1 + flipped, target)
+        append_multiplexed(circuit, "ry", target, angles)
     return circuit
+
+
+def append_multiplexed(circuit: Circuit, gate: str, target: int, angles: FloatArray) -> None:
+    """Append a rotation whose angle depends on the qubits above it: rotations and CX in the order of a Gray code.
+
+    Args:
+        circuit: Is extended.
+        gate: ``"ry"`` or ``"rz"``.
+        target: Its qubit; the controls are the next ones, the first of them the least significant bit.
+        angles: In radians, for each basis state of the controls, ``(2**controls,)``.
+    """
+    size = len(angles)
+    codes = np.arange(size) ^ (np.arange(size) >> 1)
+    signs = 1.0 - 2.0 * (np.bitwise_count(codes[:, None] & np.arange(size)[None, :]) % 2)
+    for step, angle in enumerate((signs @ angles / size).tolist()):
+        circuit.append(gate, (target,), angle)
+        if size > 1:
+            flipped = int(codes[step] ^ codes[(step + 1) % size]).bit_length() - 1
+            circuit.cx(target + 1 + flipped, target)

@@ -232,6 +232,8 @@ def _episodes_of(env: CircuitBuildingEnv, size: int, device: str) -> EpisodeArra
         ValueError: Rules that do not fit.
     """
     library, rules = torch_on(device), env.rules
+    if device != "cpu":
+        env.problem.hamiltonian.require_no_preparation("environments on a GPU")
     if not fits([env]):
         needed = (
             "be None for families, noise that drifts, linked angles, shot noise, optimisers of single circuits, "

@@ -143,7 +143,8 @@ class BlockBench:
         evaluations: Energies evaluated so far, as on hardware: two per derivative of an inserted block.
 
     Raises:
-        ValueError: A Hamiltonian that is not real, an unknown entangler, or pairs outside the register.
+        ValueError: A Hamiltonian that is not real or has a preparation, an unknown entangler, or pairs outside the
+            register.
 
     Examples:
         >>> bench = BlockBench(PauliSum({"XX": 1.0, "ZZ": 1.0}))
@@ -154,6 +155,7 @@ class BlockBench:
     """
 
     def __init__(self, hamiltonian: PauliSum, entangler: str = "cx", ways: Sequence[Pair] | None = None) -> None:
+        hamiltonian.require_no_preparation("blocks in real arithmetic")
         if not hamiltonian.is_real:
             raise ValueError(must("hamiltonian", "have a real matrix", hamiltonian))
         if entangler not in ENTANGLERS:

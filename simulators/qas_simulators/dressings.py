@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ def usual_dressing(
     """Return the one-qubit gates that follow an entangler on both of its qubits, or ``None`` if none are available.
 
     A real Hamiltonian has a real ground state, which RY and real entanglers (CX, CZ, SWAP) suffice to prepare.
-    Otherwise rotations about two axes are needed.
+    Otherwise, and where circuits start after a preparation, rotations about two axes are needed.
 
     Args:
         available: Names of one-qubit gates.
@@ -35,9 +35,19 @@ def usual_dressing(
         >>> usual_dressing({"rx", "ry", "rz"}, ["cx"], chain), usual_dressing({"sx", "x", "rz"}, ["ecr"], chain)
         (('ry',), ('sx', 'rz', 'sx', 'rz'))
     """
-    is_real = hamiltonian.is_real and all(_has_real_matrix(name) for name in entanglers)
+    is_real = (
+        hamiltonian.preparation is None and hamiltonian.is_real and all(_has_real_matrix(name) for name in entanglers)
+    )
     choices = (*_REAL, *_COMPLEX) if is_real else _COMPLEX
     return next((gates for gates in choices if {*available}.issuperset(gates)), None)
+
+
+def usual_row(dressing: Sequence[str], available: Collection[str], hamiltonian: PauliSum) -> tuple[str, ...]:
+    """Return the one-qubit gates with which circuits begin: the dressing, where it suffices for the state there.
+
+    After a preparation any rotation may be needed, of which a dressing leaves out the first one about Z.
+    """
+    return ("rz", *dressing) if hamiltonian.preparation is not None and "rz" in available else tuple(dressing)
 
 
 def _has_real_matrix(name: str) -> bool:

@@ -32,9 +32,10 @@ class KeptStates:
         self._arrays: tuple[NDArray[Any], ...] | None = None
 
     def serves(self, program: KernelProgram) -> bool:
-        """Return whether the statevectors fit into memory, and a program works on them."""
+        """Return whether the statevectors fit into memory, and a program works on them without a preparation."""
         size, _, amplitudes = self._shape
-        return is_statevector(program) and program.device == "cpu" and size * amplitudes <= _MOST_ENTRIES
+        works = is_statevector(program) and program.device == "cpu" and program.num_prepared == 0
+        return works and size * amplitudes <= _MOST_ENTRIES
 
     def energies(
         self,

@@ -27,6 +27,8 @@ from qas_simulators.pauli_strings import (
 if TYPE_CHECKING:
     from qiskit.quantum_info import SparsePauliOp
 
+    from qas_simulators.preparation import Preparation
+
 _DENSE_LIMIT = 10  # qubits; above, the ground energy comes from Lanczos
 NEGLIGIBLE = 1e-12  # part of an operator's largest coefficient that is rounding
 _ORDINARY = 0.5, 1024.0  # norms for which the cut-offs of optimisers and of Lanczos are chosen
@@ -56,6 +58,9 @@ class PauliSum:
 
     Args:
         terms: Coefficient of each label. Labels read right to left like Qiskit's: the last letter is qubit 0.
+
+    Attributes:
+        preparation: What prepares the state in which circuits start; ``None`` for ``|0...0>``. See :meth:`prepared`.
 
     Raises:
         ValueError: No terms, labels of different lengths or with letters other than I, X, Y, Z, or a coefficient that
@@ -124,6 +129,7 @@ class PauliSum:
         if not np.isfinite(c).all():
             raise ValueError(must("terms", "have finite coefficients", c[~np.isfinite(c)][0]))
         self.num_qubits = num_qubits
+        self.preparation: Preparation | None = None
         self.x, self.z, self.coefficients = summed_terms(x, z, c)
         self._grouped: GroupedPauliSum | None = None
         self._indices: NDArray[np.int64] | None = None
@@ -212,8 +218,31 @@ class PauliSum:
         """Return the coefficient of each label."""
         return dict(self)
 
+    def prepared(self, preparation: Preparation | None) -> PauliSum:
+        """Return the same operator, measured after circuits that start with a preparation; sums of it have none.
+
+        Raises:
+            ValueError: The preparation has another number of qubits.
+        """
+        if preparation is not None and preparation.circuit.num_qubits != self.num_qubits:
+            raise ValueError(must("preparation", f"have {self.num_qubits} qubits", preparation.circuit))
+        twin = PauliSum.from_masks(self.num_qubits, self.x, self.z, self.coefficients)
+        twin.preparation = preparation
+        return twin
+
+    @property
+    def circuit_qubits(self) -> int:
+        """Number of qubits that circuits have: all, unless a preparation has others."""
+        return self.num_qubits if self.preparation is None else self.preparation.num_qubits
+
+    def require_no_preparation(self, who: str) -> None:
+        """Raise ``ValueError`` if circuits do not start in ``|0...0>``, as ``who`` assumes."""
+        if self.preparation is not None:
+            raise ValueError(must("hamiltonian", f"be of circuits that start in |0...0> for {who}", self))
+
     def __repr__(self) -> str:
-        return f"<PauliSum: {self.num_qubits} qubits, {len(self)} terms>"
+        start = "" if self.preparation is None else f", after circuits of {self.circuit_qubits} qubits"
+        return f"<PauliSum: {self.num_qubits} qubits, {len(self)} terms{start}>"
 
     def _repr_html_(self) -> str:
         from qas_simulators.tables import terms_table
@@ -223,7 +252,7 @@ class PauliSum:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PauliSum):
             return NotImplemented
-        return self.num_qubits == other.num_qubits and self.terms() == other.terms()
+        return self.preparation == other.preparation and len(self) == len(other) and self.terms() == other.terms()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -324,7 +353,7 @@ class PauliSum:
             power = 0 if is_ordinary else int(np.frexp(norm)[1]) - 1
             scaled = np.ldexp(self.coefficients, -power)
             ordinary = None if is_ordinary else PauliSum.from_masks(self.num_qubits, self.x, self.z, scaled)
-            self._in_unit = float(np.ldexp(1.0, power)), ordinary
+            self._in_unit = float(np.ldexp(1.0, power)), ordinary and ordinary.prepared(self.preparation)
         unit, ordinary = self._in_unit
         return self if ordinary is None else ordinary, unit
 

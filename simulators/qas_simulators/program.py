@@ -60,6 +60,7 @@ class KernelProgram(NamedTuple):
     vectors: tuple[int, int, int, int]  # number of states that each task needs memory for
     links: Links = UNLINKED
     device: str = "cpu"  # where batches of circuits run; single circuits always run on the CPU
+    num_prepared: int = 0  # gates before those of the circuits
 
 
 ROTATION_KINDS: Final = {"X": 0, "Y": 1, "Z": 2}  # RX, RY, RZ have the same numbers in both kinds of kernels
@@ -86,12 +87,20 @@ STATEVECTOR_KINDS, STATEVECTOR_MATRICES = _statevector_tables()
 def statevector_program(
     tables: Table, observable: PauliSum, links: Links = UNLINKED, device: str = "cpu"
 ) -> KernelProgram:
-    """Return the program of circuits, ``(circuits, num_gates or more, 4)``, and an observable on as many qubits."""
+    """Return the program of circuits, ``(circuits, num_gates or more, 4)``, and an observable on as many qubits.
+
+    If the observable has a preparation, its gates become the first ones of every circuit.
+    """
     flips, diagonals = observable.grouped()
-    constants = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, flips, diagonals
-    size = diagonals.shape[1]
+    kinds, matrices, num_prepared = STATEVECTOR_KINDS, STATEVECTOR_MATRICES, 0
+    if observable.preparation is not None:
+        first, turns = observable.preparation.fixed_gates
+        own = np.where(first[first[:, 0] >= len(GATES), 2] < 0, tasks.MATRIX1, tasks.MATRIX2)
+        kinds, matrices, num_prepared = np.append(kinds, own), np.concatenate([matrices, turns]), len(first)
+        tables = np.concatenate([np.broadcast_to(first, (len(tables), *first.shape)), tables], axis=1)
+    constants, size = (kinds, matrices, flips, diagonals), diagonals.shape[1]
     solve = kernels.entries.solve_statevector
-    return KernelProgram(solve, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device)
+    return KernelProgram(solve, tables, constants, np.complex128, size, (2, 2, 3, 3), links, device, num_prepared)
 
 
 def is_statevector(program: KernelProgram) -> bool:
@@ -353,6 +362,8 @@ def _do_each(
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """Do a task for several circuits; return energies ``(rows,)``, and evaluations and gradients ``(rows, 2)``."""
     found, counts = np.empty(len(params)), np.empty((len(rows), 2), dtype=np.int64)
+    if program.num_prepared:
+        sizes = sizes + np.array([program.num_prepared, 0, 0, 0])
     if program.device == "cuda":
         from qas_simulators.cuda.batch import solve_each as solve_on_device
 

@@ -30,8 +30,13 @@ REAL_KINDS, REAL_MATRICES = _real_tables()
 
 
 def is_real(tables: Table, observable: PauliSum) -> bool:
-    """Return whether all gates, and the observable, have real matrices that the kernels in real arithmetic know."""
-    return observable.is_real and bool((REAL_KINDS[tables[..., 0]] != NOT_REAL).all())
+    """Return whether all gates, and the observable, have real matrices that the kernels in real arithmetic know.
+
+    A preparation is simulated in complex arithmetic only.
+    """
+    return (
+        observable.preparation is None and observable.is_real and bool((REAL_KINDS[tables[..., 0]] != NOT_REAL).all())
+    )
 
 
 def real_program(tables: Table, observable: PauliSum, links: Links = UNLINKED) -> KernelProgram:

@@ -11,6 +11,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.cliffords import PauliRotations, pauli_rotations
 from qas_simulators.flat_circuit import MASK_QUBITS
 from qas_simulators.pauli import PauliSum
+from qas_simulators.preparation import whole
 from qas_simulators.program import FloatArray, links_of
 from qas_simulators.stabilizers import is_clifford
 from qas_simulators.statevector import StatevectorSimulator
@@ -59,7 +60,7 @@ def simulability(circuit: Circuit, observable: PauliSum, cutoff: float = 1e-4) -
 
     Args:
         circuit: With its angles.
-        observable: On as many qubits.
+        observable: On as many qubits, or with a preparation, whose gates are simulated but not counted.
         cutoff: Coefficients below which strings are dropped, in the observable's unit; 0 keeps all.
 
     Raises:
@@ -67,11 +68,12 @@ def simulability(circuit: Circuit, observable: PauliSum, cutoff: float = 1e-4) -
     """
     others = _non_clifford(circuit)
     strings, energy = None, None
-    if circuit.num_qubits <= MASK_QUBITS:
-        strings, energy = propagated(circuit, observable, cutoff)
+    full = whole(circuit, observable)
+    if full.num_qubits <= MASK_QUBITS:
+        strings, energy = propagated(full, observable, cutoff)
     ranks, entropies = None, None
-    if circuit.num_qubits <= MOST_QUBITS:
-        ranks, entropies = schmidt_spectra(circuit)
+    if full.num_qubits <= MOST_QUBITS:
+        ranks, entropies = schmidt_spectra(full)
     share = 1.0 - others / circuit.num_gates if circuit.num_gates else 1.0
     return Simulability(share, others, strings, cutoff, energy, ranks, entropies)
 

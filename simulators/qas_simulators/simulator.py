@@ -90,6 +90,9 @@ class Simulator(ABC):
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     """Where batches of circuits can be simulated."""
 
+    takes_preparations: ClassVar[bool] = False
+    """Whether circuits may start after the preparation of an observable, see :meth:`PauliSum.prepared`."""
+
     def __init__(
         self,
         shots: int | None = None,
@@ -167,18 +170,25 @@ class Simulator(ABC):
 
         One by one: with shot noise, noise on idle qubits, linked angles, or where memory may not suffice.
         """
+        self._check_preparation(observable)
         if self.shots is not None or batch.is_linked or self._most_bytes_needed(batch) > _MEMORY_LIMIT:
             return None
         return self._batch_program(batch, observable)
 
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
-        if circuit.num_qubits != observable.num_qubits:
-            raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.num_qubits))
+        self._check_preparation(observable)
+        if circuit.num_qubits != observable.circuit_qubits:
+            raise ValueError(must("observable", f"act on {circuit.num_qubits} qubits", observable.circuit_qubits))
         needed = self._bytes_needed(circuit)
         if needed > _MEMORY_LIMIT:
             message = must("circuit", f"fit into {_MEMORY_LIMIT / 2**30:g} GiB", f"{needed / 2**30:.3g} GiB")
             raise ValueError(f"{message} {self._advice}")
+
+    def _check_preparation(self, observable: PauliSum) -> None:
+        if observable.preparation is not None and not (self.takes_preparations and self.device == "cpu"):
+            needed = "be the noiseless StatevectorSimulator on the CPU where circuits start after a preparation"
+            raise ValueError(must("simulator", needed, f"{type(self).__name__} on {self.device}"))
 
     def check_gates(self, table: Table, num_qubits: int) -> None:
         """Raise ``ValueError`` for gates, rows of circuits ``(gates, 4)``, that the noise model refuses."""

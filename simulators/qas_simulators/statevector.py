@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables
+from qas_simulators.errors import must
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.real_arithmetic import is_real, real_program
@@ -39,6 +40,7 @@ class StatevectorSimulator(Simulator):
     """
 
     devices = ("cpu", "cuda")
+    takes_preparations = True
 
     def __init__(
         self,
@@ -101,6 +103,9 @@ class StatevectorSimulator(Simulator):
     def check(self, circuit: Circuit, observable: PauliSum) -> None:
         """Raise ``ValueError`` if the circuit and the observable differ in qubits, or memory would not suffice."""
         super().check(circuit, observable)
+        if observable.preparation is not None and observable.num_qubits >= LEAST_QUBITS:
+            needed = f"have at most {LEAST_QUBITS - 1} qubits where circuits start after a preparation"
+            raise ValueError(must("observable", needed, observable.num_qubits))
         if circuit.num_qubits < LEAST_QUBITS:
             observable.check_memory()
         else:

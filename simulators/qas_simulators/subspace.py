@@ -55,8 +55,8 @@ class Subspace:
         pool: Exponentials on the same register; other methods name them by their places here.
 
     Raises:
-        ValueError: An empty pool, a reference of another size, an exponential outside the register, or more memory than
-            there is.
+        ValueError: An empty pool, a Hamiltonian with a preparation, a reference of another size, an exponential outside
+            the register, or more memory than there is.
 
     Examples:
         >>> from qas_simulators.exponentials import qubit_excitation
@@ -67,6 +67,7 @@ class Subspace:
     """
 
     def __init__(self, hamiltonian: PauliSum, reference: Circuit, pool: Sequence[Exponential]) -> None:
+        hamiltonian.require_no_preparation("a subspace")
         size = hamiltonian.num_qubits
         if reference.num_qubits != size:
             raise ValueError(must("reference", f"have {size} qubits", reference.num_qubits))

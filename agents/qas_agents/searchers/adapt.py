@@ -44,6 +44,7 @@ class _Ansatz:
         reference: Circuit | None,
         real: bool = False,
     ) -> None:
+        hamiltonian.require_no_preparation("qubit-ADAPT")
         size = hamiltonian.num_qubits
         labels = [item for item in pool if isinstance(item, str)]
         if not pool or any(len(label) != size for label in labels):

@@ -9,6 +9,7 @@ import numpy as np
 from qas_agents.searchers.whole_circuits import Ansatz, Prices, Trials, WholeCircuitSearcher
 from qas_simulators import StabilizerSimulator, StabilizerState, StatevectorSimulator
 from qas_simulators.errors import must
+from qas_simulators.preparation import whole
 
 
 class BeamSearch(WholeCircuitSearcher):
@@ -39,7 +40,8 @@ class BeamSearch(WholeCircuitSearcher):
         self._prices = Prices(two_qubit, one_qubit)
         self._width = width
         self._simulator = StatevectorSimulator()
-        self._has_stabilizers = isinstance(getattr(env.unwrapped, "simulator", None), StabilizerSimulator)
+        self._env = getattr(env, "unwrapped", env)
+        self._has_stabilizers = isinstance(getattr(self._env, "simulator", None), StabilizerSimulator)
 
     def _search(self, trials: Trials) -> None:
         width = self._width
@@ -79,7 +81,8 @@ class BeamSearch(WholeCircuitSearcher):
         """Return a key of the last circuit's state: rounded amplitudes up to the global phase, or its generators."""
         if self._has_stabilizers:
             return "".join(StabilizerState.of_circuit(self._bench.circuit).labels()).encode()
-        state = self._simulator.statevector(self._bench.circuit)
+        circuit = whole(self._bench.circuit, self._env.problem.hamiltonian)
+        state = self._simulator.statevector(circuit)
         largest = state[int(np.argmax(np.abs(state) > np.abs(state).max() - 1e-6))]
         rounded = np.round(state * (abs(largest) / largest), 6) + 0.0  # no negative zeros
         return bytes(rounded.tobytes())

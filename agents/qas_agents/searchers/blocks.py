@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qas_agents.searchers.pruning import TOGETHER, Workbench
 from qas_agents.searchers.whole_circuits import Trials, WholeCircuitSearcher
 from qas_simulators import PauliSum
-from qas_simulators.dressings import usual_dressing
+from qas_simulators.dressings import usual_dressing, usual_row
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 
@@ -54,7 +54,7 @@ class Skeletons:
         entangler: str | None = None,
         dressing: Sequence[str] | None = None,
     ) -> None:
-        self._bench = bench
+        self._bench, self._keeps_rows = bench, hamiltonian.preparation is not None
         catalogue = bench.catalogue
         first = len(bench.initial_angles)
         self._row: tuple[int, ...] = ()
@@ -64,7 +64,8 @@ class Skeletons:
         else:
             numbers = {(action.gate, action.qubits): k for k, action in enumerate(catalogue.actions)}
             entangler, turn = _gates_of_blocks({gate for gate, _ in numbers}, hamiltonian, entangler, dressing)
-            self._row = tuple(numbers[gate, (qubit,)] for qubit in range(catalogue.num_qubits) for gate in turn)
+            row = usual_row(turn, {gate for gate, _ in numbers}, hamiltonian)
+            self._row = tuple(numbers[gate, (qubit,)] for qubit in range(catalogue.num_qubits) for gate in row)
             ways: dict[tuple[int, ...], tuple[int, ...]] = {}  # the first available direction of each pair
             for action in catalogue.actions:
                 if action.gate == entangler:
@@ -89,9 +90,12 @@ class Skeletons:
     def canonical(self, skeleton: Sequence[Block]) -> list[int]:
         """Return the order of places in which a skeleton is the lexicographically smallest of the same circuit.
 
-        Of equal blocks in a row on the same qubits, only the first is kept.
+        Of equal blocks in a row on the same qubits, only the first is kept; or all where circuits start after a
+        preparation, because one entangler does not replace several for every state.
         """
         kept = list(range(len(skeleton)))
+        if self._keeps_rows:
+            return self._ordered(skeleton, kept)
         while True:
             ordered = self._ordered(skeleton, kept)
             last: dict[int, Block] = {}
@@ -185,6 +189,8 @@ class BlockSearcher(WholeCircuitSearcher):
         ]
         pairs = sorted({(own[0], own[1]) for own in terms if len(own) == 2})
         numbers = {tuple(sorted(qubits)): number for number, qubits in reversed([*enumerate(self._skeletons.blocks)])}
+        if self._hamiltonian.preparation is not None:
+            return None  # terms also act on qubits that circuits do not have
         is_local = all(len(own) <= 2 for own in terms) and len(pairs) < math.comb(self._hamiltonian.num_qubits, 2)
         if not is_local or not pairs or not all(pair in numbers for pair in pairs):
             return None
@@ -208,6 +214,7 @@ class BlockSearcher(WholeCircuitSearcher):
         Raises:
             ValueError: No term acts on several qubits, or a pair has no block.
         """
+        self._hamiltonian.require_no_preparation("pairs: 'terms'")
         terms = self._hamiltonian.terms()
         own = [[q for q, letter in enumerate(reversed(label)) if letter != "I"] for label in terms]
         pairs = sorted({pair for qubits in own for pair in combinations(qubits, 2)})

@@ -104,8 +104,10 @@ def distinct_skeletons(
         >>> list(distinct_skeletons(chain, 1))  # (1, 2) is (0, 1) read from the other end
         [((0, 1),), ((0, 2),)]
     """
-    pairs = _pairs(couplings, hamiltonian.num_qubits)
-    yield from skeletons(hamiltonian.num_qubits, pairs, length, _symmetries(hamiltonian, pairs))
+    n, starts_empty = hamiltonian.circuit_qubits, hamiltonian.preparation is None
+    pairs = _pairs(couplings, n)
+    symmetries = _symmetries(hamiltonian, pairs) if starts_empty else []
+    yield from skeletons(n, pairs, length, symmetries, starts_empty)
 
 
 def best_of(
@@ -137,13 +139,14 @@ def best_of(
         >>> round(best_of(pair, 1, enumerate(distinct_skeletons(pair, 1))).energy, 6)
         -3.0
     """
-    simulator, optimizer, build = StatevectorSimulator(), ScanLBFGS(max_iterations=400), circuit_of or dressed
-    best, best_energy, count, evaluations = Circuit(hamiltonian.num_qubits), np.inf, 0, 0
+    n, build = hamiltonian.circuit_qubits, circuit_of or (dressed if hamiltonian.preparation is None else _turned_first)
+    simulator, optimizer = StatevectorSimulator(), ScanLBFGS(max_iterations=400)
+    best, best_energy, count, evaluations = Circuit(n), np.inf, 0, 0
     remaining = iter(numbered)
     while some := list(islice(remaining, _TOGETHER)):
         circuits = []
         for number, skeleton in some:
-            circuit, rng = build(hamiltonian.num_qubits, skeleton), np.random.default_rng((seed, length, number))
+            circuit, rng = build(n, skeleton), np.random.default_rng((seed, length, number))
             circuits += [turned(circuit, rng.uniform(-np.pi, np.pi, circuit.num_params)) for _ in range(starts)]
         batch = CircuitBatch(circuits, max(1, *(max(one.num_gates, one.num_params) for one in circuits)))
         found = optimizer.minimize_each(simulator, batch, hamiltonian, range(len(batch)), [0] * len(batch))
@@ -162,7 +165,11 @@ def best_of(
 
 
 def skeletons(
-    num_qubits: int, pairs: Sequence[Pair], length: int, symmetries: Sequence[Sequence[int]] = ()
+    num_qubits: int,
+    pairs: Sequence[Pair],
+    length: int,
+    symmetries: Sequence[Sequence[int]] = (),
+    starts_empty: bool = True,
 ) -> Iterator[Skeleton]:
     """Yield one sequence of pairs for each class of sequences that prepare the same states.
 
@@ -170,7 +177,8 @@ def skeletons(
 
     - other orders of neighbouring gates without a common qubit;
     - a fourth gate in a row on one pair, because three gates suffice for any two-qubit unitary;
-    - a second gate in a row on a pair of untouched qubits, because one gate suffices for any two-qubit state;
+    - if circuits start in ``|0...0>``, a second gate in a row on a pair of untouched qubits, because one gate suffices
+      for any two-qubit state;
     - images under ``symmetries``, which are permutations of the qubits.
 
     The same holds for blocks of CX or CZ with RY: RY before, between and after two CZ prepare every rotation in SO(4),
@@ -183,7 +191,7 @@ def skeletons(
                 yield head
             return
         for pair in pairs:
-            if _fits(head, pair):
+            if _fits(head, pair, starts_empty):
                 yield from grow((*head, pair))
 
     if length >= 0 and num_qubits >= 1:
@@ -206,6 +214,14 @@ def dressed(num_qubits: int, skeleton: Skeleton) -> Circuit:
     for qubit in range(num_qubits):
         circuit.rz(0.0, qubit)
     return circuit
+
+
+def _turned_first(num_qubits: int, skeleton: Skeleton) -> Circuit:
+    """Return the same with RZ before everything, which matters where circuits do not start in ``|0...0>``."""
+    circuit = Circuit(num_qubits)
+    for qubit in range(num_qubits):
+        circuit.rz(0.0, qubit)
+    return circuit.extend(dressed(num_qubits, skeleton))
 
 
 def block_circuits(entangler: str = "cx", dressing: Sequence[str] = ("ry",)) -> CircuitOf:
@@ -253,12 +269,12 @@ def _pairs(couplings: Collection[Pair] | None, num_qubits: int) -> list[Pair]:
     return sorted(pairs)
 
 
-def _fits(head: Skeleton, pair: Pair) -> bool:
+def _fits(head: Skeleton, pair: Pair, starts_empty: bool) -> bool:
     """Return whether ``head`` followed by ``pair`` is the representative of its class."""
     for position in reversed(range(len(head))):
         before = head[position]
         if before == pair:
-            return _may_repeat(head[: position + 1], pair)
+            return _may_repeat(head[: position + 1], pair, starts_empty)
         if before[0] in pair or before[1] in pair:
             return True
         if pair < before:
@@ -266,7 +282,7 @@ def _fits(head: Skeleton, pair: Pair) -> bool:
     return True
 
 
-def _may_repeat(head: Skeleton, pair: Pair) -> bool:
+def _may_repeat(head: Skeleton, pair: Pair, starts_empty: bool) -> bool:
     """Return whether a pair may follow a sequence whose last gate on one of its qubits is on the same pair."""
     row = 0
     for before in reversed(head):
@@ -274,7 +290,7 @@ def _may_repeat(head: Skeleton, pair: Pair) -> bool:
             row += 1
         elif before[0] in pair or before[1] in pair:
             return row < 3
-    return False  # the qubits were untouched: one gate suffices for any state
+    return not starts_empty and row < 3  # on untouched qubits one gate suffices for any state
 
 
 def _canonical(skeleton: Skeleton) -> Skeleton:

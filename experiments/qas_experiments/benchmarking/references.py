@@ -16,8 +16,10 @@ _MOST_QUBITS_FOR_FLOORS = 4
 
 
 def adapt_path(problem: Problem) -> list[tuple[int, float]]:
-    """Return CNOTs and error of each step of qubit-ADAPT, until the error is below 1e-9."""
-    path = []
+    """Return CNOTs and error of each step of qubit-ADAPT, until the error is below 1e-9; none after a preparation."""
+    path: list[tuple[int, float]] = []
+    if problem.hamiltonian.preparation is not None:
+        return path
     for step in qubit_adapt(problem.hamiltonian, usual_pool(problem.hamiltonian), _ADAPT_OPERATORS):
         path.append((step.circuit.num_two_qubit_gates, max(step.energy - problem.ground_energy, 1e-16)))
         if path[-1][1] < 1e-9:

@@ -23,6 +23,7 @@ from qas_experiments.runs.files import settings_from
 from qas_experiments.settings import TrainSettings
 from qas_simulators import Circuit, PauliSum, StabilizerSimulator, StatevectorSimulator
 from qas_simulators.gates import GATES, gate_index
+from qas_simulators.preparation import whole
 
 MOST_GATES = 10_000
 """Largest number of gates of a circuit; longer ones are not simulated."""
@@ -117,13 +118,16 @@ def _problem_of(record: Record, ours: Problem, hamiltonian: PauliSum | Callable[
         return f"{other}, and the file does not contain the record's"
     if not isinstance(hamiltonian, PauliSum):
         hamiltonian = hamiltonian()
+    first = ours.hamiltonian.preparation  # files hold terms alone
+    if first is not None and hamiltonian.num_qubits == ours.hamiltonian.num_qubits:
+        hamiltonian = hamiltonian.prepared(first)
     theirs = replace(ours, hamiltonian=hamiltonian, ground_energy=math.nan)
     if theirs.digest != record.instance_hash:
         return f"{other}, and the one in the file does not have the record's hash"
     difference, allowed = hamiltonian_difference(ours, hamiltonian), allowed_difference(ours)
     if not difference <= allowed:
         return f"{other}: they differ by {difference:.2g} {ours.unit}, and rounding by {allowed:.1g} at most"
-    return replace(theirs, ground_energy=hamiltonian.ground_energy())
+    return replace(theirs, ground_energy=hamiltonian.ground_energy() if first is None else ours.ground_energy)
 
 
 def _faults_of_figures(problem: Problem, record: Record) -> list[str]:
@@ -200,11 +204,11 @@ def _offered(operations: tuple[tuple[str, tuple[int, ...]], ...]) -> frozenset[t
 
 def _by_qiskit(circuit: Circuit, problem: Problem) -> float | None:
     """Return the energy by Qiskit's matrices of gates and of Pauli strings; of large circuits by its simulators."""
-    if problem.num_qubits > _MOST_QUBITS_OF_MATRIX:
+    if problem.hamiltonian.num_qubits > _MOST_QUBITS_OF_MATRIX:
         return energy_by_qiskit(circuit, problem.hamiltonian)
-    terms, state = problem.hamiltonian, state_by_qiskit(circuit)
+    terms, state = problem.hamiltonian, state_by_qiskit(whole(circuit, problem.hamiltonian))
     masks = [each.astype(np.int64).tobytes() for each in (terms.x, terms.z)]
-    matrix = _matrix_by_qiskit(problem.num_qubits, *masks, terms.coefficients.tobytes())
+    matrix = _matrix_by_qiskit(terms.num_qubits, *masks, terms.coefficients.tobytes())
     return float(np.vdot(state, matrix @ state).real)
 
 

@@ -39,6 +39,7 @@ INSTANCE_PAGES: Final = {
     **dict.fromkeys(("TFIM", "Heisenberg", "J1J2", "Hubbard", "IsingGraph", "XXZChain"), _SPINS),
     **dict.fromkeys(("Bell", "GHZ", "W", "RandomState", "Distribution", "State"), _STATES),
     "Clifford": "environments/clifford",
+    **dict.fromkeys(("Unitary", "Diagonalization", "Classifier"), "environments/unitaries"),
     **dict.fromkeys(("MaxCut", "IndependentSet", "QUBO"), "environments/combinatorial"),
     **dict.fromkeys(("GroundState", "ExcitedState", "Problem"), "environments/own"),
 }
