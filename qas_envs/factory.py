@@ -57,9 +57,8 @@ def make_env(
         >>> env.problem.name, len(env.catalogue)
         ('H2 (0.7414 Å)', 8)
     """
-    for name in rules:
-        if name not in RULES:
-            raise TypeError(unexpected_argument("make_env()", name, RULES))
+    for name in rules.keys() - RULES.keys():
+        raise TypeError(unexpected_argument("make_env()", name, RULES))
     values = {**preset_for(preset, problem if isinstance(problem, str) else "", problem_settings).rules, **rules}
     problem, family = _problem(problem, problem_settings, vary)
     device = RULES["backend"].resolve(values["backend"])
@@ -69,23 +68,22 @@ def make_env(
     parts = {name: rule.resolve(values[name]) for name, rule in RULES.items()}
     simulator, drift, couplings = _noisy(parts, problem)
     actions: Placements | None = parts["actions"]
-    if callable(actions):
-        actions = actions(gates=parts["gates"], problem=problem)
+    actions = actions(gates=parts["gates"], problem=problem) if callable(actions) else actions
     blocks = () if actions is None else actions.placements(problem.num_qubits, couplings)
     catalogue = ActionCatalogue(problem.num_qubits, parts["gates"], couplings, parts["stop"], parts["gadgets"], blocks)
     if drift is None:
         simulator.check_gates(catalogue.table, problem.num_qubits)
     _check_family(parts["curriculum"], family)
     initial = parts["initial"](problem) if callable(parts["initial"]) else parts["initial"]
+    start = Circuit(problem.num_qubits) if initial is None else initial
     if actions is not None:
-        initial = actions.initial_circuit(Circuit(problem.num_qubits) if initial is None else initial)
+        initial = start = actions.initial_circuit(start)
     if drift is not None:
-        drift.check(catalogue, Circuit(problem.num_qubits) if initial is None else initial)
+        drift.check(catalogue, start)
         simulator = simulator.with_noise(drift.models[0])  # type: ignore[attr-defined]
     parts |= {"simulator": simulator, "initial": initial, "drift": drift}
     own = {name: part for name, part in parts.items() if name in Rules.__dataclass_fields__}
-    env = CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode)
-    warn_of(env)
+    warn_of(env := CircuitBuildingEnv(problem, Rules(catalogue=catalogue, family=family, **own), render_mode))
     return env
 
 

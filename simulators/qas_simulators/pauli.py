@@ -15,13 +15,14 @@ from qas_simulators.flat_circuit import MAX_QUBITS
 from qas_simulators.lanczos import lowest_eigenvalues
 from qas_simulators.memory import check_memory
 from qas_simulators.pauli_strings import (
+    coefficients_of_matrix,
     label_of,
     masks_of,
     masks_of_indices,
+    means_of_strings,
     pauli_indices,
     popcount,
     summed_terms,
-    walsh_hadamard,
 )
 
 if TYPE_CHECKING:
@@ -142,9 +143,6 @@ class PauliSum:
     def from_matrix(cls, matrix: ArrayLike, tolerance: float = NEGLIGIBLE) -> PauliSum:
         """Decompose a Hermitian matrix ``(2**n, 2**n)``.
 
-        The strings that flip the bits ``x`` live on the entries ``matrix[i ^ x, i]``; a Walsh-Hadamard transform over
-        ``i`` separates their ``z`` masks, so the cost is ``n 4**n``.
-
         Args:
             matrix: Hermitian up to 1e-8 of its largest entry.
             tolerance: Coefficients up to this part of the largest are dropped.
@@ -152,23 +150,9 @@ class PauliSum:
         Raises:
             ValueError: Not square of a power of two, not finite, or not Hermitian.
         """
-        array = np.asarray(matrix, dtype=np.complex128)
-        size = array.shape[0] if array.ndim == 2 else 0
-        num_qubits = max(size, 1).bit_length() - 1
-        if array.shape != (size, size) or size < 2 or size != 1 << num_qubits:
-            raise ValueError(must("matrix", "have shape (2**n, 2**n) with n >= 1", array.shape))
-        if not np.isfinite(array).all():
-            raise ValueError(must("matrix", "be finite", "an array with NaN or infinity"))
-        if not np.allclose(array, array.conj().T, atol=1e-8 * np.abs(array).max()):
-            gap = np.abs(array - array.conj().T).max()
-            raise ValueError(f"A Hamiltonian must be Hermitian; this matrix and its adjoint differ by {gap:.3g}.")
-        index = np.arange(size)
-        flips = index[:, None]
-        signed = array[index ^ flips, np.broadcast_to(index, (size, size))]  # (x, i)
-        signed = walsh_hadamard(signed, num_qubits)
-        coefficients = (signed * (-1j) ** popcount(flips & index) / size).real
+        coefficients = coefficients_of_matrix(np.asarray(matrix, dtype=np.complex128))
         x, z = np.nonzero(np.ones_like(coefficients))
-        return cls.from_masks(num_qubits, x, z, coefficients.ravel()).without_small(tolerance)
+        return cls.from_masks(len(coefficients).bit_length() - 1, x, z, coefficients.ravel()).without_small(tolerance)
 
     def without_small(self, tolerance: float = NEGLIGIBLE) -> PauliSum:
         """Return the operator without terms of at most ``tolerance`` times the largest coefficient in magnitude.
@@ -176,8 +160,7 @@ class PauliSum:
         If nothing is left, because all coefficients are 0, the result is 0 times the identity.
         """
         magnitudes = np.abs(self.coefficients)
-        kept = magnitudes > tolerance * magnitudes.max()
-        if not kept.any():
+        if not (kept := magnitudes > tolerance * magnitudes.max()).any():
             return PauliSum({"I" * self.num_qubits: 0.0})
         return PauliSum.from_masks(self.num_qubits, self.x[kept], self.z[kept], self.coefficients[kept])
 
@@ -317,11 +300,9 @@ class PauliSum:
             ValueError: They would not fit into memory; both figures are in the message.
         """
         check_memory("hamiltonian", 32 << self.num_qubits, f"the basis states of {self.num_qubits} qubits")
-        index = np.arange(1 << self.num_qubits)
-        energies = np.zeros(len(index))
-        for z, coefficient in zip(self.z[self.x == 0], self.coefficients[self.x == 0], strict=True):
-            energies += coefficient * (1 - 2 * (popcount(z & index) & 1))
-        return energies
+        index, is_diagonal = np.arange(1 << self.num_qubits), self.x == 0
+        signed = zip(self.z[is_diagonal], self.coefficients[is_diagonal], strict=True)
+        return sum((c * (1 - 2 * (popcount(z & index) & 1)) for z, c in signed), np.zeros(len(index)))
 
     def eigenvalues(self, count: int) -> NDArray[np.float64]:
         """Return the ``count`` lowest eigenvalues in ascending order: dense to 10 qubits, Lanczos above."""
@@ -368,15 +349,8 @@ class PauliSum:
         return self._indices
 
     def term_means(self, statevector: NDArray[np.complex128]) -> NDArray[np.float64]:
-        """Return ``<psi|P|psi>`` of every term, ``(num_terms,)``.
-
-        All strings that flip the same bits ``x`` come out of one Walsh-Hadamard transform of ``psi*[i ^ x] psi[i]``.
-        """
-        index = np.arange(1 << self.num_qubits)
-        flips, group = np.unique(self.x, return_inverse=True)
-        products = statevector.conj()[index ^ flips[:, None]] * statevector
-        signed = walsh_hadamard(products, self.num_qubits)[group, self.z]
-        return np.asarray((signed * 1j ** popcount(self.x & self.z)).real)
+        """Return ``<psi|P|psi>`` of every term, ``(num_terms,)``."""
+        return means_of_strings(self.x, self.z, statevector)
 
 
 def _checked_size(num_qubits: int) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_simulators.bit_masks import Masks
+from qas_simulators.errors import must
 
 
 def masks_of(label: str) -> tuple[int, int]:
@@ -56,6 +57,42 @@ def walsh_hadamard(rows: NDArray[np.complex128], num_qubits: int) -> NDArray[np.
         low, high = halves[:, :, 0, :] + halves[:, :, 1, :], halves[:, :, 0, :] - halves[:, :, 1, :]
         rows = np.stack([low, high], axis=2).reshape(count, -1)
     return rows
+
+
+def coefficients_of_matrix(array: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return the coefficients of the Pauli strings that add up to a Hermitian matrix ``(2**n, 2**n)``, by ``(x, z)``.
+
+    The strings that flip the bits ``x`` live on the entries ``array[i ^ x, i]``; a Walsh-Hadamard transform over ``i``
+    separates their ``z`` masks, so the cost is ``n 4**n``.
+
+    Raises:
+        ValueError: Not square of a power of two, not finite, or not Hermitian.
+    """
+    size = array.shape[0] if array.ndim == 2 else 0
+    num_qubits = max(size, 1).bit_length() - 1
+    if array.shape != (size, size) or size < 2 or size != 1 << num_qubits:
+        raise ValueError(must("matrix", "have shape (2**n, 2**n) with n >= 1", array.shape))
+    if not np.isfinite(array).all():
+        raise ValueError(must("matrix", "be finite", "an array with NaN or infinity"))
+    if not np.allclose(array, array.conj().T, atol=1e-8 * np.abs(array).max()):
+        gap = np.abs(array - array.conj().T).max()
+        raise ValueError(f"A Hamiltonian must be Hermitian; this matrix and its adjoint differ by {gap:.3g}.")
+    index = np.arange(size)
+    flips = index[:, None]
+    signed = walsh_hadamard(array[index ^ flips, np.broadcast_to(index, (size, size))], num_qubits)  # (x, z)
+    return np.asarray((signed * (-1j) ** popcount(flips & index) / size).real)
+
+
+def means_of_strings(x: Masks, z: Masks, statevector: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return ``<psi|P|psi>`` of every string.
+
+    All strings that flip the same bits ``x`` come out of one Walsh-Hadamard transform of ``psi*[i ^ x] psi[i]``.
+    """
+    index = np.arange(len(statevector))
+    flips, group = np.unique(x, return_inverse=True)
+    products = statevector.conj()[index ^ flips[:, None]] * statevector
+    signed = walsh_hadamard(products, len(statevector).bit_length() - 1)[group, z]
+    return np.asarray((signed * 1j ** popcount(x & z)).real)
 
 
 def popcount(values: Masks | np.int64) -> NDArray[np.int64]:
