@@ -12,6 +12,7 @@ from qas_simulators.circuit import Circuit
 from qas_simulators.gates import GATES, ComplexMatrix, gate_index
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
+from qas_simulators.preparation import whole
 
 
 def apply_left(matrix: ComplexMatrix, qubits: tuple[int, ...], rho: ComplexMatrix) -> ComplexMatrix:
@@ -47,5 +48,15 @@ def density_matrix(circuit: Circuit, noise: NoiseModel | None = None, params: Ar
 def expectation(
     circuit: Circuit, observable: PauliSum, noise: NoiseModel | None = None, params: ArrayLike | None = None
 ) -> float:
-    """Return ``Tr(H rho)`` from full matrices."""
+    """Return ``Tr(H rho)`` from full matrices; if the observable has a preparation, circuits start after it.
+
+    Raises:
+        ValueError: Noise after a preparation.
+    """
+    if noise is not None:
+        observable.require_no_preparation("noise")
+    elif observable.preparation is not None:
+        circuit = circuit.copy()
+        circuit.params = circuit.params if params is None else np.asarray(params)
+        circuit, params = whole(circuit, observable), None
     return float(np.trace(observable.to_matrix() @ density_matrix(circuit, noise, params)).real)
