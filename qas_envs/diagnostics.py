@@ -109,9 +109,7 @@ def gradient_variance(
 
 def random_circuit(env: CircuitBuildingEnv, gates: int, rng: np.random.Generator) -> Circuit:
     """Return the environment's initial circuit with random legal actions, and random angles."""
-    from qas_envs.masks import new_mask
-
-    circuit, mask = env.initial.copy(), new_mask(env.rules.mask, env.catalogue)
+    circuit, mask = env.initial.copy(), env.new_mask()
     mask.reset()
     while circuit.num_gates - env.initial.num_gates < gates:
         legal = np.flatnonzero(mask.array[: len(env.catalogue.actions)])
