@@ -31,10 +31,14 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "warm start": {},
     "warm start and 1 random": {"starts": 1},
     "warm start and 3 random": {"starts": 3},
+    "warm start and 16 redraws": {"redraws": 16},
+    "warm start and 32 redraws": {"redraws": 32},
     "3 random": {"starts": 3, "warm": False},
     "at the end, 1 random": {"starts": 1, "warm": False, "when": "end"},
     "at the end, 3 random": {"starts": 3, "warm": False, "when": "end"},
     "at the end, 10 random": {"starts": 10, "warm": False, "when": "end"},
+    "at the end, 1 random and 32 redraws": {"starts": 1, "redraws": 32, "warm": False, "when": "end"},
+    "at the end, 3 random and 100 redraws": {"starts": 3, "redraws": 100, "warm": False, "when": "end"},
 }
 SOLUTIONS = 40  # of each instance, from as many searches as needed
 OF_ONE_SEARCH = 5  # solutions of one search are alike, so that only the first ones are taken
@@ -88,7 +92,8 @@ def main(names: list[str]) -> None:
         "",
         f"`python experiments/benchmarks/replay.py`. {SOLUTIONS} distinct solutions of `annealing_blocks` per",
         "instance, built again by `step` with other optimisers: share that is a solution at some step, 95 % score",
-        "interval; median evaluations of an episode. Random angles depend on the circuit only.",
+        "interval; median evaluations of an episode. Random angles depend on the circuit only. *Redraws*:",
+        "minimisations from the lowest minimum so far with two neighbouring angles drawn again.",
         "",
         "| instance | angles | solved | evaluations |",
         "| --- | --- | --- | --- |",
