@@ -37,6 +37,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "at the end, 1 random": {"starts": 1, "warm": False, "when": "end"},
     "at the end, 3 random": {"starts": 3, "warm": False, "when": "end"},
     "at the end, 10 random": {"starts": 10, "warm": False, "when": "end"},
+    "at the end, 100 random": {"starts": 100, "warm": False, "when": "end"},
     "at the end, 1 random and 32 redraws": {"starts": 1, "redraws": 32, "warm": False, "when": "end"},
     "at the end, 3 random and 100 redraws": {"starts": 3, "redraws": 100, "warm": False, "when": "end"},
 }
