@@ -147,7 +147,7 @@ class ScanLBFGS:
         places = [place for place, row in enumerate(rows) if batch.circuits[row].num_params]
         owners = [batch.circuits[rows[place]] for place in places]
         redraws = [Redraws(owner, self.seed) for owner in owners]
-        energies, evaluations, gradients = (np.array(part) for part in found)
+        energies, evaluations, gradients = found.energies.copy(), found.evaluations.copy(), found.gradients.copy()
         for _ in range(self.redraws if owners else 0):
             starts = [turned(owner, own.of(owner.params)) for owner, own in zip(owners, redraws, strict=True)]
             tried = CircuitBatch(starts, batch.tables.shape[1])
