@@ -225,7 +225,8 @@ class CircuitPlayer:
         if give_up_above is None:
             energies = _optimize(env, optimizer, batch, new, counts, range(len(built)), num_threads)
         else:
-            hasty = with_settings(optimizer, max_iterations=first_iterations)
+            redraws = 0 if getattr(optimizer, "redraws", 0) else None  # only of hopeful circuits
+            hasty = with_settings(optimizer, max_iterations=first_iterations, redraws=redraws)
             energies = _optimize(env, hasty, batch, new, counts, range(len(built)), num_threads)
             hopeful = np.flatnonzero(energies - episode.problem.ground_energy <= give_up_above).tolist()
             patient = with_settings(optimizer, starts=0, warm=True)

@@ -83,7 +83,9 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
         can_move = self.device.type == "cuda" and "cuda" in env.simulator.devices
         self._simulator = env.simulator.on("cuda") if can_move else env.simulator
         # several starts are drawn on the CPU, for each circuit from its own gates
-        self._stays = self._simulator.device == "cuda" and not getattr(env.optimizer, "starts", 0)
+        self._stays = self._simulator.device == "cuda" and not any(
+            getattr(env.optimizer, name, 0) for name in ("starts", "redraws")
+        )
         self._episodes = _episodes_of(env, self.num_envs, device)
         self._rng = np.random.default_rng()
         self._all = self._library.arange(self.num_envs)

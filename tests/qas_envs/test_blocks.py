@@ -255,6 +255,20 @@ def test_the_energy_is_a_function_of_the_circuit() -> None:
     assert env.player.play_many([[0, 3, 1]]).energies[0] == found[0]
 
 
+def test_angles_are_redrawn_in_every_way_of_playing() -> None:
+    optimizer = {**MEMORYLESS, "starts": 1, "redraws": 3}
+    env, plain = (made(num_qubits=4, optimizer=one) for one in (optimizer, {**optimizer, "redraws": 0}))
+    vector = gym.make_vec("QAS-TFIM-v0", num_envs=2, num_qubits=4, actions="blocks", optimizer=optimizer)
+    for one in (env, plain, vector):
+        one.reset(seed=0)
+        for action in (0, 3, 1):
+            *_, infos = one.step([action] * 2 if one is vector else action)
+    assert infos["energy"].tolist() == [env.energy] * 2 and env.energy <= plain.energy
+    assert env.player.play_many([[0, 3, 1]]).energies.tolist() == [env.energy]
+    spent = [one.player.play_many([[0, 3, 1]], starts=1, give_up_above=-1.0).evaluations[0] for one in (env, plain)]
+    assert spent[0] == spent[1]  # a hopeless circuit is given up before
+
+
 def test_angles_are_optimised_once_at_the_end() -> None:
     optimizer = {**MEMORYLESS, "when": "end"}
     env = made(num_qubits=4, optimizer=optimizer, stop=True)

@@ -21,6 +21,9 @@ SAME_ENERGY: Final = 1e-9
 SAME_SHARE: Final = 1e-4
 """The same as a share of the circuit's energy error, which may be larger."""
 
+LONGEST: Final = 200
+"""Gates of a circuit in which angles are adjusted: minimisations for each gate of longer ones take minutes to hours."""
+
 _POLISH: Final = ScanLBFGS(gradient_tolerance=1e-9, energy_tolerance=1e-15)
 Fit = Callable[[Circuit], Circuit | None]
 """Function that returns a circuit, perhaps with other angles, if it has the required energy, else None."""
@@ -37,7 +40,8 @@ def shortened(
 
     Gates merge and cancel as in :meth:`Circuit.simplified`. Then each gate is removed in turn, first two-qubit gates,
     then rotations from the smallest angle up. A gate stays removed if the noiseless energy, with the other angles
-    unchanged or adjusted, stays within ``tolerance`` of the original one.
+    unchanged or adjusted, stays within ``tolerance`` of the original one. While more than 200 gates are left, angles
+    stay unchanged.
 
     Args:
         circuit: Any circuit; shared angles become separate ones.
@@ -68,8 +72,9 @@ def shortened(
         num_gates = len(kept)
         tidy = unchanged(tidied(kept))
         kept = kept if tidy is None else tidy
-        for fit in (unchanged, adjusted) if adjust else (unchanged,):
-            kept = _thinned(kept, fit)
+        kept = _thinned(kept, unchanged)
+        if adjust and len(kept) <= LONGEST:
+            kept = _thinned(kept, adjusted)
     return kept
 
 

@@ -30,6 +30,10 @@ class ScanLBFGS:
     angles are determined by ``seed`` and the circuit's gates, so that the result is the same whenever a circuit is
     optimised; without the warm start it is a function of the circuit alone, whatever was tried before.
 
+    With ``redraws`` the lowest minimum is left again and again: two neighbouring angles are drawn at random, all are
+    minimised, and the result is kept if it is lower. A good minimum of a long circuit differs from a poor one in few
+    angles, so that this finds it more often than as many random starts. What is drawn depends on the same as above.
+
     Attributes:
         max_iterations: L-BFGS iterations of each minimisation.
         gradient_tolerance: Stop when no derivative exceeds it, in energy per radian; for very small and very large
@@ -40,6 +44,7 @@ class ScanLBFGS:
         warm: Whether one minimisation starts from the angles that the circuit has, the new ones scanned.
         when: ``"step"``: environments optimise after every action; ``"end"``: once, at the end of the episode.
         seed: Seeds the random angles.
+        redraws: Minimisations from the lowest minimum so far with two neighbouring angles drawn again.
 
     Raises:
         ValueError: A number out of range, or no start at all.
@@ -63,11 +68,12 @@ class ScanLBFGS:
     warm: bool = True
     when: str = "step"
     seed: int = 0
+    redraws: int = 0
 
     def __post_init__(self) -> None:
         if self.max_iterations < 1:
             raise ValueError(must("max_iterations", "be at least 1", self.max_iterations))
-        for name in ("gradient_tolerance", "energy_tolerance", "starts", "seed"):
+        for name in ("gradient_tolerance", "energy_tolerance", "starts", "seed", "redraws"):
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
         if not self.warm and self.starts == 0:
@@ -98,6 +104,13 @@ class ScanLBFGS:
                 best, lowest = start, energy
             if len(params) == 0:
                 break  # nothing to start from elsewhere
+        redrawn = Redraws(circuit, self.seed)
+        for _ in range(self.redraws if len(params) else 0):
+            start = redrawn.of(best)
+            energy, more, more_gradients = minimize(start, len(params), self._settings)
+            evaluations, gradients = evaluations + more, gradients + more_gradients
+            if energy < lowest:
+                best, lowest = start, energy
         runs = simulator.runs_per_energy
         return OptimizationResult(unit * lowest, best, runs * evaluations, runs * gradients)
 
@@ -113,9 +126,42 @@ class ScanLBFGS:
         """See :class:`~qas_simulators.optimizers.optimizer.BatchOptimizer`."""
         simulator.require_exact("scan_lbfgs")
         if self.starts:
-            return self._minimize_each_from_all(simulator, batch, observable, rows, num_new, num_threads)
-        new = batch.sizes_of(rows)[:, 1] if self.scan_all else num_new
-        return solve_rows(simulator, batch, observable, rows, new, self._settings, num_threads)
+            found = self._minimize_each_from_all(simulator, batch, observable, rows, num_new, num_threads)
+        else:
+            new = batch.sizes_of(rows)[:, 1] if self.scan_all else num_new
+            found = solve_rows(simulator, batch, observable, rows, new, self._settings, num_threads)
+        if found is None or not self.redraws:
+            return found
+        return self._redrawn_each(found, simulator, batch, observable, rows, num_threads)
+
+    def _redrawn_each(
+        self,
+        found: BatchResult,
+        simulator: Simulator,
+        batch: CircuitTables,
+        observable: PauliSum,
+        rows: Numbers,
+        num_threads: int,
+    ) -> BatchResult | None:
+        """Redraw angles of all circuits, once in each call of the kernel."""
+        places = [place for place, row in enumerate(rows) if batch.circuits[row].num_params]
+        owners = [batch.circuits[rows[place]] for place in places]
+        redraws = [Redraws(owner, self.seed) for owner in owners]
+        energies, evaluations, gradients = found.energies.copy(), found.evaluations.copy(), found.gradients.copy()
+        for _ in range(self.redraws if owners else 0):
+            starts = [turned(owner, own.of(owner.params)) for owner, own in zip(owners, redraws, strict=True)]
+            tried = CircuitBatch(starts, batch.tables.shape[1])
+            more = solve_rows(
+                simulator, tried, observable, range(len(starts)), [0] * len(starts), self._settings, num_threads
+            )
+            if more is None:
+                return None
+            evaluations[places] += more.evaluations
+            gradients[places] += more.gradients
+            for number, (place, owner) in enumerate(zip(places, owners, strict=True)):
+                if more.energies[number] < energies[place]:
+                    energies[place], owner.params = more.energies[number], starts[number].params
+        return BatchResult(energies, evaluations, gradients)
 
     def _minimize_each_from_all(
         self,
@@ -159,6 +205,25 @@ def random_starts(circuit: Circuit, number: int, seed: int) -> list[FloatArray]:
         return []
     rng = np.random.default_rng((seed, crc32(circuit.table.tobytes())))
     return [*rng.uniform(-np.pi, np.pi, (number, circuit.num_params))]
+
+
+class Redraws:
+    """Draws two neighbouring angles of a circuit at random, the same ones whenever it is optimised.
+
+    Args:
+        circuit: The draws depend on its gates and the seed only.
+        seed: See there.
+    """
+
+    def __init__(self, circuit: Circuit, seed: int) -> None:
+        self._rng = np.random.default_rng((seed, 1, crc32(circuit.table.tobytes())))
+
+    def of(self, params: FloatArray) -> FloatArray:
+        """Return a copy of the angles, at least one, with two neighbours drawn again."""
+        place = int(self._rng.integers(max(1, len(params) - 1)))
+        drawn = params.copy()
+        drawn[place : place + 2] = self._rng.uniform(-np.pi, np.pi, min(2, len(params)))
+        return drawn
 
 
 def turned(circuit: Circuit, params: FloatArray) -> Circuit:
