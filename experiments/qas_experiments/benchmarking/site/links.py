@@ -25,6 +25,7 @@ AGENT_PAGES: Final = {
     "hea": "agents/hea",
     "hea_blocks": "agents/blocks",
     "kanqas": "papers/kanqas",
+    "latent": "agents/latent",
     "ppr_dqn": "noise/drift",
     "random": "agents/random",
     "random_blocks": "agents/blocks",
