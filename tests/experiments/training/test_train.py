@@ -242,8 +242,8 @@ def test_ctrl_c_ends_cleanly_with_everything_saved(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     deadline = time.monotonic() + 120
-    metrics = tmp_path / "cut" / "metrics.jsonl"
-    while time.monotonic() < deadline and not (metrics.exists() and metrics.stat().st_size > 2_000):
+    metrics, curves = tmp_path / "cut" / "metrics.jsonl", tmp_path / "cut" / "tensorboard"
+    while time.monotonic() < deadline and not (curves.exists() and metrics.stat().st_size > 2_000):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
