@@ -8,15 +8,17 @@ import sys
 import tomllib
 import warnings
 from importlib import import_module
+from typing import Any
 
 import pytest
 
 pytest.importorskip("hydra")
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from qas_experiments.building import make_environment
-from qas_experiments.composition import Composer, check_overrides
+from qas_experiments.composition import Composer, check_overrides, without_hydra
 from qas_experiments.words import rewritten
 from tests.test_docs import PAGES, ROOT
 
@@ -74,9 +76,9 @@ def check_settings(config: str, arguments: list[str]) -> None:
         parsed = OverridesParser.create().parse_overrides([o for o in overrides if not o.startswith("tune.")])
         config, overrides = "train", [str(one.input_line) for one in parsed if not one.is_sweep_override()]
         arguments = [*arguments, "-m"]
-    check_overrides(config, overrides)
+    composed = Composer().checked(config, overrides)
     if config == "train" and "-m" not in arguments and not any(o.startswith(_OF_FILES) for o in overrides):
-        settings = Composer().settings("train", overrides)
+        settings: Any = OmegaConf.to_object(without_hydra(composed))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of tasks that cannot succeed
             make_environment(settings).reset(seed=0)

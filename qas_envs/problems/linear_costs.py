@@ -100,7 +100,7 @@ def linear_cost(
         Energy of a thermal state that a unitary may cool:
 
         >>> problem = linear_cost("qubit", [[0.25, 0.0], [0.0, 0.75]], PauliSum({"Z": -1.0}))
-        >>> problem.num_qubits, problem.empty_energy, problem.ground_energy
+        >>> problem.num_qubits, round(problem.empty_energy, 9), problem.ground_energy
         (1, 0.5, -0.5)
     """
     array = np.asarray(operator, dtype=np.complex128)

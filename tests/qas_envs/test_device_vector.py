@@ -48,7 +48,11 @@ def both(mode: str, number: int = 4, **rules: Any) -> tuple[Any, Any]:
     )
 
 
-@pytest.mark.parametrize("settings", ON_DEVICE, ids=steady)
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param(one, marks=pytest.mark.slow) if k % 2 else one for k, one in enumerate(ON_DEVICE)],
+    ids=steady,
+)
 def test_the_same_on_tensors(settings: dict[str, Any]) -> None:
     compare_steps(settings, "SameStep")
 

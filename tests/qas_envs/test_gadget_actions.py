@@ -36,7 +36,9 @@ def walk(env: Any, seed: int, steps: int = 400) -> Any:
 
 
 @pytest.mark.parametrize("gadgets", SETS)
-@pytest.mark.parametrize("encoding", ["tensor", "gates", "graph", "pauli"])
+@pytest.mark.parametrize(
+    "encoding", ["tensor", "graph", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gates", "pauli"))]
+)
 def test_everything_is_unrolled(gadgets: str, encoding: str) -> None:
     env = build("QAS-H2-v0", gadgets=gadgets, gates="ibm", max_gates=12, encoding=encoding, noise="mumbai")
     check_env(env, skip_render_check=True)

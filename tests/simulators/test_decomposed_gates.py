@@ -106,7 +106,7 @@ def test_every_gate_is_as_noisy_as_its_decomposition(native: str) -> None:
     simulator, rng = PauliTransferSimulator(noise), np.random.default_rng(7)
     assert noise.couplings is not None
     for gate in GATES:
-        for seed, place in enumerate([(0,), (2,)] if gate.num_qubits == 1 else sorted(noise.couplings)):
+        for seed, place in enumerate([(2,)] if gate.num_qubits == 1 else sorted(noise.couplings)):
             if noise.reason_against(gate.name, place) is not None:
                 with pytest.raises(ValueError, match=gate.name):
                     noise.channels(gate.name, place)

@@ -217,7 +217,12 @@ def test_agents_from_outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "agent.target='my_agents:Mine'" in again and 'instances=["H2-4"]' in again and "seeds=[0]" in again
 
 
-@pytest.mark.parametrize("suite", conf("suite"))
+_QUICK_SUITES = ("clifford", "families", "quick", "unitaries", "xxz_chains")  # one for each kind of problem
+
+
+@pytest.mark.parametrize(  # all: python -m pytest tests/experiments/benchmark/test_benchmark.py -m "slow or not slow"
+    "suite", [name if name in _QUICK_SUITES else pytest.param(name, marks=pytest.mark.slow) for name in conf("suite")]
+)
 def test_every_suite_can_be_built(suite: str, tmp_path: Path) -> None:
     """Every instance has settings, and the first can be built; below, all are."""
     cells = [cell for cell in cells_of(composed(tmp_path, f"suite={suite}", "agent=random")) if cell.seed == 0]

@@ -120,8 +120,23 @@ def test_a_run_is_never_overwritten(run: Path) -> None:
     assert (run / "summary.json").read_bytes() == before
 
 
+# one of each paper; all: python -m pytest tests/experiments/training/test_train.py -m "slow or not slow"
+_QUICK_EXPERIMENTS = (
+    "crlqas_lih4",
+    "family_lih",
+    "grl_tfim",
+    "kanqas_bell_noisy_kan",
+    "lih_first",
+    "tensorrl_beh2",
+    "tfim",
+)
+
+
 @pytest.mark.filterwarnings("ignore:.*already meets|.*rounding decides|Success is out of reach")  # as published
-@pytest.mark.parametrize("experiment", conf("experiment"))
+@pytest.mark.parametrize(
+    "experiment",
+    [one if one in _QUICK_EXPERIMENTS else pytest.param(one, marks=pytest.mark.slow) for one in conf("experiment")],
+)
 def test_every_experiment_composes_and_takes_a_step(experiment: str) -> None:
     settings = compose(f"experiment={experiment}")
     env = make_environment(settings)
