@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, EntryPoints, distributions, entry_points
@@ -87,9 +88,22 @@ def imported(argument: str, target: Any) -> Any:
         for name in path.split("."):
             found = getattr(found, name)
     except (Exception, SystemExit) as error:  # importing runs foreign code, which may raise anything
-        requirement = f"name a class or function as package.module:Name ({reason_of(error)})"
+        requirement = f"name a class or function as package.module:Name ({_why(error, module)})"
         raise ValueError(must(argument, requirement, target)) from None
     return found
+
+
+def _why(error: BaseException, module: str) -> str:
+    """Return why a name cannot be imported, with the place if that is in the module's own code."""
+    last = extract_tb(error.__traceback__)[-1]
+    if isinstance(error, ModuleNotFoundError) and module.endswith(".py"):
+        return f"{error}; write {module.removesuffix('.py')!r}, without .py"
+    if isinstance(error, AttributeError) and last.filename == __file__:
+        near = get_close_matches(error.name or "", dir(error.obj), n=1)
+        return f"{error}; did you mean {near[0]!r}?" if near else str(error)
+    if isinstance(error, ModuleNotFoundError) and last.filename.startswith("<frozen importlib"):
+        return str(error)
+    return reason_of(error)
 
 
 @contextmanager

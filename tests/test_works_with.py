@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -39,8 +40,12 @@ def test_heavy_libraries_never_choose_an_illegal_action(
         return original(env, action)
 
     monkeypatch.setattr(CircuitBuildingEnv, "step", step)
-    exec(compile(HEAVY[number], library, "exec"), {})
+    names: dict[str, Any] = {}
+    exec(compile(HEAVY[number], library, "exec"), names)
     assert len(steps) > 15
+    if library == "torchrl":  # actors are deterministic by default
+        rollouts = [names["env"].rollout(20, names["policy"])["action"].tolist() for _ in range(4)]
+        assert any(rollout != rollouts[0] for rollout in rollouts)
 
 
 @pytest.mark.parametrize("choice", [True, "rllib", "tianshou", ("a", "b")])

@@ -164,6 +164,9 @@ class Composer:
             if override in of_groups or is_new or name in keys or name.startswith("hydra"):
                 continue
             if not self._loader.get_group_options(name):
+                same = sorted(key for key in keys if key.endswith(f".{name}"))
+                if "." not in name and same:
+                    raise ValueError(f"Unknown override {name!r}. Did you mean {' or '.join(map(repr, same))}?")
                 raise ValueError(unknown_name("override", name, _near(name, keys | groups)))
 
 

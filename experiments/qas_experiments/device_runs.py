@@ -55,7 +55,12 @@ def transpiled(circuit: Circuit, backend: Any, layout: Any, seed: int, level: in
         level: Qiskit's optimisation level, 0 to 3.
     """
     places = layout
-    if isinstance(layout, str):
+    if not isinstance(layout, str):
+        is_list = all(isinstance(place, int) and 0 <= place < backend.num_qubits for place in layout)
+        if not is_list or len(set(layout)) != circuit.num_qubits or len(layout) != circuit.num_qubits:
+            needed = f"be {circuit.num_qubits} different qubits in 0..{backend.num_qubits - 1}"
+            raise ValueError(must("layout", needed, layout))
+    else:
         places = None if layout == "qiskit" else list(best_qubits(backend, circuit.num_qubits, layout))
     manager = generate_preset_pass_manager(level, backend=backend, initial_layout=places, seed_transpiler=seed)
     return manager.run(circuit.to_qiskit())

@@ -31,8 +31,24 @@ def rewritten(arguments: Sequence[str]) -> list[str]:
         >>> rewritten(["noise=my.module:lossy", "noise.p=0.1"])
         ['noise=none', "noise.name='my.module:lossy'", '++noise.p=0.1']
     """
-    chosen = {group: target for word in arguments for group, target in [_outside(word)] if target}
-    return [part for word in arguments for part in _parts(word, chosen)]
+    words = [_usual(word) for word in arguments]
+    chosen = {group: target for word in words for group, target in [_outside(word)] if target}
+    return [part for word in words for part in _parts(word, chosen)]
+
+
+def _usual(word: str) -> str:
+    """Return ``env=lih`` for ``env=LiH`` and ``env=QAS-LiH-v0``; whole numbers such as ``1e4`` with their digits."""
+    key, _, value = word.partition("=")
+    if key == "env" and value not in options.groups()["env"]:
+        name = _plain(re.sub(r"^QAS-(.*)-v\d+$", r"\1", value))
+        value = next((option for option in options.groups()["env"] if _plain(option) == name), value)
+    elif "." in key and re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d", value) and float(value).is_integer():
+        value = str(int(float(value)))
+    return f"{key}={value}" if "=" in word else word
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower().removesuffix("s")  # plural or not
 
 
 def _outside(word: str) -> tuple[str, str]:

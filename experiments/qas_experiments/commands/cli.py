@@ -38,6 +38,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown != message.split(" ")[0]:
             flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
             message = unknown_name("flag", unknown.partition("=")[0], flags)
+            message += " Settings are written without dashes: env=lih training.seed=3."
         fail(ValueError(message))
 
 

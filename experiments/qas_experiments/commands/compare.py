@@ -51,7 +51,8 @@ def names_of(runs: Sequence[Path]) -> dict[str, Path]:
         ['a', 'b']
     """
     if len(runs) < 2 or len({run.resolve() for run in runs}) < len(runs):
-        raise ValueError(must("runs", "name two different folders or more", [str(run) for run in runs]))
+        one = "; of one run, Run(folder).learning_curve('return') in Python draws the curve" if len(runs) == 1 else ""
+        raise ValueError(must("runs", f"name two different folders or more{one}", [str(run) for run in runs]))
     names = [run.resolve().name for run in runs]
     return dict(zip(names if len({*names}) == len(names) else map(str, runs), runs, strict=True))
 

@@ -69,7 +69,9 @@ def table_of(folders: list[Path], with_finished: bool) -> Table:
     numbers = {state: sum(run.state == state for run in runs) for state in _STATES}
     counts = [f"{number} {state}" for state, number in numbers.items() if number or state not in _RARE]
     title = f"{number_of(len(runs), 'run')}: {', '.join(counts)}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1))
+    hidden = numbers["finished"] > 0 and not with_finished
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1), caption_justify="left")
+    table.caption = "finished runs: qas-runs --all" if hidden else None
     for name in ("run", "what", "state"):
         table.add_column(name, overflow="fold")
     for name in ("done", "left", "evaluations", "best error", "successes", "changed"):

@@ -214,8 +214,9 @@ def _show_next_commands(run: Path, training: TrainingSettings, recorder: Recorde
     }
     ended = [name for name, amount in spent.items() if 0 < getattr(training, name) <= amount] or ["total_timesteps"]
     limits = " ".join(f"training.{name}={2 * spent[name]}" for name in ended)
-    commands = {
-        f"qas-evaluate {run}": "play the trained policy 100 times",
+    has_policy = any(run.glob("policy_*"))
+    commands = {f"qas-evaluate {run}": "play the trained policy 100 times"} if has_policy else {}
+    commands |= {
         f"qas-train resume={run} {limits}": "train on",
         f"tensorboard --logdir {run}": "curves of the return, the length and the error",
     }

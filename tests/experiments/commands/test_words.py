@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from qas_envs import ENVIRONMENTS
 from qas_experiments.commands import launch
+from qas_experiments.words import rewritten
 from qas_experiments.yaml_files import check_yaml, read_yaml
-from tests.experiments.conftest import QUICK
+from tests.experiments.conftest import QUICK, conf
 
 Call = Callable[..., tuple[int, str, str]]
 MODULES = {
@@ -180,3 +182,32 @@ def test_overrides_that_are_none(words: list[str], call: Call, tmp_path: Path) -
 def test_flags_of_hydra_with_values(call: Call) -> None:
     status, out, err = call("train", "--cfg", "job", "env=bell")
     assert status == 0 and "id: QAS-Bell-v0" in out and err == ""
+
+
+# -- words that newcomers try ------------------------------------------------------------------------------------------
+
+
+def test_environments_are_also_named_by_id_and_in_other_letters() -> None:
+    """Every id of the library that has settings of its own."""
+    for word in ("env=LiH", "env=QAS-LiH-v0", "env=lih"):
+        assert rewritten([word]) == ["env=lih"]
+    found = {rewritten([f"env={name}"])[0].removeprefix("env=") for name in ENVIRONMENTS}
+    assert {"stretched_h2o", "xxz_chains", "ising_graphs", "ground_state"} <= found & {*conf("env")}
+
+
+def test_whole_numbers_may_have_an_exponent() -> None:
+    words = ["training.total_timesteps=1e4", "suite.max_evaluations=2.5E+3", "agent.learning_rate=1e-4", "run=1e4"]
+    assert rewritten(words) == ["training.total_timesteps=10000", "suite.max_evaluations=2500", *words[2:]]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--env", "lih"), "Settings are written without dashes: env=lih"),
+        (("seed=3",), "Did you mean 'training.seed'"),
+        (("env=tfim", "env.reward=os.path:joinn"), "did you mean 'join'?"),
+        (("env=tfim", "env.reward=mine.py:Reward"), "write 'mine', without .py"),
+    ],
+)
+def test_newcomers_words_are_answered(words: tuple[str, ...], told: str, call: Call) -> None:
+    assert_one_line(call("train", *words), told)

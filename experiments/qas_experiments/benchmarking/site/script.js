@@ -6,9 +6,9 @@ const state = { page: 0 };
 const beats = (ours, theirs) => (ours !== null && theirs !== null && ours < theirs ? "better" : "");
 const listed = (names) => {
   const shown = names.slice(0, 2).flatMap((name, k) => [...(k ? ["; "] : []), agentLink(name)]);
-  return names.length > 2 ? [...shown, `; ${names.length - 2} more`] : shown;
+  return names.length > 2 ? [...shown, `; ${numberOf(names.length - 2, "more agent")}`] : shown;
 };
-const reference = (row, key) => (row[key] === null ? "–" : [String(row[key]), ...(beats(row.cnot, row[key]) ? [element("small", ` ${row[key] - row.cnot} more`)] : [])]);
+const reference = (row, key) => (row[key] === null ? "–" : [String(row[key]), ...(beats(row.cnot, row[key]) ? [element("small", ` ${numberOf(row[key] - row.cnot, "more CNOT")}`)] : [])]);
 const bound = (row, key) => (row[key] !== null ? number(row[key]) : row[`${key}_end`] === null ? "–" : `> ${row[`${key}_end`]}`);
 const SUMMARY = [
   ["instance", (row) => row.instance, (row) => [placeLink(row.instance), " ", element("small", `${row.qubits} qubits`)], "word"],
