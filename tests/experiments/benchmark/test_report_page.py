@@ -176,7 +176,11 @@ def test_the_summary_names_who_is_best(write: Any, records: list[Record]) -> Non
         "return [...document.querySelectorAll('#best tbody tr')].map((row) => [...row.cells].map((c) => c.innerText))"
     )
     [mine] = [row for row in rows if row[0].startswith(records[0].instance)]
-    assert mine[1] == mine[3] == str(fewest) and mine[4] == "> 1" and mine[5].split() == [str(fewest + 2), "2", "more"]
+    assert (
+        mine[1] == mine[3] == str(fewest)
+        and mine[4] == "> 1"
+        and mine[5].split() == [str(fewest + 2), "2", "more", "CNOTs"]
+    )
     assert "agent 2" not in mine[7] and mine[8] == "3 of 4"
     told = read("return document.getElementById('headlines').innerText")
     assert "2 of 2 instances without noise are solved" in told and "fewer CNOTs on 1 of 1 instances" in told
