@@ -52,7 +52,7 @@ docs: $(VENV)/.dev  ## every example in the docs is run
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
 site: $(VENV)/.dev  ## the docs as a web site in build/site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 leaderboard: site  ## the committed records as a web page in build/site/leaderboard, with links to the docs
 	$(BIN)/qas-report experiments/results/leaderboard/*.jsonl.xz --out build/site/leaderboard --docs build/site
