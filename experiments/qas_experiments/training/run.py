@@ -82,6 +82,7 @@ def train(
     with closing(folder), interrupt_requests() as interrupt:
         opened(folder.path)
         sizes = f"{number_of(env.problem.num_qubits, 'qubit')}, {number_of(len(env.catalogue), 'action')}"
+        sizes += " (blocks of gates)" if env.catalogue.num_blocks else ""
         console.print(f"[bold]{instance_name(env)}[/]: {sizes}, run {folder.path}")
         judge.reset(seed=training.seed)
         judge.step(0)  # compiles kernels that are not cached, so that their compilation is not counted as training
