@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -53,11 +53,15 @@ def transpiled(circuit: Circuit, backend: Any, layout: Any, seed: int, level: in
         layout: As in :class:`DeviceSettings`.
         seed: Seeds the transpiler.
         level: Qiskit's optimisation level, 0 to 3.
+
+    Raises:
+        ValueError: ``layout`` has not as many different qubits of the device as the circuit has.
     """
     places = layout
     if not isinstance(layout, str):
-        is_list = all(isinstance(place, int) and 0 <= place < backend.num_qubits for place in layout)
-        if not is_list or len(set(layout)) != circuit.num_qubits or len(layout) != circuit.num_qubits:
+        is_list = isinstance(layout, Sequence) and all(isinstance(place, int) for place in layout)
+        known = set(range(backend.num_qubits)).intersection(layout) if is_list else ()
+        if not is_list or not len(known) == len(layout) == circuit.num_qubits:
             needed = f"be {circuit.num_qubits} different qubits in 0..{backend.num_qubits - 1}"
             raise ValueError(must("layout", needed, layout))
     else:

@@ -54,6 +54,9 @@ def test_a_transpiled_circuit_has_the_same_energy() -> None:
         qubits, local, mapped = on_active_qubits(program, observable)
         assert StatevectorSimulator().expectation(local, mapped) == pytest.approx(expected, abs=1e-9)
         assert len(qubits) == local.num_qubits <= 5 and {"cx", "rz", "sx", "x"} >= set(local.count_ops())
+    for wrong in ([0, 1], [0, 1, 1], [0, 1, 5], 3, ["a", 1, 2], [[0], 1, 2]):
+        with pytest.raises(ValueError, match=r"`layout` must be 3 different qubits in 0\.\.4, but is"):
+            transpiled(circuit, FakeManilaV2(), wrong, seed=0, level=1)
 
 
 def test_energies_of_shots() -> None:
