@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,15 +9,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from qas_envs.copies import copy_of
 from qas_envs.encodings.encoding import Encoder, Observation, View
-from qas_envs.problems import Problem
+from qas_envs.encodings.wrapper import EncoderWrapper
 from qas_simulators import NoiseModel, PauliSum
 from qas_simulators.errors import must
 
 
 def noise_features(noise: NoiseModel, operations: Sequence[Any], num_qubits: int) -> NDArray[np.float32]:
-    """Return the square roots of error rates, so that small rates can be told apart.
+    """Return the square roots of error rates, so that small rates can be distinguished.
 
     First the process infidelity of gates on each qubit, or pair of qubits, on which operations act, in ascending order:
     the mean over the gates there that the model allows, 1 where it allows none. Then the probability that each qubit is
@@ -55,7 +53,7 @@ def _misread(noise: NoiseModel, qubit: int, num_qubits: int) -> float:
     return (1 - float(scale)) / 2
 
 
-class NoiseEncoder:
+class NoiseEncoder(EncoderWrapper):
     """Another encoder's observation with :func:`noise_features` of the present noise.
 
     They are appended to a vector; a dictionary gets the key ``"noise"``.
@@ -70,7 +68,8 @@ class NoiseEncoder:
     """
 
     def __init__(self, encoder: Encoder, operations: Sequence[Any], num_qubits: int) -> None:
-        self._encoder, self._operations, self._num_qubits = encoder, operations, num_qubits
+        super().__init__(encoder)
+        self._operations, self._num_qubits = operations, num_qubits
         self._seen: tuple[NoiseModel | None, NDArray[np.float32]] = None, np.empty(0, dtype=np.float32)
         size = len(noise_features(NoiseModel(), operations, num_qubits))
         inner, own = encoder.space, spaces.Box(0.0, 1.0, (size,), np.float32)
@@ -86,24 +85,6 @@ class NoiseEncoder:
     def shows_instance(self) -> bool:
         """Whether the other encoder shows the instance."""
         return bool(getattr(self._encoder, "shows_instance", False))
-
-    def reset(self, problem: Problem) -> None:
-        """See :class:`Encoder`."""
-        self._encoder.reset(problem)
-
-    def copy(self) -> NoiseEncoder:
-        """See :class:`Encoder`."""
-        twin = copy.copy(self)
-        twin._encoder = copy_of(self._encoder)
-        return twin
-
-    def begin(self, action: int) -> None:
-        """See :class:`Encoder`."""
-        self._encoder.begin(action)
-
-    def append(self, operation: int) -> None:
-        """See :class:`Encoder`."""
-        self._encoder.append(operation)
 
     def observe(self, view: View) -> Observation:
         """See :class:`Encoder`."""

@@ -33,7 +33,7 @@ def classifier(
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
 ) -> Problem:
-    """Two classes to tell apart: the energy is the mean of ``(1 - y <Z>) / 2`` over the points.
+    """Two classes of points: the energy is the mean of ``(1 - y <Z>) / 2`` over the points.
 
     A point x with label y = 1 or -1 is encoded by RY on every qubit, feature ``k mod (number of features)`` in radians
     on qubit k. Then the circuit acts, and ``<Z>`` is the mean of qubit 0, whose sign is the answer. At most twice the

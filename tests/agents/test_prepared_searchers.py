@@ -1,4 +1,4 @@
-"""Searchers where circuits start after a preparation: what they must tell apart, and what they refuse."""
+"""Searchers where circuits start after a preparation: which skeletons differ there, and what is refused."""
 
 from __future__ import annotations
 
