@@ -203,7 +203,13 @@ def test_whole_numbers_may_have_an_exponent() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--env", "lih"), "Settings are written without dashes: env=lih"),
+        (("--env", "lih"), "Unknown flag '--env'. Settings are written without dashes: env=lih."),
+        (("--env=lih",), "Unknown flag '--env'. Settings are written without dashes: env=lih."),
+        (("--seed", "3"), "Unknown flag '--seed'. Settings are written without dashes: training.seed=3."),
+        (("--agnet", "dqn", "env=lih"), "Settings are written without dashes: agent=dqn."),
+        (("--agent.batch-size", "env=lih"), "Settings are written without dashes: agent.batch_size=<value>."),
+        (("--hlep",), "Did you mean '--help'? Settings are written without dashes: env=lih training.seed=3."),
+        (("lih",), "`settings` must be written name=value, such as env=lih"),
         (("seed=3",), "Did you mean 'training.seed'"),
         (("env=tfim", "env.reward=os.path:joinn"), "did you mean 'join'?"),
         (("env=tfim", "env.reward=mine.py:Reward"), "write 'mine', without .py"),
