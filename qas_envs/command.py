@@ -114,12 +114,17 @@ def list_all(console: Console) -> None:
             table.add_row(name, escape(str(error)))
             continue
         problem = env.problem
-        sizes = (str(problem.num_qubits), str(len(env.catalogue)), str(env.max_gates))
+        sizes = (str(problem.num_qubits), actions_text(env), str(env.max_gates))
         energy = f"{problem.ground_energy:.6f} {problem.unit:2}"
         figures = (energy, f"{problem.accuracy:g}", fewest(problem))
         table.add_row(name, *([problem.name] if is_wide else []), *sizes, *figures)
     console.print(table, highlight=False)
     console.print("fewest CNOT: below that error, by exhaustive search; details: qas-envs show <id>", highlight=False)
+
+
+def actions_text(env: CircuitBuildingEnv) -> str:
+    """Return the number of actions, and that they are blocks of gates if some are."""
+    return f"{len(env.catalogue)}{' blocks' if env.catalogue.num_blocks else ''}"
 
 
 def fewest(problem: Problem) -> str:
@@ -162,7 +167,7 @@ def details(env: CircuitBuildingEnv, build: Callable[..., Problem], given: dict[
     """Return the rows of an environment's description: title and text."""
     problem, unit = env.problem, env.problem.unit or "(infidelity)"
     simulator = StatevectorSimulator()
-    rows = [("qubits, actions", f"{problem.num_qubits}, {len(env.catalogue)}, at most {env.max_gates} gates")]
+    rows = [("qubits, actions", f"{problem.num_qubits}, {actions_text(env)}, at most {env.max_gates} gates")]
     rows.append(("gates", ", ".join(sorted({action.gate for action in env.catalogue.actions}))))
     rows.append(("observation", f"{type(env.encoder).__name__}, {env.observation_space.shape}"))
     rows.append(("exact energy", f"{problem.ground_energy:.9f} {unit}, solved below an error of {problem.accuracy:g}"))

@@ -17,8 +17,16 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qas_envs.problems import tfim
 from qas_experiments.commands.run import nested
-from qas_experiments.device_runs import DeviceSettings, _energies, on_active_qubits, run_on_device, transpiled
+from qas_experiments.device_runs import (
+    DeviceSettings,
+    _energies,
+    on_active_qubits,
+    predicted,
+    run_on_device,
+    transpiled,
+)
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.bridges.backends import backend_of
 from tests.experiments.conftest import call, compose
 
 CIRCUIT = Circuit(2).ry(0.8, 0).h(1).cx(0, 1).cx(0, 1).cx(0, 1).rz(0.4, 1).ry(-0.3, 0)
@@ -87,6 +95,18 @@ def test_settings() -> None:
         run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", options={"no_such": 1}))
     with pytest.raises(ValueError, match="at least 6 qubits"):
         run_on_device(Circuit(6).h(0), tfim(6), DeviceSettings("fake_manila"))
+
+
+def test_qubits_that_no_gate_entangles_may_be_apart() -> None:
+    """Their noise is their own, so that the energy of two is the sum of both."""
+    backend = backend_of("fake_manila")
+    circuits = Circuit(1).sx(0).rz(0.3, 0).sx(0), Circuit(1).sx(0).rz(-1.1, 0).sx(0)
+    both = Circuit(2).sx(0).rz(0.3, 0).sx(0).sx(1).rz(-1.1, 1).sx(1)
+    alone = [predicted(backend, (qubit,), one, PauliSum({"Z": 1.0})) for qubit, one in zip((0, 3), circuits, strict=True)]
+    together = predicted(backend, (0, 3), both, PauliSum({"IZ": 1.0, "ZI": 1.0}))
+    assert None not in alone and together == pytest.approx(sum(one or 0.0 for one in alone), abs=1e-12)
+    found = run_on_device(both, tfim(2), DeviceSettings("fake_manila", shots=500, layout=[0, 3]))
+    assert np.isfinite([found["energy"], found["predicted"]]).all()
 
 
 def test_resilience_options_are_accepted() -> None:

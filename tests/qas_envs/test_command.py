@@ -58,6 +58,9 @@ def test_every_environment_is_listed() -> None:
     for name in ENVIRONMENTS:
         assert name in text
     assert "-7.789089" in text and "TFIM (n=4, h=1)" in text
+    blocks = {name for name, row in ENVIRONMENTS.items() if make_registered(name, **row.example).catalogue.has_blocks}
+    shown = {line.split()[0] for line in text.splitlines() if " blocks " in line}
+    assert shown == blocks and "QAS-IsingGraph-v0" in blocks and "QAS-LiH-v0" not in blocks
 
 
 def test_an_environment_in_detail() -> None:

@@ -117,15 +117,19 @@ def _figures(run: Path) -> dict[str, str]:
     if summary is not None and "training" in summary:
         first = summary["training"]["first_solved"]
         figures["evaluations until the first solution"] = "-" if first is None else f"{first['evaluations']:,}"
-        figures["seconds"] = f"{summary['training']['seconds']:,.1f}"
+        figures["seconds of the training"] = f"{summary['training']['seconds']:,.1f}"
     if rows:
         last = rows[-1]
-        figures["steps"], figures["evaluations"] = f"{last['steps']:,}", f"{last['evaluations']:,}"
+        figures["steps of the training"] = f"{last['steps']:,}"
+        figures["evaluations of the training"] = f"{last['evaluations']:,}"
         figures["episodes solved"] = f"{sum(row['success'] for row in rows):,} of {len(rows):,}"
         for name in ("return", "length"):
             values = [row[name] for row in rows[-_LAST:] if row.get(name) is not None]
             if values:
                 figures[f"{name}, last {number_of(len(values), 'episode')}"] = f"{np.mean(values):.4g}"
+    if summary is not None and summary.get("baselines"):
+        spent = sum(account["evaluations"] for account in summary["baselines"].values())
+        figures["evaluations of its baselines, not counted above"] = f"{spent:,}"
     return figures
 
 

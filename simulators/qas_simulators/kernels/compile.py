@@ -52,20 +52,22 @@ def kernel(function: _Function) -> _Function:
 
 
 class _Compilation(Listener):  # type: ignore[misc]
-    """Writes a line on standard error when the first kernel is compiled, which takes half a minute.
+    """Writes a line on standard error when the first kernel is compiled, and the first one for noise: half a minute each.
 
     Meanwhile nothing is searched for garbage: the compiler makes a million objects, and a tenth of its time would go
     there. Numba compiles in one thread at a time.
     """
 
-    is_written = False
-    depth = 0  # of functions that are compiled for others
-    collects = False  # outside
+    def __init__(self) -> None:
+        self.written: set[str] = set()
+        self.depth = 0  # of functions that are compiled for others
+        self.collects = False  # outside
 
     def on_start(self, event: Any) -> None:
-        if not self.is_written:
-            self.is_written = True
-            sys.stderr.write(f"compiling kernels, once for this machine and version (kept in {_CACHE})\n")
+        purpose = " for noise" if event.data["dispatcher"].py_func.__name__ == "solve_pauli_transfer" else ""
+        if self.depth == 0 and purpose not in self.written:
+            self.written.add(purpose)
+            sys.stderr.write(f"compiling kernels{purpose}, once for this machine and version (kept in {_CACHE})\n")
             sys.stderr.flush()
         if self.depth == 0:
             self.collects = gc.isenabled()
