@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import os
@@ -25,7 +24,7 @@ from qas_envs.energy_errors import error_text
 from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_simulators import Circuit, StatevectorSimulator
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import OneLineParser, must, unknown_name
 
 EXTRAS = {
     "agents": ("torch", "safetensors", "stable_baselines3", "sb3_contrib"),
@@ -47,7 +46,7 @@ _BASE = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "rich")
 
 def main() -> None:
     """Entry point of the console script and of ``python -m qas_envs``."""
-    parser = argparse.ArgumentParser(prog="qas-envs", description=__doc__)
+    parser = OneLineParser(prog="qas-envs", description=__doc__)
     parser.add_argument("--version", action="version", version=f"qas-envs {_version('qas-envs')}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="all environments, in their default sizes (the default)")
@@ -70,6 +69,9 @@ def main() -> None:
     except (ValueError, TypeError, ImportError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
 
 
 def arguments_of(texts: list[str]) -> dict[str, Any]:

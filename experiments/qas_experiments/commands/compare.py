@@ -15,7 +15,7 @@ from rich.table import Table
 
 from qas_envs.energy_errors import error_text
 from qas_experiments.commands import arguments
-from qas_experiments.commands.errors import fail
+from qas_experiments.commands.errors import check_out, fail
 from qas_experiments.counting import number_of
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.runs.metrics import metrics_of
@@ -31,6 +31,7 @@ def main() -> None:
     given = arguments.compare().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
+        check_out(given.out.parent)
         named = names_of(given.runs)
         for table in (settings_table(named), figures_table(named), curves_table(named)):
             console.print(table, highlight=False)

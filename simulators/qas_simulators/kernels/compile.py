@@ -52,10 +52,10 @@ def kernel(function: _Function) -> _Function:
 
 
 class _Compilation(Listener):  # type: ignore[misc]
-    """Writes a line on standard error when the first kernel is compiled, and the first one for noise: half a minute each.
+    """Writes a line on standard error when the first kernel is compiled, and the first one for noise.
 
-    Meanwhile nothing is searched for garbage: the compiler makes a million objects, and a tenth of its time would go
-    there. Numba compiles in one thread at a time.
+    Each takes up to half a minute. Meanwhile nothing is searched for garbage: the compiler makes a million objects, and
+    a tenth of its time would go there. Numba compiles in one thread at a time.
     """
 
     def __init__(self) -> None:

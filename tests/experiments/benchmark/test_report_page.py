@@ -207,7 +207,8 @@ def test_two_agents_side_by_side(write: Any, records: list[Record]) -> None:
 
 def test_labels_stay_in_their_cards_on_a_phone(write: Any, records: list[Record]) -> None:
     long = {"agent 0": "annealing_blocks_general", "agent 1": "annealing_blocks_with_redraws"}
-    read = write([dataclasses.replace(record, agent=long.get(record.agent, record.agent)) for record in records], width=390)
+    named = [dataclasses.replace(record, agent=long.get(record.agent, record.agent)) for record in records]
+    read = write(named, width=390)
     for name, agent in zip(("first", "second"), long.values(), strict=True):
         choose(read, name, agent)
     cells = "[...document.querySelectorAll('#sides td')]"
