@@ -207,7 +207,7 @@ def _check_types(error: Exception, parsed: Sequence[Override]) -> None:
     wanted = found[1] if found else "list" if "is not a ListConfig" in reason else ""
     for override in parsed:
         if key and override.key_or_group == key and wanted in _TYPES:
-            raise ValueError(must(key, f"be {_TYPES[wanted]}", override.input_line.partition("=")[2])) from None
+            raise ValueError(must(key, f"be {_TYPES[wanted]}", str(override.input_line).partition("=")[2])) from None
 
 
 def _unknown(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -22,13 +22,16 @@ _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 
 
 def _start(name: str) -> None:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # modules of the current folder can be named; installed ones come first
     try:
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # modules of the current folder can be named; installed ones come first
         _main_of(name)()
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         raise SystemExit(INTERRUPTED) from None
+    except OSError as error:  # of a file or folder that the command did not check
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
 
 
 def _main_of(name: str) -> Callable[[], None]:
