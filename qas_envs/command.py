@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import inspect
 import os
@@ -25,7 +24,7 @@ from qas_envs.energy_errors import error_text
 from qas_envs.problems import Problem, known_floors
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_simulators import Circuit, StatevectorSimulator
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import OneLineParser, must, unknown_name
 
 EXTRAS = {
     "agents": ("torch", "safetensors", "stable_baselines3", "sb3_contrib"),
@@ -47,7 +46,7 @@ _BASE = ("qas-envs", "gymnasium", "numpy", "numba", "scipy", "nlopt", "rich")
 
 def main() -> None:
     """Entry point of the console script and of ``python -m qas_envs``."""
-    parser = argparse.ArgumentParser(prog="qas-envs", description=__doc__)
+    parser = OneLineParser(prog="qas-envs", description=__doc__)
     parser.add_argument("--version", action="version", version=f"qas-envs {_version('qas-envs')}")
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("list", help="all environments, in their default sizes (the default)")
@@ -70,6 +69,9 @@ def main() -> None:
     except (ValueError, TypeError, ImportError) as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(130) from None
 
 
 def arguments_of(texts: list[str]) -> dict[str, Any]:
@@ -114,12 +116,17 @@ def list_all(console: Console) -> None:
             table.add_row(name, escape(str(error)))
             continue
         problem = env.problem
-        sizes = (str(problem.num_qubits), str(len(env.catalogue)), str(env.max_gates))
+        sizes = (str(problem.num_qubits), actions_text(env), str(env.max_gates))
         energy = f"{problem.ground_energy:.6f} {problem.unit:2}"
         figures = (energy, f"{problem.accuracy:g}", fewest(problem))
         table.add_row(name, *([problem.name] if is_wide else []), *sizes, *figures)
     console.print(table, highlight=False)
     console.print("fewest CNOT: below that error, by exhaustive search; details: qas-envs show <id>", highlight=False)
+
+
+def actions_text(env: CircuitBuildingEnv) -> str:
+    """Return the number of actions, and that they are blocks of gates if some are."""
+    return f"{len(env.catalogue)}{' blocks' if env.catalogue.num_blocks else ''}"
 
 
 def fewest(problem: Problem) -> str:
@@ -162,7 +169,7 @@ def details(env: CircuitBuildingEnv, build: Callable[..., Problem], given: dict[
     """Return the rows of an environment's description: title and text."""
     problem, unit = env.problem, env.problem.unit or "(infidelity)"
     simulator = StatevectorSimulator()
-    rows = [("qubits, actions", f"{problem.num_qubits}, {len(env.catalogue)}, at most {env.max_gates} gates")]
+    rows = [("qubits, actions", f"{problem.num_qubits}, {actions_text(env)}, at most {env.max_gates} gates")]
     rows.append(("gates", ", ".join(sorted({action.gate for action in env.catalogue.actions}))))
     rows.append(("observation", f"{type(env.encoder).__name__}, {env.observation_space.shape}"))
     rows.append(("exact energy", f"{problem.ground_energy:.9f} {unit}, solved below an error of {problem.accuracy:g}"))

@@ -18,7 +18,7 @@ from qas_envs.imports import AGENT_PLUGINS, imported, plugin, plugins, reason_of
 from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
 from qas_experiments.settings import PRESCRIBED, TrainSettings
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import must, needs_extra, unknown_name
 
 POLICIES: Final = ("best", "last")
 """Policies that a run saves: the one with the best greedy episode, and the one after the last step."""
@@ -52,11 +52,24 @@ def built(entry: AgentEntry, settings: Mapping[str, Any], env: CircuitBuildingEn
         device: PyTorch's name of the device.
 
     Raises:
-        ValueError: Unknown settings.
+        ValueError: Unknown settings, or a device that PyTorch does not find.
     """
+    _check_device(device)
     given = dict(settings)
     _check_settings(f"agent {given.pop('name')!r}", entry, given)
     return entry.make(env, seed, device, **given)
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
+        return  # searches do without PyTorch
+    with needs_extra("agents"):
+        import torch
+    try:
+        torch.empty(1, device=device)
+    except Exception as error:  # PyTorch raises several kinds, AssertionError among them
+        reason = str(error).partition("\n")[0]
+        raise ValueError(must("training.device", f"be a device that PyTorch finds ({reason})", device)) from None
 
 
 def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -30,6 +31,7 @@ from qas_simulators.errors import must, unknown_name
 
 HOME = "pkg://" + options.CONF
 """The search path of the commands' own configurations."""
+_TYPES = {"Integer": "a whole number", "Float": "a number", "bool": "true or false", "list": "a list in brackets"}
 _CALLER = "qas_experiments.commands.cli"  # relative paths of --config-path start from its folder, as in Hydra
 
 
@@ -123,6 +125,7 @@ class Composer:
                 ):  # an own group, whose files are of this package
                     needed = "have options whose files begin with `# @package _global_`, or with a section's name"
                     raise ValueError(must(one.key_or_group, needed, one.input_line)) from None
+            _check_types(error, parsed)
             raise
         for name, known in chain(_unknown(config), self._unknown_of_hydra(parsed, config)):
             groups = () if "." in name else self._loader.list_groups("")
@@ -195,6 +198,16 @@ def unswept(override: Override) -> str:
     if not override.is_sweep_override():
         return str(override.input_line)
     return f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}"
+
+
+def _check_types(error: Exception, parsed: Sequence[Override]) -> None:
+    """Raise ``ValueError`` with the name and the value, if a setting has a value of another type."""
+    key, reason = getattr(error.__cause__, "full_key", None), str(error.__cause__)
+    found = re.match(r"Value '.*' (?:of type '\w+' could not be converted to|is not a valid) (\w+)", reason)
+    wanted = found[1] if found else "list" if "is not a ListConfig" in reason else ""
+    for override in parsed:
+        if key and override.key_or_group == key and wanted in _TYPES:
+            raise ValueError(must(key, f"be {_TYPES[wanted]}", str(override.input_line).partition("=")[2])) from None
 
 
 def _unknown(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, list[str]]]:

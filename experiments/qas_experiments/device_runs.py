@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qas_envs.problems import Problem
 from qas_experiments.device_settings import DeviceSettings as DeviceSettings
 from qas_experiments.training.recorder import counts_of
-from qas_simulators import Circuit, NoiseModel, PauliTransferSimulator, StatevectorSimulator
+from qas_simulators import Circuit, PauliTransferSimulator, StatevectorSimulator
 from qas_simulators.errors import must, needs_extra
 from qas_simulators.pauli import PauliSum
 
@@ -24,6 +24,7 @@ with needs_extra("devices"):
     from qiskit_ibm_runtime import EstimatorV2, SamplerV2
 
     from qas_simulators.bridges.backends import backend_of, best_qubits
+    from qas_simulators.bridges.devices import noise_from_backend
 
 _MOST_PREDICTED: Final = 12  # qubits of a circuit whose noisy energy is simulated
 _SAME: Final = 1e-8  # largest difference of energies before and after transpilation, of the sum of coefficients
@@ -163,7 +164,7 @@ def predicted(backend: Any, qubits: tuple[int, ...], local: Circuit, observable:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about gates that are calibrated as broken
-        noise = NoiseModel.from_backend(backend, qubits)
+        noise = noise_from_backend(backend, qubits, needs_couplings=False)  # a circuit may not entangle a qubit
     flips = _readout_flips(backend, qubits)
     if flips is not None:
         noise = noise.without_readout()

@@ -40,5 +40,7 @@ class DeviceSettings:
             raise ValueError(unknown_name("layout", self.layout, LAYOUTS))
         if not isinstance(self.shots, int) or isinstance(self.shots, bool) or self.shots < 2:
             raise ValueError(must("shots", "be an integer of at least 2", self.shots))
+        if not isinstance(self.seed, int) or isinstance(self.seed, bool) or self.seed < 0:
+            raise ValueError(must("seed", "be an integer that is not negative", self.seed))
         if not isinstance(self.options, Mapping):
             raise ValueError(must("options", "be a mapping from names to values", self.options))

@@ -145,6 +145,8 @@ def solve(
     """
     if evaluations < 1 or seconds < 0:
         raise ValueError(must("evaluations", "be at least 1, and seconds not negative", (evaluations, seconds)))
+    if seed < 0:
+        raise ValueError(must("seed", "not be negative", seed))
     given = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 100_000, **(arguments or {})}
     env = cast(CircuitBuildingEnv, gym.make(environment, disable_env_checker=True, **given).unwrapped)
     if "max_gates" not in (arguments or {}):

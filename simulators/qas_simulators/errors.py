@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NoReturn
 
 _LONGEST: Final = 500  # characters of a value in a message
 
@@ -74,3 +76,16 @@ def needs_extra(extra: str) -> Iterator[None]:
         if error.name is None or error.name.startswith("qas_"):
             raise
         raise ImportError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from None
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser of arguments whose errors are one line, with the nearest flag; exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Write the error and end the process."""
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message and unknown.startswith("--"):
+            flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+            message = unknown_name("flag", unknown.split(" ")[0].partition("=")[0], flags)
+        sys.stderr.write(f"error: {message}\n")
+        raise SystemExit(2)

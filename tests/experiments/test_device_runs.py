@@ -16,9 +16,17 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qas_envs.problems import tfim
-from qas_experiments.commands.run import nested
-from qas_experiments.device_runs import DeviceSettings, _energies, on_active_qubits, run_on_device, transpiled
+from qas_experiments.commands.run import nested, run
+from qas_experiments.device_runs import (
+    DeviceSettings,
+    _energies,
+    on_active_qubits,
+    predicted,
+    run_on_device,
+    transpiled,
+)
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
+from qas_simulators.bridges.backends import backend_of
 from tests.experiments.conftest import call, compose
 
 CIRCUIT = Circuit(2).ry(0.8, 0).h(1).cx(0, 1).cx(0, 1).cx(0, 1).rz(0.4, 1).ry(-0.3, 0)
@@ -79,6 +87,8 @@ def test_settings() -> None:
         ({"layout": "best"}, "Unknown layout"),
         ({"shots": 1}, "at least 2"),
         ({"options": 5}, "mapping"),
+        ({"seed": "one"}, "`seed` must be an integer"),
+        ({"seed": -1}, "`seed` must be an integer"),
     ]
     for settings, message in wrong:
         with pytest.raises(ValueError, match=message):
@@ -87,6 +97,18 @@ def test_settings() -> None:
         run_on_device(CIRCUIT, tfim(2), DeviceSettings("fake_manila", options={"no_such": 1}))
     with pytest.raises(ValueError, match="at least 6 qubits"):
         run_on_device(Circuit(6).h(0), tfim(6), DeviceSettings("fake_manila"))
+
+
+def test_qubits_that_no_gate_entangles_may_be_apart() -> None:
+    """Their noise is their own, so that the energy of two is the sum of both."""
+    backend = backend_of("fake_manila")
+    circuits = Circuit(1).sx(0).rz(0.3, 0).sx(0), Circuit(1).sx(0).rz(-1.1, 0).sx(0)
+    both = Circuit(2).sx(0).rz(0.3, 0).sx(0).sx(1).rz(-1.1, 1).sx(1)
+    alone = [predicted(backend, (3 * k,), one, PauliSum({"Z": 1.0})) for k, one in enumerate(circuits)]
+    together = predicted(backend, (0, 3), both, PauliSum({"IZ": 1.0, "ZI": 1.0}))
+    assert None not in alone and together == pytest.approx(sum(one or 0.0 for one in alone), abs=1e-12)
+    found = run_on_device(both, tfim(2), DeviceSettings("fake_manila", shots=500, layout=[0, 3]))
+    assert np.isfinite([found["energy"], found["predicted"]]).all()
 
 
 def test_resilience_options_are_accepted() -> None:
@@ -98,6 +120,16 @@ def test_resilience_options_are_accepted() -> None:
     assert counts == {"in the file": 3, "gates merged": 1, "gates merged, transpiled": 1, "Qiskit level 3": 1}
 
 
+def test_files_are_checked_before_the_device_is_used(tmp_path: Path) -> None:
+    settings = {"backend": "fake_manila", "env": "QAS-TFIM-v0", "num_qubits": 2}
+    (tmp_path / "circuit.qasm").write_text(CIRCUIT.to_qasm3())
+    with pytest.raises(ValueError, match="in a folder that can be written to"):
+        run(tmp_path / "circuit.qasm", settings, out=tmp_path / "circuit.qasm" / "figures.json")
+    (tmp_path / "picture.qasm").write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match="file of OpenQASM, which is text"):
+        run(tmp_path / "picture.qasm", settings)
+
+
 def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:
     (tmp_path / "circuit.qasm").write_text(CIRCUIT.to_qasm3())
     words = ["backend=fake_manila", "shots=1000", "env=QAS-TFIM-v0", "num_qubits=2"]
@@ -107,14 +139,14 @@ def test_command_on_a_file_and_on_a_run(tmp_path: Path) -> None:
     assert "Qiskit level 3" in done.stdout and "±" in done.stdout and f"{saved['energy']:.6f}" in done.stdout
     assert saved["shots"] == 1000 and saved["circuit"] == "circuit.qasm" and "qiskit" in saved["versions"]
 
-    run = tmp_path / "run"
-    run.mkdir()
+    folder = tmp_path / "run"
+    folder.mkdir()
     settings = compose("env=tfim", "env.problem.num_qubits=2", "env.backend=fake_manila")
-    (run / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.structured(settings)))
-    (run / "best.qasm").write_text(Circuit(2).sx(0).cx(0, 1).rz(0.3, 1).to_qasm3())
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.structured(settings)))
+    (folder / "best.qasm").write_text(Circuit(2).sx(0).cx(0, 1).rz(0.3, 1).to_qasm3())
     done = call("run", "run", "shots=1000", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((run / "device-fake_manila.json").read_text())["backend"] == "fake_manila", "that of the run"
+    assert json.loads((folder / "device-fake_manila.json").read_text())["backend"] == "fake_manila", "that of the run"
 
     for arguments, message in [
         (["circuit.qasm", "backend=fake_manila"], "environment is needed"),

@@ -68,6 +68,12 @@ def test_an_environment_in_detail() -> None:
     assert "best product state error 3.688e-02" in " ".join(text.split())
 
 
+def test_actions_that_are_blocks_are_named_so() -> None:
+    """On four qubits in a line, a block of a CX with RY has three pairs."""
+    text = printed(show, "QAS-TFIM-v0", {"actions": "blocks", "couplings": "line"})
+    assert " 4, 3 blocks, at most " in text
+
+
 def test_arguments() -> None:
     texts = ["bond_length=2.2", "gates=ry_cz", "couplings=[(0, 1)]"]
     assert arguments_of(texts) == {"bond_length": 2.2, "gates": "ry_cz", "couplings": [(0, 1)]}

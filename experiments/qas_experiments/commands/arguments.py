@@ -13,6 +13,7 @@ from typing import Final
 
 from qas_experiments.commands.errors import fail
 from qas_experiments.runs.paths import settings_file
+from qas_simulators.errors import OneLineParser
 
 _OF_HYDRA: Final = ("train", "benchmark")
 
@@ -39,7 +40,7 @@ def _check_run(path: Path) -> None:
 
 def report() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-report``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-report", description="Write a site of records that works from disk, after verifying every circuit."
     )
     parser.add_argument("records", nargs="*", type=Path, default=[Path("runs/benchmark/records.sqlite")])
@@ -67,7 +68,7 @@ def report() -> argparse.ArgumentParser:
 
 def evaluate() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-evaluate``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-evaluate",
         description="Play the frozen policy of a run many times, and check every circuit with Qiskit.",
     )
@@ -86,7 +87,7 @@ def evaluate() -> argparse.ArgumentParser:
 
 def runs() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-runs``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-runs", description="Show the progress and the results of all runs in some folders."
     )
     parser.add_argument("folders", nargs="*", type=Path, default=[Path("runs")])
@@ -98,7 +99,7 @@ def runs() -> argparse.ArgumentParser:
 
 def compare() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-compare``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-compare",
         description="Compare runs of qas-train: settings that differ, final figures, and learning curves.",
     )
@@ -109,7 +110,7 @@ def compare() -> argparse.ArgumentParser:
 
 def submit() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-submit``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-submit",
         description="Pack finished runs of qas-train into a file of records, after verifying their circuits.",
     )
@@ -123,7 +124,7 @@ def submit() -> argparse.ArgumentParser:
 
 def gadgets() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-gadgets``."""
-    parser = argparse.ArgumentParser(prog="qas-gadgets", description="Show, draw and extract gadgets.")
+    parser = OneLineParser(prog="qas-gadgets", description="Show, draw and extract gadgets.")
     commands = parser.add_subparsers(dest="command", required=True)
     name = "a shipped set, or a file of gadgets; a wrong name lists the shipped ones"
     show = commands.add_parser("show", help="print a set of gadgets")
@@ -153,7 +154,7 @@ the arguments of its problem."""
 
 def run() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-run``."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="qas-run",
         description="Run the circuit of a run, or a file of OpenQASM, on a device of Qiskit, real or fake.",
         epilog=_OF_DEVICES,
@@ -167,9 +168,7 @@ def run() -> argparse.ArgumentParser:
 
 def solve() -> argparse.ArgumentParser:
     """Return the arguments of ``qas-solve``."""
-    parser = argparse.ArgumentParser(
-        prog="qas-solve", description="Find a circuit for a Hamiltonian, and check it with Qiskit."
-    )
+    parser = OneLineParser(prog="qas-solve", description="Find a circuit for a Hamiltonian, and check it with Qiskit.")
     parser.add_argument("problem", help="an environment's id, or a file: JSON, a matrix (.npy, .npz), FCIDUMP")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="argument of the problem")
     parser.add_argument("--gates", help="gate set, or gates separated by commas: ry,rz,cz")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, NoReturn
 
 import hydra
@@ -17,12 +18,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from qas_experiments import options
 from qas_experiments.commands.errors import fail as fail
+from qas_experiments.commands.help_texts import setting_lines
 from qas_experiments.commands.sweeps import Sweep, SweepInterrupted
 from qas_experiments.composition import HOME, Composer
 from qas_experiments.interrupts import INTERRUPTED, handled
+from qas_experiments.settings import TrainSettings, TuneSettings
 from qas_experiments.words import rewritten, without_other_network
-from qas_simulators.errors import unknown_name
+from qas_simulators.errors import must, unknown_name
 
 USER_ERRORS: Final = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
 """Errors of the user, which are reported in one line."""
@@ -33,23 +37,48 @@ _VERSION_BASE = "1.3"  # of Hydra's defaults
 class _Parser(argparse.ArgumentParser):
     """Hydra's parser of flags, with errors of one line; flags may stand between words."""
 
+    given: Sequence[str] = ()
+
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ").split(" ")[0]
         if unknown != message.split(" ")[0]:
             flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
-            message = unknown_name("flag", unknown.partition("=")[0], flags)
-            message += " Settings are written without dashes: env=lih training.seed=3."
+            setting, name = _setting_of(unknown, flags, self.given), unknown.partition("=")[0]
+            message = f"Unknown flag {name!r}." if setting else unknown_name("flag", name, flags)
+            message += f" Settings are written without dashes: {setting or 'env=lih training.seed=3'}."
         fail(ValueError(message))
+
+
+def _setting_of(flag: str, flags: Sequence[str], given: Sequence[str]) -> str | None:
+    """Return the setting that a word with dashes may mean, as settings are written; ``None`` if a flag is nearer.
+
+    Args:
+        flag: Such as ``--env``, ``--env=lih`` or ``--seed``.
+        flags: The flags of the command.
+        given: All words; the one after the flag may be the value.
+    """
+    name = flag.partition("=")[0].lstrip("-").replace("-", "_")
+    names = [line.partition("=")[0] for line in setting_lines(TrainSettings) + setting_lines(TuneSettings)]
+    known = {one.rpartition(".")[2]: one for one in reversed(names)} | {one: one for one in options.groups()}
+    near = get_close_matches(name, [*known, *(one.lstrip("-") for one in flags)], n=1)
+    found = name if name.partition(".")[0] in known and "." in name else known.get(near[0]) if near else None
+    following = given[given.index(flag) + 1 :]
+    is_value = bool(following) and not following[0].startswith("-") and "=" not in following[0]
+    value = flag.partition("=")[2] or (following[0] if is_value else "<value>")
+    return f"{found}={value}" if found else None
 
 
 def parsed_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, argparse.ArgumentParser]:
     """Return Hydra's flags with the words rewritten, and the parser."""
     parser: argparse.ArgumentParser = get_args_parser()
     parser.__class__ = _Parser
+    parser.given = arguments  # type: ignore[attr-defined]
     flags = parser.parse_intermixed_args([*arguments])
     for word in flags.overrides:
         if word.startswith("-"):
             parser.error(f"unrecognized arguments: {word}")
+        if "=" not in word and not word.startswith("~"):
+            raise ValueError(must("settings", "be written name=value, such as env=lih", word))
     flags.overrides = rewritten(flags.overrides)
     return flags, parser
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from qas_envs.energy_errors import error_text
 from qas_experiments.commands import arguments
-from qas_experiments.commands.errors import fail
+from qas_experiments.commands.errors import check_out, fail
 from qas_experiments.counting import number_of
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.runs.metrics import metrics_of
@@ -31,6 +31,7 @@ def main() -> None:
     given = arguments.compare().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
+        check_out(given.out.parent)
         named = names_of(given.runs)
         for table in (settings_table(named), figures_table(named), curves_table(named)):
             console.print(table, highlight=False)
@@ -117,15 +118,19 @@ def _figures(run: Path) -> dict[str, str]:
     if summary is not None and "training" in summary:
         first = summary["training"]["first_solved"]
         figures["evaluations until the first solution"] = "-" if first is None else f"{first['evaluations']:,}"
-        figures["seconds"] = f"{summary['training']['seconds']:,.1f}"
+        figures["seconds of the training"] = f"{summary['training']['seconds']:,.1f}"
     if rows:
         last = rows[-1]
-        figures["steps"], figures["evaluations"] = f"{last['steps']:,}", f"{last['evaluations']:,}"
+        figures["steps of the training"] = f"{last['steps']:,}"
+        figures["evaluations of the training"] = f"{last['evaluations']:,}"
         figures["episodes solved"] = f"{sum(row['success'] for row in rows):,} of {len(rows):,}"
         for name in ("return", "length"):
             values = [row[name] for row in rows[-_LAST:] if row.get(name) is not None]
             if values:
                 figures[f"{name}, last {number_of(len(values), 'episode')}"] = f"{np.mean(values):.4g}"
+    if summary is not None and summary.get("baselines"):
+        spent = sum(account["evaluations"] for account in summary["baselines"].values())
+        figures["evaluations of its baselines, not counted above"] = f"{spent:,}"
     return figures
 
 

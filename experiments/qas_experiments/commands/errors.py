@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import NoReturn
+
+from qas_simulators.errors import must
 
 _LONGEST = 1200  # characters; choices are listed in full
 
@@ -23,3 +27,14 @@ def fail(error: Exception) -> NoReturn:
     """End the process with status 2 and one line on standard error."""
     sys.stderr.write(f"error: {one_line(error)}\n")
     raise SystemExit(2)
+
+
+def check_out(folder: Path) -> None:
+    """Check, before results are computed, that a folder can be written to, or be created.
+
+    Raises:
+        ValueError: It is a file or below one, or may not be written to.
+    """
+    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise ValueError(must("--out", "be in a folder that can be written to", str(folder)))

@@ -43,7 +43,7 @@ def help_text(name: str) -> str:
     for group in shown:
         lines += _wrapped(f"  {group}: ", choices[group])
     lines += ["", "settings with their defaults (NAME=VALUE, for example training.seed=1):"]
-    lines += [f"  {line}" for line in _settings(kind, "")]
+    lines += [f"  {line}" for line in setting_lines(kind)]
     lines += [
         "",
         "A class or function of another module, also of the current folder: agent=package.module:Class",
@@ -65,13 +65,13 @@ def _wrapped(first: str, words: list[str]) -> list[str]:
     return [*lines, line.rstrip(", ")]
 
 
-def _settings(kind: Any, prefix: str) -> list[str]:
+def setting_lines(kind: Any, prefix: str = "") -> list[str]:
     """Return a line for every setting of a dataclass."""
     lines = []
     for field in dataclasses.fields(kind):
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if dataclasses.is_dataclass(default):
-            lines += _settings(type(default), f"{prefix}{field.name}.")
+            lines += setting_lines(type(default), f"{prefix}{field.name}.")
         elif default not in ("???", {}):
             lines.append(f"{prefix}{field.name}={'null' if default is None else default}")
     return lines

@@ -22,20 +22,28 @@ _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 
 
 def _start(name: str) -> None:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # modules of the current folder can be named; installed ones come first
     try:
-        with needs_extra(_EXTRAS.get(name, "experiments")):
-            import_module("qas_experiments.commands.arguments").read(name)
-            main = import_module(f"qas_experiments.commands.{name}").main
-    except ImportError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(2) from None
-    try:
-        main()
+        if os.getcwd() not in sys.path:
+            sys.path.append(os.getcwd())  # modules of the current folder can be named; installed ones come first
+        _main_of(name)()
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         raise SystemExit(INTERRUPTED) from None
+    except OSError as error:  # of a file or folder that the command did not check
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _main_of(name: str) -> Callable[[], None]:
+    """Return the entry point of a command, whose arguments are read first."""
+    try:
+        with needs_extra(_EXTRAS.get(name, "experiments")):
+            import_module("qas_experiments.commands.arguments").read(name)
+            main: Callable[[], None] = import_module(f"qas_experiments.commands.{name}").main
+    except ImportError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+    return main
 
 
 def __getattr__(name: str) -> Callable[[], None]:

@@ -17,11 +17,12 @@ def main() -> None:
     from qas_experiments.benchmarking.answers import Answers
     from qas_experiments.benchmarking.judges import Judges, usable_cores
     from qas_experiments.benchmarking.site.pages import report
-    from qas_experiments.commands.errors import fail
+    from qas_experiments.commands.errors import check_out, fail
     from qas_experiments.counting import number_of
 
     workers = usable_cores() if given.workers is None else given.workers
     try:
+        check_out(given.out)
         with Judges(given.seconds, workers, None if given.again else Answers()) as judges:
             number, left_out = report(
                 given.records, given.out, given.title, given.floors, given.lines, judges, given.docs

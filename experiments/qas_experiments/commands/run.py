@@ -18,7 +18,7 @@ from qas_envs.problems import Problem
 from qas_envs.registration import ENVIRONMENTS, make_registered
 from qas_experiments.commands import arguments
 from qas_experiments.commands.arguments import CIRCUIT_FILES
-from qas_experiments.commands.errors import fail
+from qas_experiments.commands.errors import check_out, fail
 from qas_experiments.device_settings import DeviceSettings
 from qas_simulators import Circuit
 from qas_simulators.errors import must, unknown_name
@@ -94,7 +94,11 @@ def run(
     from qas_experiments.device_runs import run_on_device  # imports Qiskit, once the words are checked
     from qas_experiments.runs.files import versions
 
-    built = Circuit.from_qasm(circuit.read_text("utf-8"))
+    check_out((out or circuit).parent)
+    try:
+        built = Circuit.from_qasm(circuit.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(must("circuit", "be a file of OpenQASM, which is text", str(circuit))) from None
     if built.num_qubits != problem.num_qubits:
         raise ValueError(must("circuit", f"have the problem's {problem.num_qubits} qubits", built.num_qubits))
     result = {"circuit": circuit.name, **run_on_device(built, problem, device), "versions": versions()}

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from qas_envs.energy_errors import error_text
 from qas_experiments.commands import arguments
-from qas_experiments.commands.errors import fail
+from qas_experiments.commands.errors import check_out, fail
 from qas_experiments.counting import number_of
 from qas_experiments.problem_files import problem_of
 from qas_simulators.errors import must
@@ -32,6 +32,7 @@ def main() -> None:
             of_problem["gates"] = given.gates.split(",") if "," in given.gates else given.gates
         if given.couplings is not None:
             of_problem["couplings"] = _couplings(given.couplings)
+        check_out(given.out)
         from qas_experiments.solving import solve  # imports PyTorch, once the words are checked
 
         solved = solve(

@@ -17,7 +17,7 @@ from qas_experiments.benchmarking.recording import record_of
 from qas_experiments.benchmarking.records import Record, write_lines
 from qas_experiments.building import resolved
 from qas_experiments.commands import arguments
-from qas_experiments.commands.errors import fail
+from qas_experiments.commands.errors import check_out, fail
 from qas_experiments.counting import number_of
 from qas_experiments.runs.files import finished_summary, settings_of
 from qas_experiments.training.contents import with_contents
@@ -31,6 +31,7 @@ def main() -> None:
     """Entry point of the console script."""
     given = arguments.submit().parse_args()
     try:
+        check_out(given.out.parent)
         records = submit(given.runs, given.out, given.suite, given.instance, given.agent)
     except (ValueError, RuntimeError, OSError) as error:
         fail(error)

@@ -297,14 +297,24 @@ def _add_readout(result: NoiseModel, model: AerNoiseModel, qubits: Place) -> Non
 
 
 def noise_from_backend(
-    backend: Any, qubits: Sequence[int] | None = None, stand_ins: StandIns | None = None
+    backend: Any,
+    qubits: Sequence[int] | None = None,
+    stand_ins: StandIns | None = None,
+    needs_couplings: bool = True,
 ) -> NoiseModel:
-    """Read a backend's noise and couplings; see :meth:`NoiseModel.from_backend`."""
+    """Read a backend's noise and couplings; see :meth:`NoiseModel.from_backend`.
+
+    Args:
+        backend: See there.
+        qubits: See there.
+        stand_ins: See there.
+        needs_couplings: Whether a chosen qubit that is coupled to no other is refused.
+    """
     target = _target_of(backend)
     places = distinct_qubits("qubits", range(target.num_qubits) if qubits is None else qubits, target.num_qubits)
     part, broken = _part(target, places)
     pairs = _pairs(part)
-    if qubits is not None and pairs is not None and len(places) > 1:
+    if needs_couplings and qubits is not None and pairs is not None and len(places) > 1:
         _require_couplings(places, pairs | {place for _, place in broken if len(place) == 2})
     if broken:
         names = [f"{name} on {tuple(places[k] for k in place)}" for name, place in broken]

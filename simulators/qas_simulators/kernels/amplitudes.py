@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators.kernels.compile import inner
+from qas_simulators.kernels.compile import inlined, inner
 from qas_simulators.kernels.tasks import (
     CX,
     CZ,
@@ -270,7 +270,7 @@ def _turn(angle, param, rotations):
     rotations[param, 0], rotations[param, 1] = math.cos(0.5 * angle), math.sin(0.5 * angle)
 
 
-@inner
+@inlined
 def _energy(program, params, gradient, has_gradient, work):
     """Return <H>; fill its gradient, if wanted, by walking back once."""
     table, pair, rotations = program.table, work.pair, work.rotations
@@ -291,7 +291,7 @@ def _energy(program, params, gradient, has_gradient, work):
     return value
 
 
-@inner
+@inlined
 def _scan(program, params, first, work):
     """Move each angle from index ``first`` on to the exact minimum of its sinusoid, one after the other.
 

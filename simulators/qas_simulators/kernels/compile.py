@@ -6,6 +6,7 @@ kernel calls would go unnoticed. The cache folder's name therefore holds a hash 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sys
 from collections.abc import Callable
@@ -45,29 +46,43 @@ def kernel(function: _Function) -> _Function:
     previous = config.CACHE_DIR
     config.CACHE_DIR = _CACHE
     try:
-        return cast(_Function, numba.njit(**loops.OPTIONS, cache=True)(function))
+        return cast(_Function, numba.njit(**loops.OPTIONS, no_cfunc_wrapper=True, cache=True)(function))
     finally:
         config.CACHE_DIR = previous
 
 
-class _Announcement(Listener):  # type: ignore[misc]
-    """Write a line on standard error when the first kernel is compiled, which takes a minute."""
+class _Compilation(Listener):  # type: ignore[misc]
+    """Writes a line on standard error when the first kernel is compiled, and the first one for noise.
 
-    is_written = False
+    Each takes up to half a minute. Meanwhile nothing is searched for garbage: the compiler makes a million objects, and
+    a tenth of its time would go there. Numba compiles in one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self.written: set[str] = set()
+        self.depth = 0  # of functions that are compiled for others
+        self.collects = False  # outside
 
     def on_start(self, event: Any) -> None:
-        if not self.is_written:
-            self.is_written = True
-            sys.stderr.write(f"compiling kernels, once for this machine and version (kept in {_CACHE})\n")
+        purpose = " for noise" if event.data["dispatcher"].py_func.__name__ == "solve_pauli_transfer" else ""
+        if self.depth == 0 and purpose not in self.written:
+            self.written.add(purpose)
+            sys.stderr.write(f"compiling kernels{purpose}, once for this machine and version (kept in {_CACHE})\n")
             sys.stderr.flush()
+        if self.depth == 0:
+            self.collects = gc.isenabled()
+            gc.disable()
+        self.depth += 1
 
     def on_end(self, event: Any) -> None:
-        pass
+        self.depth -= 1
+        if self.depth == 0 and self.collects:
+            gc.enable()
 
 
-numba.core.event.register("numba:compile", _Announcement())
+numba.core.event.register("numba:compile", _Compilation())
 
-INNER: Final = loops.OPTIONS if IS_PLAIN else PRIVATE_OPTIONS
+INNER: Final[dict[str, Any]] = loops.INNER_OPTIONS | ({} if IS_PLAIN else PRIVATE_OPTIONS)
 
 
 def inner(function: _Function) -> _Function:

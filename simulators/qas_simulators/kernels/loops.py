@@ -13,6 +13,9 @@ import numba
 import numpy as np
 
 OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+INNER_OPTIONS: Final = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Of functions that only kernels call: their callers from Python and C would be compiled in vain."""
+
 BLOCK = 16  # entries of the two lowest qubits
 INNER_MASKS = (0, 3, 4, 7), (0, 12, 1, 13), (0, 3, 12, 15)  # CX from the lowest qubit, CX onto it, CZ
 

@@ -18,7 +18,7 @@ from qas_simulators.kernels.loops import INNER_MASKS as INNER_MASKS
 
 PLAIN_VARIABLE: Final = "QAS_ENVS_PLAIN_KERNELS"
 TESTED: Final = (0, 61), (0, 69)  # first numba version, and the first beyond, that need no trial; see pyproject.toml
-PRIVATE_OPTIONS: Final = {**loops.OPTIONS, "_nrt": False}
+PRIVATE_OPTIONS: Final = {"_nrt": False}
 
 
 def private_api_works() -> bool:
@@ -26,7 +26,7 @@ def private_api_works() -> bool:
     try:
         from qas_simulators.kernels import lanes, sharing
 
-        @numba.njit(**PRIVATE_OPTIONS)
+        @numba.njit(**loops.OPTIONS, **PRIVATE_OPTIONS)
         def trial(vector, other, sums, block, columns, offsets, cursor):
             sharing.claim(cursor)
             lanes.mix_runs(vector, block, 0, True, 16)

@@ -16,7 +16,7 @@ from qas_simulators.kernels.compile import kernel
 
 CHUNK = 256  # entries of a run that are worked on while they are in the fastest cache
 SHORT = 8  # entries; shorter runs are worked on one by one
-_SUMS = {**loops.OPTIONS, "fastmath": {"contract", "reassoc"}}
+_SUMS = {**loops.INNER_OPTIONS, "fastmath": {"contract", "reassoc"}}
 
 
 @numba.njit(**_SUMS)

@@ -205,6 +205,17 @@ def test_two_agents_side_by_side(write: Any, records: list[Record]) -> None:
     )
 
 
+def test_labels_stay_in_their_cards_on_a_phone(write: Any, records: list[Record]) -> None:
+    long = {"agent 0": "annealing_blocks_general", "agent 1": "annealing_blocks_with_redraws"}
+    named = [dataclasses.replace(record, agent=long.get(record.agent, record.agent)) for record in records]
+    read = write(named, width=390)
+    for name, agent in zip(("first", "second"), long.values(), strict=True):
+        choose(read, name, agent)
+    cells = "[...document.querySelectorAll('#sides td')]"
+    assert read(f"return {cells}.some((one) => one.dataset.label === 'evaluations, annealing_blocks_with_redraws')")
+    assert read(f"return {cells}.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
+
+
 def test_a_click_on_a_mark_shows_its_circuit(browser: Any, write: Any, records: list[Record]) -> None:
     read = write(records)
     assert read("return document.querySelectorAll('#plot .mark').length") > 1

@@ -19,14 +19,15 @@ from qas_experiments.training.run import train
 from qas_simulators import Circuit
 from tests.experiments.conftest import call, compose
 
-RANDOM = ["env=tfim", "env.problem.num_qubits=2", "agent=random", "training.progress=false", "training.baselines=false"]
+RANDOM = ["env=tfim", "env.problem.num_qubits=2", "agent=random", "training.progress=false"]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("compared")
-    for seed, steps in ((0, 400), (1, 250)):
+    for seed, steps in ((0, 400), (1, 250)):  # the second one with baselines
         chosen = [f"training.seed={seed}", f"training.total_timesteps={steps}", f"run={folder / f'seed{seed}'}"]
+        chosen.append(f"training.baselines={seed == 1}")
         train(compose(*RANDOM, *chosen))
     return folder / "seed0", folder / "seed1"
 
@@ -44,6 +45,10 @@ def test_two_runs_beside_each_other(runs: tuple[Path, Path], tmp_path: Path) -> 
     assert all(row["energy_error"] < 1e-9 for row in summaries)
     assert lines["error of the best circuit"][-2:] == ["exact", "exact"]
     rows = [list(metrics_of(run)) for run in runs]
+    assert lines["evaluations of the training"][-2:] == [f"{some[-1]['evaluations']:,}" for some in rows]
+    played = json.loads((runs[1] / "summary.json").read_text())["baselines"].values()
+    spent = sum(account["evaluations"] for account in played)
+    assert len(played) == 2 and lines["evaluations of its baselines, not counted above"][-2:] == ["-", f"{spent:,}"]
     common = min(some[-1]["evaluations"] for some in rows)
     errors = [min(row["energy_error"] for row in some if row["evaluations"] <= common) for some in rows]
     assert lines[f"{common:,}"][-2:] == ["exact" if error < 1e-9 else f"{error:.2e}" for error in errors]

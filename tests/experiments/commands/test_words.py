@@ -203,7 +203,19 @@ def test_whole_numbers_may_have_an_exponent() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--env", "lih"), "Settings are written without dashes: env=lih"),
+        (("--env", "lih"), "Unknown flag '--env'. Settings are written without dashes: env=lih."),
+        (("--env=lih",), "Unknown flag '--env'. Settings are written without dashes: env=lih."),
+        (("--seed", "3"), "Unknown flag '--seed'. Settings are written without dashes: training.seed=3."),
+        (("--agnet", "dqn", "env=lih"), "Settings are written without dashes: agent=dqn."),
+        (("--agent.batch-size", "env=lih"), "Settings are written without dashes: agent.batch_size=<value>."),
+        (("--hlep",), "Did you mean '--help'? Settings are written without dashes: env=lih training.seed=3."),
+        (("training.seed=abc",), "`training.seed` must be a whole number, but is 'abc'."),
+        (("training.progress=maybe",), "`training.progress` must be true or false, but is 'maybe'."),
+        (("loggers=tensorboard",), "`loggers` must be a list in brackets, but is 'tensorboard'."),
+        (("env=bell", "agent.network.hidden=abc", "run=new"), "have settings of the right types"),
+        (("env=bell", "training.device=gpu", "run=new"), "`training.device` must be a device that PyTorch finds"),
+        (("env=bell", "agent=random", "training.device=nowhere", "run=new"), "a device that PyTorch finds"),
+        (("lih",), "`settings` must be written name=value, such as env=lih"),
         (("seed=3",), "Did you mean 'training.seed'"),
         (("env=tfim", "env.reward=os.path:joinn"), "did you mean 'join'?"),
         (("env=tfim", "env.reward=mine.py:Reward"), "write 'mine', without .py"),
@@ -211,3 +223,32 @@ def test_whole_numbers_may_have_an_exponent() -> None:
 )
 def test_newcomers_words_are_answered(words: tuple[str, ...], told: str, call: Call) -> None:
     assert_one_line(call("train", *words), told)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("evaluate", "run", "--rollouts", "many"), "argument --rollouts: invalid int value: 'many'"),
+        (("solve", "QAS-TFIM-v0", "--evaluatons", "9"), "Did you mean '--evaluations'?"),
+        (("solve", "QAS-TFIM-v0", "--seed", "-1"), "`seed` must not be negative"),
+        (("solve", "QAS-TFIM-v0", "--out", "file/solved"), "`--out` must be in a folder that can be written to"),
+        (("compare", "a", "b", "--out", "file/picture.png"), "`--out` must be in a folder that can be written to"),
+        (("submit", "a", "--out", "file/mine.jsonl"), "`--out` must be in a folder that can be written to"),
+        (("report", "a.jsonl", "--out", "file"), "`--out` must be in a folder that can be written to"),
+        (("gadgets", "draw", "grl", "--out", "file"), "File exists: 'file'"),
+        (("gadgets", "shwo", "grl"), "invalid choice: 'shwo'"),
+        (("runs", "--folow"), "Did you mean '--follow'?"),
+    ],
+)
+def test_arguments_are_answered_in_one_line(words: tuple[str, ...], told: str, call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    assert_one_line(call(*words), told)
+    assert not (tmp_path / "solved").exists()
+
+
+def test_an_interruption_of_imports_ends_in_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "import_module", interrupted)
+    assert call("train", "env=lih") == (130, "", "interrupted\n")

@@ -12,7 +12,7 @@ from qas_agents.dqn.networks.kan import KAN
 from qas_agents.dqn.networks.mlp import mlp
 from qas_agents.dqn.networks.pykan import PyKAN, from_pykan, to_pykan
 from qas_agents.settings import check_names
-from qas_simulators.errors import unknown_name
+from qas_simulators.errors import must, unknown_name
 
 __all__ = ["KAN", "NETWORKS", "Dueling", "PyKAN", "from_pykan", "make_network", "mlp", "to_pykan"]
 
@@ -46,5 +46,8 @@ def make_network(settings: Mapping[str, Any], num_inputs: int, num_actions: int,
     if name not in NETWORKS:
         raise ValueError(unknown_name("network", name, NETWORKS))
     check_names(f"network {name!r}", NETWORKS[name], given, without=("num_inputs", "num_outputs"))
-    network = NETWORKS[name](num_inputs, num_actions + dueling, **given)
+    try:
+        network = NETWORKS[name](num_inputs, num_actions + dueling, **given)
+    except TypeError as error:  # such as hidden=abc
+        raise ValueError(must(f"network {name!r}", f"have settings of the right types ({error})", given)) from None
     return Dueling(network) if dueling else network
