@@ -74,13 +74,16 @@ def graph_layout(env: Any, space: gym.Space[Any]) -> GraphLayout | None:
     """Return how the observations of an environment show a graph; ``None`` if they show none.
 
     Args:
-        env: The environment, which has a ``catalogue`` of actions.
+        env: The environment, which has a ``catalogue`` of actions, or a vector of such environments.
         space: Of one observation.
 
     Raises:
         ValueError: The actions are no blocks on two qubits.
     """
-    catalogue = getattr(getattr(env, "unwrapped", env), "catalogue", None)
+    bare = getattr(env, "unwrapped", env)
+    catalogue = getattr(
+        next(iter(getattr(bare, "envs", ())), bare), "catalogue", None
+    )  # a vector has that of its first
     if catalogue is None or not isinstance(space, gym.spaces.Dict) or tuple(sorted(space)) != _GRAPH:
         return None
     of_circuit, of_pair, of_qubit = ((space[name].shape or (0,))[-1] for name in _GRAPH)
