@@ -7,7 +7,7 @@
 The family is Ising models on random graphs of four qubits: seeds 0 to 63 for training, 900 to 915 for validation, 1000
 to 1049 for the test. All networks read the same numbers, those of the encoding ``hamiltonian_graph``. Equal seeds draw
 the same training instances. ``tune`` and ``play`` append to results/dqn_networks.jsonl what is not there yet; policies
-lie in build/dqn_networks. ``--seeds=5`` and ``--only=TEXT`` play a part.
+lie in build/dqn_networks. ``--seeds=5`` plays half.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,28 @@ import torch
 from graph_policies import STUDIES, play_within, rows_of
 
 import qas_envs  # noqa: F401  # registers the ids
-from qas_agents import DQNConfig, FrozenPolicy, MaskedDQN
+from qas_agents import DQNConfig, FrozenPolicy, MaskedDQN, RandomPolicy
 from qas_experiments.statistics import iqm_with_interval, probability_of_improvement
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "experiments" / "results" / "dqn_networks.jsonl"
 POLICIES = ROOT / "build" / "dqn_networks"
 SEEDS = 10
-SEARCH_SEEDS = 3
+SEARCH_SEEDS = LARGER_SEEDS = 3
 EVALUATIONS = 100_000  # of a training
 EXPLORATION = 0.1  # share of random actions of a frozen policy after its first circuit
 TUNING_SEED = 100
+RANDOM = "random legal actions"
 VALIDATION = range(900, 916)
 TRAINING = {"num_qubits": [4], "edge_probability": [0.5], "seed": [*range(64)]}
 NETWORKS: dict[str, dict[str, Any]] = {
     "MLP": {"name": "mlp", "hidden": (128, 128)},
     "KAN": {"name": "kan", "hidden": (16,)},
     "graph": {"name": "graph", "hidden": 32, "rounds": 2},
+}
+AGENTS: dict[str, tuple[str, tuple[int, ...]]] = {  # networks, and numbers of qubits in training
+    **{name: (name, (4,)) for name in NETWORKS},
+    "graph, 4 and 5 qubits": ("graph", (4, 5)),
 }
 RATES = (3e-4, 1e-3)
 COMMON: dict[str, Any] = {  # those of agent=dqn_blocks, scaled to a training of 1,700 steps
@@ -58,8 +64,9 @@ COMMON: dict[str, Any] = {  # those of agent=dqn_blocks, scaled to a training of
 TESTS = {"ising_4": 50, "ising_6": 20}  # instances of the studies of graph_policies.py, the first ones
 
 
+@cache
 def made(seed: int, num_qubits: int = 4) -> Any:
-    """Return the environment of an instance."""
+    """Return the environment of an instance, the same every time."""
     rules = {"actions": "blocks", "encoding": "hamiltonian_graph", "reward": "priced", "max_gates": 15 * num_qubits}
     problem = {"num_qubits": num_qubits, "edge_probability": 0.5, "seed": seed}
     return gym.make("QAS-IsingGraph-v0", disable_env_checker=True, **rules, **problem).unwrapped
@@ -89,7 +96,7 @@ def trained(network: str, rate: float, seed: int, sizes: tuple[int, ...] = (4,))
     return agent, figures
 
 
-def greedy(agent: MaskedDQN, env: Any) -> dict[str, Any]:
+def greedy(agent: MaskedDQN | RandomPolicy, env: Any) -> dict[str, Any]:
     """Play one greedy episode; return its figures."""
     observation, info = env.reset(seed=0)
     spent, total, over = 0, 0.0, False
@@ -149,46 +156,52 @@ def chosen() -> dict[str, float]:
     }
 
 
-def agents_of(seed: int, only: str) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """Yield name, network and training sizes of the agents of a seed."""
-    for name, network, sizes in (
-        *((name, name, (4,)) for name in NETWORKS),
-        *((("graph, 4 and 5 qubits", "graph", (4, 5)),) if seed < 3 else ()),
-    ):
-        if only in name:
-            yield name, network, sizes
-
-
-def train(seed: int, only: str) -> None:
-    """Train the agents of a seed that are not there yet."""
-    POLICIES.mkdir(parents=True, exist_ok=True)
-    for name, network, sizes in agents_of(seed, only):
-        cell = {"kind": "training", "network": name, "seed": seed}
-        if not _is_known(cell):
-            agent, figures = trained(network, chosen()[network], seed, sizes)
-            agent.save(_policy(name, seed))
-            _note(cell, figures)
+def train(name: str, seed: int) -> None:
+    """Train an agent that is not there yet."""
+    cell = {"kind": "training", "network": name, "seed": seed}
+    if not _is_known(cell):
+        network, sizes = AGENTS[name]
+        agent, figures = trained(network, chosen()[network], seed, sizes)
+        POLICIES.mkdir(parents=True, exist_ok=True)
+        agent.save(_policy(name, seed))
+        _note(cell, figures)
 
 
 def _policy(name: str, seed: int) -> Path:
     return POLICIES / f"{name.replace(', ', '_').replace(' ', '_')}-{seed}.safetensors"
 
 
-def test(seed: int, only: str) -> None:
-    """Play the frozen policies of a seed on the test instances: one greedy circuit, then with exploration."""
+def test(name: str, seed: int, study: str) -> None:
+    """Play a frozen policy on the test instances: one greedy circuit, then with exploration."""
     known = {(line["study"], line["row"], line["instance"], line["seed"]) for line in lines("test")}
-    for name, network, sizes in agents_of(seed, only):
-        plays = ("ising_4", "ising_6") if network == "graph" and (seed < 3 or sizes != (4,)) else ("ising_4",)
-        for study in plays:
-            for instance, arguments in [*STUDIES[study].instances.items()][: TESTS[study]]:
-                if (study, name, instance, seed) in known:
-                    continue
-                env = made(arguments["seed"], STUDIES[study].qubits)
-                agent = MaskedDQN.load(_policy(name, seed), env)
-                first = {f"greedy_{key}": value for key, value in greedy(agent, env).items()}
-                figures = play_within(_frozen(agent), env, seed, STUDIES[study].budget)
-                cell = {"kind": "test", "study": study, "row": name, "instance": instance, "seed": seed}
-                _note(cell, first | figures)
+    instances = [*STUDIES[study].instances.items()][: TESTS[study]]
+    agent = MaskedDQN.load(_policy(name, seed), made(instances[0][1]["seed"], STUDIES[study].qubits))
+    for instance, arguments in instances:
+        if (study, name, instance, seed) in known:
+            continue
+        env = made(arguments["seed"], STUDIES[study].qubits)
+        first = {f"greedy_{key}": value for key, value in greedy(agent, env).items()}
+        figures = play_within(_frozen(agent), env, seed, STUDIES[study].budget)
+        _note({"kind": "test", "study": study, "row": name, "instance": instance, "seed": seed}, first | figures)
+
+
+def play(seeds: Sequence[int]) -> None:
+    """Train and test the three networks with these seeds; some seeds have more rows."""
+    for seed in seeds:
+        for name in NETWORKS:
+            train(name, seed)
+            test(name, seed, "ising_4")
+        if seed < SEARCH_SEEDS:
+            search(seed)
+
+
+def play_larger() -> None:
+    """Play graphs of six qubits with graph networks that were trained on four, and on four and five."""
+    for seed in range(LARGER_SEEDS):
+        for name, (network, _) in AGENTS.items():
+            if network == "graph":
+                train(name, seed)
+                test(name, seed, "ising_6")
 
 
 def _frozen(agent: MaskedDQN) -> Callable[[Any, int], Any]:
@@ -196,15 +209,20 @@ def _frozen(agent: MaskedDQN) -> Callable[[Any, int], Any]:
 
 
 def search(seed: int) -> None:
-    """Play the searches and fixed circuits on the test instances."""
+    """Play the searches, fixed circuits and random legal actions on the test instances."""
     study = STUDIES["ising_4"]
     known = {(line["row"], line["instance"], line["seed"]) for line in lines("search")}
-    for row, _, _, make in rows_of("ising_4", ()):
+    rows = {row: make for row, _, _, make in rows_of("ising_4", ())} | {RANDOM: RandomPolicy}
+    for row, make in rows.items():
         for instance, arguments in study.instances.items():
-            if (row, instance, seed) not in known:
-                figures = play_within(make, made(arguments["seed"]), seed, study.budget)
-                cell = {"kind": "search", "study": "ising_4", "row": row, "instance": instance, "seed": seed}
-                _note(cell, figures)
+            if (row, instance, seed) in known:
+                continue
+            env = made(arguments["seed"])
+            first = {}
+            if row == RANDOM:
+                first = {f"greedy_{key}": value for key, value in greedy(RandomPolicy(env, seed), env).items()}
+            cell = {"kind": "search", "study": "ising_4", "row": row, "instance": instance, "seed": seed}
+            _note(cell, first | play_within(make, env, seed, study.budget))
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
@@ -232,15 +250,16 @@ def _greedy_table() -> list[str]:
         "| network | learning rate | parameters | solved | CNOTs of the solutions | return | evaluations |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    trainings = lines("training")
-    for network in NETWORKS:
-        found = [line for line in lines("test") if line["row"] == network and line["study"] == "ising_4"]
-        parameters = next(line["parameters"] for line in trainings if line["network"] == network)
+    for row in (*NETWORKS, RANDOM):
+        found = [line for line in lines() if line.get("row") == row and line["study"] == "ising_4"]
+        if not found:
+            continue
+        training = next((line for line in lines("training") if line["network"] == row), None)
+        about = "- | -" if training is None else f"{chosen()[row]:g} | {training['parameters']:,}"
         gates = by_seed(found, lambda line: line["greedy_two_qubit_gates"] if line["greedy_solved"] else None)
         text.append(
-            f"| {network} | {chosen()[network]:g} | {parameters:,} "
-            f"| {_percent(by_seed(found, lambda line: line['greedy_solved']))} | {iqm_with_interval(gates)} "
-            f"| {iqm_with_interval(by_seed(found, lambda line: line['greedy_return']))} "
+            f"| {row} | {about} | {_percent(by_seed(found, lambda line: line['greedy_solved']))} "
+            f"| {iqm_with_interval(gates)} | {iqm_with_interval(by_seed(found, lambda line: line['greedy_return']))} "
             f"| {iqm_with_interval(by_seed(found, lambda line: line['greedy_evaluations']))} |"
         )
     return [*text, ""]
@@ -336,14 +355,12 @@ def _option(name: str, usual: str) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    count, part = int(_option("seeds", str(SEEDS))), _option("only", "")
+    count = int(_option("seeds", str(SEEDS)))
     if sys.argv[1] == "tune":
         tune()
     if sys.argv[1] == "play":
-        for number in range(count):
-            train(number, part)
-            test(number, part)
-            if number < SEARCH_SEEDS:
-                search(number)
+        play(range(min(count, 5)))
+        play_larger()
+        play(range(5, count))
     if sys.argv[1] == "report":
         report()

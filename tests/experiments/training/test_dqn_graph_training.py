@@ -17,13 +17,13 @@ SMALL = [
     "env.max_gates=12",
     "agent.batch_size=8",
     "agent.learning_starts=16",
-    "training.total_timesteps=60",
-    "training.evaluate_every=5",
-    "training.checkpoint_every=13",
+    "training.total_timesteps=40",
+    "training.evaluate_every=6",
+    "training.checkpoint_every=9",
     "training.progress=false",
 ]
 TWO_SIZES = [
-    "agent.network={name: graph, hidden: 8, rounds: 1}",
+    "agent.network={name: graph, hidden: 8}",
     "env.problem={num_qubits: 4, seed: 1}",
     "agent.instances={num_qubits: [2, 3], seed: [5, 6]}",
 ]
@@ -47,7 +47,7 @@ def test_a_resumed_run_ends_in_the_same_bytes(
     for key in ("steps", "episodes", "successes", "evaluations", "gradients"):
         assert whole["training"][key] == resumed["training"][key]
     # Circuits of the training instances are counted, but none of them is a circuit of the environment.
-    assert whole["training"]["steps"] == 60 and whole["rows"]["found in training"] is None
+    assert whole["training"]["steps"] == 40 and whole["rows"]["found in training"] is None
     found = evaluate(tmp_path / "whole", rollouts=2)
     assert found["checked_by_qiskit"] < 1e-9
 
