@@ -30,7 +30,7 @@ TWO_SIZES = [
 ONE_SIZE = [
     "agent.network={name: mlp, hidden: [8]}",
     "env.problem={num_qubits: 3, seed: 1}",
-    "agent.instances={seed: [5, 6]}",
+    "agent.instances={num_qubits: [3], seed: [5, 6]}",
 ]
 
 
