@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "experiments" / "results" / "dqn_networks.jsonl"
 POLICIES = ROOT / "build" / "dqn_networks"
 SEEDS = 10
-SEARCH_SEEDS = LARGER_SEEDS = 3
+SEARCH_SEEDS = LARGER_SEEDS = 1
 EVALUATIONS = 100_000  # of a training
 EXPLORATION = 0.1  # share of random actions of a frozen policy after its first circuit
 TUNING_SEED = 100
@@ -239,8 +239,13 @@ def by_seed(found: list[dict[str, Any]], value: Callable[[dict[str, Any]], float
     return means
 
 
+def _number(values: list[float]) -> str:
+    """Return the interquartile mean over seeds with its interval; of one seed the number alone."""
+    return f"{values[0]:,.3g}" if len(values) == 1 else iqm_with_interval(values)
+
+
 def _percent(values: list[float]) -> str:
-    return f"{iqm_with_interval([100 * value for value in values])} %"
+    return f"{_number([100 * value for value in values])} %"
 
 
 def _greedy_table() -> list[str]:
@@ -259,8 +264,8 @@ def _greedy_table() -> list[str]:
         gates = by_seed(found, lambda line: line["greedy_two_qubit_gates"] if line["greedy_solved"] else None)
         text.append(
             f"| {row} | {about} | {_percent(by_seed(found, lambda line: line['greedy_solved']))} "
-            f"| {iqm_with_interval(gates)} | {iqm_with_interval(by_seed(found, lambda line: line['greedy_return']))} "
-            f"| {iqm_with_interval(by_seed(found, lambda line: line['greedy_evaluations']))} |"
+            f"| {_number(gates)} | {_number(by_seed(found, lambda line: line['greedy_return']))} "
+            f"| {_number(by_seed(found, lambda line: line['greedy_evaluations']))} |"
         )
     return [*text, ""]
 
@@ -301,8 +306,8 @@ def _budget_table(study: str, title: str, kinds: tuple[str, ...]) -> list[str]:
         text.append(
             f"| {row} | {len({line['seed'] for line in runs})} "
             f"| {_percent(by_seed(runs, lambda line: line['first'] is not None))} "
-            f"| {iqm_with_interval(by_seed(runs, lambda line: line['first']))} "
-            f"| {iqm_with_interval(by_seed(runs, lambda line: line['two_qubit_gates']))} |"
+            f"| {_number(by_seed(runs, lambda line: line['first']))} "
+            f"| {_number(by_seed(runs, lambda line: line['two_qubit_gates']))} |"
         )
     return [*text, ""]
 

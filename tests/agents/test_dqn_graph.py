@@ -299,6 +299,8 @@ def test_what_does_not_fit_is_refused() -> None:
         MaskedDQN(build(4), DQNConfig(network=GRAPH, instances=SIZES), guide=guide)
     with pytest.raises(ValueError, match="`network` must be 'mlp' or 'kan'"):
         ppr_dqn(build(4), DQNConfig(network=GRAPH))
+    with pytest.raises(ValueError, match="`hidden` must be a whole number"):
+        MaskedDQN(build(4), DQNConfig(network={"name": "graph", "hidden": [8]}))
     with pytest.raises(ValueError, match="graf"):
         make_network({"name": "graf"}, 4, 2)
     environments = InstanceEnvironments(build(4), {"field": [0.5, 1.0]})

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qas_agents.graph.drawing import KINDS, ActionTable
 from qas_agents.graph.layout import GraphLayout
 from qas_agents.graph.network import PairNetwork
+from qas_simulators.errors import must
 
 
 class GraphQNetwork(nn.Module):
@@ -22,10 +23,16 @@ class GraphQNetwork(nn.Module):
         layout: Of the inputs, and the actions of every size.
         hidden: Width of all layers.
         rounds: Rounds of messages.
+
+    Raises:
+        ValueError: A number below 1.
     """
 
     def __init__(self, num_outputs: int, layout: GraphLayout, hidden: int = 48, rounds: int = 2) -> None:
         super().__init__()
+        for name, value in {"hidden": hidden, "rounds": rounds}.items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(must(name, "be a whole number of at least 1 for the network 'graph'", value))
         self._layout, self._num_outputs = layout, num_outputs
         self._has_value = num_outputs > layout.num_actions
         self.trunk = PairNetwork(layout.num_features, hidden, rounds, KINDS)
