@@ -27,7 +27,7 @@ from graph_policies import STUDIES, play_within, rows_of
 
 import qas_envs  # noqa: F401  # registers the ids
 from qas_agents import DQNConfig, FrozenPolicy, MaskedDQN, RandomPolicy
-from qas_experiments.statistics import iqm_with_interval, probability_of_improvement
+from qas_experiments.statistics import iqm_with_interval
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "experiments" / "results" / "dqn_networks.jsonl"
@@ -191,6 +191,7 @@ def play(seeds: Sequence[int]) -> None:
         for name in NETWORKS:
             train(name, seed)
             test(name, seed, "ising_4")
+        wander(seed, "ising_4")
         if seed < SEARCH_SEEDS:
             search(seed)
 
@@ -198,6 +199,7 @@ def play(seeds: Sequence[int]) -> None:
 def play_larger() -> None:
     """Play graphs of six qubits with graph networks that were trained on four, and on four and five."""
     for seed in range(LARGER_SEEDS):
+        wander(seed, "ising_6")
         for name, (network, _) in AGENTS.items():
             if network == "graph":
                 train(name, seed)
@@ -209,20 +211,25 @@ def _frozen(agent: MaskedDQN) -> Callable[[Any, int], Any]:
 
 
 def search(seed: int) -> None:
-    """Play the searches, fixed circuits and random legal actions on the test instances."""
+    """Play the searches and fixed circuits on the test instances."""
     study = STUDIES["ising_4"]
     known = {(line["row"], line["instance"], line["seed"]) for line in lines("search")}
-    rows = {row: make for row, _, _, make in rows_of("ising_4", ())} | {RANDOM: RandomPolicy}
-    for row, make in rows.items():
+    for row, _, _, make in rows_of("ising_4", ()):
         for instance, arguments in study.instances.items():
-            if (row, instance, seed) in known:
-                continue
-            env = made(arguments["seed"])
-            first = {}
-            if row == RANDOM:
-                first = {f"greedy_{key}": value for key, value in greedy(RandomPolicy(env, seed), env).items()}
-            cell = {"kind": "search", "study": "ising_4", "row": row, "instance": instance, "seed": seed}
-            _note(cell, first | play_within(make, env, seed, study.budget))
+            if (row, instance, seed) not in known:
+                figures = play_within(make, made(arguments["seed"]), seed, study.budget)
+                cell = {"kind": "search", "study": "ising_4", "row": row, "instance": instance, "seed": seed}
+                _note(cell, figures)
+
+
+def wander(seed: int, study: str) -> None:
+    """Play random legal actions on the test instances, as :func:`test` plays a policy."""
+    for instance, arguments in [*STUDIES[study].instances.items()][: TESTS[study]]:
+        cell = {"kind": "search", "study": study, "row": RANDOM, "instance": instance, "seed": seed}
+        if not _is_known(cell):
+            env = made(arguments["seed"], STUDIES[study].qubits)
+            first = {f"greedy_{key}": value for key, value in greedy(RandomPolicy(env, seed), env).items()}
+            _note(cell, first | play_within(RandomPolicy, env, seed, STUDIES[study].budget))
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
@@ -248,22 +255,23 @@ def _percent(values: list[float]) -> str:
     return f"{_number([100 * value for value in values])} %"
 
 
-def _greedy_table() -> list[str]:
+def _greedy_table(study: str, title: str, names: Sequence[str]) -> list[str]:
     text = [
-        "## One greedy circuit of the frozen policy",
+        f"## {title}",
         "",
-        "| network | learning rate | parameters | solved | CNOTs of the solutions | return | evaluations |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| network | seeds | learning rate | parameters | solved | CNOTs of the solutions | return | evaluations |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in (*NETWORKS, RANDOM):
-        found = [line for line in lines() if line.get("row") == row and line["study"] == "ising_4"]
+    for row in (*names, RANDOM):
+        found = [line for line in lines() if line.get("row") == row and line["study"] == study]
         if not found:
             continue
         training = next((line for line in lines("training") if line["network"] == row), None)
-        about = "- | -" if training is None else f"{chosen()[row]:g} | {training['parameters']:,}"
+        about = "- | -" if training is None else f"{chosen()[AGENTS[row][0]]:g} | {training['parameters']:,}"
         gates = by_seed(found, lambda line: line["greedy_two_qubit_gates"] if line["greedy_solved"] else None)
         text.append(
-            f"| {row} | {about} | {_percent(by_seed(found, lambda line: line['greedy_solved']))} "
+            f"| {row} | {len({line['seed'] for line in found})} | {about} "
+            f"| {_percent(by_seed(found, lambda line: line['greedy_solved']))} "
             f"| {_number(gates)} | {_number(by_seed(found, lambda line: line['greedy_return']))} "
             f"| {_number(by_seed(found, lambda line: line['greedy_evaluations']))} |"
         )
@@ -271,27 +279,26 @@ def _greedy_table() -> list[str]:
 
 
 def _pairs_table() -> list[str]:
-    found = {
-        network: by_seed(
-            [line for line in lines("test") if line["row"] == network and line["study"] == "ising_4"],
-            lambda line: line["greedy_return"],
-        )
-        for network in NETWORKS
-    }
+    of_row: dict[str, dict[int, float]] = {}
+    for row in (*NETWORKS, RANDOM):
+        found = [line for line in lines() if line.get("row") == row and line["study"] == "ising_4"]
+        seeds = sorted({line["seed"] for line in found})
+        of_row[row] = dict(zip(seeds, by_seed(found, lambda line: line["greedy_return"]), strict=True))
     text = [
         "## Pairs of equal seeds, return of the greedy circuit",
         "",
-        "| first | second | difference of a pair | probability that a run of the first is better |",
-        "| --- | --- | --- | --- |",
+        "| first | second | pairs | difference of a pair | the first is better |",
+        "| --- | --- | --- | --- | --- |",
     ]
-    for first, second in (("graph", "MLP"), ("graph", "KAN"), ("MLP", "KAN")):
-        differences = [a - b for a, b in zip(found[first], found[second], strict=True)]
-        share, low, high = probability_of_improvement([found[first]], [found[second]])
-        text.append(f"| {first} | {second} | {iqm_with_interval(differences)} | {share:.2f} [{low:.2f}, {high:.2f}] |")
+    for first, second in (("graph", "MLP"), ("graph", "KAN"), ("KAN", "MLP"), *((one, RANDOM) for one in NETWORKS)):
+        pairs = [(value, of_row[second][seed]) for seed, value in of_row[first].items() if seed in of_row[second]]
+        differences = [a - b for a, b in pairs]
+        wins = sum(one > 0 for one in differences)
+        text.append(f"| {first} | {second} | {len(pairs)} | {_number(differences)} | {wins}/{len(pairs)} |")
     return [*text, ""]
 
 
-def _budget_table(study: str, title: str, kinds: tuple[str, ...]) -> list[str]:
+def _budget_table(study: str, title: str) -> list[str]:
     text = [
         f"## {title}",
         "",
@@ -300,7 +307,7 @@ def _budget_table(study: str, title: str, kinds: tuple[str, ...]) -> list[str]:
     ]
     found: dict[str, list[dict[str, Any]]] = {}
     for line in lines():
-        if line["kind"] in kinds and line.get("study") == study:
+        if line.get("study") == study:
             found.setdefault(line["row"], []).append(line)
     for row, runs in found.items():
         text.append(
@@ -346,9 +353,11 @@ def report() -> None:
         "of solved instances. The page of the [agent](../../docs/agents/dqn.md#which-network) says how it was done.",
         "",
     ]
-    text = [*head, *_greedy_table(), *_pairs_table()]
-    text += _budget_table("ising_4", "Four qubits, 50 unseen instances, 1,000 evaluations", ("test", "search"))
-    text += _budget_table("ising_6", "Six qubits, 20 unseen instances, 3,000 evaluations", ("test",))
+    text = [*head, *_greedy_table("ising_4", "Four qubits, one greedy circuit of the frozen policy", [*NETWORKS])]
+    text += _pairs_table()
+    text += _budget_table("ising_4", "Four qubits, 50 unseen instances, 1,000 evaluations")
+    graphs = [name for name in AGENTS if AGENTS[name][0] == "graph"]
+    text += _greedy_table("ising_6", "Six qubits, 20 unseen instances, one greedy circuit", graphs)
     text += _cost_table()
     (FILE.parent / "dqn_networks.md").write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
 
