@@ -248,11 +248,15 @@ def by_seed(found: list[dict[str, Any]], value: Callable[[dict[str, Any]], float
 
 def _number(values: list[float]) -> str:
     """Return the interquartile mean over seeds with its interval; of one seed the number alone."""
-    return f"{values[0]:,.3g}" if len(values) == 1 else iqm_with_interval(values)
+    if len(values) == 1:
+        return f"{values[0]:,.0f}" if abs(values[0]) >= 1000 else f"{values[0]:.3g}"
+    return iqm_with_interval(values)
 
 
 def _percent(values: list[float]) -> str:
-    return f"{_number([100 * value for value in values])} %"
+    if len({*values}) == 1:
+        return f"{100 * values[0]:.3g} %"
+    return f"{iqm_with_interval([100 * value for value in values])} %"
 
 
 def _greedy_table(study: str, title: str, names: Sequence[str]) -> list[str]:
