@@ -246,6 +246,20 @@ def by_seed(found: list[dict[str, Any]], value: Callable[[dict[str, Any]], float
     return means
 
 
+def played(row: str, study: str) -> list[dict[str, Any]]:
+    """Return the results of a row; on four qubits only those of seeds with which all networks were tested."""
+    found = [line for line in lines() if line.get("study") == study]
+    tested = {
+        name: {
+            seed for seed in range(SEEDS) if sum((line["row"], line["seed"]) == (name, seed) for line in found) == 50
+        }
+        for name in NETWORKS
+    }
+    paired = set.intersection(*tested.values())
+    is_free = study != "ising_4" or row not in (*NETWORKS, RANDOM)
+    return [line for line in found if line["row"] == row and (is_free or line["seed"] in paired)]
+
+
 def _number(values: list[float]) -> str:
     """Return the interquartile mean over seeds with its interval; of one seed the number alone."""
     if len(values) == 1:
@@ -267,7 +281,7 @@ def _greedy_table(study: str, title: str, names: Sequence[str]) -> list[str]:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in (*names, RANDOM):
-        found = [line for line in lines() if line.get("row") == row and line["study"] == study]
+        found = played(row, study)
         if not found:
             continue
         training = next((line for line in lines("training") if line["network"] == row), None)
@@ -285,7 +299,7 @@ def _greedy_table(study: str, title: str, names: Sequence[str]) -> list[str]:
 def _pairs_table() -> list[str]:
     of_row: dict[str, dict[int, float]] = {}
     for row in (*NETWORKS, RANDOM):
-        found = [line for line in lines() if line.get("row") == row and line["study"] == "ising_4"]
+        found = played(row, "ising_4")
         seeds = sorted({line["seed"] for line in found})
         of_row[row] = dict(zip(seeds, by_seed(found, lambda line: line["greedy_return"]), strict=True))
     text = [
@@ -309,11 +323,8 @@ def _budget_table(study: str, title: str) -> list[str]:
         "| row | seeds | solved | evaluations to the first solution | CNOTs |",
         "| --- | --- | --- | --- | --- |",
     ]
-    found: dict[str, list[dict[str, Any]]] = {}
-    for line in lines():
-        if line.get("study") == study:
-            found.setdefault(line["row"], []).append(line)
-    for row, runs in found.items():
+    for row in dict.fromkeys(line["row"] for line in lines() if line.get("study") == study):
+        runs = played(row, study)
         text.append(
             f"| {row} | {len({line['seed'] for line in runs})} "
             f"| {_percent(by_seed(runs, lambda line: line['first'] is not None))} "
