@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.episode import Snapshot
 from qas_envs.judging import note_truncation
+
+if TYPE_CHECKING:
+    from qas_envs.circuit_env import CircuitBuildingEnv
 
 
 def state_of(env: CircuitBuildingEnv) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,6 +16,7 @@ from qas_envs.catalogue import check_angles
 from qas_envs.drafts import Drafts
 from qas_envs.encodings import Observation
 from qas_envs.judging import is_solved, note_truncation
+from qas_envs.snapshots import restore, state_of
 from qas_envs.undo import Undo
 from qas_simulators import Circuit, CircuitBatch
 from qas_simulators.candidates import candidates
@@ -263,6 +264,14 @@ class CircuitPlayer:
     def drafts(self, size: int, length: int | None = None) -> Drafts:
         """Return ``size`` empty circuits to be drawn action by action, without angles; see :class:`Drafts`."""
         return Drafts(self._env, size, length)
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the environment, see :func:`qas_envs.snapshots.state_of`."""
+        return state_of(self._env)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue where :meth:`state` was called."""
+        restore(self._env, state)
 
     def gains(self, num_threads: int = 1) -> Gains:
         """Return what each legal action would gain after the episode's circuit, by two calls of a kernel.

@@ -1,4 +1,4 @@
-"""Checks of values in untrusted files, without PyTorch."""
+"""Checks of values in untrusted files, and of sums in training, without PyTorch."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ def check_generator(state: Any) -> None:
         ):
             return
     raise ValueError(must("rng", "be the state of a PCG64", state))
+
+
+def require_finite(what: str, value: float, where: str) -> None:
+    """Raise if a sum of numbers is not finite.
+
+    Raises:
+        ValueError: Training diverged.
+    """
+    if not math.isfinite(value):
+        raise ValueError(
+            f"Training diverged at {where}: {what} must be finite, but add up to {value}. Weights and checkpoint "
+            "are those from before; try a smaller learning_rate or rewards of moderate size."
+        )

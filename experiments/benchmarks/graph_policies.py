@@ -100,7 +100,8 @@ class Study:
 def _graphs(n: int, probability: float, seeds: range, budget: int, times: int) -> Study:
     common = {"num_qubits": n, "edge_probability": probability, "max_gates": 15 * n}
     named = {f"seed {seed}": {"seed": seed} for seed in seeds}
-    training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
+    own = {4: range(8), 6: range(900, 908)}.get(n, range(0))
+    training = {f"seed {seed}": {"seed": seed} for seed in own}
     return Study("QAS-IsingGraph-v0", common, named, budget, times, blocks=(n, 5 * n // 2), training=training)
 
 
@@ -117,6 +118,7 @@ def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
 
 
 STUDIES = {
+    "ising_4": _graphs(4, 0.5, range(1000, 1050), 1000, 1),
     "ising_6": _graphs(6, 0.5, range(1000, 1050), 3000, 10),
     "ising_8": _graphs(8, 0.36, range(1000, 1020), 20_000, 1),
     "ising_10": _graphs(10, 0.28, range(1000, 1004), 20_000, 1),
@@ -194,11 +196,11 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
     )
     if study.training:
-        yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, _best_skeleton(name))
+        yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, best_skeleton(name))
 
 
 @cache
-def _best_skeleton(name: str) -> tuple[int, ...]:
+def best_skeleton(name: str) -> tuple[int, ...]:
     """Return the skeleton of a study's training instance that solves most of the other training instances."""
     study = STUDIES[name]
     found: list[tuple[int, ...]] = []
@@ -206,16 +208,20 @@ def _best_skeleton(name: str) -> tuple[int, ...]:
         env = study.env(arguments)
         kept: list[tuple[int, ...]] = []
         budget = max(10_000, 2 * study.budget)
-        _play(BlockAnnealing, env, 0, budget, lambda env=env, kept=kept: kept.append(tuple(env.player.actions)))
+        play_within(BlockAnnealing, env, 0, budget, lambda env=env, kept=kept: kept.append(tuple(env.player.actions)))
         found += [min(kept, key=len)] if kept else []
     envs = [study.env(arguments) for arguments in study.training.values()]
     return max(
         found,
-        key=lambda one: sum(_play(partial(Replay, skeleton=one), env, 0, 1000)["first"] is not None for env in envs),
+        key=lambda one: sum(
+            play_within(partial(Replay, skeleton=one), env, 0, 1000)["first"] is not None for env in envs
+        ),
     )
 
 
-def _play(make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any] = lambda: None) -> dict[str, Any]:
+def play_within(
+    make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any] = lambda: None
+) -> dict[str, Any]:
     """Play a searcher within a budget of evaluations; return the figures."""
     row: dict[str, Any] = {"evaluations": 0, "first": None, "two_qubit_gates": None, "lowest": None}
     fewest: list[tuple[int, int]] = []  # evaluations and CNOTs of each shorter solution
@@ -248,7 +254,7 @@ def play(name: str, policies: Sequence[Path], only: str = "", note: str = "") ->
         for instance, arguments in study.instances.items():
             if (name, row, instance, seed) in known or only not in row:
                 continue
-            figures = _play(make, study.env(arguments), seed, budget)
+            figures = play_within(make, study.env(arguments), seed, budget)
             with FILE.open("a", encoding="utf-8") as file:
                 cell = {"study": name, "row": row, "instance": instance, "seed": seed}
                 file.write(json.dumps(cell | figures, ensure_ascii=False) + "\n")

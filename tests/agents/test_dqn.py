@@ -279,7 +279,7 @@ def test_bad_settings(change: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        ({"name": "cnn"}, "Unknown network 'cnn'. Choices: kan, mlp, pykan"),
+        ({"name": "cnn"}, "Unknown network 'cnn'. Choices: graph, kan, mlp, pykan"),
         ({"name": "mlp", "hiddens": [3]}, "Did you mean 'hidden'"),
         ({"name": "mlp", "hidden": []}, "positive widths"),
         ({"name": "mlp", "hidden": [3], "activation": "tanhh"}, "Unknown activation"),

@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from qas_agents.callbacks import Callback, as_callback, progress_of
-from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.config import SIZE_FREE, DQNConfig
 from qas_agents.dqn.environments import Environments
 from qas_agents.dqn.guides import Guide
+from qas_agents.dqn.instances import InstanceEnvironments
 from qas_agents.dqn.learner import Learner
 from qas_agents.dqn.on_device import (
     TensorCollector,
@@ -25,7 +26,7 @@ from qas_agents.dqn.on_device import (
     numpy_only,
     require_same_device,
 )
-from qas_agents.dqn.policies import load_networks, read_policy, save_policy
+from qas_agents.dqn.policies import check_spaces, load_networks, read_policy, save_policy
 from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer
 from qas_agents.dqn.snapshots import check_state, restore_state, state_of
 from qas_agents.dqn.training import TrainingLoop
@@ -38,14 +39,15 @@ class MaskedDQN:
     """Double DQN with n-step returns and action masks, with the interface of Stable-Baselines3's algorithms.
 
     Args:
-        env: Discrete actions, a flat ``Box`` of observations, and ``info["action_mask"]`` (without it all actions are
-            legal); or a vector of such environments whose autoreset is disabled. Where its steps are tensors, on
-            ``device``, training stays there.
+        env: Discrete actions, a flat ``Box`` of observations or a ``Dict`` of boxes, which are read one after the
+            other, and ``info["action_mask"]`` (without it all actions are legal); or a vector of such environments
+            whose autoreset is disabled. Where its steps are tensors, on ``device``, training stays there. With
+            ``config.instances`` it is not played in training.
         config: Settings.
         seed: Seeds the networks, exploration and replay; the first ``env.reset`` gets it too.
         device: A torch device. On a GPU networks, transitions, priorities and losses stay there; see
             :class:`~qas_agents.dqn.learner.Learner`.
-        guide: Chooses some of the actions during training; ``None`` for none.
+        guide: Chooses some of the actions during training; ``None`` for none, and with ``config.instances``.
 
     Attributes:
         num_timesteps: Steps so far, circuits that the guide tried outside episodes included.
@@ -53,7 +55,7 @@ class MaskedDQN:
         num_gradient_steps: Gradient steps so far, or since :meth:`start_again`.
 
     Raises:
-        ValueError: The environment's spaces are of another kind, or a guide is given for a vector of environments.
+        ValueError: The environment's spaces are of another kind, or a guide is given for several environments.
 
     References:
         van Hasselt et al., arXiv:1509.06461. Patel et al., arXiv:2402.03500. Deviations from the latter's code:
@@ -69,10 +71,13 @@ class MaskedDQN:
         guide: Guide | None = None,
     ) -> None:
         self.env = env
-        self.environments = TensorEnvironments(env) if has_tensors(env) else Environments(env)
-        if guide is not None and self.environments.single is None:
-            raise ValueError(must("guide", "be None where environments are a vector", guide))
         self.config = config if config is not None else DQNConfig()
+        if self.config.instances:
+            self.environments: Environments = InstanceEnvironments(env, self.config.instances)
+        else:
+            self.environments = TensorEnvironments(env) if has_tensors(env) else Environments(env)
+        if guide is not None and (self.environments.single is None or self.config.instances):
+            raise ValueError(must("guide", "be None where there are several environments", guide))
         self.seed = seed
         self.device = torch.device(device)
         require_same_device(self.environments, self.device)
@@ -96,7 +101,9 @@ class MaskedDQN:
         """Draw initial weights, and begin with another optimiser."""
         with torch.random.fork_rng(devices=[]):  # does not disturb the caller's generator
             torch.manual_seed(int(self.rng.integers(2**31)))
-            self.learner = Learner(self.config, self.num_inputs, self.num_actions, self.device)
+            needs_layout = self.config.instances or self.config.network.get("name") in SIZE_FREE
+            layout = self.environments.layout() if needs_layout else None
+            self.learner = Learner(self.config, self.num_inputs, self.num_actions, self.device, layout)
         self.online_network, self.target_network = self.learner.online_network, self.learner.target_network
 
     def start_again(self) -> None:
@@ -151,23 +158,24 @@ class MaskedDQN:
 
     # -- acting --------------------------------------------------------------------------------------------------
 
-    def q_values(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the online network's values, ``(..., num_actions)``, of ``(num_inputs,)`` or ``(B, num_inputs)``."""
-        values = self.learner.q_values(np.atleast_2d(observation))
-        return values if np.ndim(observation) > 1 else values[0]
+    def q_values(self, observation: Any) -> NDArray[np.float32]:
+        """Return the online network's values, ``(..., num_actions)``, of one observation or a batch."""
+        flat = self.environments.flat(observation)
+        values = self.learner.q_values(np.atleast_2d(flat))
+        return values if flat.ndim > 1 else values[0]
 
     def predict(
         self,
-        observation: NDArray[np.float32],
+        observation: Any,
         state: tuple[NDArray[Any], ...] | None = None,
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = False,
         action_masks: NDArray[Any] | None = None,
     ) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...] | None]:
-        """Return the action of one observation ``(num_inputs,)`` or a batch ``(B, num_inputs)``, and ``state``.
+        """Return the action of one observation or of a batch with a leading axis, and ``state``.
 
         Args:
-            observation: What the environment returned.
+            observation: What the environment returned: an array ``(..., num_inputs)``, or a dictionary of arrays.
             state: Returned unchanged; the policy has no memory.
             episode_start: Ignored.
             deterministic: Greedy if true, else ε-greedy with the current ε.
@@ -176,11 +184,12 @@ class MaskedDQN:
         Raises:
             ValueError: A mask without any legal action.
         """
-        batch = np.atleast_2d(np.asarray(observation, dtype=np.float32))
+        flat = self.environments.flat(observation)
+        batch = np.atleast_2d(flat)
         if action_masks is None:
             masks = np.ones((len(batch), self.num_actions), dtype=np.bool_)
         else:
-            masks = np.atleast_2d(np.asarray(action_masks)).astype(np.bool_)
+            masks = self.environments.padded(np.atleast_2d(np.asarray(action_masks))).astype(np.bool_)
         if not masks.any(axis=1).all():
             raise ValueError(must("action_masks", "leave at least one legal action", "all zero"))
         actions = self._greedy(batch, masks)
@@ -188,7 +197,7 @@ class MaskedDQN:
             for k in range(len(actions)):
                 if self.rng.random() < self.epsilon:
                     actions[k] = self._random_legal(masks[k])
-        return (actions if np.ndim(observation) == 2 else actions[0]), state
+        return (actions if flat.ndim == 2 else actions[0]), state
 
     def _greedy(self, observations: NDArray[np.float32], masks: NDArray[Any]) -> NDArray[np.int64]:
         actions: NDArray[np.int64] = np.where(masks, self.q_values(observations), -np.inf).argmax(axis=1)
@@ -271,9 +280,7 @@ class MaskedDQN:
         with damage_reported(Path(path), "a file written by MaskedDQN.save"):
             config, tensors, numbers = read_policy(Path(path), device)
         agent = cls(env, config, device=device, guide=guide)
-        if (numbers["num_inputs"], numbers["num_actions"]) != (agent.num_inputs, agent.num_actions):
-            sizes = f"{numbers['num_inputs']} inputs and {numbers['num_actions']} actions"
-            raise ValueError(must("env", f"have {sizes}", (agent.num_inputs, agent.num_actions)))
+        check_spaces(agent, numbers)
         with damage_reported(Path(path), "a file written by MaskedDQN.save"):
             load_networks(agent, tensors)
         for name in ("num_timesteps", "num_gradient_steps", "epsilon"):

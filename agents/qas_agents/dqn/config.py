@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from qas_simulators.errors import must, unknown_name
 
 CLOCKS = ("gradient", "environment")
+SIZE_FREE = frozenset({"graph"})
+"""Networks whose weights do not depend on the number of qubits."""
 _AT_LEAST_ONE = (
     "batch_size",
     "buffer_size",
@@ -26,7 +28,9 @@ class DQNConfig:
     """Settings of :class:`MaskedDQN`.
 
     Attributes:
-        network: The value network: ``name`` ("mlp", "kan" or "pykan") and its sizes.
+        network: The value network: ``name`` ("mlp", "kan", "pykan" or "graph") and its sizes.
+        instances: What the agent is trained on: arguments of the environment's problem with lists of values, of which
+            every combination is an instance. Without any, the environment itself.
         dueling: Split action values into the value of the state and the advantages of the actions.
         learning_rate: Learning rate of Adam.
         gamma: Discount of one environment step.
@@ -51,6 +55,7 @@ class DQNConfig:
     """
 
     network: Mapping[str, Any] = field(default_factory=lambda: {"name": "mlp", "hidden": (256, 256)})
+    instances: Mapping[str, Any] = field(default_factory=dict)
     dueling: bool = False
     learning_rate: float = 3e-4
     gamma: float = 0.98
@@ -83,6 +88,9 @@ class DQNConfig:
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
+        for name, values in self.instances.items():
+            if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+                raise ValueError(must(f"instances.{name}", "be a list of values", values))
         if not self.learning_rate > 0:
             raise ValueError(must("learning_rate", "be positive", self.learning_rate))
         if self.epsilon_clock not in CLOCKS:

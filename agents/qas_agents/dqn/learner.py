@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from qas_agents.checks import require_finite
 from qas_agents.dqn.config import DQNConfig
 from qas_agents.dqn.losses import double_q_target
 from qas_agents.dqn.networks import make_network
 from qas_agents.dqn.replay_buffer import Batch
+from qas_agents.graph.layout import GraphLayout
 
 CHECK_INTERVAL: Final = 100
 """Gradient steps on a GPU between two checks whether training diverged."""
@@ -34,17 +36,25 @@ class Learner:
         num_inputs: Length of an observation.
         num_actions: Number of action values.
         device: Where the networks are.
+        layout: Where observations show a graph: how they do.
 
     Attributes:
         waits: Whether every gradient step is checked at once.
     """
 
-    def __init__(self, config: DQNConfig, num_inputs: int, num_actions: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: DQNConfig,
+        num_inputs: int,
+        num_actions: int,
+        device: torch.device,
+        layout: GraphLayout | None = None,
+    ) -> None:
         self._config, self._device = config, device
         self.waits = device.type == "cpu"
         self._steps, self._where = 0, ""  # since the last check; the place of the first of them
         self._trouble: Tensor | None = None  # whether one of them was not finite
-        sizes = num_inputs, num_actions, config.dueling
+        sizes = num_inputs, num_actions, config.dueling, layout
         self.online_network = make_network(config.network, *sizes).to(device)
         self.target_network = make_network(config.network, *sizes).to(device)
         self.target_network.load_state_dict(self.online_network.state_dict())
@@ -150,16 +160,3 @@ class Learner:
         self._trouble, self._steps, self._where = None, 0, ""
         if trouble is not None:
             require_finite("loss and gradient", math.nan if trouble.item() else 0.0, where)
-
-
-def require_finite(what: str, value: float, where: str) -> None:
-    """Raise if a sum of numbers is not finite.
-
-    Raises:
-        ValueError: Training diverged.
-    """
-    if not math.isfinite(value):
-        raise ValueError(
-            f"Training diverged at {where}: {what} must be finite, but add up to {value}. Weights and checkpoint "
-            "are those from before; try a smaller learning_rate or rewards of moderate size."
-        )

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qas_agents.checks import require_finite
 from qas_agents.dqn.environments import Environments, StepBatch
-from qas_agents.dqn.learner import require_finite
 from qas_agents.dqn.training import TrainingLoop
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ class TensorEnvironments(Environments):
         """Reset all environments; return observations and masks."""
         assert self.vector is not None
         observations, info = self.vector.reset(seed=seed)
-        return observations.float(), self._legal(info)
+        return self.flat.tensor(observations), self._legal(info)
 
     def step(self, actions: Any) -> StepBatch:
         """Take one step in every environment."""
         assert self.vector is not None
         observations, rewards, terminated, truncated, columns = self.vector.step(actions)
         infos: Any = Rows(columns)
-        return StepBatch(observations.float(), self._legal(columns), rewards, terminated, truncated, infos)  # type: ignore[arg-type]
+        return StepBatch(self.flat.tensor(observations), self._legal(columns), rewards, terminated, truncated, infos)  # type: ignore[arg-type]
 
     def reset_finished(self, batch: StepBatch) -> tuple[Any, Any]:
         """Reset the environments whose episodes ended; return the observations and masks of all environments."""
@@ -90,7 +90,7 @@ class TensorEnvironments(Environments):
         if not bool(over.any()):
             return batch.observations, batch.masks
         observations, info = self.vector.reset(options={"reset_mask": over})
-        return observations.float(), self._legal(info)
+        return self.flat.tensor(observations), self._legal(info)
 
     def _legal(self, columns: dict[str, Any]) -> Tensor:
         if "action_mask" not in columns:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from torch import Tensor
 
-from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.config import SIZE_FREE, DQNConfig
 from qas_agents.tensor_files import check_sizes, check_tensors, read_file, write_tensors
 from qas_simulators.errors import must
 
@@ -43,6 +43,8 @@ def save_policy(agent: MaskedDQN, path: Path) -> None:
 def read_policy(path: Path, device: str) -> tuple[DQNConfig, dict[str, Tensor], dict[str, Any]]:
     """Return the settings, tensors and numbers of a file written by :func:`save_policy`.
 
+    The settings have no training instances: a policy that is loaded plays, or is trained on its environment.
+
     Raises:
         ValueError: Another format, or numbers out of range; other exceptions where the file is of another kind.
     """
@@ -56,9 +58,20 @@ def read_policy(path: Path, device: str) -> tuple[DQNConfig, dict[str, Tensor], 
         raise ValueError(must("epsilon", "lie in [0, 1]", numbers["epsilon"]))
     config = _config(numbers["config"])
     hidden = config.network.get("hidden", ())
-    check_sizes([numbers["num_inputs"], *hidden, numbers["num_actions"]], tensors)
+    if config.network.get("name") in SIZE_FREE:
+        check_sizes([hidden, hidden], tensors)
+    else:
+        check_sizes([numbers["num_inputs"], *hidden, numbers["num_actions"]], tensors)
     check_sizes(config.network, tensors)
     return config, tensors, numbers
+
+
+def check_spaces(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` unless the environment of an agent has the spaces of a policy file, or may have others."""
+    own = agent.num_inputs, agent.num_actions
+    if (numbers["num_inputs"], numbers["num_actions"]) != own and agent.config.network["name"] not in SIZE_FREE:
+        sizes = f"{numbers['num_inputs']} inputs and {numbers['num_actions']} actions"
+        raise ValueError(must("env", f"have {sizes}", own))
 
 
 def load_networks(agent: MaskedDQN, tensors: Mapping[str, Tensor]) -> None:
@@ -90,4 +103,5 @@ def _config(given: dict[str, Any]) -> DQNConfig:
         own = type(defaults.get(name))
         if name in defaults and type(value) is not own and not (own is float and type(value) is int):
             raise ValueError(must(name, f"be a {own.__name__}", value))
-    return DQNConfig(**{name: value for name, value in given.items() if name not in _GUIDE})
+    own_settings = {name: value for name, value in given.items() if name not in _GUIDE}
+    return DQNConfig(**{**own_settings, "instances": {}})

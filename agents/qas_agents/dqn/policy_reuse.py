@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qas_agents.checks import check_number
 from qas_agents.dqn.agent import MaskedDQN
-from qas_agents.dqn.config import DQNConfig
+from qas_agents.dqn.config import SIZE_FREE, DQNConfig
 from qas_agents.dqn.guides import Report
 from qas_agents.dqn.policy_library import PolicyLibrary
 from qas_simulators.errors import must, unknown_name
@@ -258,7 +258,8 @@ def ppr_dqn(
         library: Past policies to begin with; by default none.
 
     Raises:
-        ValueError: Prioritised replay, a vector of environments, or a library of other observations or actions.
+        ValueError: Prioritised replay, a vector of environments, training instances, a graph network, or a library of
+            other observations or actions.
 
     Examples:
         >>> import gymnasium as gym, qas_envs
@@ -274,6 +275,8 @@ def ppr_dqn(
     config = config if config is not None else DQNConfig()
     if config.prioritization > 0:
         raise ValueError(must("prioritization", "be 0 where policies are reused", config.prioritization))
+    if config.instances or config.network.get("name") in SIZE_FREE:
+        raise ValueError(must("network", "be 'mlp' or 'kan', without instances, for reuse of policies", config.network))
     agent = MaskedDQN(env, config, seed, device)
     if agent.environments.single is None:
         raise ValueError(must("env", "be a single environment where policies are reused", env))

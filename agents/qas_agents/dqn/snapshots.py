@@ -24,6 +24,7 @@ _SCALARS = (*_COUNTERS, "epsilon", "loss")
 _PENDING = ("observations", "actions", "rewards")
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _FIRST = "first_transition"  # that was not forgotten; missing where none was
+_INSTANCES = "instances"  # the episode of the instance that is played; missing without training instances
 _GUIDE = "demonstrations"  # the guide's state; checkpoints have this name for it
 
 
@@ -48,6 +49,8 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     numbers = {name: getattr(agent, name) for name in _SCALARS}
     if agent.replay.first:
         numbers[_FIRST] = agent.replay.first
+    if (playing := agent.environments.state()) is not None:
+        numbers[_INSTANCES] = playing
     if agent.guide is not None:
         numbers[_GUIDE] = agent.guide.state()
         arrays |= {f"guide.{name}": array for name, array in agent.guide.arrays().items()}
@@ -77,6 +80,8 @@ def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) 
         agent.replay.tree.nodes[:] = agent.replay.library.shared(np.array(arrays["priorities"]))
     agent.replay.largest = numbers["largest_priority"]
     agent.replay.first = numbers.get(_FIRST, 0)
+    if _INSTANCES in numbers:
+        agent.environments.restore(numbers[_INSTANCES])
     if agent.guide is not None:
         agent.guide.restore(numbers[_GUIDE], _of_guide(arrays))
     for name in _SCALARS:
@@ -174,8 +179,12 @@ def _check_pending(agent: MaskedDQN, k: int, left: dict[str, NDArray[Any]]) -> N
 
 def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
     wanted = {*_SCALARS, "rng", "largest_priority"} | ({_GUIDE} if agent.guide is not None else set())
+    if agent.config.instances:
+        wanted.add(_INSTANCES)
     if set(numbers) - {_FIRST} != wanted:
         raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
+    if _INSTANCES in wanted:
+        agent.environments.check(numbers[_INSTANCES])
     for name in _COUNTERS:
         if type(numbers[name]) is not int or not 0 <= numbers[name] < 2**63:
             raise ValueError(must(name, "be an integer of at least 0", numbers[name]))

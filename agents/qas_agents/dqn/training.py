@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qas_agents.callbacks import CallbackObject
+from qas_agents.checks import require_finite
 from qas_agents.dqn.environments import StepBatch
 from qas_agents.dqn.guides import TrialReporter
-from qas_agents.dqn.learner import require_finite
 
 if TYPE_CHECKING:
     from qas_agents.dqn.agent import MaskedDQN
@@ -163,6 +163,8 @@ class TrainingLoop:
         if guide is not None:
             guide.record_episode()  # before the callback, which may use the environment too
         seen = {"infos": batch.infos, "rewards": batch.rewards, "dones": batch.over, "actions": actions}
+        if agent.environments.current is not None:
+            seen["circuit_env"] = agent.environments.current
         self._listener.update_locals({"self": agent, **seen})
         self._running = self._listener.on_step()
         if guide is not None:

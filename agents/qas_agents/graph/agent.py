@@ -123,8 +123,7 @@ class GraphAgent:
         is_single = np.ndim(observation["circuit"]) == 1
         batch = {name: np.asarray(one)[None] if is_single else np.asarray(one) for name, one in observation.items()}
         table = self.instances.own.table
-        num_actions = table.num_actions + (table.stop is not None)
-        shape = len(batch["circuit"]), num_actions
+        shape = len(batch["circuit"]), len(table)
         masks = np.ones(shape, dtype=np.int8) if action_masks is None else np.asarray(action_masks).reshape(shape)
         if not masks.any(axis=1).all():
             raise ValueError(must("action_masks", "leave at least one legal action", "all zero"))

@@ -52,15 +52,20 @@ class ActionTable:
         self.num_actions, self.stop = len(actions), catalogue.stop
         self.num_gates = max(catalogue.num_gates)
 
+    def __len__(self) -> int:
+        return self.num_actions + (self.stop is not None)
+
     def logits(self, scores: Scores, masks: Tensor) -> Tensor:
         """Return the logits of all actions, stopping last, ``(B, num_actions (+ 1))``; -inf where the mask is 0."""
+        return self.values(scores).masked_fill(masks == 0, -torch.inf)
+
+    def values(self, scores: Scores) -> Tensor:
+        """Return the outputs for all actions, stopping last, ``(B, num_actions (+ 1))``."""
         device = scores.pairs.device
         if device not in self._places_on:
             self._places_on[device] = self._places.to(device)
-        logits = scores.pairs.flatten(1)[:, self._places_on[device]]
-        if self.stop is not None:
-            logits = torch.cat([logits, scores.stop[:, None]], dim=1)
-        return logits.masked_fill(masks == 0, -torch.inf)
+        values = scores.pairs.flatten(1)[:, self._places_on[device]]
+        return values if self.stop is None else torch.cat([values, scores.stop[:, None]], dim=1)
 
 
 def _kind(block: str) -> int:

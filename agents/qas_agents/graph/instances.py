@@ -77,6 +77,11 @@ class Instances:
     def __len__(self) -> int:
         return len(self._arguments)
 
+    def of_each_size(self) -> list[Instance]:
+        """Return one instance of each size that the arguments name, smallest first, and the environment's own last."""
+        sizes = [one.get("num_qubits") for one in self._arguments]
+        return [*(self[sizes.index(size)] for size in dict.fromkeys(sizes)), self.own]
+
     def __getitem__(self, number: int) -> Instance:
         arguments = self._arguments[number]
         if not arguments:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from qas_agents.callbacks import CallbackObject
-from qas_agents.dqn.learner import require_finite
+from qas_agents.checks import require_finite
 from qas_agents.graph.collecting import Collectors
 from qas_agents.graph.drawing import judged, replayed
 from qas_agents.graph.groups import Group, play_group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Protocol
@@ -74,6 +74,14 @@ class Workbench(Protocol):
 
     def drafts(self, size: int, length: int | None = None) -> Any:
         """Return circuits to be drawn action by action; see :class:`qas_envs.drafts.Drafts`."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of the environment, in numbers that JSON represents exactly."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue where :meth:`state` was called."""
         ...
 
     def show(self, actions: Sequence[int], played: Any, number: int) -> dict[str, Any]:
