@@ -197,6 +197,13 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
             study.budget,
             lambda env, seed, made=made: made(env, seed),
         )
+    four = {"openings": 4, "hasty_iterations": 40}  # as scouts, of which annealing begins
+    yield (
+        "annealed blocks from 5 n random blocks, four starts",
+        0,
+        study.budget,
+        lambda env, seed: BlockAnnealing(env, seed, start_blocks=5 * study.qubits, own_pairs=False, **four),
+    )
     low, high = study.blocks
     yield (
         "pairs of the terms, random order",
