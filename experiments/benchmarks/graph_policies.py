@@ -34,6 +34,8 @@ RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "graph_policies.jsonl"
 Make = Callable[[Any, int], Any]
 RULES = {"actions": "blocks", "encoding": "hamiltonian_graph"}
+FIRST = ", scouts first"  # long circuits before the search
+SCOUTS = 4
 
 
 class Replay(BlockSearcher):
@@ -77,6 +79,7 @@ class Study:
         blocks: Smallest and largest number of blocks of random skeletons.
         training: Instances of the same size from which the best skeleton is taken.
         qubits: Of every instance.
+        further: Larger budgets: searches with a policy play the largest one, and tables have a row for each.
     """
 
     environment: str
@@ -88,9 +91,15 @@ class Study:
     blocks: tuple[int, int] = (6, 15)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
     qubits: int = 0
+    further: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
+
+    @property
+    def policy_budget(self) -> int:
+        """Energy evaluations of an instance for searches with a policy."""
+        return max(self.budget, *self.further, 0)
 
     def env(self, arguments: dict[str, Any]) -> Any:
         """Build the environment of an instance."""
@@ -136,6 +145,7 @@ STUDIES = {
         blocks=(9, 18),
         training={f"training {number}": dict(each) for number, each in enumerate(H4_RECTANGLES["train"])},
         qubits=6,
+        further=(10_000,),
     ),
     "lih_4": Study(
         "QAS-LiH-v0",
@@ -159,8 +169,14 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
     """
     study = STUDIES[name]
     for number, path in enumerate(policies):
-        made = partial(policy_search, policy=str(path), lengths=study.lengths)
-        yield f"graph_search{note}", number, study.budget, lambda env, seed, made=made: made(env, seed)
+        for added, scouts in (("", 0), (FIRST, SCOUTS)):
+            made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts)
+            yield (
+                f"graph_search{note}{added}",
+                number,
+                study.policy_budget,
+                lambda env, seed, made=made: made(env, seed),
+            )
         yield (
             f"circuits of the policy, no search{note}",
             number,
@@ -175,11 +191,20 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         study.budget,
         lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer),
     )
-    yield (  # graph_search without a policy
-        "annealed blocks from 4 n random blocks",
+    for added, scouts in (("", 0), (FIRST, SCOUTS)):
+        made = partial(BlockAnnealing, start_blocks=longer, openings=16, own_pairs=False, scouts=scouts)
+        yield (  # graph_search without a policy
+            f"annealed blocks from 4 n random blocks{added}",
+            0,
+            study.budget,
+            lambda env, seed, made=made: made(env, seed),
+        )
+    four = {"openings": 4, "hasty_iterations": 40}  # as scouts, of which annealing begins
+    yield (
+        "annealed blocks from 5 n random blocks, four starts",
         0,
         study.budget,
-        lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer, openings=16, own_pairs=False),
+        lambda env, seed: BlockAnnealing(env, seed, start_blocks=5 * study.qubits, own_pairs=False, **four),
     )
     low, high = study.blocks
     yield (
@@ -266,17 +291,15 @@ def lines() -> list[dict[str, Any]]:
 
 
 def cells(study: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the results of a study by row; runs of a larger budget also give a row at the study's own."""
+    """Return the results of a study by row; runs of a larger budget also give rows at the study's own and between."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in (line for line in lines() if line["study"] == study):
-        own = STUDIES[study].budget
-        if line["budget"] > own:
-            within = [one for one in line["shorter"] if one[0] <= own]
+        own, largest = STUDIES[study].budget, line["budget"]
+        for budget in sorted({min(own, largest), largest, *(one for one in STUDIES[study].further if one < largest)}):
+            within = [one for one in line["shorter"] if one[0] <= budget]
             cut = {"first": within[0][0] if within else None, "two_qubit_gates": within[-1][1] if within else None}
-            found.setdefault(line["row"], []).append(line | cut)
-            found.setdefault(f"{line['row']}, {line['budget']:,} evaluations", []).append(line)
-        else:
-            found.setdefault(line["row"], []).append(line)
+            row = line["row"] if budget <= own else f"{line['row']}, {budget:,} evaluations"
+            found.setdefault(row, []).append(line | (cut if budget < largest else {}))
     return found
 
 

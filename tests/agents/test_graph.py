@@ -255,12 +255,56 @@ def test_a_policy_proposes_legal_skeletons_and_guides_annealing() -> None:
     assert isinstance(env.circuit, Circuit)
 
 
-@pytest.mark.parametrize("name", ["ising_graphs", "lih_lengths", "tfim_sizes", "xxz_chains"])
+@pytest.mark.parametrize("guided", [False, True])
+def test_scouts_come_before_an_unchanged_search(guided: bool) -> None:
+    """Four long circuits and the best of them to the end, then what the search plays without them."""
+
+    def played(scouts: int) -> list[tuple[Any, ...]]:
+        env = build(4, max_gates=60, accuracy=1e-9)
+        proposal = PolicyProposal(GraphAgent(env, GraphConfig(**SMALL), seed=0), 0) if guided else None
+        settings: dict[str, Any] = {"openings": 4, "cycle": 5, "own_pairs": False, "proposal": proposal}
+        rows: list[tuple[Any, ...]] = []
+        search = BlockAnnealing(env, 0, scouts=scouts, **settings)
+        search.learn(20 + scouts + (scouts > 0), lambda step, _: rows.append(_row(step["infos"][0])) or True)
+        return rows
+
+    alone, after = played(0), played(4)
+    assert after[5:] == alone and len(alone) == 20
+    longest = 20  # five blocks for each of four qubits; in canonical order equal blocks in a row are one
+    assert all(longest // 2 < gates <= longest for gates, *_ in after[:5])
+    assert all(evaluations <= 60 for _, evaluations, _ in after[:4])  # 40 iterations
+    assert after[4][2] <= min(error for *_, error in after[:4]) + 1e-12
+
+
+def _row(info: dict[str, Any]) -> tuple[int, int, float]:
+    return info["num_two_qubit_gates"], info["evaluations"], abs(info["energy_error"])
+
+
+def test_a_scout_is_shortened_where_the_first_cycle_fails() -> None:
+    """Circuits of one block do not solve a chain of four; with two mutations a cycle the scout's turn comes at once."""
+    env = build(4, max_gates=60, accuracy=1e-2)
+    search = BlockAnnealing(env, 0, start_blocks=1, openings=2, cycle=2, own_pairs=False, scouts=4)
+    seen: list[tuple[str, int, bool]] = []
+
+    def note(step: dict[str, Any], _: dict[str, Any]) -> bool:
+        info = step["infos"][0]
+        seen.append((search.origin[0], len(search.origin[1]), bool(info["success"])))
+        return len(seen) < 30
+
+    search.learn(30, note)
+    first = [origin for origin, *_ in seen].index("shorten")
+    assert any(success for *_, success in seen[:5]) and not any(success for *_, success in seen[5:first])
+    assert first <= 5 + 3 + 2 and seen[first][1] > 10
+    with pytest.raises(ValueError, match="`scouts` must not be negative"):
+        BlockAnnealing(env, 0, scouts=-1)
+
+
+@pytest.mark.parametrize("name", ["h4_rectangles", "ising_graphs", "lih_lengths", "tfim_sizes", "xxz_chains"])
 def test_policies_of_the_library_play(name: str) -> None:
     env = build(3)
     agent = GraphAgent.load(policy_file(name), env)
     skeletons = PolicyProposal(agent, 0).skeletons(4, 6)
     assert agent.num_timesteps > 3000 and all(env.player.checked(one) is not None for one in skeletons)
     assert len(policy_file(name).read_bytes()) < 400_000
-    with pytest.raises(ValueError, match="or one of ising_graphs, lih_lengths, tfim_sizes, xxz_chains"):
+    with pytest.raises(ValueError, match="or one of h4_rectangles, ising_graphs, lih_lengths, tfim_sizes, xxz_chains"):
         policy_file("nothing")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
 
 _SAME_LENGTH: Final = 8  # circuits that are drawn together
+_LONG_SEED: Final = 1  # besides the proposal's
 
 
 class PolicyProposal:
@@ -55,6 +56,7 @@ class PolicyProposal:
             raise ValueError(must("candidates", "be at least 1", candidates))
         self._agent, self._instance = agent, instance if instance is not None else agent.instances.own
         self._rng = np.random.default_rng(seed)
+        self._long_rng = np.random.default_rng(None if seed is None else [seed, _LONG_SEED])
         self._lengths, self._temperature, self._uniform = lengths, temperature, uniform
         self._candidates = candidates
 
@@ -64,14 +66,21 @@ class PolicyProposal:
         low, high = (min(most, length) for length in self._instance.lengths(self._lengths))
         while len(found) < number:
             size = min(_SAME_LENGTH, number - len(found))
-            found += self._of_length(size, int(self._rng.integers(low, high + 1)))
+            found += self._of_length(size, int(self._rng.integers(low, high + 1)), self._rng)
         return found
 
-    def _of_length(self, size: int, length: int) -> list[Skeleton]:
+    def long_skeletons(self, number: int, length: float) -> list[Skeleton]:
+        """Return skeletons of ``length`` blocks per qubit, or of the most that the gate budget allows.
+
+        They have random numbers of their own.
+        """
+        return self._of_length(number, self._instance.lengths((length, length))[1], self._long_rng)
+
+    def _of_length(self, size: int, length: int, rng: np.random.Generator) -> list[Skeleton]:
         """Return the most promising skeletons of one length."""
         network, instance = self._agent.network, self._instance
         drafts = instance.bench.drafts(size * self._candidates, length)
-        drawn = draw(network, instance.table, drafts, length, self._rng, self._temperature)
+        drawn = draw(network, instance.table, drafts, length, rng, self._temperature)
         with torch.no_grad():
             last = {name: array[:, -1] for name, array in drawn.observations.items()}
             values = scores_of(network, last).value.double().cpu().numpy()

@@ -48,6 +48,7 @@ def policy_search(
     hasty_iterations: int = 20,
     give_up: float = 8.0,
     visits: int = 3,
+    scouts: int = 4,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -70,6 +71,8 @@ def policy_search(
         hasty_iterations: Iterations after which a mutation may be given up.
         give_up: It is if its error is this many times the current one, or the threshold if that is more.
         visits: How often a skeleton is optimised in a cycle.
+        scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
+            the best of them often is the first solution; the search then finds shorter ones.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
@@ -90,4 +93,5 @@ def policy_search(
         visits=visits,
         proposal=proposal,
         own_pairs=own_pairs,
+        scouts=scouts,
     )

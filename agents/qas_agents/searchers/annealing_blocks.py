@@ -14,6 +14,9 @@ from qas_simulators.errors import must
 
 _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
 _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
+_SCOUTS = 5.0  # blocks per qubit of the circuits that are played before the search
+_SCOUT_ITERATIONS = 40  # after which the best of them is chosen
+_SCOUT_SEED = 1  # besides the search's, so that the search draws what it draws without them
 _SMALL = 0.05  # times pi: angles of these layers where mutations draw angles again
 
 
@@ -37,6 +40,10 @@ class Proposal(Protocol):
 
     def skeletons(self, number: int, most: int) -> list[Skeleton]:
         """Return skeletons of at most ``most`` blocks, in canonical order and legal."""
+        ...
+
+    def long_skeletons(self, number: int, length: float) -> list[Skeleton]:
+        """Return skeletons of ``length`` blocks per qubit, or the most that are legal; no other draw changes."""
         ...
 
     def block(self, blocks: Sequence[Block], most: int) -> Block:
@@ -84,6 +91,9 @@ class BlockAnnealing(BlockSearcher):
         blind: Whether the search is blind; for energies with noise, also mitigated ones.
         proposal: Gives the random skeletons and the blocks of mutations; by default they are uniform.
         own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where that is possible.
+        scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
+            best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
+            without them; a solution among them is shortened if the first cycle finds none.
 
     Attributes:
         origin: Where the reported circuit comes from: ``start``, ``insert``, ``delete``, ``replace``, ``move``,
@@ -113,6 +123,7 @@ class BlockAnnealing(BlockSearcher):
         blind: bool = False,
         proposal: Proposal | None = None,
         own_pairs: bool = True,
+        scouts: int = 0,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
@@ -122,34 +133,37 @@ class BlockAnnealing(BlockSearcher):
                 raise ValueError(must(name, "be at least 1", value))
         if not 0 <= redraws <= 1:
             raise ValueError(must("redraws", "lie in 0..1", redraws))
-        if start_blocks < 0:
-            raise ValueError(must("start_blocks", "not be negative", start_blocks))
+        for name, value in {"start_blocks": start_blocks, "scouts": scouts}.items():
+            if value < 0:
+                raise ValueError(must(name, "not be negative", value))
         super().__init__(env, seed, max_iterations, entangler, dressing)
         self._openings, self._cycle, self._visits, self._redraws = openings, cycle, visits, redraws
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._proposal, self._own_pairs_first, self._blind = proposal, own_pairs, blind
+        self._scouts, self._scout_rng = scouts, np.random.default_rng(None if seed is None else [seed, _SCOUT_SEED])
         self.origin: tuple[str, Skeleton] = "start", ()
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
         self._lowest: _Circuit | None = None
         self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
     def _search(self, trials: Trials) -> None:
+        scout = self._scouted(trials) if self._scouts else None
         cycles = 0
         while self._blind and trials.running:
             begin = self._lowest if cycles % 2 else self._opening(trials, self._layers() if cycles == 0 else None)
             if begin is not None:
                 self._anneal(trials, begin)
             cycles += 1
-        self._search_solutions(trials)
+        self._search_solutions(trials, scout if scout is not None and scout.success else None)
 
-    def _search_solutions(self, trials: Trials) -> None:
+    def _search_solutions(self, trials: Trials, scout: _Circuit | None) -> None:
         solution: _Circuit | None = None
         shorter: _Circuit | None = None  # the best circuit with a block fewer than the solution
         cycles = 0
         while trials.running:
             if solution is None:
-                begin = self._first(trials, cycles)
+                begin = scout if cycles == 1 and scout is not None else self._first(trials, cycles)
             elif shorter is None or (cycles % 2 and not (self._redraws and self._layers())):
                 begin = self._opening(trials)
             else:
@@ -253,13 +267,19 @@ class BlockAnnealing(BlockSearcher):
             skeletons = self._proposal.skeletons(self._openings, self._limit)
         else:
             skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
-        actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
         starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
         if self._redraws and skeleton is not None:  # near the product state, where L-BFGS finds the same good minimum
             starts = [_SMALL * start for start in starts]
-        if len(actions) < len(skeletons):
+        if any(self._skeletons.actions(one) is None for one in skeletons):
             return None
-        played = self._bench.play_many(actions, starts, max_iterations=self._hasty_iterations)
+        return self._best_of(trials, skeletons, starts, self._hasty_iterations)
+
+    def _best_of(
+        self, trials: Trials, skeletons: Sequence[Skeleton], starts: Sequence[FloatArray], iterations: int
+    ) -> _Circuit | None:
+        """Optimise legal skeletons by some iterations, the better quarter to the end; return the best circuit."""
+        actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
+        played = self._bench.play_many(actions, starts, max_iterations=iterations)
         hasty = []
         for number, one in enumerate(skeletons):
             if trials.running:
@@ -272,6 +292,21 @@ class BlockAnnealing(BlockSearcher):
             found = self._optimized(trials, promising.skeleton, promising.params)
             if found is not None and (best is None or self._size(found) < self._size(best)):
                 best = found
+        return best
+
+    def _scouted(self, trials: Trials) -> _Circuit | None:
+        """Return the best of some long random skeletons; the search's own draws do not change."""
+        usual, self._rng = self._rng, self._scout_rng
+        self.origin = "start", ()
+        if self._proposal is not None:
+            skeletons = self._proposal.long_skeletons(self._scouts, _SCOUTS)
+        else:
+            size = math.ceil(_SCOUTS * self._bench.catalogue.num_qubits)
+            skeletons = [self._random_skeleton(size) for _ in range(self._scouts)]
+        skeletons = [one for one in skeletons if self._skeletons.actions(one) is not None]
+        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
+        best = self._best_of(trials, skeletons, starts, _SCOUT_ITERATIONS) if skeletons else None
+        self._rng = usual
         return best
 
     def _layers(self, number: int = _LAYERS) -> Skeleton | None:
