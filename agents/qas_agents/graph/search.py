@@ -48,6 +48,7 @@ def policy_search(
     hasty_iterations: int = 20,
     give_up: float = 8.0,
     visits: int = 3,
+    blind: bool = False,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -70,6 +71,7 @@ def policy_search(
         hasty_iterations: Iterations after which a mutation may be given up.
         give_up: It is if its error is this many times the current one, or the threshold if that is more.
         visits: How often a skeleton is optimised in a cycle.
+        blind: Whether the search is for the lowest energy, and no circuit counts as a solution; for energies with noise.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
@@ -90,4 +92,5 @@ def policy_search(
         visits=visits,
         proposal=proposal,
         own_pairs=own_pairs,
+        blind=blind,
     )
