@@ -76,7 +76,8 @@ def _rates(matrices: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
     size = len(matrices[0])
     dimension = np.sqrt(size)
     infidelity = np.mean([1.0 - np.trace(one) / size for one in matrices])
-    return float(infidelity * dimension / (dimension + 1.0)), float(np.mean([np.linalg.norm(m[1:, 0]) for m in matrices]))
+    shift = np.mean([np.linalg.norm(one[1:, 0]) for one in matrices])
+    return float(infidelity * dimension / (dimension + 1.0)), float(shift)
 
 
 def distances(has_action: NDArray[np.bool_], num_qubits: int) -> NDArray[np.float64]:

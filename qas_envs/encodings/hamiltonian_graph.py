@@ -207,9 +207,7 @@ class HamiltonianGraphEncoder:
 
     shows_instance: Final = True
 
-    def __init__(
-        self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, device: str = "couplings"
-    ) -> None:
+    def __init__(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, device: str = "couplings") -> None:
         pairs = [*combinations(range(problem.num_qubits), 2)]
         numbers = {pair: number for number, pair in enumerate(pairs)}
         self._pair_of = np.array(

@@ -14,8 +14,8 @@ class GraphConfig:
     """Settings of :class:`~qas_agents.graph.agent.GraphAgent`.
 
     Attributes:
-        instances: What the agent is trained on: arguments of the environment's problem or rules with lists of values, of
-            which every combination is an instance; or a list of instances, each the arguments with their values.
+        instances: What the agent is trained on: arguments of the environment's problem or rules with lists of values,
+            of which every combination is an instance; or a list of instances, each the arguments with their values.
             Without any, the environment itself.
         hidden: Width of the network.
         rounds: Rounds of messages between qubits and pairs.

@@ -71,7 +71,7 @@ def policy_search(
         hasty_iterations: Iterations after which a mutation may be given up.
         give_up: It is if its error is this many times the current one, or the threshold if that is more.
         visits: How often a skeleton is optimised in a cycle.
-        blind: Whether the search is for the lowest energy, and no circuit counts as a solution; for energies with noise.
+        blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
