@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from qas_simulators.errors import must
@@ -51,7 +51,7 @@ class GraphConfig:
         ValueError: A number out of range, or an argument of ``instances`` without values.
     """
 
-    instances: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
+    instances: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     hidden: int = 48
     rounds: int = 2
     learning_rate: float = 2e-3
@@ -101,10 +101,13 @@ class GraphConfig:
             raise ValueError(must("lengths", "be two positive numbers, the smaller one first", self.lengths))
         if self.blind and self.expert_rounds:
             raise ValueError(must("blind", "be False with rounds of expert iteration", self.blind))
-        if not isinstance(self.instances, Mapping):
-            if not all(isinstance(one, Mapping) and one for one in self.instances):
+        self._check_instances()
+
+    def _check_instances(self) -> None:
+        if self.instances is not None and not isinstance(self.instances, Mapping):
+            if isinstance(self.instances, str) or not all(isinstance(one, Mapping) and one for one in self.instances):
                 raise ValueError(must("instances", "be a list of arguments with values", self.instances))
             return
-        for name, values in self.instances.items():
+        for name, values in (self.instances or {}).items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not values:
                 raise ValueError(must(f"instances.{name}", "be a list of values", values))

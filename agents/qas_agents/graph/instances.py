@@ -15,6 +15,9 @@ from qas_agents.searchers.blocks import Skeletons
 from qas_agents.searchers.pruning import workbench
 from qas_simulators.errors import must
 
+Choices = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""Arguments with lists of values, or a list of instances; see :class:`~qas_agents.graph.config.GraphConfig`."""
+
 
 class Instance:
     """One instance as the agent plays it.
@@ -65,7 +68,7 @@ class Instances:
         ValueError: Arguments without an environment that was made by ``gymnasium.make``.
     """
 
-    def __init__(self, env: Any, choices: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, env: Any, choices: Choices | None) -> None:
         self._env = getattr(env, "unwrapped", env)
         self.own = Instance(self._env)
         if choices and self._env.spec is None:
@@ -88,8 +91,10 @@ class Instances:
         return self._built[number]
 
 
-def _combined(choices: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _combined(choices: Choices | None) -> list[dict[str, Any]]:
     """Return the arguments of every instance."""
+    if choices is None:
+        return [{}]
     if isinstance(choices, Mapping):
         return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
     return [dict(one) for one in choices] or [{}]
