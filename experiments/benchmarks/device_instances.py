@@ -72,5 +72,5 @@ VALIDATION: Final[dict[str, Sequence[dict[str, Any]]]] = {
 
 if __name__ == "__main__":
     for split in ("train", "test"):
-        for instance in (*restricted(split, 64 if split == "train" else 30), *noisy(split, 3)):
+        for instance in (*restricted(split, 40 if split == "train" else 30), *noisy(split, 3)):
             print(split, instance)

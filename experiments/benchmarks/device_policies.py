@@ -9,7 +9,7 @@
     python experiments/benchmarks/device_policies.py play noisy_devices                       # the rows without policy
     python experiments/benchmarks/device_policies.py report       # writes results/device_policies.md
 
-The same for ``restricted_devices``. Test instances are those of the suites, training instances those of the experiments.
+The same for ``restricted_devices``. Test instances are those of the suites, training instances of the experiments.
 ``play`` appends to results/device_policies.jsonl what is not there yet: one line per row, instance and seed with the
 lowest error after every number of evaluations at which it fell, and the evaluations to the first solution. ``retrain``
 trains on the circuits that the teacher of a run has found, for ablations and further seeds.
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def routed(pairs: Sequence[tuple[int, ...]], searcher: BlockSearcher) -> list[in
     """Return a block for each pair; for a pair without one, blocks along a shortest path of coupled pairs."""
     graph, numbers = coupled_graph(searcher)
     paths = [networkx.shortest_path(graph, *sorted(pair)) for pair in pairs]
-    return [numbers[tuple(sorted(step))] for path in paths for step in zip(path, path[1:], strict=False)]
+    return [numbers[tuple(sorted(step))] for path in paths for step in pairwise(path)]
 
 
 class Ladder(BlockSearcher):

@@ -99,8 +99,8 @@ def report(lines: Sequence[Line], budgets: Mapping[str, int]) -> None:
         "",
         "`python experiments/benchmarks/device_policies.py`. *Beaten*: share of instances on which annealing guided by",
         "the policy beats the row: it has a solution after fewer evaluations, or without solutions a lower energy, by",
-        f"more than {TIE:g} J; with the 95 % bootstrap interval over instances. The policy always has the budget of the",
-        "headline. Errors are means over instances.",
+        f"more than {TIE:g} J; with the 95 % bootstrap interval over instances. The policy always has the budget of",
+        "the headline. Errors are means over instances.",
         "",
     ]
     for study, budget in budgets.items():

@@ -22,7 +22,7 @@ from qas_simulators.noise import NoiseModel
 
 FILE: Final = "snapshots.json"
 _VIRTUAL: Final = ("rz", "z", "s", "sdg", "t", "tdg", "p")  # changes of a frame, which take no time
-_PULSES: Final = ("sx", "x")
+_PULSES: Final = ("sx", "x", "h")  # one pulse; those of H and X differ from SX by RZ
 _TURNS: Final = {"rx": 2.5 * np.pi, "ry": 3.0 * np.pi}  # RX and RY are SX, RZ, SX, and RZ with this angle
 
 
@@ -96,7 +96,8 @@ def snapshot(device: str = "manila", qubits: Sequence[int] | None = None) -> Noi
 
     After a gate the qubits relax for its duration; before that they are depolarised such that the average infidelity is
     the calibrated error, as in Aer's noise models of devices. RX and RY are two SX with RZ in between and behind, on
-    older devices a U3. RZ is free of noise. Other gates than these, SX, X and CX on coupled pairs are refused.
+    older devices a U3. RZ is free of noise. Other gates than these, CX on coupled pairs, and SX, X
+    and H where the device has SX are refused.
 
     Args:
         device: The name of the device, such as ``"manila"``; see :func:`snapshot_names`.
