@@ -304,11 +304,10 @@ def validate(study: Study, path: Path, device: str = "full") -> None:
     budget = study.budget
     candidates: dict[str, Make] = {"circuits of the policy": partial(_drawn, path, study.lengths)}
     for temperature, uniform in ((1.0, 0.2), (1.5, 0.5)):
-        for openings in (16, 32):
-            settings = {"policy": str(path), "lengths": study.lengths, "blind": study.blind}
-            settings |= {"temperature": temperature, "uniform": uniform, "openings": openings}
-            candidates[f"guided {temperature} {uniform} {openings}"] = partial(_guided, settings)
-    for start in (3, 4, 6, 10) if study.blind else (15, 24):
+        settings = {"policy": str(path), "lengths": study.lengths, "blind": study.blind}
+        settings |= {"temperature": temperature, "uniform": uniform}
+        candidates[f"guided {temperature} {uniform}"] = partial(_guided, settings)
+    for start in (4, 6, 10) if study.blind else (15, 24):
         annealing = partial(BlockAnnealing, blind=study.blind, start_blocks=start, openings=16, own_pairs=False)
         candidates[f"annealed from {start}"] = annealing
     envs = [study.env(study.training()[0] | each, device) for each in VALIDATION[study.name]]
