@@ -85,7 +85,7 @@ def read_snapshot(device: str) -> Snapshot:
         raise ValueError(unknown_name("device", device, _data()))
     own = _data()[device]
     qubits = tuple(None if one is None else Calibration(*one) for one in own["qubits"])
-    pairs = {}
+    pairs: dict[tuple[int, int], tuple[float, float]] = {}
     for first, second, error, there, back in own["pairs"]:
         pairs |= {(first, second): (error, there), (second, first): (error, back)}
     return Snapshot(own["gates_per_turn"], qubits, pairs)
@@ -138,9 +138,10 @@ def snapshot(device: str = "manila", qubits: Sequence[int] | None = None) -> Noi
         assert control is not None and target is not None
         model.add(_noise([control, target], *read.pairs[places[pair[0]], places[pair[1]]]), ["cx"], pair)
     known = {*_VIRTUAL, *_TURNS, "cx", "id", *(_PULSES if read.gates_per_turn == 2 else ())}
-    for gate in (gate for gate in GATES if gate.name not in known):
-        for place in pairs if gate.num_qubits == 2 else [(qubit,) for qubit in range(len(places))]:
-            model.refuse(gate.name, place, f"the snapshot has no calibration of {gate.name}")
+    one: list[tuple[int, ...]] = [(qubit,) for qubit in range(len(places))]
+    for other in (gate for gate in GATES if gate.name not in known):
+        for place_of_gate in pairs if other.num_qubits == 2 else one:
+            model.refuse(other.name, place_of_gate, f"the snapshot has no calibration of {other.name}")
     return model
 
 
