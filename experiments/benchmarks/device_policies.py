@@ -7,6 +7,7 @@
     python experiments/benchmarks/device_policies.py play noisy_devices full FILES            # one per training seed
     python experiments/benchmarks/device_policies.py play noisy_devices hidden FILES
     python experiments/benchmarks/device_policies.py play noisy_devices                       # the rows without policy
+    python experiments/benchmarks/device_policies.py play restricted_devices couplings xxz_chains  # shipped policy
     python experiments/benchmarks/device_policies.py report       # writes results/device_policies.md
 
 The same for ``restricted_devices``. Test instances are those of the suites, training instances of the experiments.
@@ -39,6 +40,7 @@ from safetensors.numpy import load_file
 import qas_envs  # noqa: F401
 import qas_experiments
 from qas_agents import BlockAnnealing, GraphAgent, GraphConfig, RandomBlocks, policy_search
+from qas_agents.graph.search import policy_file
 from qas_agents.searchers.blocks import BlockSearcher
 
 CONF = Path(qas_experiments.__file__).parent / "conf"
@@ -53,6 +55,7 @@ class Study:
     Attributes:
         name: Of its suite and its experiment.
         budget: Energy evaluations of an instance; fixed before the first test.
+        more: Budget of annealing over this one.
         times: Budget that is played over this one; the figures of smaller ones are read off the same runs.
         blind: Whether noise leaves no solutions, so that the lowest energy counts.
         lengths: Of circuits from the policy, over the number of qubits.
@@ -69,6 +72,7 @@ class Study:
     start_blocks: int
     blocks: tuple[int, int]
     times: int = 1
+    more: int = 10
 
     @property
     def played(self) -> int:
@@ -105,7 +109,7 @@ class Study:
 
 STUDIES = {
     "noisy_devices": Study("noisy_devices", 1000, True, (2.0, 2.0), {}, 10, (1, 6)),
-    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {}, 24, (12, 24)),
+    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {}, 24, (12, 24), more=3),
 }
 
 
@@ -209,7 +213,7 @@ def best_skeleton(name: str) -> tuple[tuple[int, ...], ...]:
 
 def policy_rows(study: Study, device: str, files: Sequence[Path]) -> Iterator[tuple[str, int, int, Make]]:
     """Yield name, seed, budget and function of the rows of a policy; a row's seed is that of the training."""
-    seen = "" if device == "full" else ", device hidden"
+    seen = {"full": "", "hidden": ", device hidden", "couplings": ", trained with all pairs coupled"}[device]
     for number, path in enumerate(files):
         guided = {"policy": str(path), "lengths": study.lengths, "blind": study.blind, **study.search}
         yield f"annealing guided by the policy{seen}", number, study.played, partial(_guided, guided)
@@ -227,7 +231,7 @@ def _guided(settings: dict[str, Any], env: Any, seed: int) -> Any:
 
 
 def _drawn(path: Path, lengths: tuple[float, float], env: Any, seed: int) -> Any:
-    return Draws(env, seed, path, lengths)
+    return Draws(env, seed, policy_file(str(path)), lengths)
 
 
 def other_rows(study: Study) -> Iterator[tuple[str, int, int, Make]]:
@@ -237,7 +241,7 @@ def other_rows(study: Study) -> Iterator[tuple[str, int, int, Make]]:
     yield (
         f"annealed blocks from {start} random blocks",
         0,
-        10 * study.budget,
+        study.more * study.budget,
         partial(annealing, start_blocks=start, openings=16, own_pairs=False),
     )
     yield "annealed blocks, default settings", 0, study.played, annealing

@@ -81,7 +81,7 @@ def _row(name: str, lines: Sequence[Line], budget: int, policy: Sequence[Line], 
     ]
     shares, ties = wins(policy, lines, own_budget, budget)
     mean, low, high = interval(shares)
-    same = name == POLICIES[0]
+    same = policy is lines
     cells.append("" if same else f"{100 * mean:.0f} % [{100 * low:.0f}, {100 * high:.0f}]")
     cells.append("" if same else f"{100 * fmean(ties):.0f} %")
     return f"| {name} | {' | '.join(cells)} |"
@@ -107,14 +107,15 @@ def report(lines: Sequence[Line], budgets: Mapping[str, Sequence[int]]) -> None:
         rows: dict[str, list[Line]] = {}
         for line in (line for line in lines if line["study"] == study):
             rows.setdefault(line["row"], []).append(line)
-        for budget in own_budgets if POLICIES[0] in rows else ():
-            text += _table(study, rows, budget)
+        guided = next((name for name in rows if name.startswith(POLICIES[0])), None)
+        for budget in own_budgets if guided is not None else ():
+            text += _table(study, rows, budget, str(guided))
     FILE.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
 
 
-def _table(study: str, rows: Mapping[str, Sequence[Line]], budget: int) -> list[str]:
-    """Return the table of a study at a budget."""
-    policy, most = rows[POLICIES[0]], max(own[0]["budget"] for own in rows.values())
+def _table(study: str, rows: Mapping[str, Sequence[Line]], budget: int, guided: str) -> list[str]:
+    """Return the table of a study at a budget; ``guided`` is the row that the others are compared with."""
+    policy, most = rows[guided], max(own[0]["budget"] for own in rows.values())
     text = [f"## {study}, {budget:,} evaluations", ""]
     text += ["| row | solved | first solution, median | lowest error [J] | beaten | ties |"]
     text += ["| --- | --- | --- | --- | --- | --- |"]
@@ -124,7 +125,7 @@ def _table(study: str, rows: Mapping[str, Sequence[Line]], budget: int) -> list[
             text.append(_row(f"{name}, {most:,} evaluations", own, most, policy, budget))
     text.append("")
     long = next(own for own in rows.values() if own[0]["budget"] == most)
-    for name in (name for name in POLICIES if name in rows and most > budget):
+    for name in (name for name in rows if name.startswith(POLICIES) and most > budget):
         more = f"at least {saved(rows[name], long, budget):,.0f}"
         text.append(f"- {name}: saves {more} evaluations of annealing per instance.")
     return [*text, ""]
