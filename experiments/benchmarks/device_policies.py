@@ -109,7 +109,7 @@ class Study:
 
 STUDIES = {
     "noisy_devices": Study("noisy_devices", 1000, True, (2.0, 2.0), {}, 10, (1, 6)),
-    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {}, 24, (12, 24), more=3),
+    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {}, 24, (12, 24), more=1),
 }
 
 
@@ -284,13 +284,13 @@ def play_one(
     return row | {"budget": budget, "seconds": round(time.process_time() - started, 3)}
 
 
-def play(study: Study, device: str, files: Sequence[Path]) -> None:
-    """Play all cells that are not in the file."""
+def play(study: Study, device: str, files: Sequence[Path], only: str = "") -> None:
+    """Play all cells that are not in the file; ``only`` those of rows with this in their names."""
     known = {tuple(line[key] for key in ("study", "row", "instance", "seed")) for line in lines()}
     rows = policy_rows(study, device, files) if files else other_rows(study)
     for row, seed, budget, make in rows:
         for instance, arguments in study.arguments().items():
-            if (study.name, row, instance, seed) in known:
+            if (study.name, row, instance, seed) in known or only not in row:
                 continue
             figures = play_one(make, study.env(arguments, device), seed, budget)
             with FILE.open("a", encoding="utf-8") as file:
@@ -343,7 +343,8 @@ def validate(study: Study, path: Path, device: str = "full") -> None:
 def main() -> None:
     """Do what the command line says."""
     torch.set_num_threads(1)
-    command, *rest = sys.argv[1:]
+    only = next((one.removeprefix("--only=") for one in sys.argv if one.startswith("--only=")), "")
+    command, *rest = (one for one in sys.argv[1:] if not one.startswith("--"))
     if command == "report":
         report(lines(), {name: sorted({one.budget, one.budget * one.times}) for name, one in STUDIES.items()})
         return
@@ -353,7 +354,7 @@ def main() -> None:
     elif command == "validate":
         validate(study, *map(Path, rest[1:2]), *rest[2:])
     elif command == "play":
-        play(study, rest[1] if len(rest) > 1 else "full", [Path(one) for one in rest[2:]])
+        play(study, rest[1] if len(rest) > 1 else "full", [Path(one) for one in rest[2:]], only)
 
 
 if __name__ == "__main__":
