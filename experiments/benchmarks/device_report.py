@@ -69,16 +69,16 @@ def saved(own: Sequence[Line], others: Sequence[Line], budget: int) -> float:
     return fmean(differences)
 
 
-def _row(name: str, lines: Sequence[Line], budget: int, policy: Sequence[Line], own_budget: int) -> str:
+def _row(
+    name: str, lines: Sequence[Line], budget: int, policy: Sequence[Line], own_budget: int, with_solutions: bool
+) -> str:
+    """Return a row of a table."""
     results = [within(line, budget) for line in lines]
     firsts = [first for first, _ in results]
     solved = [first for first in firsts if first < float("inf")]
     middle = median(firsts)
-    cells = [
-        f"{len(solved)}/{len(firsts)}",
-        f"{middle:,.0f}" if middle < float("inf") else "not solved",
-        f"{fmean(error for _, error in results):.4f}",
-    ]
+    cells = [f"{len(solved)}/{len(firsts)}", f"{middle:,.0f}" if middle < float("inf") else "not solved"]
+    cells = [*(cells if with_solutions else ()), f"{fmean(error for _, error in results):.4f}"]
     shares, ties = wins(policy, lines, own_budget, budget)
     mean, low, high = interval(shares)
     same = policy is lines
@@ -117,12 +117,19 @@ def _table(study: str, rows: Mapping[str, Sequence[Line]], budget: int, guided: 
     """Return the table of a study at a budget; ``guided`` is the row that the others are compared with."""
     policy, most = rows[guided], max(own[0]["budget"] for own in rows.values())
     text = [f"## {study}, {budget:,} evaluations", ""]
-    text += ["| row | solved | first solution, median | lowest error [J] | beaten | ties |"]
-    text += ["| --- | --- | --- | --- | --- | --- |"]
+    with_solutions = any(line["first"] is not None for own in rows.values() for line in own)
+    head = [
+        "row",
+        *(("solved", "first solution, median") if with_solutions else ()),
+        "lowest error [J]",
+        "beaten",
+        "ties",
+    ]
+    text += [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] * len(head))} |"]
     for name, own in rows.items():
-        text.append(_row(name, own, budget, policy, budget))
+        text.append(_row(name, own, budget, policy, budget, with_solutions))
         if own[0]["budget"] == most > budget:
-            text.append(_row(f"{name}, {most:,} evaluations", own, most, policy, budget))
+            text.append(_row(f"{name}, {most:,} evaluations", own, most, policy, budget, with_solutions))
     text.append("")
     long = next(own for own in rows.values() if own[0]["budget"] == most)
     for name in (name for name in rows if name.startswith(POLICIES) and most > budget):
