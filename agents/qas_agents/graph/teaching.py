@@ -94,8 +94,8 @@ def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], Non
 
     seed = int(agent.rng.integers(2**31))
     if agent.config.teacher and round_number == 0:
-        start = {"start_blocks": longest, "blind": True} if blind else {}
-        BlockAnnealing(instance.env, seed, **start).learn(agent.config.teacher, report)
+        search = BlockAnnealing(instance.env, seed, start_blocks=longest if blind else 0, blind=blind)
+        search.learn(agent.config.teacher, report)
     else:
         _guided(agent, instance, seed).learn(agent.config.expert, report)
     agent.num_taught += 1
