@@ -40,18 +40,26 @@ def heavy_hex(num_qubits: int) -> Pairs:
     return _both_ways((a, b) for a, b in _FALCON if a < num_qubits and b < num_qubits)
 
 
+def random_pairs(num_qubits: int, seed: int = 0, edge_probability: float = 0.4) -> Pairs:
+    """A random connected graph, that of the problem ``ising_graphs`` with this seed: the same on every machine."""
+    from qas_envs.problems.graphs import connected_graph
+
+    return _both_ways(connected_graph(num_qubits, seed, edge_probability))
+
+
 _FALCON: Final = (
     *((0, 1), (1, 2), (1, 4), (2, 3), (3, 5), (4, 7), (5, 8), (6, 7), (7, 10), (8, 9), (8, 11), (10, 12), (11, 14)),
     *((12, 13), (12, 15), (13, 14), (14, 16), (15, 18), (16, 19), (17, 18), (18, 21), (19, 20), (19, 22), (21, 23)),
     *((22, 25), (23, 24), (24, 25), (25, 26)),
 )
 
-COUPLINGS: Final[dict[str, Callable[[int], Pairs | None]]] = {
+COUPLINGS: Final[dict[str, Callable[..., Pairs | None]]] = {
     "all": all_pairs,
     "line": line,
     "ring": ring,
     "grid": grid,
     "heavy_hex": heavy_hex,
+    "random": random_pairs,
 }
 """Coupling maps by name; ``None`` for all pairs."""
 

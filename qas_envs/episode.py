@@ -135,6 +135,10 @@ class Episode:
         is_bounded = rules.is_bounded and family is None
         energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         encoder = rules.encoding.bind(problem, rules.catalogue, rules.capacity, energies)
+        if getattr(encoder, "shows_device", False):
+            if rules.drift is not None:
+                raise ValueError(must("encoding", "not show the device where its noise drifts", rules.encoding))
+            encoder.see_noise(problem, getattr(rules.simulator, "noise", None))  # type: ignore[attr-defined]
         if family is not None and not getattr(encoder, "shows_instance", False):
             encoder = ContextEncoder(encoder, family)
         if rules.drift is not None and rules.drift.shown:

@@ -64,7 +64,8 @@ class Encoder(Protocol):
     episode hold a deep copy. A method ``for_many(size, library)``, which returns :class:`Encoders` of empty circuits or
     ``None``, is optional too; without it, vector environments observe one circuit after the other. An attribute
     ``shows_instance`` that is true says that observations identify the member of a family of instances by themselves;
-    without it, the context of the family is appended.
+    without it, the context of the family is appended. An attribute ``shows_device`` that is true says that there is a
+    method ``see_noise(problem, noise)``, which is called once, before the first observation.
     """
 
     @property

@@ -12,9 +12,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from qas_envs.catalogue import ActionCatalogue
+from qas_envs.encodings.device_features import PAIR_DEVICE_FEATURES, QUBIT_DEVICE_FEATURES, device_features
 from qas_envs.encodings.encoding import Encoder, Encoders, Observation, Range, View, Views
 from qas_envs.problems import Problem
+from qas_simulators import NoiseModel
 from qas_simulators.arrays import NUMPY, Array, ArrayLibrary
+from qas_simulators.errors import unknown_name
 
 FloatArray = NDArray[np.float32]
 
@@ -45,6 +48,8 @@ CIRCUIT_FEATURES: Final = (
     "is_molecule",
     "is_other",
 )
+DEVICE: Final = ("hidden", "couplings", "full")
+"""What is shown of the device."""
 _NAMES: Final = ("qubits", "pairs", "circuit")
 _MEMORY: Final = 3.0  # two-qubit gates in which a recency falls by a factor e
 
@@ -66,11 +71,26 @@ class HamiltonianGraphEncoding:
 
     One-qubit gates are not shown: the encoding is made for blocks, whose one-qubit gates follow from the pair. The
     length is the gate budget over the number of gates of the largest action.
+
+    Attributes:
+        device: What is shown of the device, one of :data:`DEVICE`. ``"couplings"``: the pairs that have an action.
+            ``"full"``: also distances on the coupling map and error rates, as further columns
+            :data:`QUBIT_DEVICE_FEATURES` and :data:`PAIR_DEVICE_FEATURES`. ``"hidden"``: nothing; every pair is shown
+            as if it had an action, and only the mask shows which has one.
+
+    Raises:
+        ValueError: Another ``device``.
     """
+
+    device: str = "couplings"
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICE:
+            raise ValueError(unknown_name("device", self.device, DEVICE))
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`Encoding`."""
-        return HamiltonianGraphEncoder(problem, catalogue, max_gates)
+        return HamiltonianGraphEncoder(problem, catalogue, max_gates, self.device)
 
 
 class CircuitGraphs:
@@ -82,6 +102,7 @@ class CircuitGraphs:
         size: Number of circuits.
         length: Number of two-qubit gates at which the circuits are to end.
         library: Of the arrays.
+        device: Features of the device, of qubits ``(num_qubits, .)`` and of pairs ``(num_pairs, .)``, shown last.
     """
 
     def __init__(
@@ -90,9 +111,11 @@ class CircuitGraphs:
         size: int,
         length: int,
         library: ArrayLibrary = NUMPY,
+        device: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
         self._library, self.length = library, length
         self._fixed = [library.constant(features) for features in fixed]
+        self._device = [None, None] if device is None else [library.constant(features) for features in device]
         num_qubits = len(fixed[0])
         ends = np.array([*combinations(range(num_qubits), 2)], dtype=np.int64).reshape(-1, 2)
         self._ends = library.constant(ends)  # (pairs, 2)
@@ -146,8 +169,8 @@ class CircuitGraphs:
         of_circuit[:, 2] = self.length / usual
         of_circuit[:, 3:] = problem
         return {
-            "qubits": self._joined(qubits, of_qubits),
-            "pairs": self._joined(pairs, of_pairs),
+            "qubits": self._joined(qubits, of_qubits, self._device[0]),
+            "pairs": self._joined(pairs, of_pairs, self._device[1]),
             "circuit": of_circuit,
         }
 
@@ -155,13 +178,17 @@ class CircuitGraphs:
         to = self._library
         return to.where(last >= 0, to.exp(to.cast(last - latest, "float64") / _MEMORY), 0.0)
 
-    def _joined(self, fixed: Array, columns: list[Array]) -> Array:
-        """Return fixed features ``(rows, k)`` and columns ``(size, rows)`` as ``(size, rows, k + len(columns))``."""
-        size = len(columns[0])
-        result = self._library.zeros((size, len(fixed), fixed.shape[1] + len(columns)), "float32")
-        result[..., : fixed.shape[1]] = fixed
+    def _joined(self, fixed: Array, columns: list[Array], device: Array | None) -> Array:
+        """Return fixed features ``(rows, k)``, columns ``(size, rows)``, and features of the device ``(rows, l)``."""
+        size, first = len(columns[0]), fixed.shape[1]
+        last = first + len(columns)
+        width = last + (0 if device is None else device.shape[1])
+        result = self._library.zeros((size, len(fixed), width), "float32")
+        result[..., :first] = fixed
         for number, column in enumerate(columns):
-            result[..., fixed.shape[1] + number] = self._library.cast(column, "float32")
+            result[..., first + number] = self._library.cast(column, "float32")
+        if device is not None:
+            result[..., last:] = device
         return result
 
 
@@ -172,11 +199,15 @@ class HamiltonianGraphEncoder:
         problem: The instance.
         catalogue: The actions.
         max_gates: The most gates of an episode.
+        device: What is shown of the device, one of :data:`DEVICE`.
+
+    Attributes:
+        shows_device: Whether :meth:`see_noise` changes what is observed.
     """
 
     shows_instance: Final = True
 
-    def __init__(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int) -> None:
+    def __init__(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, device: str = "couplings") -> None:
         pairs = [*combinations(range(problem.num_qubits), 2)]
         numbers = {pair: number for number, pair in enumerate(pairs)}
         self._pair_of = np.array(
@@ -190,22 +221,33 @@ class HamiltonianGraphEncoder:
             [int(self._pair_of[part]) for part in parts if self._pair_of[part] >= 0] for parts in catalogue.parts
         ]
         self._has_action = np.isin(np.arange(len(pairs)), self._pair_of)
+        self._is_hidden, self.shows_device = device == "hidden", device == "full"
+        self._operations = catalogue.operations
+        self._device: tuple[FloatArray, FloatArray] | None = None
         self._length = max(1, max_gates // max(catalogue.num_gates))
+        more = (len(QUBIT_DEVICE_FEATURES), len(PAIR_DEVICE_FEATURES)) if self.shows_device else (0, 0)
         shapes = (
-            (problem.num_qubits, len(QUBIT_FEATURES)),
-            (len(pairs), len(PAIR_FEATURES)),
+            (problem.num_qubits, len(QUBIT_FEATURES) + more[0]),
+            (len(pairs), len(PAIR_FEATURES) + more[1]),
             (len(CIRCUIT_FEATURES),),
         )
         high = float(max(len(problem.hamiltonian), max_gates, 2))
         self.space: spaces.Space[Observation] = spaces.Dict(
             {name: spaces.Box(-high, high, shape, np.float32) for name, shape in zip(_NAMES, shapes, strict=True)}
         )
-        self.reset(problem)
+        self.see_noise(problem, None)
 
     def reset(self, problem: Problem) -> None:
         """See :class:`Encoder`."""
-        self._fixed = fixed_features(problem, self._has_action)
-        self._graph = CircuitGraphs(self._fixed, 1, self._length)
+        shown = np.ones_like(self._has_action) if self._is_hidden else self._has_action
+        self._fixed = fixed_features(problem, shown)
+        self._graph = CircuitGraphs(self._fixed, 1, self._length, device=self._device)
+
+    def see_noise(self, problem: Problem, noise: NoiseModel | None) -> None:
+        """Start again with an empty circuit on a device with this noise, which is shown if ``device`` is ``"full"``."""
+        if self.shows_device:
+            self._device = device_features(noise, self._operations, self._has_action, problem.num_qubits)
+        self.reset(problem)
 
     def copy(self) -> HamiltonianGraphEncoder:
         """See :class:`Encoder`."""
@@ -227,7 +269,7 @@ class HamiltonianGraphEncoder:
 
     def for_many(self, size: int, library: ArrayLibrary) -> Encoders:
         """See :class:`Encoder`."""
-        graphs = CircuitGraphs(self._fixed, size, self._length, library)
+        graphs = CircuitGraphs(self._fixed, size, self._length, library, self._device)
         return _HamiltonianGraphEncoders(graphs, library.constant(self._pair_of))
 
     def graphs(self, size: int, length: int | None = None) -> CircuitGraphs:
@@ -237,7 +279,8 @@ class HamiltonianGraphEncoder:
             size: Number of circuits.
             length: Two-qubit gates at which they are to end; by default that of the gate budget.
         """
-        return CircuitGraphs(self._fixed, size, self._length if length is None else length)
+        own = self._length if length is None else length
+        return CircuitGraphs(self._fixed, size, own, device=self._device)
 
 
 class _HamiltonianGraphEncoders:

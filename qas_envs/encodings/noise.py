@@ -30,22 +30,35 @@ def noise_features(noise: NoiseModel, operations: Sequence[Any], num_qubits: int
     Returns:
         Numbers in [0, 1], ``(num_places + num_qubits,)``.
     """
-    rates: dict[tuple[int, ...], list[float]] = {}
-    for operation in operations:
-        place = tuple(sorted(operation.qubits))
-        own = rates.setdefault(place, [])
-        if noise.reason_against(operation.gate, operation.qubits) is None:
-            matrix = noise.transfer_matrix(operation.gate, operation.qubits)
-            own.append(1 - float(np.trace(matrix)) / len(matrix))
+    matrices = noise_by_place(noise, operations)
     ordered = [
-        float(np.mean(rates[place])) if rates[place] else 1.0 for place in sorted(rates, key=lambda p: (len(p), p))
+        float(np.mean([1 - np.trace(one) / len(one) for one in matrices[place]])) if matrices[place] else 1.0
+        for place in sorted(matrices, key=lambda p: (len(p), p))
     ]
-    misread = [_misread(noise, qubit, num_qubits) for qubit in range(num_qubits)]
+    misread = [misread_probability(noise, qubit, num_qubits) for qubit in range(num_qubits)]
     features: NDArray[np.float32] = np.sqrt(np.clip([*ordered, *misread], 0.0, 1.0)).astype(np.float32)
     return features
 
 
-def _misread(noise: NoiseModel, qubit: int, num_qubits: int) -> float:
+def noise_by_place(noise: NoiseModel, operations: Sequence[Any]) -> dict[tuple[int, ...], list[NDArray[np.float64]]]:
+    """Return the Pauli transfer matrices of the noise of all gates that the model allows, by their qubits.
+
+    Args:
+        noise: The noise model.
+        operations: Gates with the attributes ``gate`` and ``qubits``.
+
+    Returns:
+        By qubits in ascending order; an empty list where operations act but the model allows none of them.
+    """
+    found: dict[tuple[int, ...], list[NDArray[np.float64]]] = {}
+    for operation in operations:
+        own = found.setdefault(tuple(sorted(operation.qubits)), [])
+        if noise.reason_against(operation.gate, operation.qubits) is None:
+            own.append(noise.transfer_matrix(operation.gate, operation.qubits))
+    return found
+
+
+def misread_probability(noise: NoiseModel, qubit: int, num_qubits: int) -> float:
     """Return the probability that a qubit is misread, the mean over 0 and 1."""
     letters = "".join("Z" if other == qubit else "I" for other in reversed(range(num_qubits)))
     seen = noise.measured(PauliSum({letters: 1.0}))

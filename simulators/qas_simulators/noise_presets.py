@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from qas_simulators.channels import Channel, depolarizing, thermal_relaxation
+from qas_simulators.device_snapshots import snapshot
 from qas_simulators.errors import unknown_name
 from qas_simulators.noise import ONE_QUBIT_GATES, TWO_QUBIT_GATES, NoiseModel
 
@@ -101,4 +102,5 @@ NOISE_MODELS: Final[dict[str, Callable[..., NoiseModel]]] = {
     "mumbai": mumbai,
     "ourense": ourense,
     "percent_1_5": percent_1_5,
+    "snapshot": snapshot,
 }

@@ -188,6 +188,9 @@ class GraphAgent:
         with damage_reported(Path(path), wanted):
             config, tensors, numbers = read_policy(Path(path), device)
         agent = cls(env, config, device=device)
+        if [*numbers["num_features"]] != [*agent.num_features]:
+            shown = f"show {numbers['num_features']} features of qubits, pairs and circuits"
+            raise ValueError(must("env", shown, agent.num_features))
         with damage_reported(Path(path), wanted):
             agent.network.load_state_dict(tensors)
         agent.num_timesteps, agent.num_updates = numbers["num_timesteps"], numbers["num_updates"]

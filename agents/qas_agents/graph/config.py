@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from qas_simulators.errors import must
@@ -14,8 +14,9 @@ class GraphConfig:
     """Settings of :class:`~qas_agents.graph.agent.GraphAgent`.
 
     Attributes:
-        instances: What the agent is trained on: arguments of the environment's problem with lists of values, of which
-            every combination is an instance. Without any, the environment itself.
+        instances: What the agent is trained on: arguments of the environment's problem or rules with lists of values,
+            of which every combination is an instance; or a list of instances, each the arguments with their values.
+            Without any, the environment itself.
         hidden: Width of the network.
         rounds: Rounds of messages between qubits and pairs.
         learning_rate: Of Adam.
@@ -34,6 +35,8 @@ class GraphConfig:
         elites: Best distinct circuits that are kept per instance and length.
         teacher: Circuits that annealing over blocks plays on every instance before the training. Its solutions are the
             first circuits that are imitated.
+        blind: Whether no circuit counts as a solution, for energies with noise: the teacher searches for the lowest
+            energy, and its best circuits are imitated.
         cloning: Gradient steps of pure imitation after that, one instance and length each, before the first group.
         expert_rounds: Rounds of expert iteration. In a round annealing that the policy guides plays every training
             instance and removes blocks from its solutions; their shortest ones are then imitated. The first round
@@ -48,7 +51,7 @@ class GraphConfig:
         ValueError: A number out of range, or an argument of ``instances`` without values.
     """
 
-    instances: Mapping[str, Any] = field(default_factory=dict)
+    instances: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
     hidden: int = 48
     rounds: int = 2
     learning_rate: float = 2e-3
@@ -64,6 +67,7 @@ class GraphConfig:
     imitation: float = 0.1
     elites: int = 8
     teacher: int = 0
+    blind: bool = False
     cloning: int = 0
     expert_rounds: int = 0
     expert: int = 100
@@ -95,6 +99,15 @@ class GraphConfig:
             raise ValueError(must("best", "lie in (0, 1]", self.best))
         if len(self.lengths) != 2 or not 0 < self.lengths[0] <= self.lengths[1]:
             raise ValueError(must("lengths", "be two positive numbers, the smaller one first", self.lengths))
-        for name, values in self.instances.items():
+        if self.blind and self.expert_rounds:
+            raise ValueError(must("blind", "be False with rounds of expert iteration", self.blind))
+        self._check_instances()
+
+    def _check_instances(self) -> None:
+        if self.instances is not None and not isinstance(self.instances, Mapping):
+            if isinstance(self.instances, str) or not all(isinstance(one, Mapping) and one for one in self.instances):
+                raise ValueError(must("instances", "be a list of arguments with values", self.instances))
+            return
+        for name, values in (self.instances or {}).items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not values:
                 raise ValueError(must(f"instances.{name}", "be a list of values", values))

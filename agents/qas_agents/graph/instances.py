@@ -15,6 +15,9 @@ from qas_agents.searchers.blocks import Skeletons
 from qas_agents.searchers.pruning import workbench
 from qas_simulators.errors import must
 
+Choices = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""Arguments with lists of values, or a list of instances; see :class:`~qas_agents.graph.config.GraphConfig`."""
+
 
 class Instance:
     """One instance as the agent plays it.
@@ -58,20 +61,19 @@ class Instances:
 
     Args:
         env: The environment of the agent.
-        choices: Arguments of its problem with lists of values, of which every combination is an instance. Without any,
-            the environment is the only one.
+        choices: Arguments of its problem or rules with lists of values, of which every combination is an instance; or
+            a list of instances, each the arguments with their values. Without any, the environment is the only one.
 
     Raises:
         ValueError: Arguments without an environment that was made by ``gymnasium.make``.
     """
 
-    def __init__(self, env: Any, choices: Mapping[str, Any]) -> None:
+    def __init__(self, env: Any, choices: Choices | None) -> None:
         self._env = getattr(env, "unwrapped", env)
         self.own = Instance(self._env)
         if choices and self._env.spec is None:
             raise ValueError(must("env", "be made by gymnasium.make, so that other instances can be", type(self._env)))
-        combinations = [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
-        self._arguments = sorted(combinations, key=lambda one: one.get("num_qubits", 0))
+        self._arguments = sorted(_combined(choices), key=lambda one: one.get("num_qubits", 0))
         self._built: dict[int, Instance] = {}
 
     def __len__(self) -> int:
@@ -92,3 +94,12 @@ class Instances:
                 env = gym.make(self._env.spec, disable_env_checker=True, **arguments)
             self._built[number] = Instance(env)
         return self._built[number]
+
+
+def _combined(choices: Choices | None) -> list[dict[str, Any]]:
+    """Return the arguments of every instance."""
+    if choices is None:
+        return [{}]
+    if isinstance(choices, Mapping):
+        return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
+    return [dict(one) for one in choices] or [{}]

@@ -49,6 +49,7 @@ def policy_search(
     give_up: float = 8.0,
     visits: int = 3,
     scouts: int = 4,
+    blind: bool = False,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -73,6 +74,7 @@ def policy_search(
         visits: How often a skeleton is optimised in a cycle.
         scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
             the best of them often is the first solution; the search then finds shorter ones.
+        blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
@@ -94,4 +96,5 @@ def policy_search(
         proposal=proposal,
         own_pairs=own_pairs,
         scouts=scouts,
+        blind=blind,
     )

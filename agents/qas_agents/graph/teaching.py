@@ -62,6 +62,9 @@ def groups_so_far(agent: GraphAgent) -> int:
 def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], None]) -> bool:
     """Search the next training instance, and add the solutions to the agent's elites.
 
+    A blind search has no solutions. All of its circuits compete for the places of the largest length of a group, where
+    the policy learns when to stop.
+
     Args:
         agent: The agent.
         listener: The callback, called after every circuit. The instance is played to its end.
@@ -72,15 +75,17 @@ def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], Non
     """
     round_number, number = divmod(agent.num_taught, len(agent.instances))
     instance = agent.instances[number]
-    running = True
+    running, blind = True, agent.config.blind
+    longest = instance.lengths(agent.config.lengths)[1]
 
     def report(step: dict[str, Any], _: dict[str, Any]) -> bool:
         nonlocal running
         info = step["infos"][0]
-        if info["success"]:
-            actions = tuple(instance.bench.actions)
+        actions = tuple(instance.bench.actions)
+        if blind or info["success"]:
             decades = np.log10(max(abs(info["energy_error"]), 1e-15) / info["threshold"])
-            agent.elites.add(number, len(actions), instance.canonical(actions), actions, -float(max(decades, -1.0)))
+            length = max(len(actions), longest) if blind else len(actions)
+            agent.elites.add(number, length, instance.canonical(actions), actions, -float(max(decades, -1.0)))
         agent.num_timesteps += 1
         listener.update_locals({**step, "self": agent, "circuit_env": instance.env})
         running = listener.on_step() and running
@@ -89,7 +94,8 @@ def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], Non
 
     seed = int(agent.rng.integers(2**31))
     if agent.config.teacher and round_number == 0:
-        BlockAnnealing(instance.env, seed).learn(agent.config.teacher, report)
+        search = BlockAnnealing(instance.env, seed, start_blocks=longest if blind else 0, blind=blind)
+        search.learn(agent.config.teacher, report)
     else:
         _guided(agent, instance, seed).learn(agent.config.expert, report)
     agent.num_taught += 1

@@ -1,0 +1,164 @@
+"""Features of devices: the backend's properties as Qiskit reads them, permutations, drafts, and what is hidden."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations
+from typing import Any
+
+import gymnasium as gym
+import networkx
+import numpy as np
+import pytest
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+from qas_envs import CircuitBuildingEnv, make_env
+from qas_envs.couplings import couplings_of, random_pairs
+from qas_envs.encodings.device_features import PAIR_DEVICE_FEATURES, QUBIT_DEVICE_FEATURES, distances, log_scaled
+from qas_envs.encodings.hamiltonian_graph import PAIR_FEATURES
+from qas_simulators import PauliSum
+from qas_simulators.device_snapshots import snapshot
+
+QUBITS = (3, 1, 2, 4)
+PAIRS = [*combinations(range(4), 2)]
+
+
+def build(device: str = "full", **settings: Any) -> CircuitBuildingEnv:
+    encoding = {"name": "hamiltonian_graph", "device": device}
+    given = {"num_qubits": 4, "seed": 3, "actions": "blocks", "encoding": encoding, "max_gates": 24, **settings}
+    env = gym.make("QAS-XXZChain-v0", disable_env_checker=True, **given).unwrapped
+    assert isinstance(env, CircuitBuildingEnv)
+    return env
+
+
+def columns(observation: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The features of the device by name."""
+    qubits, pairs = (observation[name][:, -3:].T for name in ("qubits", "pairs"))
+    return dict(zip(QUBIT_DEVICE_FEATURES, qubits, strict=True)), dict(zip(PAIR_DEVICE_FEATURES, pairs, strict=True))
+
+
+def infidelity(target: Any, gate: Any, *qubits: int) -> float:
+    """The calibrated average gate infidelity, or that of relaxation alone where it is larger (on two gates here)."""
+    fidelity, size = 1.0, 2 ** len(qubits)
+    for qubit in qubits:
+        times = target.qubit_properties[qubit]
+        fidelity *= (1 + 2 * np.exp(-gate.duration / times.t2) + np.exp(-gate.duration / times.t1)) / 4
+    return max(gate.error, size / (size + 1) * (1 - fidelity))
+
+
+def test_features_are_the_properties_of_the_backend() -> None:
+    """Manila's qubits are a line 0-1-2-3-4; RY is two SX, whose calibrated error is an average gate infidelity."""
+    target = FakeManilaV2().target
+    of_qubits, of_pairs = columns(build(noise=snapshot("manila", QUBITS)).reset(seed=0)[0])
+    for k, qubit in enumerate(QUBITS):
+        assert of_qubits["misread"][k] == pytest.approx(log_scaled(target["measure"][(qubit,)].error), abs=1e-5)
+        gate = target["sx"][(qubit,)]
+        error = infidelity(target, gate, qubit)
+        assert of_qubits["one_qubit_error"][k] == pytest.approx(log_scaled(2 * error), abs=1e-3)
+        # Each SX pulls the Bloch vector up by 1 - exp(-t / T1); the first pull is turned by the second SX.
+        pull = np.sqrt(2) * (1 - np.exp(-gate.duration / target.qubit_properties[qubit].t1))
+        assert of_qubits["relaxation"][k] == pytest.approx(log_scaled(pull), abs=1e-3)
+    for k, pair in enumerate(PAIRS):
+        place = tuple(QUBITS[q] for q in pair)
+        gap = abs(place[0] - place[1])
+        assert of_pairs["distance"][k] == pytest.approx((gap - 1) / 3)
+        expected = log_scaled(infidelity(target, target["cx"][place], *place)) if gap == 1 else 0.0
+        assert of_pairs["two_qubit_error"][k] == pytest.approx(expected, abs=1e-5)
+        assert (of_pairs["two_qubit_relaxation"][k] > 0) == (gap == 1)
+
+
+def test_all_are_zero_without_noise_and_with_all_pairs() -> None:
+    env = build()
+    observation = env.reset(seed=0)[0]
+    assert not observation["qubits"][:, -3:].any() and not observation["pairs"][:, -3:].any()
+    assert env.observation_space.contains(observation)
+    usual = build("couplings").reset(seed=0)[0]
+    for name in ("qubits", "pairs", "circuit"):
+        width = usual[name].shape[-1]
+        np.testing.assert_array_equal(observation[name][..., :width], usual[name])
+
+
+def test_the_scale_is_logarithmic() -> None:
+    assert log_scaled([0.0, 1e-5, 1e-4, 1e-2, 1.0, 2.0]) == pytest.approx([0.0, 0.0, 0.2, 0.6, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_distances_are_shortest_paths(seed: int) -> None:
+    pairs = random_pairs(7, seed, 0.3)
+    lengths = dict(networkx.all_pairs_shortest_path_length(networkx.Graph([*pairs])))
+    expected = [lengths[a][b] for a, b in combinations(range(7), 2)]
+    has_action = np.array([pair in pairs for pair in combinations(range(7), 2)])
+    assert distances(has_action, 7).tolist() == expected and max(expected) > 1
+    assert distances(np.zeros(3, dtype=np.bool_), 3).tolist() == [3.0] * 3
+
+
+def test_permuted_qubits_permute_the_features() -> None:
+    """The same Hamiltonian on the same device, with other numbers of the qubits."""
+    rng = np.random.default_rng(2)
+    terms = {"".join(rng.choice([*"IIXZ"], 4)): float(rng.normal()) for _ in range(9)}
+    order = [2, 0, 3, 1]  # qubit k of the second is qubit order[k] of the first
+    moved = {"".join(label[::-1][q] for q in order)[::-1]: value for label, value in terms.items()}
+    rules: dict[str, Any] = {"actions": "blocks", "encoding": {"name": "hamiltonian_graph", "device": "full"}}
+    seen = []
+    for hamiltonian, qubits in ((terms, QUBITS), (moved, tuple(QUBITS[q] for q in order))):
+        env = gym.make(
+            "QAS-GroundState-v0",
+            hamiltonian=PauliSum(hamiltonian),
+            noise=snapshot("manila", qubits),
+            disable_env_checker=True,
+            **rules,
+        )
+        seen.append(env.reset(seed=0)[0])
+    first, second = seen
+    places = [PAIRS.index((min(order[a], order[b]), max(order[a], order[b]))) for a, b in PAIRS]
+    np.testing.assert_allclose(second["qubits"], first["qubits"][order], atol=1e-6)
+    np.testing.assert_allclose(second["pairs"][:, :-1], first["pairs"][places, :-1], atol=1e-6)
+    # A block's CX acts from the smaller number to the larger one, and takes 36 ns longer in one direction.
+    np.testing.assert_allclose(second["pairs"][:, -1], first["pairs"][places, -1], atol=0.02)
+    assert np.abs(second["pairs"] - first["pairs"]).max() > 0.1
+
+
+def test_what_is_hidden_and_what_is_shown_by_default() -> None:
+    column = PAIR_FEATURES.index("has_action")
+    coupled = [float(pair in ((0, 1), (1, 2), (2, 3))) for pair in PAIRS]
+    rules: dict[str, Any] = {"couplings": "line", "actions": "blocks", "encoding": "hamiltonian_graph"}
+    default = gym.make("QAS-XXZChain-v0", num_qubits=4, **rules)
+    for env, expected in ((build("hidden", couplings="line"), [1.0] * 6), (default, coupled)):
+        observation, info = env.reset(seed=0)
+        assert observation["pairs"][:, column].tolist() == expected and observation["pairs"].shape == (6, 18)
+        assert len(info["action_mask"]) == 3  # actions are the same: on coupled pairs
+    with pytest.raises(ValueError, match="Did you mean 'hidden'"):
+        build("hiden")
+
+
+def test_drafts_and_vectors_show_what_episodes_show() -> None:
+    env, rng = build(noise=snapshot("yorktown", (2, 0, 1, 4))), np.random.default_rng(0)
+    seen, info = env.reset(seed=0)
+    drafts = env.player.drafts(2)
+    for _ in range(3):
+        for name, array in drafts.observe().items():
+            np.testing.assert_array_equal(array[1], seen[name])
+        action = int(rng.choice(np.flatnonzero(info["action_mask"])))
+        drafts.append([-1, action])
+        seen, *_, info = env.step(action)
+    settings = {"num_qubits": 4, "seed": 3, "actions": "blocks", "max_gates": 24, "noise": snapshot("manila", QUBITS)}
+    settings["encoding"] = {"name": "hamiltonian_graph", "device": "full"}
+    many = gym.make_vec("QAS-XXZChain-v0", 2, **settings)
+    single = build(noise=snapshot("manila", QUBITS)).reset(seed=0)[0]
+    for name, array in many.reset(seed=0)[0].items():
+        np.testing.assert_array_equal(array[1], single[name])
+
+
+def test_drifting_noise_cannot_be_shown_as_a_device() -> None:
+    drift = {"name": "sequence", "models": ["mumbai", "ourense"]}
+    with pytest.raises(ValueError, match="not show the device where its noise drifts"):
+        build(drift=drift)
+
+
+def test_random_coupling_maps_are_connected_and_the_same_everywhere() -> None:
+    env = make_env("tfim", problem_settings={"num_qubits": 6}, couplings={"name": "random", "seed": 4})
+    coupled = {action.qubits for action in env.catalogue.actions if len(action.qubits) == 2}
+    assert coupled == couplings_of(random_pairs(6, 4), 6) == {*random_pairs(6, 4)}
+    assert sorted(pair for pair in coupled if pair[0] < pair[1])[:3] == [(0, 1), (0, 2), (0, 5)]
+    assert all(networkx.is_connected(networkx.Graph([*random_pairs(5, seed)])) for seed in range(20))
+    assert len({random_pairs(6, seed) for seed in range(20)}) > 15
+    assert all(pair[::-1] in coupled for pair in permutations(range(6), 2) if pair in coupled)
