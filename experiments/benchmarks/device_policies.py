@@ -108,8 +108,8 @@ class Study:
 
 
 STUDIES = {
-    "noisy_devices": Study("noisy_devices", 1000, True, (2.0, 2.0), {}, 10, (1, 6)),
-    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {}, 24, (12, 24), more=1),
+    "noisy_devices": Study("noisy_devices", 1000, True, (2.0, 2.0), {"scouts": 0}, 10, (1, 6)),
+    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {"scouts": 0}, 24, (12, 24), more=1),
 }
 
 
