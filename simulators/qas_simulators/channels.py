@@ -42,7 +42,7 @@ def ptm_of_kraus(kraus: Sequence[ComplexMatrix]) -> NDArray[np.float64]:
 
 
 @cache
-def _choi_basis(num_qubits: int) -> NDArray[np.complex128]:
+def choi_basis(num_qubits: int) -> NDArray[np.complex128]:
     """Return the Choi matrices of the maps from ``P_j`` to ``P_i``, shape ``(4**n, 4**n, 4**n, 4**n)``."""
     basis, size = _pauli_array(num_qubits), 4**num_qubits
     return np.asarray(np.einsum("jba,icd->ijacbd", basis, basis)).reshape(size, size, size, size)
@@ -104,7 +104,7 @@ class Channel:
         size = int(np.sqrt(len(matrix)))
         if np.abs(matrix[0] - np.eye(len(matrix))[0]).max() > tolerance:
             raise ValueError(must("ptm", "preserve the trace (first row 1, 0, ..., 0)", matrix[0].tolist()))
-        choi = np.tensordot(matrix, _choi_basis(int(np.log2(size))), 2) / size
+        choi = np.tensordot(matrix, choi_basis(int(np.log2(size))), 2) / size
         weights, vectors = np.linalg.eigh(choi)
         if weights[0] < -tolerance:
             raise ValueError(must("ptm", "be completely positive", f"of a Choi eigenvalue {weights[0]:.3g}"))
