@@ -81,6 +81,8 @@ def _settings(layout: Any = "calibrated", noise: bool = True, stand_ins: Any = N
 def noise_of(name: str, value: Any) -> NoiseModel | Callable[[int], NoiseModel] | None:
     """Return a noise model or ``None``; for one of Qiskit Aer, a function of the number of qubits that converts it.
 
+    A fitted gate set becomes the noise of its gates.
+
     Raises:
         ValueError: Something else.
     """
@@ -88,6 +90,9 @@ def noise_of(name: str, value: Any) -> NoiseModel | Callable[[int], NoiseModel] 
         return value
     if type(value).__name__ == "NoiseModel" and type(value).__module__.startswith("qiskit_aer."):
         return partial(_converted, value)
+    if type(value).__name__ == "GateSet" and type(value).__module__.startswith("qas_simulators."):
+        fitted: NoiseModel = value.noise_model()
+        return fitted
     if hasattr(value, "target"):
         raise ValueError(must(name, "be a noise model (the argument `backend` takes backends)", value))
     raise ValueError(must(name, 'be a name, {"name": ..., settings}, a NoiseModel, one of Qiskit Aer, or None', value))

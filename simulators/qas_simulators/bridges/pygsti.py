@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from qas_simulators.errors import must
 from qas_simulators.gates import GATE_INDEX, GATES
 from qas_simulators.noise import NoiseModel
+from qas_simulators.tomography.gate_set import GateSet
 
 STANDARD_NAMES: Final = {
     "Gi": "id",
@@ -35,9 +36,7 @@ def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: fl
     pyGSTi writes every operation on all qubits, the first of them most significant. Here each is restricted to the
     gate's own qubits, the first of them least significant.
     """
-    names = STANDARD_NAMES if gates is None else gates
-    if any(factor != "pp" for factor in str(model.basis.name).split("*")):
-        raise ValueError(must("model", "be in the Pauli-product basis", model.basis.name))
+    names = _names(model, gates)
     register = list(model.state_space.sole_tensor_product_block_labels)
     ptms = {}
     for label, operation in model.operations.items():
@@ -64,3 +63,36 @@ def noise_from_pygsti(model: Any, gates: Mapping[str, str] | None, tolerance: fl
             if (gate.name, places) not in ptms:
                 noise.refuse(gate.name, places, f"the model has no matrix of {gate.name}")
     return noise
+
+
+def gate_set_from_pygsti(model: Any, gates: Mapping[str, str] | None) -> GateSet:
+    """Read gates, the only preparation and the only measurement; see :meth:`GateSet.from_pygsti`."""
+    names = _names(model, gates)
+    register = list(model.state_space.sole_tensor_product_block_labels)
+    size, found = len(register), {}
+    if len(model.preps) != 1 or len(model.povms) != 1 or size not in (1, 2):
+        raise ValueError(must("model", "have one preparation, one measurement, and one or two qubits", register))
+    # pyGSTi's strings have the first qubit as the most significant digit, and are divided by the root of 2**n
+    order = np.arange(4**size).reshape((4,) * size).transpose().ravel()
+    scale = 2.0 ** (size / 2)
+    for label, operation in model.operations.items():
+        if label.name in names:
+            places = tuple(register.index(qubit) for qubit in (register if label.sslbls is None else label.sslbls))
+            found[names[label.name], places] = operation.to_dense()[np.ix_(order, order)]
+    (preparation,), (measurement,) = model.preps.values(), model.povms.values()
+    effects = {str(label): effect.to_dense()[order] / scale for label, effect in measurement.items()}
+    outcomes = ["".join(bits[::-1]) for bits in product("01", repeat=size)]  # qubit 0 changes fastest
+    if set(effects) != set(outcomes):
+        raise ValueError(must("model", f"have the outcomes {outcomes}", sorted(effects)))
+    return GateSet(found, preparation.to_dense()[order] * scale, np.array([effects[name] for name in outcomes]))
+
+
+def _names(model: Any, gates: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return the gate of each of pyGSTi's names.
+
+    Raises:
+        ValueError: The model is in another basis.
+    """
+    if any(factor != "pp" for factor in str(model.basis.name).split("*")):
+        raise ValueError(must("model", "be in the Pauli-product basis", model.basis.name))
+    return STANDARD_NAMES if gates is None else gates
