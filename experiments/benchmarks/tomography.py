@@ -1,11 +1,13 @@
 """Does a search on fitted gate sets find circuits that are good on the device that was fitted?
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/tomography.py          # plays what is missing, ten CPU minutes
+    OMP_NUM_THREADS=1 python experiments/benchmarks/tomography.py H2-2     # plays one task only
     python experiments/benchmarks/tomography.py report                     # writes results/tomography.md
 
-A device is a random noise model with coherent errors, another one for every seed. Gate set tomography of simulated counts
-gives Pauli transfer matrices of its gates and its readout errors. A blind search minimises the energy that some model
-believes, and picks the circuit with the lowest one. The energy of the pick on the true device is computed afterwards.
+A device is a random noise model with coherent errors, another one for every seed. Gate set tomography of simulated
+counts gives Pauli transfer matrices of its gates and its readout errors. A blind search minimises the energy that some
+model believes, and picks the circuit with the lowest one. The energy of the pick on the true device is computed
+afterwards.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def part(model: NoiseModel, qubits: tuple[int, ...]) -> GateSet:
                 whole.add(channel, [name], own)
     for own, qubit in enumerate(qubits):
         letter = model.measured(PauliSum.from_masks(qubit + 1, [0], [1 << qubit], [1.0]))
-        terms = {mask: value for mask, value in zip(letter.z.tolist(), letter.coefficients.tolist(), strict=True)}
+        terms = dict(zip(letter.z.tolist(), letter.coefficients.tolist(), strict=True))
         scale, shift = terms.get(1 << qubit, 0.0), terms.get(0, 0.0)
         whole.add_readout((1 - scale - shift) / 2, (1 - scale + shift) / 2, [own])
     return GateSet.of_noise(whole, len(qubits), keys)
@@ -192,7 +193,10 @@ def play(task: str, row: str, seed: int) -> dict[str, Any]:
     names = dict(circuit.count_ops())
     found = {"task": task, "row": row, "seed": seed, "evaluations": spent, "circuits": circuits, **about}
     found |= {"believed": error, "true": energy(PauliTransferSimulator(true), circuit, hamiltonian) - ground}
-    found |= {"noiseless": energy(StatevectorSimulator(), circuit, hamiltonian) - ground, "cnots": int(names.get("cx", 0))}
+    found |= {
+        "noiseless": energy(StatevectorSimulator(), circuit, hamiltonian) - ground,
+        "cnots": int(names.get("cx", 0)),
+    }
     seconds = round(time.process_time() - started, 1)
     return {**found, "seconds": seconds, "qasm": circuit.to_qasm3()}
 
@@ -212,10 +216,10 @@ def report(cells: list[dict[str, Any]]) -> str:
     lines = [
         "# Searches on fitted gate sets",
         "",
-        "`python experiments/benchmarks/tomography.py`. Errors of energies in mHa above the exact ground energy, of the",
-        "circuit whose energy the model of the row believes to be lowest. Interquartile means over seeds, each with a",
-        "device of its own, with 95 % bootstrap intervals. *Above the best row*: error on the device minus that of the",
-        "search on the device itself, same seed. *Entries*: root mean square error of the",
+        "`python experiments/benchmarks/tomography.py`. Errors of energies in mHa above the exact ground energy, of",
+        "the circuit whose energy the model of the row believes to be lowest. Interquartile means over seeds, each",
+        "with a device of its own, with 95 % bootstrap intervals. *Above the best row*: error on the device minus",
+        "that of the search on the device itself, same seed. *Entries*: root mean square error of the",
         "entries of the fitted matrices, in the best gauge.",
     ]
     for task in TASKS:
@@ -232,14 +236,11 @@ def report(cells: list[dict[str, Any]]) -> str:
             some = [cell for cell in own if cell["row"] == row]
             if not some:
                 continue
-            columns: list[Callable[[dict[str, Any]], float]] = [
-                lambda cell: cell["believed"],
-                lambda cell: cell["true"],
-                lambda cell: cell["true"] - base[cell["seed"]],
-                lambda cell: cell["believed"] - cell["true"],
-                lambda cell: cell["noiseless"],
-            ]
-            texts = [row, *(iqm_with_interval([1e3 * column(cell) for cell in some]) for column in columns)]
+            columns = [[cell["believed"] for cell in some], [cell["true"] for cell in some]]
+            columns.append([cell["true"] - base[cell["seed"]] for cell in some])
+            columns.append([cell["believed"] - cell["true"] for cell in some])
+            columns.append([cell["noiseless"] for cell in some])
+            texts = [row, *(iqm_with_interval([1e3 * value for value in column]) for column in columns)]
             texts.append(", ".join(str(cell["cnots"]) for cell in some))
             for key in ("one_qubit_error", "pair_error"):
                 texts.append(f"{np.median([cell[key] for cell in some]):.1e}" if key in some[0] else "")
@@ -252,8 +253,8 @@ def main() -> None:
     """Play what is missing, then write the report."""
     cells: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else []
     known = {(cell["task"], cell["row"], cell["seed"]) for cell in cells}
-    for seed in SEEDS if sys.argv[1:] != ["report"] else ():
-        for task in TASKS:
+    for task in [name for name in TASKS if name in sys.argv[1:]] or (TASKS if len(sys.argv) == 1 else ()):
+        for seed in SEEDS:
             for row in ROWS:
                 if (task, row, seed) not in known:
                     cells.append(play(task, row, seed))

@@ -85,9 +85,6 @@ class Estimator:
         Raises:
             ValueError: As for :func:`linear_inversion`.
         """
-        from scipy.linalg import solve_triangular
-        from scipy.optimize import minimize
-
         current = gauge_fixed(linear_inversion(counts, self.target), self.target, most=np.inf).repaired()
         longest, length = max(map(len, counts.design.middles)), 1
         while True:

@@ -57,9 +57,8 @@ def gauge_fixed(
     """
     if gate_set.num_qubits != target.num_qubits:
         raise ValueError(must("target", f"have {gate_set.num_qubits} qubits", target.num_qubits))
-    for name, weight in (("state_weight", state_weight), ("effects_weight", effects_weight)) + tuple(
-        (f"gate_weights[{name!r}]", weight) for name, weight in (gate_weights or {}).items()
-    ):
+    by_name = gate_weights or {}
+    for name, weight in {"state_weight": state_weight, "effects_weight": effects_weight, **by_name}.items():
         if not weight >= 0:
             raise ValueError(must(name, "not be negative", weight))
     common = [key for key in gate_set.gates if key in target.gates]
@@ -67,7 +66,7 @@ def gauge_fixed(
         raise ValueError(must("target", f"have gates of {sorted(gate_set.gates)}", sorted(target.gates)))
     from scipy.optimize import minimize  # imports for a tenth of a second
 
-    by_gate = [(gate_weights or {}).get(name, 1.0) for name, _ in common]
+    by_gate = [by_name.get(name, 1.0) for name, _ in common]
     loss = _Loss(gate_set, target, common, by_gate, state_weight, effects_weight)
     size = len(gate_set.state)
     options = {"maxiter": _ITERATIONS, "maxfun": 2 * _ITERATIONS, "maxcor": 20, "ftol": 0.0, "gtol": 1e-11}
@@ -129,5 +128,7 @@ class _Loss:
         of_effects = self._seen * (self._effects @ inverse - self._wanted_effects)
         slope += self._weights[0] * np.outer(of_state, self._state)
         slope -= self._weights[1] * (self._effects @ inverse).T @ of_effects @ inverse.T
-        loss = (weighted * rest).sum() + self._weights[0] * (of_state**2).sum() + self._weights[1] * (of_effects**2).sum()
+        loss = (
+            (weighted * rest).sum() + self._weights[0] * (of_state**2).sum() + self._weights[1] * (of_effects**2).sum()
+        )
         return float(loss), 2 * slope[1:].ravel()
