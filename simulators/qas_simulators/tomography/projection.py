@@ -137,4 +137,4 @@ def _on_simplex(values: FloatArray) -> FloatArray:
     ordered = np.sort(values)[::-1]
     excess = (np.cumsum(ordered) - 1.0) / np.arange(1, len(values) + 1)
     last = int(np.flatnonzero(ordered > excess)[-1])
-    return np.maximum(values - excess[last], 0.0)
+    return np.asarray(np.maximum(values - excess[last], 0.0))
