@@ -358,7 +358,7 @@ def test_exact_gate_sets_give_the_noise_back() -> None:
     assert noise.couplings == {(0, 1)}
     with pytest.raises(ValueError, match="no gate set has ry"):
         noise.channels("ry", (0,))
-    with pytest.raises(ValueError, match="couplings"):
+    with pytest.raises(ValueError, match=r"no gate set has cx.*\(1, 0\)"):
         noise.channels("cx", (1, 0))
     with pytest.raises(ValueError, match="stand_ins"):
         device_noise(sets, {"rz": "t"})
@@ -378,12 +378,14 @@ def test_a_pair_has_the_frames_of_its_qubits() -> None:
     true = device()
     gauges = [np.vstack([np.eye(4)[0], random_gauge(4, seed, 0.03)[1:]]) for seed in (0, 1)]
     first, second = (_own(true, q).transformed(gauges[q]) for q in (0, 1))
-    turned = GateSet.of_noise(true, 2, TWO).transformed(random_gauge(16, 2, 0.005))
-    moved = gauge_fixed(turned, pair_target(first, second, TWO), most=np.inf)
+    gauge = np.vstack([np.eye(16)[0], random_gauge(16, 2, 0.005)[1:]])
+    turned = GateSet.of_noise(true, 2, TWO).transformed(gauge)
+    moved = gauge_fixed(turned, pair_target(first, second, TWO), most=np.inf, gate_weights={"sx": 1e4, "s": 1e4})
     wide = np.kron(gauges[1], gauges[0])
     expected = wide @ GateSet.of_noise(true, 2, TWO).gates["cx", (0, 1)] @ np.linalg.inv(wide)
     away = abs(gauge_fixed(turned, GateSet.ideal(2, TWO)).gates["cx", (0, 1)] - expected).max()
-    assert abs(moved.gates["cx", (0, 1)] - expected).max() < 0.3 * away
+    found = abs(moved.gates["cx", (0, 1)] - expected).max()
+    assert found < 0.1 * away
 
 
 def test_environments_take_gate_sets_as_noise() -> None:

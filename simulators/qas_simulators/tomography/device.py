@@ -31,9 +31,9 @@ def pair_target(first: GateSet, second: GateSet, gates: Iterable[Key]) -> GateSe
     for name, qubits in ptms:
         if len(qubits) == 1:
             own = (first, second)[qubits[0]].gates[name, (0,)]
-            ptms[name, qubits] = np.kron(np.eye(4), own) if qubits == (0,) else np.kron(own, np.eye(4))
+            ptms[name, qubits] = np.asarray(np.kron(np.eye(4), own) if qubits == (0,) else np.kron(own, np.eye(4)))
     effects = np.array([np.kron(b, a) for b in second.effects for a in first.effects])
-    return GateSet(ptms, np.kron(second.state, first.state), effects)
+    return GateSet(ptms, np.asarray(np.kron(second.state, first.state)), effects)
 
 
 def device_noise(

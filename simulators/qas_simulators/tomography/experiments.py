@@ -125,7 +125,8 @@ def usual_design(num_qubits: int, gates: Iterable[Key], length: int = 8) -> Desi
     keys = [(name, tuple(qubits)) for name, qubits in gates]
     if any(GATES[gate_index(name)].axis is not None for name, _ in keys):
         raise ValueError(must("gates", "be gates without angles", keys))
-    preparations, measurements = [()], [()]
+    preparations: list[Run] = [()]
+    measurements: list[Run] = [()]
     for qubit in range(num_qubits):
         own = _fiducials([name for name, qubits in keys if qubits == (qubit,)], qubit)
         preparations = [(*first, *second) for first in preparations for second in own[0]]
@@ -160,7 +161,8 @@ def _fiducials(names: list[str], qubit: int) -> tuple[list[Run], list[Run]]:
         states.append(matrix @ ideal.state)
         effects.append(ideal.effects[0] @ matrix * 2)
     chosen = _spanning(np.array(states), 4), _spanning(np.array(effects), 3)
-    on_qubit = [[tuple((name, (qubit,)) for name, _ in runs[row]) for row in rows] for rows in chosen]
+    where: tuple[int, ...] = (qubit,)
+    on_qubit: list[list[Run]] = [[tuple((name, where) for name, _ in runs[row]) for row in rows] for rows in chosen]
     if len(on_qubit[0]) < 4 or len(on_qubit[1]) < 3:
         raise ValueError(must("gates", f"prepare four independent states of qubit {qubit}", names))
     return on_qubit[0], on_qubit[1]
