@@ -19,6 +19,7 @@ from qas_simulators.tomography import (
     Estimator,
     GateSet,
     device_noise,
+    fitted,
     gauge_distance,
     gauge_fixed,
     linear_inversion,
@@ -386,6 +387,25 @@ def test_a_pair_has_the_frames_of_its_qubits() -> None:
     away = abs(gauge_fixed(turned, GateSet.ideal(2, TWO)).gates["cx", (0, 1)] - expected).max()
     found = abs(moved.gates["cx", (0, 1)] - expected).max()
     assert found < 0.1 * away
+
+
+def test_exact_gates_with_a_large_weight_give_right_energies() -> None:
+    """Fits to exact probabilities differ only by their gauge, which a noise model with exact RZ does not leave free."""
+    tilt, turn = (Channel.from_kraus([GATES[gate_index(name)].matrix(0.05)]) for name in ("rz", "rx"))
+    true = NoiseModel().add(turn, ["sx"]).add(tilt, ["sx"]).add(amplitude_damping(0.02), ["sx"]).add_readout(0.01, 0.03)
+    ideal = GateSet.ideal(1, ONE)
+    fit = fitted(usual_design(1, ONE).simulated(GateSet.of_noise(true, 1, ONE), 0), ideal)
+    observable, rng = PauliSum({"Z": 1.0}), np.random.default_rng(0)  # what X is would depend on the frame's angle
+    circuits = []
+    for angles in rng.uniform(0, 6, (5, 2)):
+        circuits.append(Circuit(1).sx(0).rz(angles[0], 0).sx(0).rz(angles[1], 0).sx(0))
+    expected = np.array([PauliTransferSimulator(true).expectation(one, observable) for one in circuits])
+    errors = []
+    for weight in (1.0, 1e4):
+        model = gauge_fixed(fit, ideal, gate_weights={"s": weight}).repaired().noise_model({"rz": "s"})
+        found = [PauliTransferSimulator(model).expectation(one, observable) for one in circuits]
+        errors.append(abs(np.array(found) - expected).max())
+    assert errors[1] < 0.2 * errors[0] and errors[1] < 2e-3, errors
 
 
 def test_environments_take_gate_sets_as_noise() -> None:
