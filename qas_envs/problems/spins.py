@@ -73,9 +73,7 @@ def heisenberg(
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
         ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
-            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz. Open chains with
-            ``D > 1`` (for ``J < 0``, ``D < -1``) and odd rings with ``J < 0`` have none: those with 17 qubits or more,
-            rings with 21, are solved by DMRG, in some seconds.
+            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -111,10 +109,11 @@ def _interacting_chain(
 
     Half a turn about z of every second spin exchanges the sign of the coupling for that of the anisotropy.
     """
-    if coupling == 0 or (coupling < 0 and periodic and num_qubits % 2):
+    if coupling == 0:
         return None
     unit = abs(coupling)
-    found = xxz_energy(num_qubits, math.copysign(anisotropy, anisotropy * coupling), field / unit, periodic)
+    turned = math.copysign(anisotropy, anisotropy * coupling)
+    found = xxz_energy(num_qubits, turned, field / unit, periodic, is_frustrated=coupling > 0)
     if found is None or found.error is None:
         return None
     return found._replace(energy=unit * found.energy, error=unit * found.error)
