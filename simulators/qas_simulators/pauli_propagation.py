@@ -204,8 +204,9 @@ class PauliPropagationSimulator(Simulator):
         return energy, gradients + energies, gradients
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
-        terms = [PauliSum({label: 1.0}) for label in observable.terms()]
-        return np.array([_PropagatedObjective(self, circuit, term).energies(params[None])[0] for term in terms])
+        count = len(observable.coefficients)
+        numbered = PauliSum.from_masks(observable.num_qubits, observable.x, observable.z, np.arange(1.0, count + 1.0))
+        return _PropagatedObjective(self, circuit, numbered).string_means(params)
 
 
 class TooManyStringsError(ValueError):
@@ -267,6 +268,18 @@ class _PropagatedObjective(Objective):
         scan(self.graph(params).energies, params, 0, True)
         params -= 2 * np.pi * np.floor(0.5 * params / np.pi + 0.5)
         return float(self.energies(params[None])[0])
+
+    def string_means(self, params: FloatArray) -> FloatArray:
+        """Return the mean of each string of an observable whose coefficients are 1, 2, 3, ..., ``(strings,)``.
+
+        The coefficients say which string of the observable each one is, and its sign, after all Clifford gates.
+        """
+        angles, moved = self.angles(params), self._rotations.observable
+        means = np.zeros(len(moved.coefficients))
+        for x, z, numbered in zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients.tolist(), strict=True):
+            self._moved = _library().PauliOperator({_pauli(x, z): 1.0}, num_qubits=self._circuit.num_qubits)
+            means[round(abs(numbered)) - 1] = np.sign(numbered) * self._propagated(angles)
+        return means
 
     def graph(self, params: FloatArray) -> _Graph:
         """Return the strings of these angles as a graph, which gives energies and gradients at other angles too."""
