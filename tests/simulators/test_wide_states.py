@@ -43,7 +43,7 @@ def test_energies_gradients_and_states(seed: int) -> None:
     expected = NARROW.expectation_and_gradient(circuit, observable)
     assert energy == pytest.approx(expected[0], abs=1e-11) and wide.energy(circuit.params) == energy
     np.testing.assert_allclose(gradient, expected[1], atol=1e-11)
-    np.testing.assert_allclose(wide.state(circuit.params), NARROW.statevector(circuit), atol=1e-12)
+    assert abs(np.vdot(wide.state(circuit.params), NARROW.statevector(circuit))) == pytest.approx(1.0, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -66,6 +66,44 @@ def test_circuits_without_pairs_and_without_gates() -> None:
         expected = NARROW.expectation_and_gradient(circuit, observable)
         assert energy == pytest.approx(expected[0], abs=1e-12)
         np.testing.assert_allclose(gradient, expected[1], atol=1e-12)
+
+
+def test_states_before_late_angles_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans of late angles apply the gates from there on only, in any order of the angles."""
+    rng = np.random.default_rng(7)
+    circuit, observable = random_circuit(6, 60, rng), random_observable(6, 10, rng)
+    wide, params, applied = WideProgram(circuit, observable), circuit.params, []
+    turn = WideProgram._turn
+    monkeypatch.setattr(WideProgram, "_turn", lambda self, *args: (applied.append(1), turn(self, *args))[1])
+    wide.energy(params)
+    num_blocks = len(applied)
+    for place in (len(params) - 1, len(params) - 1, 0, 3, len(params) // 2, len(params) - 1):
+        params = params.copy()
+        params[place] += 0.3
+        before = len(applied)
+        assert wide.energy(params) == pytest.approx(NARROW.expectation(circuit, observable, params), abs=1e-11)
+        if place == 3:
+            wide.energy_and_gradient(params)
+        last = len(applied) - before
+    assert last == num_blocks  # the state before the last angle was lost
+    params[-1] += 0.1
+    before = len(applied)
+    assert wide.energy(params) == pytest.approx(NARROW.expectation(circuit, observable, params), abs=1e-11)
+    assert 0 < len(applied) - before < num_blocks // 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_single_precision(seed: int) -> None:
+    rng = np.random.default_rng(200 + seed)
+    names = ["ry", "cx", "cz", "h"] if seed % 2 else None
+    circuit = random_circuit(11, 60, rng, names)
+    observable = random_observable(11, 20, rng, "IXZ")
+    energy, gradient = WideProgram(circuit, observable, 2, bool(seed % 2), is_single=True).energy_and_gradient(
+        circuit.params
+    )
+    expected = NARROW.expectation_and_gradient(circuit, observable)
+    assert 0 < abs(energy - expected[0]) < 1e-5
+    np.testing.assert_allclose(gradient, expected[1], atol=1e-5)
 
 
 @pytest.fixture
