@@ -63,6 +63,7 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
 
 SETTINGS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(SIMULATORS, Simulator),
+    "statevector": StatevectorSimulator,
     **{name: kind for name, (kind, _) in _PURE.items()},
 }
 """What has a simulator's settings as parameters, by its name."""

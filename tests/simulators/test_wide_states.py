@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from qas_envs import make_env
 from qas_envs.problems import heisenberg, tfim
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator, wide_objective
 from qas_simulators import statevector as statevector_module
@@ -164,3 +165,21 @@ def test_sixteen_qubits_against_free_fermions() -> None:
     energy, gradient = simulator.expectation_and_gradient(circuit, problem.hamiltonian)
     assert energy == pytest.approx(expected, abs=1e-10)
     assert gradient.sum() == pytest.approx(30 * np.cos(1.0) * np.sin(1.0) - 16 * np.cos(1.0), abs=1e-10)
+
+
+def test_environments_with_single_precision() -> None:
+    """The rounding is shown, and refused where the accuracy needs more."""
+    rules = {"actions": "blocks", "couplings": "line", "max_gates": 60}
+    single = {"name": "statevector", "precision": "single"}
+    with pytest.raises(
+        ValueError, match=r"`precision` must be 'double' for an accuracy of 1e-06: energies .* about 3e-05"
+    ):
+        make_env("tfim", problem_settings={"num_qubits": 16, "accuracy": 1e-6}, simulator=single, **rules)
+    env = make_env("tfim", problem_settings={"num_qubits": 16}, simulator=single, **rules)
+    env.reset(seed=0)
+    *_, info = env.step(0)
+    exact = StatevectorSimulator().expectation(env.circuit, env.problem.hamiltonian)
+    assert 0 < info["truncation_error"] < 3e-5
+    assert abs(info["energy"] - exact) < 3e-5 and info["energy"] < env.problem.empty_energy
+    with pytest.raises(ValueError, match="Unknown precision 'half'"):
+        StatevectorSimulator(precision="half")
