@@ -7,6 +7,7 @@ import pytest
 
 from qas_envs import make_env
 from qas_envs.problems import Problem, heisenberg, j1_j2, lih, tfim
+from qas_envs.problems.reference import ladder_reference
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.dmrg import dmrg
 from qas_simulators.matrix_product_states import Limit, MatrixProductState
@@ -93,6 +94,18 @@ def test_chains_without_a_closed_form_have_dmrg_as_reference() -> None:
     assert reference_of(dimers)[0] == "DMRG"
     assert dimers.ground_energy == pytest.approx(-9.0, abs=1e-9)
     assert reference_of(j1_j2(24, ground_energy=-9.0))[0] == "given"
+
+
+def test_ladders_by_dmrg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a strong field, against perturbation theory: a pair that a bond flips costs 4 h. Small ones, exactly."""
+    for rows in (2, 11):
+        ladder = tfim(22, field=40.0, rows=rows)
+        assert reference_of(ladder)[0] == "DMRG"
+        assert ladder.ground_energy == pytest.approx(-22 * 40.0 - 31 / 160.0, abs=3e-4)
+    small = heisenberg(8, anisotropy=0.7, field=0.3, rows=2)
+    monkeypatch.setattr("qas_envs.problems.reference.LANCZOS_QUBITS", 7)
+    found = ladder_reference(small.hamiltonian, 2, 1e-3)
+    assert found is not None and found.energy == pytest.approx(small.ground_energy, abs=1e-8)
 
 
 def test_open_chains_deep_in_the_gapped_phase_against_perturbation_theory() -> None:
