@@ -183,6 +183,7 @@ class PauliPropagationSimulator(Simulator):
         left, gradient_tolerance, energy_tolerance = settings
         energy = float(objective.energies(params[None])[0])
         gradients, energies, length = 0, 1, min(_ITERATIONS, left)
+        noise = max(energy_tolerance, _NOISE * (self.coefficient or 0.0))
         while length > 0:
             path: list[FloatArray] = []
             end = length, gradient_tolerance, energy_tolerance
@@ -197,7 +198,7 @@ class PauliPropagationSimulator(Simulator):
             if steps == 0:
                 break
             energy, params[:] = energy - gain, path[steps - 1]
-            if gain <= max(energy_tolerance, _NOISE * self.coefficient):
+            if gain <= noise:
                 break
             length = min(length if steps == len(path) else steps, left)
             graph = objective.graph(params) if length > 0 else graph
@@ -339,7 +340,7 @@ class _PropagatedObjective(Objective):
 
     def _checked_size(self, propagator: PauliPropagator) -> int:
         """Return the number of strings; raise ``TooManyStringsError`` if there are too many."""
-        size, most = propagator.size(), self._simulator.max_strings
+        size, most = int(propagator.size()), self._simulator.max_strings
         if size > most:
             message = must("max_strings", f"be at least {size} for the last gates of this circuit alone", most)
             raise TooManyStringsError(f"{message} Simulators with `weight` or `coefficient` drop strings.")

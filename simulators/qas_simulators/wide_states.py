@@ -66,7 +66,9 @@ class WideProgram:
         self._psi: State = np.empty(1 << self._size, dtype=self._dtype)
         self._bra: State = np.empty(0, dtype=self._dtype)
         self._parts: list[NDArray[np.complex128]] = []
-        self._products = np.full((len(self._blocks), 4, 4), np.nan, dtype=self._dtype)  # that ``psi`` was made by
+        self._products: State = np.full(
+            (len(self._blocks), 4, 4), np.nan, dtype=self._dtype
+        )  # that ``psi`` was made by
         self._kept: State = np.empty(0, dtype=self._dtype)
         self._kept_blocks = 0  # that ``kept`` was made by
         self._energy = np.nan  # of ``psi``
@@ -75,7 +77,7 @@ class WideProgram:
     def _strings(self) -> WideStrings:
         strings = wide_strings(self._observable, self._is_real)
         real = self._psi.real.dtype
-        factors = strings.factors.astype(self._dtype)
+        factors: State = strings.factors.astype(self._dtype)
         return WideStrings(
             strings.diagonal.astype(real, copy=False), *strings[1:3], factors, strings.signs.astype(real, copy=False)
         )
@@ -90,7 +92,7 @@ class WideProgram:
     def state(self, angles: FloatArray) -> State:
         """Return the state ``(2**n,)``, which the next call overwrites."""
         self._parts = self._matrices.parts(angles)
-        products = np.array([self._product(parts) for parts in self._parts], dtype=self._dtype).reshape(-1, 4, 4)
+        products: State = np.array([self._product(parts) for parts in self._parts], dtype=self._dtype).reshape(-1, 4, 4)
         changed = np.flatnonzero((products != self._products).any(axis=(1, 2)))
         if len(self._blocks) and not len(changed):
             return self._psi
@@ -128,11 +130,11 @@ class WideProgram:
         whole = parts[0]
         for part in parts[1:]:
             whole = part @ whole
-        return whole.real if self._is_real else whole
+        return np.asarray(whole.real if self._is_real else whole)
 
     @property
     def _num_tiles(self) -> int:
-        return max(1, len(self._psi) >> 2 + kernels.wide_states.TILE_BITS)
+        return max(1, len(self._psi) >> 2 + int(kernels.wide_states.TILE_BITS))
 
     def _turn(self, block: GateBlock, matrix: NDArray[Any]) -> None:
         self._shared(
