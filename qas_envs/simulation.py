@@ -63,6 +63,7 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
 
 SETTINGS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(SIMULATORS, Simulator),
+    "statevector": StatevectorSimulator,
     **{name: kind for name, (kind, _) in _PURE.items()},
 }
 """What has a simulator's settings as parameters, by its name."""
@@ -99,8 +100,9 @@ def first_energy(simulator: Simulator, circuit: Circuit, problem: Problem) -> fl
     environment is made at once; the simulator still says whether it can simulate circuits of this size.
 
     Raises:
-        ValueError: The simulator cannot simulate the circuit.
+        ValueError: The simulator cannot simulate the circuit, or is too coarse for the problem's accuracy.
     """
+    simulator.check_accuracy(problem.hamiltonian, problem.accuracy)
     is_idle = bool((circuit.table[:, 3] >= 0).all()) and not circuit.angles.any()
     if problem.num_qubits <= _FEW_QUBITS or simulator.is_noisy or not is_idle:
         return without_shots(simulator).expectation(circuit, problem.hamiltonian)

@@ -8,7 +8,7 @@ from functools import partial
 from qas_agents.block_conversion import as_blocks
 from qas_agents.post_processing import Processed, annealed_blocks
 from qas_agents.searchers.adapt import AdaptStep, prune_operators, qubit_adapt, with_real_gates
-from qas_simulators import Circuit, PauliSum
+from qas_simulators import Circuit, PauliSum, Simulator
 from qas_simulators.errors import must
 from qas_simulators.exponentials import Exponential
 
@@ -26,6 +26,7 @@ def adapt_circuit(
     ground_energy: float | None = None,
     seed: int = 0,
     should_stop: Callable[[], bool] = lambda: False,
+    simulator: Simulator | None = None,
 ) -> Processed:
     """Return the circuit of ADAPT-VQE at its first energy below a limit, with fewer operators and fewer CNOTs.
 
@@ -45,6 +46,8 @@ def adapt_circuit(
         ground_energy: Exact ground energy, from which annealing measures errors; computed by default.
         seed: Seeds the annealing.
         should_stop: Called before every trial of annealing; if true, the best circuit so far is returned.
+        simulator: See :func:`qubit_adapt`. It is not used for annealing, which keeps a state: above about 20 qubits
+            ``evaluations`` must be 0.
 
     Returns:
         The circuit, its energy, and all evaluations, those of the pool's slopes included.
@@ -60,11 +63,13 @@ def adapt_circuit(
     """
     if evaluations < 0:
         raise ValueError(must("evaluations", "not be negative", evaluations))
-    path = qubit_adapt(hamiltonian, pool, max_operators, reference, per_cnot=per_cnot, tetris=tetris)
+    path = qubit_adapt(
+        hamiltonian, pool, max_operators, reference, per_cnot=per_cnot, tetris=tetris, simulator=simulator
+    )
     solution = next((step for step in path if step.energy < highest_energy), None)
     if solution is None:
         raise ValueError(must("max_operators", "be enough for an energy below the limit", max_operators))
-    step = prune_operators(solution, hamiltonian, pool, highest_energy, reference)
+    step = prune_operators(solution, hamiltonian, pool, highest_energy, reference, simulator=simulator)
     best = Processed(step.circuit.simplified(), step.energy, step.evaluations)
     real = _with_real_gates(step, hamiltonian, pool, reference) if evaluations and hamiltonian.is_real else None
     if real is None:

@@ -91,6 +91,32 @@ def chain_reference(hamiltonian: PauliSum, accuracy: float, periodic: bool) -> R
     return _by_dmrg(hamiltonian.num_qubits, tuple(hamiltonian.terms().items()), accuracy)
 
 
+def ladder_reference(hamiltonian: PauliSum, rows: int, accuracy: float) -> Reference | None:
+    """Return the ground energy of a ladder, two rows or two columns of sites, by DMRG from rung to rung.
+
+    Args:
+        hamiltonian: Site ``row * columns + column`` is qubit ``row * columns + column``.
+        rows: Rows of the lattice.
+        accuracy: The error must be below half of it.
+
+    Returns:
+        ``None`` for other lattices, and for 20 qubits or fewer.
+
+    Raises:
+        ValueError: The error is not below half of the accuracy.
+    """
+    size = hamiltonian.num_qubits
+    columns = size // rows
+    if size <= LANCZOS_QUBITS or 2 not in (rows, columns):
+        return None
+    order = [row * columns + column for column in range(columns) for row in range(rows)] if rows == 2 else range(size)
+    terms = {
+        "".join(label[size - 1 - site] for site in reversed(order)): coefficient
+        for label, coefficient in hamiltonian.terms().items()
+    }
+    return _by_dmrg(size, tuple(terms.items()), accuracy)
+
+
 @lru_cache(maxsize=64)
 def _by_dmrg(num_qubits: int, terms: tuple[tuple[str, float], ...], accuracy: float) -> Reference:
     error = math.inf

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from qas_envs.problems.bethe_ansatz import xxz_energy
 from qas_envs.problems.free_fermions import chain_energy
 from qas_envs.problems.problem import Problem
-from qas_envs.problems.reference import DENSE_QUBITS, Reference, chain_reference, reference_of, rounding_error
+from qas_envs.problems.reference import (
+    DENSE_QUBITS,
+    Reference,
+    chain_reference,
+    ladder_reference,
+    reference_of,
+    rounding_error,
+)
 from qas_simulators import PauliSum
 from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MASK_QUBITS
@@ -26,7 +33,7 @@ def tfim(
     """Transverse-field Ising model, ``H = -J sum Z_i Z_j - h sum X_i`` over neighbours i, j.
 
     Args:
-        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``.
+        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``, except open ladders of two rows.
         field: Transverse field ``h``.
         coupling: ``J``, the unit of energy if left at 1.
         periodic: Close the chain to a ring, the lattice to a torus.
@@ -47,6 +54,8 @@ def tfim(
     if _is_long_chain(num_qubits, rows):  # in the basis where the bonds are X X
         energy = chain_energy(num_qubits, -float(coupling), 0.0, -float(field), periodic)
         chain = Reference(energy, "free fermions", rounding_error(hamiltonian))
+    elif ground_energy is None and not periodic:
+        chain = ladder_reference(hamiltonian, rows, accuracy)
     reference = reference_of(hamiltonian, ground_energy, chain)
     settings = {"field": field, "coupling": coupling}
     return _problem("TFIM", f"h={field:g}", hamiltonian, reference, rows, periodic, settings, accuracy)
@@ -65,7 +74,7 @@ def heisenberg(
     """Heisenberg or XXZ model, ``H = J sum (X_i X_j + Y_i Y_j + D Z_i Z_j) + h sum Z_i``, antiferromagnetic for J > 0.
 
     Args:
-        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``.
+        num_qubits: Number of spins, 2 to 60; lattices above 20 need ``ground_energy``, except open ladders of two rows.
         anisotropy: ``D``; 1 for the isotropic model.
         field: Longitudinal field ``h``.
         coupling: ``J``, for Pauli matrices; spin operators have a quarter of it.
@@ -73,9 +82,7 @@ def heisenberg(
         rows: Rows of a square lattice; 1 for a chain.
         accuracy: Error below which a state counts as found, in the unit of ``coupling``.
         ground_energy: If it is known: above 10 qubits it spares the computation, which takes a minute on 20. Chains and
-            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz. Open chains with
-            ``D > 1`` (for ``J < 0``, ``D < -1``) and odd rings with ``J < 0`` have none: those with 17 qubits or more,
-            rings with 21, are solved by DMRG, in some seconds.
+            rings need none: those without anisotropy are free fermions, others have a Bethe ansatz.
 
     Raises:
         ValueError: An impossible size, a strength that is not finite, or an accuracy that is not positive.
@@ -97,6 +104,8 @@ def heisenberg(
         chain = _interacting_chain(num_qubits, float(anisotropy), float(field), float(coupling), periodic)
         if chain is None and ground_energy is None:
             chain = chain_reference(hamiltonian, accuracy, periodic)
+    elif ground_energy is None and not periodic:
+        chain = ladder_reference(hamiltonian, rows, accuracy)
     reference = reference_of(hamiltonian, ground_energy, chain)
     name = "Heisenberg" if anisotropy == 1 else "XXZ"
     settings = {"anisotropy": anisotropy, "field": field, "coupling": coupling}
@@ -111,10 +120,11 @@ def _interacting_chain(
 
     Half a turn about z of every second spin exchanges the sign of the coupling for that of the anisotropy.
     """
-    if coupling == 0 or (coupling < 0 and periodic and num_qubits % 2):
+    if coupling == 0:
         return None
     unit = abs(coupling)
-    found = xxz_energy(num_qubits, math.copysign(anisotropy, anisotropy * coupling), field / unit, periodic)
+    turned = math.copysign(anisotropy, anisotropy * coupling)
+    found = xxz_energy(num_qubits, turned, field / unit, periodic, is_frustrated=coupling > 0)
     if found is None or found.error is None:
         return None
     return found._replace(energy=unit * found.energy, error=unit * found.error)

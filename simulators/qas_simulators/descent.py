@@ -43,7 +43,9 @@ def scan(energies: Energies, params: FloatArray, first: int, is_sinusoidal: bool
     return num_points * max(0, len(params) - first)
 
 
-def descend(evaluate: Gradients, params: FloatArray, settings: Settings, is_linked: bool) -> tuple[float, int]:
+def descend(
+    evaluate: Gradients, params: FloatArray, settings: Settings, is_linked: bool, path: list[FloatArray] | None = None
+) -> tuple[float, int]:
     """Minimise over all angles by L-BFGS, in place.
 
     Args:
@@ -51,6 +53,7 @@ def descend(evaluate: Gradients, params: FloatArray, settings: Settings, is_link
         params: Angles in radians, ``(num_params,)`` with at least one.
         settings: Iterations, gradient tolerance and energy tolerance.
         is_linked: Whether angles are shared or scaled; others are returned in [-pi, pi).
+        path: Gets the angles after every iteration.
 
     Returns:
         The energy, and the number of gradients.
@@ -58,8 +61,13 @@ def descend(evaluate: Gradients, params: FloatArray, settings: Settings, is_link
     iterations, gradient_tolerance, energy_tolerance = settings
     last = np.inf
 
+    def wrapped(point: FloatArray) -> FloatArray:
+        return point.copy() if is_linked else point - 2 * np.pi * np.floor(0.5 * point / np.pi + 0.5)
+
     def stop(intermediate_result: OptimizeResult) -> None:
         nonlocal last
+        if path is not None:
+            path.append(wrapped(intermediate_result.x))
         if last - intermediate_result.fun <= energy_tolerance:
             raise StopIteration
         last = intermediate_result.fun
@@ -74,5 +82,5 @@ def descend(evaluate: Gradients, params: FloatArray, settings: Settings, is_link
         callback=stop,  # SciPy's own tolerance of energies is relative
         options={"maxiter": iterations, "gtol": gradient_tolerance, "ftol": 0.0, "maxcor": _PAIRS},
     )
-    params[:] = found.x if is_linked else found.x - 2 * np.pi * np.floor(0.5 * found.x / np.pi + 0.5)
+    params[:] = wrapped(found.x)
     return float(found.fun), int(found.nfev)

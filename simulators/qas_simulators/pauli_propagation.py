@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from monoprop import PauliPropagator
 
 _CHUNK: Final = 16  # rotations that are propagated before the number of strings is compared with its limit
+_SPARE: Final = 16  # times the strings of the last propagation: with this much room sizes are compared at the end only
 _LEAST_TURN: Final = 0.2  # radians from multiples of pi / 2, for the coefficients that decide what descents keep
 _ITERATIONS: Final = 20  # of L-BFGS with the same strings, where these depend on the angles
-_SHORTER: Final = 4  # factor of fewer iterations after a descent that led upwards: its strings no longer mattered
+_SHORTER: Final = 4  # factor of fewer iterations where a descent led upwards: its strings no longer mattered
 _NOISE: Final = 0.1  # part of the smallest coefficient that is kept: gains below it end a minimisation
 _FEW_QUBITS: Final = 20  # that a statevector simulates in a second
 _TIGHTER: Final = 2, 10.0  # letters more, and the factor of coefficients, of the tighter truncation
@@ -153,50 +155,59 @@ class PauliPropagationSimulator(Simulator):
         """Return the minimisation: a scan of new angles, then L-BFGS on the strings that are kept.
 
         With ``coefficient``, what is kept depends on the angles: the strings are chosen again after 20 iterations at
-        most, and fewer where the energy rose. The energy returned is that of :meth:`expectation`.
+        most. Where the energy rose, only the first few of them count. The energy returned is that of
+        :meth:`expectation`.
         """
         objective = _PropagatedObjective(self, circuit, observable)
 
         def minimized(params: FloatArray, first: int, settings: Settings) -> tuple[float, int, int]:
+            graph, evaluations = None, 0
             if first < len(params):
-                evaluations = scan(objective.graph(params).energies, params, first, not circuit.is_linked)
-            else:
-                evaluations = 0
-            energy = float(objective.energies(params[None])[0])
+                graph = objective.graph(params)
+                evaluations = scan(graph.energies, params, first, not circuit.is_linked)
             if len(params) == 0 or settings[0] == 0:
-                return energy, evaluations + 1, 0
-            energy, more, gradients = self._descended(objective, params, energy, settings)
-            return energy, evaluations + 1 + more, gradients
+                return float(objective.energies(params[None])[0]), evaluations + 1, 0
+            graph = graph or objective.graph(params)
+            if self.coefficient is None:
+                energy, gradients = descend(graph.evaluate, params, settings, objective.is_linked)
+                return energy, evaluations + gradients, gradients
+            energy, more, gradients = self._descended(objective, graph, params, settings)
+            return energy, evaluations + more, gradients
 
         return minimized
 
     def _descended(
-        self, objective: _PropagatedObjective, params: FloatArray, energy: float, settings: Settings
+        self, objective: _PropagatedObjective, graph: _Graph, params: FloatArray, settings: Settings
     ) -> tuple[float, int, int]:
-        """Minimise over all angles in place, given their energy; return energy, evaluations and gradients."""
-        is_linked = objective.is_linked
-        if self.coefficient is None:
-            found, gradients = descend(objective.graph(params).evaluate, params, settings, is_linked)
-            return found, gradients, gradients
-        iterations, gradient_tolerance, energy_tolerance = settings
-        gradients, rounds, length = 0, 0, min(_ITERATIONS, iterations)
-        while iterations > 0 and length > 0:
-            trial = params.copy()
-            _, more = descend(
-                objective.graph(trial).evaluate, trial, (length, gradient_tolerance, energy_tolerance), is_linked
-            )
-            lower = float(objective.energies(trial[None])[0])
-            gradients, rounds, iterations, gain = gradients + more, rounds + 1, iterations - length, energy - lower
-            if gain > 0:
-                energy, params[:] = lower, trial
-            length = min(length if gain > 0 else length // _SHORTER, iterations)
-            if 0 <= gain <= max(energy_tolerance, _NOISE * self.coefficient):
+        """Minimise over all angles in place, strings being chosen again; return energy, evaluations and gradients."""
+        left, gradient_tolerance, energy_tolerance = settings
+        energy = float(objective.energies(params[None])[0])
+        gradients, energies, length = 0, 1, min(_ITERATIONS, left)
+        noise = max(energy_tolerance, _NOISE * (self.coefficient or 0.0))
+        while length > 0:
+            path: list[FloatArray] = []
+            end = length, gradient_tolerance, energy_tolerance
+            gradients += descend(graph.evaluate, params.copy(), end, objective.is_linked, path)[1]
+            left, steps, gain = left - length, len(path), 0.0
+            while steps > 0:  # far along, these strings may no longer be those that matter
+                gain = energy - float(objective.energies(path[steps - 1][None])[0])
+                energies += 1
+                if gain > 0:
+                    break
+                steps //= _SHORTER
+            if steps == 0:
                 break
-        return energy, gradients + rounds, gradients
+            energy, params[:] = energy - gain, path[steps - 1]
+            if gain <= noise:
+                break
+            length = min(length if steps == len(path) else steps, left)
+            graph = objective.graph(params) if length > 0 else graph
+        return energy, gradients + energies, gradients
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
-        terms = [PauliSum({label: 1.0}) for label in observable.terms()]
-        return np.array([_PropagatedObjective(self, circuit, term).energies(params[None])[0] for term in terms])
+        count = len(observable.coefficients)
+        numbered = PauliSum.from_masks(observable.num_qubits, observable.x, observable.z, np.arange(1.0, count + 1.0))
+        return _PropagatedObjective(self, circuit, numbered).string_means(params)
 
 
 class TooManyStringsError(ValueError):
@@ -220,7 +231,7 @@ class _PropagatedObjective(Objective):
                 self._rotations.x.tolist(), self._rotations.z.tolist(), self._rotations.signs.tolist(), strict=True
             )
         ]
-        self._moved = self._rotations.observable
+        self._size = 0  # strings at the end of the last propagation
 
     @property
     def is_linked(self) -> bool:
@@ -259,6 +270,18 @@ class _PropagatedObjective(Objective):
         params -= 2 * np.pi * np.floor(0.5 * params / np.pi + 0.5)
         return float(self.energies(params[None])[0])
 
+    def string_means(self, params: FloatArray) -> FloatArray:
+        """Return the mean of each string of an observable whose coefficients are 1, 2, 3, ..., ``(strings,)``.
+
+        The coefficients say which string of the observable each one is, and its sign, after all Clifford gates.
+        """
+        angles, moved = self.angles(params), self._rotations.observable
+        means = np.zeros(len(moved.coefficients))
+        for x, z, numbered in zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients.tolist(), strict=True):
+            self._moved = _library().PauliOperator({_pauli(x, z): 1.0}, num_qubits=self._circuit.num_qubits)
+            means[round(abs(numbered)) - 1] = np.sign(numbered) * self._propagated(angles)
+        return means
+
     def graph(self, params: FloatArray) -> _Graph:
         """Return the strings of these angles as a graph, which gives energies and gradients at other angles too."""
         angles = self.angles(params)
@@ -270,7 +293,7 @@ class _PropagatedObjective(Objective):
             first = self._first_of_chunk(propagator, last)
             propagator.build_graph(self._part(first, last, angles), seed_parameters=angles[first:])
             last = first
-        self._check_size(propagator)
+        self._size = self._checked_size(propagator)
         return _Graph(self, propagator)
 
     def _propagated(self, angles: FloatArray) -> float:
@@ -280,41 +303,48 @@ class _PropagatedObjective(Objective):
             first = self._first_of_chunk(propagator, last)
             propagator.propagate(self._part(first, last, angles))
             last = first
-        self._check_size(propagator)
+        self._size = self._checked_size(propagator)
         return float(propagator.expectation_value())
 
     def _first_of_chunk(self, propagator: PauliPropagator, last: int) -> int:
         """Return the first of the rotations before ``last`` that can be propagated without a look at the size.
 
-        Those that act last come first, and each of them doubles the number of strings at most.
+        Those that act last come first, and each of them doubles the number of strings at most. Strings that depend on
+        the angles may be more than in the last propagation, but hardly 16 times as many.
         """
-        self._check_size(propagator)
-        doublings = int(np.log2(self._simulator.max_strings / max(1, propagator.size())))
+        size = self._checked_size(propagator)
+        if 0 < _SPARE * self._size <= self._simulator.max_strings:
+            return 0
+        doublings = int(np.log2(self._simulator.max_strings / max(1, size)))
         return max(0, last - min(_CHUNK, max(1, doublings)))
 
     def _part(self, first: int, last: int, angles: FloatArray) -> Any:
         return _library().Circuit(self._gates[first:last], self._circuit.num_qubits, angles[first:last].tolist())
 
     def _propagator(self) -> PauliPropagator:
-        moved, num_qubits = self._moved, self._circuit.num_qubits
-        terms = {
-            _pauli(x, z): c for x, z, c in zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients, strict=True)
-        }
-        weight = self._simulator.weight
-        library = _library()
-        found: PauliPropagator = library.PauliPropagator(
-            library.PauliOperator(terms, num_qubits=num_qubits),
+        weight, num_qubits = self._simulator.weight, self._circuit.num_qubits
+        found: PauliPropagator = _library().PauliPropagator(
+            self._moved,
             [],
             cutoff=num_qubits if weight is None else min(weight, num_qubits),
             lower_atol=self._simulator.coefficient,
         )
         return found
 
-    def _check_size(self, propagator: PauliPropagator) -> None:
-        size, most = propagator.size(), self._simulator.max_strings
+    @cached_property
+    def _moved(self) -> Any:
+        """The observable after all Clifford gates, as the library's."""
+        moved = self._rotations.observable
+        strings = zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients, strict=True)
+        return _library().PauliOperator({_pauli(x, z): c for x, z, c in strings}, num_qubits=self._circuit.num_qubits)
+
+    def _checked_size(self, propagator: PauliPropagator) -> int:
+        """Return the number of strings; raise ``TooManyStringsError`` if there are too many."""
+        size, most = int(propagator.size()), self._simulator.max_strings
         if size > most:
             message = must("max_strings", f"be at least {size} for the last gates of this circuit alone", most)
             raise TooManyStringsError(f"{message} Simulators with `weight` or `coefficient` drop strings.")
+        return size
 
 
 class _Graph:
@@ -335,6 +365,7 @@ class _Graph:
         return np.array([energy for energy, _ in found]), np.array([self._objective.pulled_back(g) for _, g in found])
 
 
+@cache
 def _library() -> Any:
     """Import the library, with one thread, so that sums are rounded alike on every machine."""
     os.environ.setdefault("monoprop_PARTITIONS", "off")

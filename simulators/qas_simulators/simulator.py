@@ -219,6 +219,10 @@ class Simulator(ABC):
         values = run(lambda objective, circuit: objective.energies(circuit.params[None, :])[0], objectives, circuits)
         return np.fromiter(values, dtype=np.float64, count=len(objectives))
 
+    def check_accuracy(self, observable: PauliSum, accuracy: float) -> None:
+        """Raise ``ValueError`` if energies are known beforehand to be too coarse for an accuracy."""
+        return
+
     def truncation_error(self, circuit: Circuit, observable: PauliSum) -> float:
         """Return an estimate of how far an energy without shots is from the exact one: 0 unless it is truncated."""
         return 0.0

@@ -18,7 +18,7 @@ from qas_simulators.simulator import Objective, Simulator
 
 LEAST_QUBITS: Final = 15
 """Registers from this size on are simulated in blocks of gates."""
-_BYTES: Final = 40  # of an amplitude: state, bra and diagonal
+_BYTES: Final = 56  # of an amplitude: state, the one that is kept, bra and diagonal
 
 
 class RotationProgram(Protocol):
@@ -39,6 +39,7 @@ class WideObjective(Objective):
         circuit: The circuit.
         observable: On as many qubits.
         make: Returns the program of the circuit and of the observable in its own unit.
+        noise: Rounding of energies, in the observable's unit; gains below it end a minimisation.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class WideObjective(Objective):
         circuit: Circuit,
         observable: PauliSum,
         make: Callable[[Circuit, PauliSum], RotationProgram],
+        noise: float = 0.0,
     ) -> None:
         simulator.check(circuit, observable)
         self._simulator, self._circuit, self._make = simulator, circuit, make
         self._observable, self._unit = observable.in_unit()
-        self._links = links_of(circuit)
+        self._links, self._noise = links_of(circuit), noise / self._unit
 
     @cached_property
     def _wide(self) -> RotationProgram:
@@ -103,6 +105,7 @@ class WideObjective(Objective):
         evaluations = scan(self._exact, params, first, not self._circuit.is_linked) if first < len(params) else 0
         if len(params) == 0 or settings[0] == 0:
             return self._unit * float(self._exact(params[None])[0]), evaluations + 1, 0
+        settings = *settings[:2], max(settings[2], self._noise)
         energy, gradients = descend(self.evaluate, params, settings, self._circuit.is_linked)
         return self._unit * energy, evaluations + gradients, gradients
 

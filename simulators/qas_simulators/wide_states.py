@@ -16,12 +16,18 @@ from numpy.typing import NDArray
 
 from qas_simulators import kernels
 from qas_simulators.circuit import Circuit
-from qas_simulators.gate_blocks import GateBlock, blocks_of, generator_of, parts_of, product_of
-from qas_simulators.gates import ComplexMatrix
+from qas_simulators.gate_blocks import BlockMatrices, GateBlock, blocks_of
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, thread_pool
 
 _BLOCK_BITS: Final = 10  # of the parts in which the observable is multiplied
+_DTYPES: Final[dict[tuple[bool, bool], type]] = {
+    (False, False): np.complex128,
+    (False, True): np.complex64,
+    (True, False): np.float64,
+    (True, True): np.float32,
+}
+"""Of amplitudes, by whether they are real, and whether they have single precision."""
 State = NDArray[Any]
 
 
@@ -38,74 +44,113 @@ class WideStrings(NamedTuple):
 class WideProgram:
     """The energy of one circuit as a function of the angles of its rotations.
 
+    The state before the first block that a change of angles concerned is kept: scans of late angles start there.
+
     Args:
         circuit: At least two qubits.
         observable: On as many qubits.
         num_threads: Threads that share each pass.
         real: Whether to compute in real arithmetic; all gates and the observable must be real.
+        is_single: Whether amplitudes have 32 bits instead of 64.
     """
 
-    def __init__(self, circuit: Circuit, observable: PauliSum, num_threads: int = 1, real: bool = False) -> None:
+    def __init__(
+        self, circuit: Circuit, observable: PauliSum, num_threads: int = 1, real: bool = False, is_single: bool = False
+    ) -> None:
         self._size, self._threads = circuit.num_qubits, num_threads
-        self._dtype: type = np.float64 if real else np.complex128
+        self._is_real, self._dtype = real, _DTYPES[real, is_single]
         self._blocks = blocks_of(circuit)
+        self._matrices = BlockMatrices(self._blocks)
         self._num_rotations = circuit.num_rotations
         self._observable = observable
         self._psi: State = np.empty(1 << self._size, dtype=self._dtype)
         self._bra: State = np.empty(0, dtype=self._dtype)
+        self._parts: list[NDArray[np.complex128]] = []
+        self._products: State = np.full(
+            (len(self._blocks), 4, 4), np.nan, dtype=self._dtype
+        )  # that ``psi`` was made by
+        self._kept: State = np.empty(0, dtype=self._dtype)
+        self._kept_blocks = 0  # that ``kept`` was made by
+        self._energy = np.nan  # of ``psi``
 
     @cached_property
     def _strings(self) -> WideStrings:
-        return wide_strings(self._observable, self._dtype is np.float64)
+        strings = wide_strings(self._observable, self._is_real)
+        real = self._psi.real.dtype
+        factors: State = strings.factors.astype(self._dtype)
+        return WideStrings(
+            strings.diagonal.astype(real, copy=False), *strings[1:3], factors, strings.signs.astype(real, copy=False)
+        )
 
     def energy(self, angles: FloatArray) -> float:
         """Return the energy at the angles of all rotations, in radians."""
         self.state(angles)
-        return self._multiplied()
+        if np.isnan(self._energy):
+            self._energy = self._multiplied()
+        return self._energy
 
     def state(self, angles: FloatArray) -> State:
         """Return the state ``(2**n,)``, which the next call overwrites."""
+        self._parts = self._matrices.parts(angles)
+        products: State = np.array([self._product(parts) for parts in self._parts], dtype=self._dtype).reshape(-1, 4, 4)
+        changed = np.flatnonzero((products != self._products).any(axis=(1, 2)))
+        if len(self._blocks) and not len(changed):
+            return self._psi
+        first = int(changed[0]) if len(changed) else 0
+        self._kept_blocks = self._kept_blocks if self._kept_blocks <= first else 0
+        self._products, self._energy = products, np.nan
         self._psi[:] = 0.0
         self._psi[0] = 1.0
-        for block in self._blocks:
-            self._turn(block, self._cast(product_of(parts_of(block, angles))))
+        if self._kept_blocks:
+            self._psi[:] = self._kept
+        self._advance(self._kept_blocks, first)
+        if first > self._kept_blocks:
+            self._kept, self._kept_blocks = self._psi.copy(), first
+        self._advance(first, len(self._blocks))
         return self._psi
+
+    def _advance(self, first: int, stop: int) -> None:
+        for block, matrix in zip(self._blocks[first:stop], self._products[first:stop], strict=True):
+            self._turn(block, matrix)
 
     def energy_and_gradient(self, angles: FloatArray) -> tuple[float, FloatArray]:
         """Return the energy, and its derivatives by the angles of all rotations."""
-        energy, gradient = self.energy(angles), np.zeros(self._num_rotations)
-        wanted = [k for k, block in enumerate(self._blocks) if any(gate.param >= 0 for gate in block.gates)]
-        first = min(wanted, default=len(self._blocks))
-        for block in reversed(self._blocks[first:]):
-            parts = parts_of(block, angles)
-            whole = product_of(parts)
-            sums = self._undone(block, self._cast(whole.conj().T))
-            after = np.eye(4, dtype=np.complex128)
-            for gate, part in zip(reversed(block.gates), reversed(parts), strict=True):
-                if gate.param >= 0:
-                    turned = after @ generator_of(gate) @ after.conj().T
-                    gradient[gate.param] += float((-1j * turned * sums).sum().real)
-                after = after @ part
+        self.state(angles)
+        energy, gradient = self._multiplied(), np.zeros(self._num_rotations)
+        wanted = [k for k in range(len(self._blocks)) if self._matrices.has_angles(k)]
+        for k in range(len(self._blocks) - 1, min(wanted, default=len(self._blocks)) - 1, -1):
+            sums = self._undone(self._blocks[k], np.ascontiguousarray(self._products[k].conj().T))
+            for param, slope in self._matrices.slopes(k, self._parts[k], sums).items():
+                gradient[param] = slope
+        self._products[:] = np.nan
+        self._energy, self._kept_blocks = np.nan, 0
         return energy, gradient
 
-    def _cast(self, matrix: ComplexMatrix) -> NDArray[Any]:
-        return np.ascontiguousarray(matrix.real if self._dtype is np.float64 else matrix)
+    def _product(self, parts: NDArray[np.complex128]) -> NDArray[Any]:
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = part @ whole
+        return np.asarray(whole.real if self._is_real else whole)
+
+    @property
+    def _num_tiles(self) -> int:
+        return max(1, len(self._psi) >> 2 + int(kernels.wide_states.TILE_BITS))
 
     def _turn(self, block: GateBlock, matrix: NDArray[Any]) -> None:
         self._shared(
-            1 << self._size - 2 - block.low,
+            self._num_tiles,
             lambda first, stop: kernels.wide_states.turn_pair(self._psi, *block[:2], matrix, first, stop),
         )
 
     def _undone(self, block: GateBlock, matrix: NDArray[Any]) -> NDArray[Any]:
-        """Undo a block in state and bra; return the sums over the other qubits before it, ``(4, 4)``."""
+        """Undo a block in state and bra; return the sums over the other qubits after it, ``(4, 4)``."""
 
         def part(first: int, stop: int) -> NDArray[Any]:
-            sums: NDArray[Any] = np.zeros((4, 4), dtype=self._dtype)
+            sums: NDArray[Any] = np.zeros((4, 4), dtype=_DTYPES[self._is_real, False])
             kernels.wide_states.undo_pair(self._psi, self._bra, *block[:2], matrix, sums, first, stop)
             return sums
 
-        return np.asarray(sum(self._shared(1 << self._size - 2 - block.low, part)))
+        return np.asarray(sum(self._shared(self._num_tiles, part)))
 
     def _multiplied(self) -> float:
         """Fill the bra; return the energy."""

@@ -7,6 +7,7 @@ import pytest
 
 from qas_envs import make_env
 from qas_envs.problems import Problem, heisenberg, j1_j2, lih, tfim
+from qas_envs.problems.reference import ladder_reference
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator
 from qas_simulators.dmrg import dmrg
 from qas_simulators.matrix_product_states import Limit, MatrixProductState
@@ -88,24 +89,38 @@ def reference_of(problem: Problem) -> tuple[str, float]:
 
 
 def test_chains_without_a_closed_form_have_dmrg_as_reference() -> None:
-    """The open chain deep in the gapped phase against perturbation theory; the dimers of Majumdar and Ghosh."""
-    chain = heisenberg(24, anisotropy=20.0, accuracy=0.01)
-    method, error = reference_of(chain)
-    assert method == "DMRG" and 0 <= error < 1e-4
-    # Neel's energy; each flip of an inner bond costs four signs of 2 D, of an outer bond two, amplitude 2
-    second_order = -23 * 20.0 - 21 * 4.0 / (4 * 20.0) - 2 * 4.0 / (2 * 20.0)
-    assert chain.ground_energy == pytest.approx(second_order, abs=0.01)
+    """The dimers of Majumdar and Ghosh."""
     dimers = j1_j2(24)
     assert reference_of(dimers)[0] == "DMRG"
     assert dimers.ground_energy == pytest.approx(-9.0, abs=1e-9)
-    assert reference_of(heisenberg(24, anisotropy=2.0, ground_energy=-58.0))[0] == "given"
+    assert reference_of(j1_j2(24, ground_energy=-9.0))[0] == "given"
+
+
+def test_ladders_by_dmrg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a strong field, against perturbation theory: a pair that a bond flips costs 4 h. Small ones, exactly."""
+    for rows in (2, 11):
+        ladder = tfim(22, field=40.0, rows=rows)
+        assert reference_of(ladder)[0] == "DMRG"
+        assert ladder.ground_energy == pytest.approx(-22 * 40.0 - 31 / 160.0, abs=3e-4)
+    small = heisenberg(8, anisotropy=0.7, field=0.3, rows=2)
+    monkeypatch.setattr("qas_envs.problems.reference.LANCZOS_QUBITS", 7)
+    found = ladder_reference(small.hamiltonian, 2, 1e-3)
+    assert found is not None and found.energy == pytest.approx(small.ground_energy, abs=1e-8)
+
+
+def test_open_chains_deep_in_the_gapped_phase_against_perturbation_theory() -> None:
+    chain = heisenberg(24, anisotropy=20.0)
+    assert reference_of(chain)[0] == "Bethe ansatz"
+    # Neel's energy; each flip of an inner bond costs four signs of 2 D, of an outer bond two, amplitude 2
+    second_order = -23 * 20.0 - 21 * 4.0 / (4 * 20.0) - 2 * 4.0 / (2 * 20.0)
+    assert chain.ground_energy == pytest.approx(second_order, abs=0.01)
 
 
 @pytest.mark.slow
 def test_dmrg_against_the_bethe_ansatz() -> None:
     """python -m pytest tests/simulators/test_dmrg.py -m slow"""
     for num_qubits in (20, 40):
-        for anisotropy in (1.0, 0.5):
+        for anisotropy in (1.0, 0.5, 2.0):
             problem = heisenberg(num_qubits, anisotropy=anisotropy)
             assert reference_of(problem)[0] == "Bethe ansatz"
             found = dmrg(problem.hamiltonian, max_bond=128)
@@ -115,7 +130,7 @@ def test_dmrg_against_the_bethe_ansatz() -> None:
 def test_errors_above_the_accuracy_ask_for_the_energy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qas_envs.problems.reference._DMRG_BONDS", (4,))
     with pytest.raises(ValueError, match="`ground_energy` must be given: the energy by DMRG has an error of"):
-        heisenberg(22, anisotropy=1.5, accuracy=1e-5)
+        j1_j2(20, next_coupling=0.3, periodic=False, accuracy=1e-5)
 
 
 def test_rotations_of_four_dimensions_are_two_cnots_with_turns_about_y() -> None:

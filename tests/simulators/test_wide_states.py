@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from qas_envs import make_env
 from qas_envs.problems import heisenberg, tfim
 from qas_simulators import Circuit, PauliSum, StatevectorSimulator, wide_objective
 from qas_simulators import statevector as statevector_module
@@ -43,7 +44,7 @@ def test_energies_gradients_and_states(seed: int) -> None:
     expected = NARROW.expectation_and_gradient(circuit, observable)
     assert energy == pytest.approx(expected[0], abs=1e-11) and wide.energy(circuit.params) == energy
     np.testing.assert_allclose(gradient, expected[1], atol=1e-11)
-    np.testing.assert_allclose(wide.state(circuit.params), NARROW.statevector(circuit), atol=1e-12)
+    assert abs(np.vdot(wide.state(circuit.params), NARROW.statevector(circuit))) == pytest.approx(1.0, abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -66,6 +67,44 @@ def test_circuits_without_pairs_and_without_gates() -> None:
         expected = NARROW.expectation_and_gradient(circuit, observable)
         assert energy == pytest.approx(expected[0], abs=1e-12)
         np.testing.assert_allclose(gradient, expected[1], atol=1e-12)
+
+
+def test_states_before_late_angles_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans of late angles apply the gates from there on only, in any order of the angles."""
+    rng = np.random.default_rng(7)
+    circuit, observable = random_circuit(6, 60, rng), random_observable(6, 10, rng)
+    wide, params, applied = WideProgram(circuit, observable), circuit.params, []
+    turn = WideProgram._turn
+    monkeypatch.setattr(WideProgram, "_turn", lambda self, *args: (applied.append(1), turn(self, *args))[1])
+    wide.energy(params)
+    num_blocks = len(applied)
+    for place in (len(params) - 1, len(params) - 1, 0, 3, len(params) // 2, len(params) - 1):
+        params = params.copy()
+        params[place] += 0.3
+        before = len(applied)
+        assert wide.energy(params) == pytest.approx(NARROW.expectation(circuit, observable, params), abs=1e-11)
+        if place == 3:
+            wide.energy_and_gradient(params)
+        last = len(applied) - before
+    assert last == num_blocks  # the state before the last angle was lost
+    params[-1] += 0.1
+    before = len(applied)
+    assert wide.energy(params) == pytest.approx(NARROW.expectation(circuit, observable, params), abs=1e-11)
+    assert 0 < len(applied) - before < num_blocks // 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_single_precision(seed: int) -> None:
+    rng = np.random.default_rng(200 + seed)
+    names = ["ry", "cx", "cz", "h"] if seed % 2 else None
+    circuit = random_circuit(11, 60, rng, names)
+    observable = random_observable(11, 20, rng, "IXZ")
+    energy, gradient = WideProgram(circuit, observable, 2, bool(seed % 2), is_single=True).energy_and_gradient(
+        circuit.params
+    )
+    expected = NARROW.expectation_and_gradient(circuit, observable)
+    assert 0 < abs(energy - expected[0]) < 1e-5
+    np.testing.assert_allclose(gradient, expected[1], atol=1e-5)
 
 
 @pytest.fixture
@@ -126,3 +165,21 @@ def test_sixteen_qubits_against_free_fermions() -> None:
     energy, gradient = simulator.expectation_and_gradient(circuit, problem.hamiltonian)
     assert energy == pytest.approx(expected, abs=1e-10)
     assert gradient.sum() == pytest.approx(30 * np.cos(1.0) * np.sin(1.0) - 16 * np.cos(1.0), abs=1e-10)
+
+
+def test_environments_with_single_precision() -> None:
+    """The rounding is shown, and refused where the accuracy needs more."""
+    rules = {"actions": "blocks", "couplings": "line", "max_gates": 60}
+    single = {"name": "statevector", "precision": "single"}
+    with pytest.raises(
+        ValueError, match=r"`precision` must be 'double' for an accuracy of 1e-06: energies .* about 3e-05"
+    ):
+        make_env("tfim", problem_settings={"num_qubits": 16, "accuracy": 1e-6}, simulator=single, **rules)
+    env = make_env("tfim", problem_settings={"num_qubits": 16}, simulator=single, **rules)
+    env.reset(seed=0)
+    *_, info = env.step(0)
+    exact = StatevectorSimulator().expectation(env.circuit, env.problem.hamiltonian)
+    assert 0 < info["truncation_error"] < 3e-5
+    assert abs(info["energy"] - exact) < 3e-5 and info["energy"] < env.problem.empty_energy
+    with pytest.raises(ValueError, match="Unknown precision 'half'"):
+        StatevectorSimulator(precision="half")

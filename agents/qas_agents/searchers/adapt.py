@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_simulators import Circuit, PauliSum
+from qas_agents.searchers.simulated_pool import SimulatedPool
+from qas_simulators import Circuit, PauliSum, Simulator
 from qas_simulators.errors import must
 from qas_simulators.exponentials import Exponential, pauli_exponential, real_exponential
 from qas_simulators.subspace import Subspace
@@ -43,6 +44,7 @@ class _Ansatz:
         pool: Sequence[str | Exponential],
         reference: Circuit | None,
         real: bool = False,
+        simulator: Simulator | None = None,
     ) -> None:
         hamiltonian.require_no_preparation("qubit-ADAPT")
         size = hamiltonian.num_qubits
@@ -52,7 +54,11 @@ class _Ansatz:
         of_string = real_exponential if real else pauli_exponential
         self.pool = [of_string(item) if isinstance(item, str) else item for item in pool]
         self.reference = _lowest_basis_state(hamiltonian) if reference is None else reference
-        self.subspace = Subspace(hamiltonian, self.reference, self.pool)
+        self.subspace: Subspace | SimulatedPool
+        if simulator is None:
+            self.subspace = Subspace(hamiltonian, self.reference, self.pool)
+        else:
+            self.subspace = SimulatedPool(hamiltonian, self.reference, self.pool, simulator)
         self.costs = np.array([exponential.num_two_qubit_gates for exponential in self.pool])
 
     def step(self, sequence: Sequence[int], angles: Sequence[float], energy: float, evaluations: int) -> AdaptStep:
@@ -72,6 +78,7 @@ def qubit_adapt(
     per_cnot: bool = False,
     tetris: bool = False,
     real: bool = False,
+    simulator: Simulator | None = None,
 ) -> Iterator[AdaptStep]:
     """Yield the reference circuit, then the circuit after each step.
 
@@ -89,6 +96,8 @@ def qubit_adapt(
         tetris: Each step appends several exponentials: the best, the best on qubits that it leaves free, and so on.
         real: Write the strings with real gates, two CNOTs more for each pair of Y, so that ``annealed_blocks`` can
             shorten the circuits. Circuits of excitations and coupled exchanges need no such option.
+        simulator: Evaluates energies and slopes, such as by Pauli propagation or matrix-product states, where vectors
+            of all basis states are too large. By default the basis states that the pool reaches are kept.
 
     Raises:
         ValueError: An empty pool, or one for another register; a reference of another size; with ``real``, a string
@@ -98,7 +107,7 @@ def qubit_adapt(
         Tang et al., "qubit-ADAPT-VQE", PRX Quantum 2, 020310 (2021), arXiv:1911.10205.
         Anastasiou et al., "TETRIS-ADAPT-VQE", arXiv:2209.10562.
     """
-    ansatz = _Ansatz(hamiltonian, pool, reference, real)
+    ansatz = _Ansatz(hamiltonian, pool, reference, real, simulator)
     sequence: list[int] = []
     angles = np.empty(0)
     energy, evaluations = ansatz.subspace.energy(sequence, angles), 1
@@ -134,6 +143,7 @@ def prune_operators(
     threshold: float,
     reference: Circuit | None = None,
     real: bool = False,
+    simulator: Simulator | None = None,
 ) -> AdaptStep:
     """Remove operators one by one while the energy, all other angles optimised again, stays below a threshold.
 
@@ -147,6 +157,7 @@ def prune_operators(
         threshold: An energy above that of ``step``.
         reference: As for :func:`qubit_adapt`.
         real: As for :func:`qubit_adapt`.
+        simulator: As for :func:`qubit_adapt`.
 
     Returns:
         The shorter circuit; its ``evaluations`` include those of ``step``.
@@ -154,7 +165,7 @@ def prune_operators(
     Raises:
         ValueError: An energy of ``step`` that is not below the threshold, or operators that are not in the pool.
     """
-    ansatz = _Ansatz(hamiltonian, pool, reference, real)
+    ansatz = _Ansatz(hamiltonian, pool, reference, real, simulator)
     places = {exponential.label: k for k, exponential in enumerate(ansatz.pool)}
     if not set(step.operators) <= set(places):
         raise ValueError(must("step", "have operators of the pool", step.operators))
