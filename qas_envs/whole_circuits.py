@@ -18,6 +18,7 @@ from qas_envs.encodings import Observation
 from qas_envs.judging import is_solved, note_truncation
 from qas_envs.undo import Undo
 from qas_simulators import Circuit, CircuitBatch
+from qas_simulators.arrays import NUMPY, ArrayLibrary
 from qas_simulators.candidates import candidates
 from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must
@@ -260,9 +261,9 @@ class CircuitPlayer:
             spent = int(played.evaluations[number]), int(played.gradients[number])
             return self._played(float(played.energies[number]), *spent, finished)[1]
 
-    def drafts(self, size: int, length: int | None = None) -> Drafts:
+    def drafts(self, size: int, length: int | None = None, library: ArrayLibrary = NUMPY) -> Drafts:
         """Return ``size`` empty circuits to be drawn action by action, without angles; see :class:`Drafts`."""
-        return Drafts(self._env, size, length)
+        return Drafts(self._env, size, length, library)
 
     def gains(self, num_threads: int = 1) -> Gains:
         """Return what each legal action would gain after the episode's circuit, by two calls of a kernel.

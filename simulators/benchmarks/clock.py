@@ -24,10 +24,13 @@ class Clock:
     Args:
         total: Seconds for all of them, from now on.
         now: Function that returns the time in seconds.
+
+    Attributes:
+        total: See there.
     """
 
     def __init__(self, total: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._now, self._end = now, now() + total
+        self.total, self._now, self._end = total, now, now() + total
 
     @property
     def left(self) -> float:

@@ -7,8 +7,8 @@
 Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
 Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
 which is the call that environments of ``gym.make_vec`` make. Environments with ``device="cuda"``, training, floors,
-all cores beside one thread, and Aer are measured too. A clock ends every row after its limit and all of them after
-``--seconds``; rows without time are printed as "not measured: out of time".
+all cores beside one thread, and Aer are measured too. A clock ends every row after its limit, a share of ``--seconds``,
+and all of them after these; rows without time are printed as "not measured: out of time".
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch  # before any measurement, whose interruption would leave it half imported
 from clock import Clock
-from rows import SECONDS, Row, cpu_rows, printed
+from rows import SECONDS, Row, cpu_rows, exit_where_failed, printed
 
 import qas_envs  # noqa: F401
 from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
@@ -154,8 +155,6 @@ def environment_steps(
     environment: str, settings: dict[str, Any], number: int, goal: float, is_small: bool
 ) -> dict[str, Any]:
     """Return steps per second, all angles re-optimised, of environments whose episodes are on the device."""
-    import torch
-
     device = "cpu" if IS_SIMULATED else "cuda"
     if IS_SIMULATED:
         kind = "pauli_transfer" if "noise" in settings else "statevector"
@@ -194,8 +193,6 @@ def collected_steps(is_small: bool) -> dict[str, Any]:
 
     There is one gradient step for 4,096 environment steps.
     """
-    import torch
-
     from qas_agents import DQNConfig, MaskedDQN
 
     number, device = (2, "cpu") if is_small else (16_384, "cpu" if IS_SIMULATED else "cuda")
@@ -213,8 +210,6 @@ def collected_steps(is_small: bool) -> dict[str, Any]:
 
 def training_steps(hidden: list[int], batch: int, tf32: bool, goal: float, is_small: bool) -> dict[str, Any]:
     """Return steps per second of a double DQN: a step in LiH on four qubits on the CPU, then a gradient step."""
-    import torch
-
     from qas_agents import DQNConfig, MaskedDQN
 
     batch, steps = (8, 5) if is_small else (batch, 500)
@@ -266,9 +261,10 @@ def main() -> None:
     clock, small = Clock(arguments.seconds), arguments.small
     name = "the simulator of a GPU" if IS_SIMULATED else cuda.get_current_device().name.decode()
     print(name)
-    results = {"device": name, "rows": printed([*gpu_rows(small), *cpu_rows("cuda", small)], clock)}
+    results: dict[str, Any] = {"device": name, "rows": printed([*gpu_rows(small), *cpu_rows("cuda", small)], clock)}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    exit_where_failed(results["rows"])
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class Row:
     Attributes:
         section: The head of its table.
         case: What is measured.
-        limit: Seconds after which the measurement is given up.
+        limit: Seconds after which the measurement is given up, if there are :data:`SECONDS` for all.
         measure: Returns the numbers of the row by name.
     """
 
@@ -159,13 +159,24 @@ def printed(rows: Sequence[Row], clock: Clock) -> dict[str, list[dict[str, Any]]
         if row.section not in results:
             print(row.section)
         try:
-            found = clock.run(row.limit, row.measure) or {"not measured": "out of time"}
-        except ImportError as error:
-            found = {"not measured": str(error)}
+            found = clock.run(row.limit * clock.total / SECONDS, row.measure) or {"not measured": "out of time"}
+        except Exception as error:  # the other rows are measured all the same
+            found = {"failed": f"{type(error).__name__}: {error}"}
         results.setdefault(row.section, []).append({"case": row.case, **found})
         cells = ", ".join(f"{name}: {_shown(value)}" for name, value in found.items())
         print(f"  {row.case}: {cells}", flush=True)
     return results
+
+
+def exit_where_failed(results: dict[str, list[dict[str, Any]]]) -> None:
+    """End the program with an error if a row failed.
+
+    Raises:
+        SystemExit: A row failed.
+    """
+    failed = [row["case"] for rows in results.values() for row in rows if "failed" in row]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 def _shown(value: Any) -> str:
@@ -178,7 +189,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few environments and energies, to try the script")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for all rows")
     arguments = parser.parse_args()
-    printed(cpu_rows("cpu", arguments.small), Clock(arguments.seconds))
+    exit_where_failed(printed(cpu_rows("cpu", arguments.small), Clock(arguments.seconds)))
 
 
 if __name__ == "__main__":
