@@ -177,7 +177,8 @@ def test_a_restored_training_continues_alike(steps: int) -> None:
             **{"num_qubits": 2, "device": "cpu", "autoreset_mode": "Disabled", "max_gates": 6, "actions": "gates"},
             **{"curriculum": {"name": "moving", "initial": 1.0, "shift_time": 5}, "optimizer": "none"},
         )
-        return MaskedDQN(envs, dataclasses.replace(CONFIG, n_step=3, buffer_size=90, prioritization=0.6), seed=seed)
+        config = dataclasses.replace(CONFIG, n_step=3, buffer_size=90, prioritization=0.6, learning_starts=60)
+        return MaskedDQN(envs, dataclasses.replace(config, batch_size=16), seed=seed)
 
     def copied(agent: MaskedDQN) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays, numbers = agent.state()
@@ -197,7 +198,7 @@ def test_a_restored_training_continues_alike(steps: int) -> None:
         agent.seed = 0  # of the first reset
         agent.learn(160)
     (one, own), (other, theirs) = copied(first), copied(second)
-    assert one.keys() == other.keys() and own == theirs
+    assert one.keys() == other.keys() and json.dumps(own) == json.dumps(theirs) and own["num_gradient_steps"] > 50
     for name, array in one.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 

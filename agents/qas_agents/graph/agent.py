@@ -157,7 +157,8 @@ class GraphAgent:
         Args:
             total_timesteps: Number of circuits.
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``, called after every circuit.
-                ``locals["circuit_env"]`` is the environment of the circuit's instance.
+                ``locals["circuit"]`` is the circuit, ``locals["circuit_env"]`` the environment of its instance, whose
+                episode is another one.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a progress bar.
             after_step: Called at the end of every group: :meth:`state` may be read.

@@ -107,12 +107,12 @@ def _reported(
     rewards = rewards_of(played.errors, threshold) - agent.config.price * lengths
     require_finite("rewards", float(rewards.sum()), f"circuit {agent.num_timesteps}")
     running = True
-    for number, actions in enumerate(group.legal):
-        info = bench.show(actions, played, number)
+    for number, info in enumerate(bench.infos(group.legal, played)):
         agent.num_timesteps += 1
         seen = {
             "self": agent,
             "circuit_env": instance.env,
+            "circuit": played.circuits[number],
             "infos": [info],
             "rewards": [rewards[number]],
             "dones": [True],

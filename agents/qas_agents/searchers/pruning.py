@@ -77,6 +77,10 @@ class Workbench(Protocol):
         """Return circuits to be drawn action by action; see :class:`qas_envs.drafts.Drafts`."""
         ...
 
+    def infos(self, circuits: Sequence[Sequence[int]], played: Any) -> list[dict[str, Any]]:
+        """Return the infos of circuits of :meth:`play_many`, without action masks; the episode is not touched."""
+        ...
+
     def show(self, actions: Sequence[int], played: Any, number: int) -> dict[str, Any]:
         """Begin an episode that holds a circuit of :meth:`play_many`; return its info."""
         ...

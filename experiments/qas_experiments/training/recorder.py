@@ -200,6 +200,7 @@ class Recorder:
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Record one step; return False to stop training.
 
+        The circuit is ``locals_["circuit"]``, or by default that of the environment's episode.
         A step in another environment than the recorder's, given as ``locals_["circuit_env"]``, is counted, but its
         circuit is not kept: agents that are trained on many instances play them in environments of their own.
         """
@@ -213,7 +214,7 @@ class Recorder:
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
         if locals_.get("circuit_env", self._env) is self._env:
-            self.keep(info, self._circuit(info))
+            self.keep(info, locals_.get("circuit", self._circuit(info)))
         if locals_["dones"][0]:
             self.end_episode(locals_["self"], info)
         return not self._should_stop()

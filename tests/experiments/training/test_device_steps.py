@@ -25,7 +25,7 @@ torch = pytest.importorskip("torch")
 DEVICE = [*QUICK, "env=tfim", "env.problem.num_qubits=2", "training.num_envs=8", "env.max_gates=6"]
 
 
-@pytest.mark.parametrize("rules", [{}, {"noise": "depolarizing"}], ids=["exact", "noisy"])
+@pytest.mark.parametrize("rules", [{}, {"noise": "percent_1_5"}], ids=["exact", "noisy"])
 def test_everything_is_recorded_as_if_every_step_had_been_seen(
     rules: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
