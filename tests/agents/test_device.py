@@ -263,8 +263,8 @@ def test_a_group_drawn_on_a_device_teaches_as_one_in_arrays(stop: bool) -> None:
         graph_training._update(agent, agent.instances[0], group, rewards)
     for one, other in zip(*(agent.network.parameters() for agent in agents), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
-    agents[0].learn(16)
-    assert agents[0].num_timesteps == 16 and np.isfinite(agents[0].loss)
+    agents[0].learn(12)
+    assert agents[0].num_timesteps == 12 and np.isfinite(agents[0].loss)
 
 
 def test_a_simulator_on_a_gpu_plays_the_circuits() -> None:

@@ -212,7 +212,10 @@ def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]])
 
 
 def judged(network: PairNetwork, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``."""
+    """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``.
+
+    Log-probabilities are 0 after a circuit was stopped.
+    """
     size, steps = drawn.chosen.shape
     scores = scores_of(network, drawn.observations)
     device = scores.pairs.device
@@ -220,7 +223,8 @@ def judged(network: PairNetwork, table: ActionTable, drawn: Drawn) -> tuple[Tens
     acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
     logits = table.logits(acting, tensor_on(device, drawn.masks).flatten(0, 1))
     log_all = functional.log_softmax(logits, dim=-1)
-    chosen = tensor_on(device, drawn.chosen).flatten().clamp(min=0)
-    log_probs = log_all.gather(1, chosen[:, None]).squeeze(1)
+    chosen = tensor_on(device, drawn.chosen).flatten()
+    log_probs = log_all.gather(1, chosen.clamp(min=0)[:, None]).squeeze(1)
+    log_probs = log_probs.masked_fill(chosen < 0, 0.0)  # of stopped circuits, where it may be that of a masked action
     entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
     return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value

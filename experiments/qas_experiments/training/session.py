@@ -82,7 +82,8 @@ class Session:
         self._num_envs = max(1, training.num_envs)
         self._many: DeviceSteps | None = None
         if training.num_envs:
-            self._many = DeviceSteps(self.recorder, self._agent.get_env(), self._should_stop)
+            envs: Any = getattr(agent, "env", None)
+            self._many = DeviceSteps(self.recorder, envs, self._should_stop)
         self._last_row = 0  # number of the last episode with metrics
         self._identity = identity_of(settings_of(folder.path))
 
