@@ -167,7 +167,7 @@ def test_steps_are_counted_as_one_by_one() -> None:
     assert ours[-1][1] == 0.3
 
 
-@pytest.mark.parametrize("steps", [0, 40, 200])
+@pytest.mark.parametrize("steps", [0, 40, 100])
 def test_a_restored_training_continues_alike(steps: int) -> None:
     """Episodes, pending steps, exploration, replay and networks: the same bits as without interruption."""
 
@@ -178,7 +178,7 @@ def test_a_restored_training_continues_alike(steps: int) -> None:
             **{"curriculum": {"name": "moving", "initial": 1.0, "shift_time": 5}, "optimizer": "none"},
         )
         config = dataclasses.replace(CONFIG, n_step=3, buffer_size=90, prioritization=0.6, learning_starts=60)
-        return MaskedDQN(envs, dataclasses.replace(config, batch_size=16), seed=seed)
+        return MaskedDQN(envs, dataclasses.replace(config, batch_size=16, train_frequency=4), seed=seed)
 
     def copied(agent: MaskedDQN) -> tuple[dict[str, Any], dict[str, Any]]:
         arrays, numbers = agent.state()
@@ -196,9 +196,9 @@ def test_a_restored_training_continues_alike(steps: int) -> None:
         np.testing.assert_array_equal(array, arrays[name], err_msg=name)
     for agent in (first, second):
         agent.seed = 0  # of the first reset
-        agent.learn(160)
+        agent.learn(120)
     (one, own), (other, theirs) = copied(first), copied(second)
-    assert one.keys() == other.keys() and json.dumps(own) == json.dumps(theirs) and own["num_gradient_steps"] > 50
+    assert one.keys() == other.keys() and json.dumps(own) == json.dumps(theirs) and own["num_gradient_steps"] >= 15
     for name, array in one.items():
         np.testing.assert_array_equal(array, other[name], err_msg=name)
 
