@@ -12,6 +12,8 @@ from typing import Final, TypeVar
 Result = TypeVar("Result")
 LEAST: Final = 0.05
 """Seconds below which a measurement is not begun."""
+AGAIN: Final = 0.5
+"""Seconds after which a measurement that was not ended by an interruption is interrupted again."""
 
 
 class OutOfTimeError(Exception):
@@ -58,13 +60,16 @@ class Clock:
 
 @contextmanager
 def _interrupted_after(seconds: float) -> Iterator[None]:
-    """Raise :class:`OutOfTimeError` in a block after some seconds."""
+    """Raise :class:`OutOfTimeError` in a block after some seconds, again and again until the block ends.
+
+    Once is not enough: an exception in a callback, of LLVM for instance, is printed and forgotten.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise OutOfTimeError
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
     try:
         yield
     finally:

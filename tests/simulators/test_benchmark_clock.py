@@ -39,6 +39,21 @@ def test_a_measurement_ends_at_its_limit(clocks: Any) -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0) and signal.getsignal(signal.SIGALRM) is before
 
 
+def test_an_interruption_that_is_swallowed_comes_again(clocks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clocks, "AGAIN", 0.05)
+    swallowed = []
+
+    def stubborn() -> None:
+        try:
+            forever()
+        except clocks.OutOfTimeError as error:
+            swallowed.append(error)
+        forever()
+
+    assert clocks.Clock(600.0).run(0.1, stubborn) is None and len(swallowed) == 1
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
 def test_all_measurements_end_at_the_total(clocks: Any) -> None:
     """By a clock that is turned by hand; what is left bounds the limit of a row."""
     time, limits, calls = 100.0, [], []
