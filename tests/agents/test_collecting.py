@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import time
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
@@ -108,8 +110,20 @@ def test_training_with_two_actors_one_of_which_is_lost(monkeypatch: pytest.Monke
 def test_training_on_two_nodes_one_of_which_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """First an actor is lost, then the node that it was on: each costs a group, and the other node finishes."""
     ray = pytest.importorskip("ray")
+    from ray._private import services
     from ray.cluster_utils import Cluster
 
+    get_node = services.get_node
+
+    def patient(*arguments: Any) -> Any:
+        """Wait longer than Ray's 30 seconds for a node, which a busy machine needs."""
+        for _ in range(300):
+            with suppress(RuntimeError):
+                return get_node(*arguments)
+            time.sleep(1.0)
+        return get_node(*arguments)
+
+    monkeypatch.setattr(services, "get_node", patient)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
