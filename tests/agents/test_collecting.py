@@ -125,6 +125,8 @@ def test_training_on_two_nodes_one_of_which_is_lost(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(services, "get_node", patient)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("agent_register_timeout_ms", "raylet_start_wait_time_s", "worker_register_timeout_seconds"):
+        monkeypatch.setenv(f"RAY_{name}", "300000" if name.endswith("ms") else "300")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         second = cluster.add_node(num_cpus=1)
