@@ -73,8 +73,7 @@ class Plan:
             )
             raise ValueError(must("training.num_envs", needed, training.num_envs))
         env.reset(seed=training.seed)
-        device = training.device.partition(":")[0]
-        return DeviceVectorEnv(env, training.num_envs, device, "Disabled", training.threads)
+        return DeviceVectorEnv(env, training.num_envs, training.device, "Disabled", training.threads)
 
     def make_environment(self, *, evaluation: bool = False, is_silent: bool = False) -> CircuitBuildingEnv:
         """Build an environment.
