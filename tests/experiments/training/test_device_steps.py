@@ -112,6 +112,6 @@ def test_what_does_not_fit_is_refused_in_one_line(overrides: list[str], message:
     own = [one for one in DEVICE if not (overrides[0].startswith("agent=") and one.startswith("agent."))]
     plan = Plan.of(compose(*own, *overrides))
     env = plan.make_environment(is_silent=True)
-    with pytest.raises(ValueError, match="must|Choices") as caught:
+    with pytest.raises(ValueError, match=r"must|Choices") as caught:
         plan.make_agent(env)
     assert message in str(caught.value) and "\n" not in str(caught.value)
