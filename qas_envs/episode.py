@@ -6,7 +6,7 @@ import copy
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +47,11 @@ def _as_numpy(name: str, value: float) -> Any:
     if name == "success":
         return np.array(bool(value))
     return np.float64(value) if name in _REALS else np.int64(value)
+
+
+def info_of(*figures: Sequence[float]) -> dict[str, Any]:
+    """Return the numbers of :data:`FIGURES`, given in this order, by name, as environments return them."""
+    return {name: _as_numpy(name, value) for name, value in zip(FIGURES, chain(*figures), strict=True)}
 
 
 _ANY = 1e38  # no energy is beyond; Gymnasium's checker takes infinite bounds of observations for a mistake
@@ -328,7 +333,7 @@ class Episode:
     def info(self, figures: Sequence[float]) -> dict[str, Any]:
         """Return the ``info`` of an environment, given what :meth:`figures` returned."""
         family = self.rules.family
-        numbers = {name: _as_numpy(name, value) for name, value in zip(FIGURES, figures, strict=True)}
+        numbers = info_of(figures)
         names = () if family is None else family.names
         context = {name: np.asarray(value)[()] for name, value in zip(names, self.context, strict=True)}
         numbers |= {name: np.float64(value) for name, value in self.truncation.items()}

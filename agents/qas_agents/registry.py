@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qas_agents.protocols import Agent, Policy
 from qas_agents.sb3 import MASKED, SB3Agent
-from qas_simulators.errors import needs_extra
+from qas_simulators.errors import must, needs_extra
 
 if TYPE_CHECKING:
     from qas_agents.dqn import Growth
@@ -33,6 +33,7 @@ class AgentEntry:
         file: Returns the policy file that the agent plays, if it is given as a file.
         imported: Returns the class of an agent from another package.
         label: Name of the agent in tables, if its settings determine it.
+        takes_tensors: Whether the agent trains on environments whose steps are tensors.
     """
 
     make: Callable[..., Agent]
@@ -45,6 +46,7 @@ class AgentEntry:
     file: Callable[[], Path] | None = None
     imported: Callable[[], type[Agent]] | None = None
     label: str | None = None
+    takes_tensors: bool = False
 
 
 Row = AgentEntry | Callable[[Mapping[str, Any]], AgentEntry]
@@ -78,6 +80,8 @@ def _make_dqn(env: Any, seed: int, device: str, **settings: Any) -> Agent:
     names = [field.name for field in fields(DemonstrationsConfig)]
     given = {name: settings.pop(name) for name in names if name in settings}
     config, guided = DQNConfig(**settings), DemonstrationsConfig(**{"demonstrations": 0, **given})
+    if guided.demonstrations and hasattr(env, "num_envs"):
+        raise ValueError(must("demonstrations", "be 0 where environments are a vector", guided.demonstrations))
     return MaskedDQN(env, config, seed, device, Demonstrations(env, guided) if guided.demonstrations else None)
 
 
@@ -181,7 +185,7 @@ def _latent(kind: str) -> Callable[[Mapping[str, Any]], AgentEntry]:
 
 
 AGENTS: Final[dict[str, Row]] = {
-    "dqn": AgentEntry(_make_dqn, _dqn_settings, _load_dqn, inherit=_inherit_dqn),
+    "dqn": AgentEntry(_make_dqn, _dqn_settings, _load_dqn, inherit=_inherit_dqn, takes_tensors=True),
     "ppr_dqn": AgentEntry(_make_ppr_dqn, _ppr_dqn_settings, _load_dqn),
     "graph": AgentEntry(_make_graph, _graph_settings, _load_graph),
     "graph_search": _graph_search,

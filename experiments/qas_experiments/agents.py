@@ -15,6 +15,7 @@ from qas_agents.registry import AgentEntry, Row
 from qas_envs import CircuitBuildingEnv
 from qas_envs.components import check_settings, chosen
 from qas_envs.imports import AGENT_PLUGINS, imported, plugin, plugins, reason_of
+from qas_envs.vector import DeviceVectorEnv
 from qas_experiments.options import NOT_SETTINGS
 from qas_experiments.runs.files import is_finished, settings_of
 from qas_experiments.settings import PRESCRIBED, TrainSettings
@@ -41,13 +42,15 @@ def entry_of(settings: Mapping[str, Any]) -> AgentEntry:
     return row if isinstance(row, AgentEntry) else row(given)
 
 
-def built(entry: AgentEntry, settings: Mapping[str, Any], env: CircuitBuildingEnv, seed: int, device: str) -> Agent:
+def built(
+    entry: AgentEntry, settings: Mapping[str, Any], env: CircuitBuildingEnv | DeviceVectorEnv, seed: int, device: str
+) -> Agent:
     """Build the agent of an entry for an environment.
 
     Args:
         entry: The entry.
         settings: The ``name`` and the settings of the agent.
-        env: The environment.
+        env: The environment, or environments on a device.
         seed: Seed of the agent.
         device: PyTorch's name of the device.
 

@@ -15,6 +15,8 @@ from qas_agents.registry import AgentEntry
 from qas_envs import ENVIRONMENTS, CircuitBuildingEnv
 from qas_envs.presets import preset_for
 from qas_envs.registration import EnvironmentId
+from qas_envs.vector import DeviceVectorEnv
+from qas_envs.vector.arrays import fits
 from qas_experiments.agents import built, entry_of
 from qas_experiments.options import option
 from qas_experiments.settings import PRESCRIBED, EnvSettings, TrainSettings
@@ -51,13 +53,27 @@ class Plan:
             ValueError: Unknown settings of the agent, or settings that do not fit the environment.
         """
         training = self.settings.training
-        agent = built(self.entry, self.settings.agent, env, training.seed, training.device)
+        given = self._vector(env) if training.num_envs else env
+        agent = built(self.entry, self.settings.agent, given, training.seed, training.device)
         if training.collectors:
             if training.collectors < 0 or not hasattr(agent, "num_collectors"):
                 needed = "be 0, or for agent=graph the number of actors"
                 raise ValueError(must("training.collectors", needed, training.collectors))
             agent.num_collectors = training.collectors
         return agent
+
+    def _vector(self, env: CircuitBuildingEnv) -> DeviceVectorEnv:
+        """Return environments on the device, with the rules of one that is not stepped itself."""
+        training = self.settings.training
+        if training.num_envs < 0 or not self.entry.takes_tensors:
+            raise ValueError(must("training.num_envs", "be 0, or for agent=dqn at least 1", training.num_envs))
+        if not fits([env]):
+            needed = (
+                "be 0 for families, noise that drifts, linked angles, shot noise, and optimisers of single circuits"
+            )
+            raise ValueError(must("training.num_envs", needed, training.num_envs))
+        env.reset(seed=training.seed)
+        return DeviceVectorEnv(env, training.num_envs, training.device, "Disabled", training.threads)
 
     def make_environment(self, *, evaluation: bool = False, is_silent: bool = False) -> CircuitBuildingEnv:
         """Build an environment.

@@ -87,7 +87,8 @@ class TrainingSettings:
     seed: int = 0
     device: str = "cpu"
     tf32: bool = False  # on a GPU, matrix products with 10 instead of 23 bits of mantissa: faster, less exact
-    threads: int = 1  # of PyTorch; more than one changes the last bits
+    threads: int = 1  # of PyTorch, where more than one changes the last bits, and of optimisations with num_envs
+    num_envs: int = 0  # environments whose episodes are tensors on the device; 0 for one on the CPU; only agent=dqn
     collectors: int = 0  # actors of Ray that play circuits for one learner; only agent=graph
     evaluate_every: int = 10  # training episodes between two rollouts of the greedy policy
     baselines: bool = True  # whether to play the random legal policy and the greedy construction afterwards

@@ -272,15 +272,16 @@ class HamiltonianGraphEncoder:
         graphs = CircuitGraphs(self._fixed, size, self._length, library, self._device)
         return _HamiltonianGraphEncoders(graphs, library.constant(self._pair_of))
 
-    def graphs(self, size: int, length: int | None = None) -> CircuitGraphs:
+    def graphs(self, size: int, length: int | None = None, library: ArrayLibrary = NUMPY) -> CircuitGraphs:
         """Return the features of ``size`` empty circuits of the same instance, to be extended together.
 
         Args:
             size: Number of circuits.
             length: Two-qubit gates at which they are to end; by default that of the gate budget.
+            library: Of the arrays.
         """
         own = self._length if length is None else length
-        return CircuitGraphs(self._fixed, size, own, device=self._device)
+        return CircuitGraphs(self._fixed, size, own, library, self._device)
 
 
 class _HamiltonianGraphEncoders:

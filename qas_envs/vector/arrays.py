@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from gymnasium.utils.seeding import np_random
 from numpy.typing import NDArray
 
 from qas_envs.circuit_env import CircuitBuildingEnv
@@ -18,6 +19,7 @@ from qas_envs.vector.episodes import NEVER, EpisodeArrays
 from qas_envs.vector.results import Resets, Step, last_info, with_validity
 from qas_envs.vector.rules import LoopedEncoders, LoopedMasks, curricula_of, own_method
 from qas_envs.vector.threads import Stopwatch
+from qas_simulators import Simulator
 from qas_simulators.arrays import NUMPY
 from qas_simulators.optimizers import BatchOptimizer
 from qas_simulators.program import thread_pool
@@ -97,13 +99,24 @@ class ArrayEngine:
                 env.finished = self._finished.circuit(row)
                 env._renderer.begin(snapshot.first_energy - env.problem.ground_energy)
 
-    def reset(self, chosen: NDArray[np.bool_]) -> Resets:
-        """Reset some environments; their random generators continue."""
+    def reset(self, chosen: NDArray[np.bool_], seeds: Sequence[int | None]) -> Resets:
+        """Reset some environments; the random generators of those without a seed continue."""
         with _Undo(self) as undo:
-            self._reset(np.flatnonzero(chosen), undo)
+            rows = np.flatnonzero(chosen)
+            self._seed([row for row in rows.tolist() if seeds[row] is not None], seeds, undo)
+            self._reset(rows, undo)
             return self._episodes.observe(), with_validity(
                 self._episodes.figures(self._none.copy(), self._zeros.copy(), self._zeros.copy())
             )
+
+    def _seed(self, rows: list[int], seeds: Sequence[int | None], undo: _Undo) -> None:
+        """Seed the random generators of environments and of their simulators, as ``reset`` of a single one does."""
+        undo.keep_generators(rows)
+        undo.keep_streams(rows)
+        for row in rows:
+            env = self._envs[row]
+            env._np_random, env._np_random_seed = np_random(seeds[row])
+            env.simulator.rng = np.random.default_rng(env._np_random.integers(2**63))
 
     def _reset(self, rows: NDArray[np.int64], undo: _Undo) -> None:
         episodes, rule = self._episodes, self._envs[0].rules.halting
@@ -112,7 +125,7 @@ class ArrayEngine:
         self._has_finished[rows] = True
         halts: Any = NEVER
         if not isinstance(rule, NoHalting):
-            undo.keep_generators(rows)
+            undo.keep_generators(rows.tolist())
             drawn = [rule.sample(self._envs[row].np_random) for row in rows.tolist()]  # each from its own generator
             halts = np.array([NEVER if one is None else one for one in drawn], dtype=np.int64)
         episodes.reset(rows, halts)
@@ -207,6 +220,7 @@ class _Undo:
         self._finished: list[tuple[NDArray[np.int64], dict[str, NDArray[Any]], NDArray[np.bool_]]] = []
         self._generators: list[Place] = []
         self._seeds: list[tuple[CircuitBuildingEnv, Any, Any]] = []
+        self._streams: list[tuple[Simulator, np.random.Generator]] = []
 
     def __enter__(self) -> _Undo:
         episodes = self._engine._episodes
@@ -218,9 +232,13 @@ class _Undo:
         finished = self._engine._finished
         self._finished.append((rows, finished.taken(rows), self._engine._has_finished[rows]))
 
-    def keep_generators(self, rows: NDArray[np.int64]) -> None:
+    def keep_streams(self, rows: list[int]) -> None:
+        """Keep the random generators of simulators, which are about to be replaced."""
+        self._streams += [(self._engine._envs[row].simulator, self._engine._envs[row].simulator.rng) for row in rows]
+
+    def keep_generators(self, rows: list[int]) -> None:
         """Keep the random generators of environments."""
-        for row in rows.tolist():
+        for row in rows:
             env = self._engine._envs[row]
             self._seeds.append((env, env._np_random, env._np_random_seed))
             if env._np_random is not None:
@@ -239,3 +257,5 @@ class _Undo:
             rng.bit_generator.state = state
         for env, rng, seed in reversed(self._seeds):
             env._np_random, env._np_random_seed = rng, seed
+        for simulator, stream in reversed(self._streams):
+            simulator.rng = stream

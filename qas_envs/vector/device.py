@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from os import cpu_count
 from typing import Any
@@ -11,16 +12,19 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
 
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import chosen, is_whole
 from qas_envs.halting import NoHalting
 from qas_envs.vector.arrays import fits
+from qas_envs.vector.device_states import check_generator, restore_into, state_of
 from qas_envs.vector.episodes import NEVER, EpisodeArrays
 from qas_envs.vector.rules import ColumnCurricula, own_method
-from qas_simulators import Circuit
+from qas_simulators import Circuit, StatevectorSimulator
 from qas_simulators.arrays import Array, torch_on
 from qas_simulators.errors import must
+from qas_simulators.optimizers import NoOptimizer
 
 Step = tuple[Any, Array, Array, Array, dict[str, Any]]
 
@@ -110,6 +114,79 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
         if not is_whole(number, 0, self.num_envs - 1):
             raise ValueError(must("number", f"be an integer in 0..{self.num_envs - 1}", number))
         return self._episodes.circuits.circuit(number)
+
+    def circuits(self, numbers: Any) -> list[Circuit]:
+        """Return copies of the circuits of some environments; only these are moved from a GPU.
+
+        Args:
+            numbers: Numbers of the environments, ``(k,)``.
+
+        Raises:
+            ValueError: There are no such environments.
+        """
+        rows = np.asarray(numbers, dtype=np.int64)
+        if rows.ndim != 1 or ((rows < 0) | (rows >= self.num_envs)).any():
+            raise ValueError(must("numbers", f"be integers in 0..{self.num_envs - 1}", numbers))
+        return self._episodes.circuits.copies(self._library.shared(rows))
+
+    def histories(self, numbers: Any) -> NDArray[np.int64]:
+        """Return the actions that appended gates in some environments, ``(k, most)``, -1 after the last one.
+
+        Args:
+            numbers: Numbers of the environments, ``(k,)``.
+        """
+        library, rows = self._library, self._library.shared(np.asarray(numbers, dtype=np.int64))
+        actions, sizes = (library.host(one[rows]) for one in (self._episodes.actions, self._episodes.num_actions))
+        return np.where(np.arange(actions.shape[1]) < sizes[:, None], actions, -1)
+
+    def noiseless_errors(self, num_threads: int = 1) -> NDArray[np.float64]:
+        """Return the energy errors of all circuits without noise, ``(num_envs,)``, simulated on the CPU."""
+        problem, nothing = self._env.problem, np.zeros(self.num_envs, dtype=np.int64)
+        arguments = self._episodes.circuits.on_host().copy(), problem.hamiltonian, np.arange(self.num_envs), nothing
+        found = NoOptimizer().minimize_each(StatevectorSimulator(), *arguments, num_threads)
+        assert found is not None
+        return found.energies - problem.ground_energy
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return all episodes, curricula and the random generator: arrays, and numbers that JSON keeps exactly.
+
+        Examples:
+            >>> import gymnasium as gym, qas_envs
+            >>> envs = gym.make_vec("QAS-TFIM-v0", 2, num_qubits=2, device="cpu").unwrapped
+            >>> _ = envs.reset(seed=0), envs.step(np.array([0, 1]))
+            >>> state = envs.state()
+            >>> _ = envs.step(np.array([1, 0]))
+            >>> envs.restore(*state)
+            >>> envs.circuit(0).num_gates
+            1
+        """
+        return state_of(self._episodes, self._waits), {"rng": self._rng.bit_generator.state}
+
+    def check(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
+        """Raise ``ValueError`` unless what :meth:`state` returned fits these environments.
+
+        Args:
+            arrays: The first part of it.
+            numbers: The second.
+        """
+        self._restored(arrays, numbers)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
+        """Continue where :meth:`state` was called.
+
+        Raises:
+            ValueError: The state does not fit; nothing has changed.
+        """
+        self._episodes, self._waits = self._restored(arrays, numbers)
+        self._rng.bit_generator.state = numbers["rng"]
+
+    def _restored(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> tuple[EpisodeArrays, Array]:
+        """Return other episodes, with a state, and which environments wait for their reset."""
+        if set(numbers) != {"rng"}:
+            raise ValueError(must("numbers", "be ['rng']", sorted(numbers)))
+        check_generator(numbers["rng"])
+        episodes = _episodes_of(self._env, self.num_envs, self.device.type)
+        return episodes, restore_into(episodes, arrays)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset every environment, or those of ``options["reset_mask"]``.

@@ -116,8 +116,8 @@ class CircuitBuildingVectorEnv(VectorEnv[Any, Any, Any]):
         if len(seeds) != self.num_envs or chosen.shape != (self.num_envs,):
             raise ValueError(must("seed", f"be one number or {self.num_envs}, and the mask as long", seed))
         engine = self._current_engine()
-        if isinstance(engine, ArrayEngine) and not options and all(own is None for own in seeds):
-            result = engine.reset(chosen)
+        if isinstance(engine, ArrayEngine) and not options:
+            result = engine.reset(chosen, seeds)
         else:
             result = SingleEngine(self.envs).reset(chosen, seeds, options)
         self._waits[chosen] = False

@@ -303,12 +303,27 @@ class EpisodeArrays:
         number = state["num_actions"]
         for place in range(int(number.max())):
             rows = self.library.nonzero(number > place)
-            actions = self.actions[rows, place]
-            self._append(rows, actions)
-            self._record(rows, actions)
+            self._play(rows, self.actions[rows, place])
         self.circuits.angles[:] = state["angles"]
         for name in _CHANGING:
             getattr(self, name)[:] = state[name]
+
+    def _play(self, rows: Array, actions: Array) -> None:
+        """Append and record actions that may be legal."""
+        self._append(rows, actions)
+        self._record(rows, actions)
+
+    def replay(self, actions: Array, number: Array) -> bool:
+        """Begin episodes again with the first ``number`` actions of each; return whether these are legal in turn."""
+        self.reset(self.library.arange(len(self.over)), NEVER)
+        for place in range(int(number.max())):
+            rows = self.library.nonzero(number > place)
+            own = actions[rows, place]
+            may_add = (self.masks.array[rows, own] != 0) & (self.used_gates(rows) < self.rules.max_gates)
+            if not bool((may_add & (own != self._stop)).all()):
+                return False
+            self._play(rows, own)
+        return True
 
     def load(self, snapshots: Sequence[Snapshot]) -> None:
         """Read the episodes of single environments."""

@@ -79,6 +79,12 @@ class ColumnCurricula:
             for name, kind in self._rules.columns.items()
         }
 
+    @property
+    def num_stages(self) -> int | None:
+        """Stages of a schedule; ``None`` for other curricula."""
+        stages = getattr(self._rules, "thresholds", None)
+        return None if stages is None else len(stages)
+
     def thresholds(self) -> Array:
         """See :class:`Curricula`."""
         return self._columns["threshold"]

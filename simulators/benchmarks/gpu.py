@@ -1,13 +1,14 @@
 """Batches of small circuits on a GPU, beside one core of the CPU; results are checked equal before timing.
 
     pip install -e ".[cuda]"
-    python simulators/benchmarks/gpu.py [--json results.json]        # under five minutes with a GPU
+    python simulators/benchmarks/gpu.py [--json results.json] [--seconds 280]
     NUMBA_ENABLE_CUDASIM=1 python simulators/benchmarks/gpu.py --small   # the same code without one, a few circuits
 
 Circuits of 40 random gates {RX, RY, RZ, CX}, each with another structure; the observables of LiH, BeH2 and H2O.
 Rates are medians of seven launches with all arrays on the device; copies to and from it are in ``minimisations``,
-which is the call that environments of ``gym.make_vec`` make. Then come environments with ``device="cuda"``, and
-training.
+which is the call that environments of ``gym.make_vec`` make. Environments with ``device="cuda"``, training, floors,
+all cores beside one thread, and Aer are measured too. A clock ends every row after its limit, a share of ``--seconds``,
+and all of them after these; rows without time are printed as "not measured: out of time".
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import dataclasses
 import json
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from rows import beside_aer, cores, floors
+import torch  # before any measurement, whose interruption would leave it half imported
+from clock import Clock
+from rows import SECONDS, Row, cpu_rows, exit_where_failed, printed
 
 import qas_envs  # noqa: F401
 from qas_simulators import Circuit, PauliSum, PauliTransferSimulator, StatevectorSimulator
@@ -65,19 +69,31 @@ def repeated(batch: CircuitBatch, sizes: np.ndarray, times: int) -> tuple[np.nda
     return np.tile(batch.tables, (times, 1, 1)), angles, np.tile(sizes, (times, 1))
 
 
-def seconds(run: Any) -> float:
+def seconds(run: Any, repetitions: int = REPETITIONS) -> float:
     """Return the median wall time of a call, after one that compiles."""
     run()
     times = []
-    for _ in range(1 if IS_SIMULATED else REPETITIONS):
+    for _ in range(1 if IS_SIMULATED else repetitions):
         started = time.perf_counter()
         run()
         times.append(time.perf_counter() - started)
     return statistics.median(times)
 
 
-def gradients(num_qubits: int, observable: PauliSum, is_small: bool, simulator: Simulator) -> dict[str, Any]:
+Problem = tuple[str, dict[str, Any]]
+"""An environment and its settings."""
+
+
+def observable_of(problem: Problem) -> PauliSum:
+    """Return the Hamiltonian of an environment."""
+    env: Any = gym.make(problem[0], **problem[1]).unwrapped
+    hamiltonian: PauliSum = env.problem.hamiltonian
+    return hamiltonian
+
+
+def gradients(num_qubits: int, problem: Problem, is_small: bool, simulator: Simulator) -> dict[str, Any]:
     """Return rates of energies with gradients, and the worst difference from the CPU."""
+    observable = observable_of(problem)
     number, num_gates = (2, 4) if is_small else (CHECKED, NUM_GATES)
     batch = random_batch(num_qubits, number, num_gates)
     sizes = batch.sizes(range(number), [0] * number)
@@ -85,7 +101,9 @@ def gradients(num_qubits: int, observable: PauliSum, is_small: bool, simulator: 
     assert program is not None
     wanted, slopes = slopes_each(program, batch.angles, sizes)
     on_cpu = seconds(lambda: slopes_each(program, batch.angles, sizes)) / number
-    row: dict[str, Any] = {"qubits": num_qubits, "groups": len(observable.grouped()[0]), "one core": 1 / on_cpu}
+    row: dict[str, Any] = {"groups": len(observable.grouped()[0]), "one core": 1 / on_cpu}
+    if not simulator.is_noisy:
+        row["goal in float64"] = GOALS[num_qubits]
     for name, is_single in (("float64", False), ("float32", True)):
         checked = DeviceBatch(program.constants, program.tables, batch.angles, sizes, is_single=is_single)
         checked.run(GRADIENT)
@@ -103,14 +121,15 @@ def gradients(num_qubits: int, observable: PauliSum, is_small: bool, simulator: 
     return row
 
 
-def minimisations(num_qubits: int, observable: PauliSum, is_small: bool) -> dict[str, Any]:
+def minimisations(num_qubits: int, problem: Problem, is_small: bool) -> dict[str, Any]:
     """Return whole minimisations per second, copies included, and how the minima of both devices compare."""
+    observable = observable_of(problem)
     number, num_gates = (1, 3) if is_small else (4096, 20)
     optimizer = ScanLBFGS(max_iterations=2 if is_small else 200, scan_all=True)
-    rates: dict[str, Any] = {"qubits": num_qubits}
+    rates: dict[str, Any] = {}
     energies = []
     for name, device in (("one core", "cpu"), ("GPU", "cuda")):
-        own = number if device == "cuda" else max(1, number // 16)
+        own = number if device == "cuda" else max(1, number // 64)
         simulator = StatevectorSimulator(device=device)
 
         def run(own: int = own, simulator: StatevectorSimulator = simulator) -> np.ndarray:
@@ -119,7 +138,7 @@ def minimisations(num_qubits: int, observable: PauliSum, is_small: bool) -> dict
             return optimizer.minimize_each(simulator, batch, observable, range(own), new).energies  # type: ignore[union-attr]
 
         energies.append(run())
-        rates[name] = own / seconds(run)
+        rates[name] = own / seconds(run, 3)
     common = min(map(len, energies))
     rates["within 1e-6"] = float((np.abs(energies[0][:common] - energies[1][:common]) < 1e-6).mean())
     return rates
@@ -132,10 +151,10 @@ ENVIRONMENTS: dict[str, tuple[str, dict[str, Any], int, float]] = {  # number of
 }
 
 
-def environment_steps(environment: str, settings: dict[str, Any], number: int, is_small: bool) -> float:
+def environment_steps(
+    environment: str, settings: dict[str, Any], number: int, goal: float, is_small: bool
+) -> dict[str, Any]:
     """Return steps per second, all angles re-optimised, of environments whose episodes are on the device."""
-    import torch
-
     device = "cpu" if IS_SIMULATED else "cuda"
     if IS_SIMULATED:
         kind = "pauli_transfer" if "noise" in settings else "statevector"
@@ -158,7 +177,8 @@ def environment_steps(environment: str, settings: dict[str, Any], number: int, i
     steps = 2 if is_small else 20
     started = time.perf_counter()
     play(steps)
-    return number * steps / (time.perf_counter() - started)
+    rate = number * steps / (time.perf_counter() - started)
+    return {"environments": number, "steps per second": rate, "goal": goal}
 
 
 TRAINING: dict[str, tuple[list[int], int, bool, float]] = {  # hidden layers, batch, TF32, goal in steps per second
@@ -168,7 +188,7 @@ TRAINING: dict[str, tuple[list[int], int, bool, float]] = {  # hidden layers, ba
 }
 
 
-def collected_steps(is_small: bool) -> float:
+def collected_steps(is_small: bool) -> dict[str, Any]:
     """Return steps per second of a double DQN whose environments are on the device too: LiH, all angles re-optimised.
 
     There is one gradient step for 4,096 environment steps.
@@ -176,6 +196,7 @@ def collected_steps(is_small: bool) -> float:
     from qas_agents import DQNConfig, MaskedDQN
 
     number, device = (2, "cpu") if is_small else (16_384, "cpu" if IS_SIMULATED else "cuda")
+    torch.backends.cuda.matmul.allow_tf32 = False
     network = {"name": "mlp", "hidden": [16] if is_small else [128, 128]}
     config = DQNConfig(network=network, batch_size=8 if is_small else 4096, buffer_size=50 * number)
     config = dataclasses.replace(config, train_frequency=max(1, number // 4), learning_starts=number)
@@ -184,13 +205,11 @@ def collected_steps(is_small: bool) -> float:
     agent.learn(2 * number)
     started, steps = time.perf_counter(), (2 if is_small else 40) * number
     agent.learn(steps)
-    return steps / (time.perf_counter() - started)
+    return {"steps per second": steps / (time.perf_counter() - started), "goal": 1e6}
 
 
-def training_steps(hidden: list[int], batch: int, tf32: bool, is_small: bool) -> float:
+def training_steps(hidden: list[int], batch: int, tf32: bool, goal: float, is_small: bool) -> dict[str, Any]:
     """Return steps per second of a double DQN: a step in LiH on four qubits on the CPU, then a gradient step."""
-    import torch
-
     from qas_agents import DQNConfig, MaskedDQN
 
     batch, steps = (8, 5) if is_small else (batch, 500)
@@ -202,13 +221,34 @@ def training_steps(hidden: list[int], batch: int, tf32: bool, is_small: bool) ->
         buffer_size=20_000,
     )
     agent = MaskedDQN(gym.make("QAS-LiH-v0").unwrapped, config, seed=0, device="cpu" if IS_SIMULATED else "cuda")
-    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
     agent.learn(batch + 5)
     started = time.perf_counter()
     agent.learn(steps)  # waits for the last step
-    rate = steps / (time.perf_counter() - started)
-    torch.backends.cuda.matmul.allow_tf32 = before
-    return rate
+    return {"steps per second": steps / (time.perf_counter() - started), "goal": goal}
+
+
+def gpu_rows(is_small: bool) -> list[Row]:
+    """Return the rows that are measured on the GPU, the important ones first; limits are estimates with reserve."""
+    first = 1 if is_small else None
+    rows = []
+    for head, limit, problems, simulator in (
+        (f"energies with gradients per second, {NUM_GATES} gates", 25.0, PROBLEMS, StatevectorSimulator()),
+        (f"the same with Mumbai noise, {NUM_GATES} gates", 25.0, NOISY, PauliTransferSimulator(mumbai())),
+    ):
+        for n in list(problems)[:first]:
+            rows.append(Row(head, f"{n} qubits", limit, partial(gradients, n, problems[n], is_small, simulator)))
+    head = "environment steps per second, episodes on the device"
+    for case, settings in list(ENVIRONMENTS.items())[:first]:
+        rows.append(Row(head, case, 30.0, partial(environment_steps, *settings, is_small)))
+    head = "training steps per second, environment on the CPU, agent on the device"
+    for case, numbers in list(TRAINING.items())[:first]:
+        rows.append(Row(head, case, 20.0, partial(training_steps, *numbers, is_small)))
+    head = "training steps per second, environments on the device too"
+    rows.append(Row(head, "LiH, 4 qubits", 25.0, partial(collected_steps, is_small)))
+    head = "minimisations per second (scan of all angles, L-BFGS), copies included"
+    sizes = list(PROBLEMS)[: 1 if is_small else 3]
+    return rows + [Row(head, f"{n} qubits", 20.0, partial(minimisations, n, PROBLEMS[n], is_small)) for n in sizes]
 
 
 def main() -> None:
@@ -216,45 +256,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", type=Path, help="file for the results")
     parser.add_argument("--small", action="store_true", help="a few small circuits, for the simulator of a GPU")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all rows")
     arguments = parser.parse_args()
+    clock, small = Clock(arguments.seconds), arguments.small
     name = "the simulator of a GPU" if IS_SIMULATED else cuda.get_current_device().name.decode()
-    results: dict[str, Any] = {"device": name, "gradients": [], "minimisations": [], "environments": []}
-    print(f"{name}\nenergies with gradients per second, {NUM_GATES} gates")
-    print("qubits groups   one core    float64       goal    float32   difference")
-    first = 1 if arguments.small else None
-    for problems, simulator in ((PROBLEMS, StatevectorSimulator()), (NOISY, PauliTransferSimulator(mumbai()))):
-        print("with Mumbai noise" if simulator.is_noisy else "without noise")
-        for num_qubits, (environment, settings) in list(problems.items())[:first]:
-            observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
-            row = gradients(num_qubits, observable, arguments.small, simulator)
-            results["gradients"].append(row | {"noise": simulator.is_noisy})
-            wanted = "-" if simulator.is_noisy else f"{GOALS[num_qubits]:.3g}"
-            rates = f"{row['one core']:10.3g} {row['float64']:10.3g} {wanted:>10s} {row['float32']:10.3g}"
-            print(f"{num_qubits:6d} {row['groups']:6d} {rates} {row['float64: difference']:12.1e}", flush=True)
-    print("minimisations per second (scan of all angles, L-BFGS), copies included\nqubits   one core        GPU  same")
-    for num_qubits, (environment, settings) in list(PROBLEMS.items())[: 1 if arguments.small else 3]:
-        observable = gym.make(environment, **settings).unwrapped.problem.hamiltonian  # type: ignore[attr-defined]
-        row = minimisations(num_qubits, observable, arguments.small)
-        results["minimisations"].append(row)
-        print(f"{num_qubits:6d} {row['one core']:10.4g} {row['GPU']:10.4g} {row['within 1e-6']:5.2f}", flush=True)
-    print("environment steps per second, episodes on the device")
-    print(f"{'environment':30s}  number      steps       goal")
-    for case, (environment, settings, number, goal) in list(ENVIRONMENTS.items())[: 1 if arguments.small else None]:
-        rate = environment_steps(environment, settings, number, arguments.small)
-        results["environments"].append({"case": case, "steps per second": rate})
-        print(f"{case:30s} {number:7d} {rate:10.3g} {goal:10.3g}", flush=True)
-    print("training steps per second, environment on the CPU, agent on the device")
-    results["training"] = []
-    for case, (hidden, batch, tf32, goal) in list(TRAINING.items())[:first]:
-        rate = training_steps(hidden, batch, tf32, arguments.small)
-        results["training"].append({"case": case, "steps per second": rate})
-        print(f"{case:38s} {rate:10.4g} {goal:10.3g}", flush=True)
-    results["collected steps per second"] = rate = collected_steps(arguments.small)
-    print(f"{'environments on the device too':38s} {rate:10.4g} {1e6:10.3g}", flush=True)
-    results["floors"] = floors("cuda", arguments.small)
-    results["cores"], results["Aer"] = cores(arguments.small), beside_aer(arguments.small)
+    print(name)
+    results: dict[str, Any] = {"device": name, "rows": printed([*gpu_rows(small), *cpu_rows("cuda", small)], clock)}
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    exit_where_failed(results["rows"])
 
 
 if __name__ == "__main__":

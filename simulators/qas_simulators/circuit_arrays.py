@@ -139,6 +139,11 @@ class CircuitArrays(CircuitTables):
         """Return an independent circuit that is equal to one of these."""
         return self.on_host()._view(row).copy()
 
+    def copies(self, rows: Array) -> list[Circuit]:
+        """Return independent circuits that are equal to some of these; only their rows are moved from a device."""
+        host = self._with({name: self.library.host(values) for name, values in self.taken(rows).items()}, NUMPY)
+        return [host._view(place).copy() for place in range(len(rows))]
+
     def _view(self, row: int) -> Circuit:
         """Return a circuit on the memory of one of these."""
         circuit = Circuit(self.num_qubits)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import time
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
@@ -102,3 +104,64 @@ def test_training_with_two_actors_one_of_which_is_lost(monkeypatch: pytest.Monke
     assert len(seen) == agent.num_timesteps == 8 * SMALL["batch"] and np.isfinite(seen).all()
     assert agent.num_updates == 8 and np.isfinite(agent.loss)
     assert agent.figures()["lost_groups"] == 1
+
+
+@pytest.mark.slow  # python -m pytest tests/agents/test_collecting.py -m slow
+def test_training_on_two_nodes_one_of_which_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First an actor is lost, then the node that it was on: each costs a group, and the other node finishes."""
+    ray = pytest.importorskip("ray")
+    from ray._private import services
+    from ray.cluster_utils import Cluster
+
+    get_node = services.get_node
+
+    def patient(*arguments: Any) -> Any:
+        """Wait longer than Ray's 30 seconds for a node, which a busy machine needs."""
+        for _ in range(300):
+            with suppress(RuntimeError):
+                return get_node(*arguments)
+            time.sleep(1.0)
+        return get_node(*arguments)
+
+    monkeypatch.setattr(services, "get_node", patient)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("agent_register_timeout_ms", "raylet_start_wait_time_s", "worker_register_timeout_seconds"):
+        monkeypatch.setenv(f"RAY_{name}", "300000" if name.endswith("ms") else "300")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+        env = gym.make("QAS-TFIM-v0", num_qubits=3, actions="blocks", encoding="hamiltonian_graph", max_gates=24)
+        agent = GraphAgent(env, GraphConfig(**SMALL), seed=0)
+        agent.num_collectors, batch = 2, SMALL["batch"]
+        running: list[Collectors] = []
+        enter = Collectors.__enter__
+        monkeypatch.setattr(Collectors, "__enter__", lambda own: running.append(own) or enter(own))
+        homes: list[set[str]] = []
+        seen, lost = [], []
+
+        def node_of(actor: Any) -> str:
+            home = actor.__ray_call__.remote(lambda _: ray.get_runtime_context().get_node_id())
+            return str(ray.get(home, timeout=120))
+
+        def lose(names: dict[str, Any], _: dict[str, Any]) -> bool:
+            seen.append(names["infos"][0]["energy_error"])
+            lost.append(running[0].lost)
+            if agent.num_timesteps == 2 * batch:
+                homes.append({node_of(actor) for actor in running[0].actors()})
+                ray.kill(next(one for one in running[0].actors() if node_of(one) == second.node_id))
+            if agent.num_timesteps == 6 * batch:
+                homes.append({node_of(actor) for actor in running[0].actors()})
+                cluster.remove_node(second, allow_graceful=False)
+                cluster.wait_for_nodes(timeout=120)
+            return agent.num_updates < 400 and (running[0].lost < 2 or agent.num_timesteps % (4 * batch) != 0)
+
+        agent.learn(1000 * batch, lose)
+        assert len(homes) == 2 and all(len(home) == 2 and second.node_id in home for home in homes)
+        assert lost[2 * batch - 1] == 0 and lost[6 * batch - 1] == 1 and agent.num_lost == 2
+        assert len(seen) == agent.num_timesteps == agent.num_updates * batch and np.isfinite(seen).all()
+        assert agent.num_updates > 6 and np.isfinite(agent.loss)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,10 @@ from qas_agents.dqn import learner
 from qas_agents.dqn.replay_buffer import ReplayBuffer, SumTree, Transition
 from qas_agents.dqn.training import TrainingLoop
 from qas_agents.graph import training as graph_training
+from qas_agents.graph.drawing import draw, judged, replayed
+from qas_agents.graph.groups import play_group
 from qas_experiments.training.run import _set_torch
+from qas_simulators import StatevectorSimulator
 from qas_simulators.arrays import torch_on
 from tests.agents.test_damaged_policies import Broken
 from tests.agents.test_dqn import CONFIG, Corridor
@@ -191,3 +195,85 @@ def test_tf32_is_a_setting_that_changes_nothing_on_the_cpu() -> None:
         agent = MaskedDQN(Corridor(), CONFIG, seed=0).learn(300)
         for one, other in zip(agent.online_network.parameters(), plain.online_network.parameters(), strict=True):
             assert torch.equal(one, other)
+
+
+def test_drafts_on_tensors_are_those_in_arrays() -> None:
+    """Observations and masks along random legal actions, some circuits left as they are."""
+    env, rng = build(3), np.random.default_rng(0)
+    ours, theirs = env.player.drafts(40, 6, torch_on("cpu")), env.player.drafts(40, 6)
+    for _ in range(6):
+        legal = theirs.masks
+        np.testing.assert_array_equal(ours.masks.numpy(), legal)
+        actions = np.where(rng.random(40) < 0.8, (rng.random(legal.shape) * legal).argmax(axis=1), -1)
+        ours.append(torch.from_numpy(actions))
+        theirs.append(actions)
+        found, wanted = ours.observe(), theirs.observe()
+        for name, values in wanted.items():
+            assert found[name].dtype == torch.float32
+            np.testing.assert_allclose(found[name].numpy(), values, rtol=1e-6)
+    assert ours.actions == theirs.actions and {len(own) for own in ours.actions} > {5, 6}
+    for own in ours.actions:
+        assert env.player.checked(own) is not None
+
+
+def test_circuits_drawn_on_a_device_follow_the_policy() -> None:
+    """One action of 4,000 circuits: chi-square against the softmax; the seed decides; probabilities as in arrays."""
+    env = build(3)
+    agent = GraphAgent(env, GraphConfig(**SMALL), seed=0)
+    table, library = agent.instances.own.table, torch_on("cpu")
+    drawn, again, other = (
+        draw(agent.network, table, env.player.drafts(4000, 1, library), 1, np.random.default_rng(seed))
+        for seed in (0, 0, 1)
+    )
+    assert drawn.circuits == again.circuits != other.circuits
+    with torch.no_grad():
+        log_probs, _, _ = judged(agent.network, table, drawn)
+    replay = replayed(table, env.player.drafts(4000, 1), drawn.circuits)
+    with torch.no_grad():
+        wanted, _, _ = judged(agent.network, table, replay)
+    torch.testing.assert_close(log_probs, wanted, rtol=1e-5, atol=1e-6)
+    chosen = drawn.chosen[:, 0].numpy()
+    expected = np.exp([log_probs[chosen == action][0].item() for action in range(table.num_actions)])
+    assert expected.sum() == pytest.approx(1.0, abs=1e-5)
+    counts = np.bincount(chosen, minlength=table.num_actions)
+    statistic = ((counts - 4000 * expected) ** 2 / (4000 * expected)).sum()
+    assert statistic < 13.8  # two degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_group_drawn_on_a_device_teaches_as_one_in_arrays(stop: bool) -> None:
+    """The gradient steps of a group of tensors and of the same circuits in arrays lead to the same weights."""
+    agents = [GraphAgent(build(3, stop=stop), GraphConfig(**SMALL), seed=0) for _ in "ab"]
+    for agent in agents:
+        agent.library = torch_on("cpu")
+    place = 0, 4
+    groups = [
+        play_group(agent.network, agent.instances[0], place, 8, 5, np.random.default_rng(0), library=agent.library)
+        for agent in agents
+    ]
+    assert isinstance(groups[0].drawn.chosen, torch.Tensor)
+    drawn = groups[1].drawn
+    in_arrays = type(drawn)(
+        {name: one.numpy() for name, one in drawn.observations.items()},
+        *(drawn.masks.numpy(), drawn.chosen.numpy(), drawn.circuits),
+    )
+    groups[1] = dataclasses.replace(groups[1], drawn=in_arrays)
+    rewards = graph_training.rewards_of(groups[0].played.errors, 1e-3)
+    for agent, group in zip(agents, groups, strict=True):
+        graph_training._update(agent, agent.instances[0], group, rewards)
+    for one, other in zip(*(agent.network.parameters() for agent in agents), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    agents[0].learn(12)
+    assert agents[0].num_timesteps == 12 and np.isfinite(agents[0].loss)
+
+
+def test_a_simulator_on_a_gpu_plays_the_circuits() -> None:
+    """Under numba's simulator of a GPU: circuits drawn on tensors, minimised there, have the energies of the CPU."""
+    rules = {"simulator": {"name": "statevector", "device": "cuda"}}
+    agent = GraphAgent(build(2, **rules), GraphConfig(**SMALL), seed=0)
+    instance, rng = agent.instances.own, np.random.default_rng(0)
+    group = play_group(agent.network, instance, (0, 2), 2, 2, rng, library=torch_on("cpu"))
+    exact, hamiltonian = StatevectorSimulator(), instance.env.problem.hamiltonian
+    for circuit, energy in zip(group.played.circuits, group.played.energies, strict=True):
+        assert energy == pytest.approx(exact.expectation(circuit, hamiltonian), abs=1e-10)
+    assert (group.played.evaluations > 1).all()

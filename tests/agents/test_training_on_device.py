@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import gymnasium as gym
@@ -14,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 import qas_envs  # noqa: F401
 from qas_agents import MaskedDQN
 from qas_agents.dqn.environments import StepBatch
-from qas_agents.dqn.on_device import TensorCollector, TensorEnvironments
+from qas_agents.dqn.on_device import TensorCollector, TensorEnvironments, TensorTrainingLoop
 from qas_agents.dqn.replay_buffer import NStepCollector, ReplayBuffer
 from qas_agents.dqn.training import TrainingLoop
 from qas_simulators.arrays import torch_on
@@ -145,9 +146,100 @@ def test_the_same_seed_gives_the_same_networks() -> None:
     assert len(first.replay) > 420 and bool(torch.isfinite(first.replay.returns).all())
 
 
+def test_steps_are_counted_as_one_by_one() -> None:
+    """Gradient steps come after the same numbers of steps, with the same ε to rounding, as in a loop over steps."""
+    config = dataclasses.replace(CONFIG, learning_starts=7, train_frequency=3, epsilon_decay=0.99, epsilon_end=0.3)
+    config = dataclasses.replace(config, epsilon_clock="environment")
+    found = []
+    for count in (TensorTrainingLoop._count_and_learn, TrainingLoop._count_and_learn):
+        agent, seen = MaskedDQN(Corridors(), config, seed=0), []
+        loop = TensorTrainingLoop(agent, None, 0)
+        loop._learn = lambda agent=agent, seen=seen: seen.append((agent.num_moves, agent.epsilon))  # type: ignore[method-assign]
+        loop._is_time_to_learn = (  # type: ignore[method-assign]
+            lambda agent=agent: agent.num_moves >= 7 and agent.num_moves % 3 == 0
+        )
+        for _ in range(60):
+            count(loop)
+        found.append((seen, agent.num_timesteps))
+    (ours, steps), (theirs, wanted) = found
+    assert steps == wanted == 240 and len(ours) == 78
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+    assert ours[-1][1] == 0.3
+
+
+@pytest.mark.parametrize("steps", [0, 40, 100])
+def test_a_restored_training_continues_alike(steps: int) -> None:
+    """Episodes, pending steps, exploration, replay and networks: the same bits as without interruption."""
+
+    def built(seed: int) -> MaskedDQN:
+        envs: Any = gym.make_vec(
+            *("QAS-TFIM-v0", 4),
+            **{"num_qubits": 2, "device": "cpu", "autoreset_mode": "Disabled", "max_gates": 6, "actions": "gates"},
+            **{"curriculum": {"name": "moving", "initial": 1.0, "shift_time": 5}, "optimizer": "none"},
+        )
+        config = dataclasses.replace(CONFIG, n_step=3, buffer_size=90, prioritization=0.6, learning_starts=60)
+        return MaskedDQN(envs, dataclasses.replace(config, batch_size=16, train_frequency=4), seed=seed)
+
+    def copied(agent: MaskedDQN) -> tuple[dict[str, Any], dict[str, Any]]:
+        arrays, numbers = agent.state()
+        return {name: array.copy() for name, array in arrays.items()}, numbers
+
+    first, second = built(0), built(1)
+    if steps:
+        first.learn(steps)
+    arrays, numbers = copied(first)
+    count = first.replay.count
+    if count:
+        second.replay.put(max(0, count - 90), first.replay.since(0))
+    second.restore(arrays, json.loads(json.dumps(numbers)))
+    for name, array in copied(second)[0].items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    for agent in (first, second):
+        agent.seed = 0  # of the first reset
+        agent.learn(120)
+    (one, own), (other, theirs) = copied(first), copied(second)
+    assert one.keys() == other.keys() and json.dumps(own) == json.dumps(theirs) and own["num_gradient_steps"] >= 15
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+DAMAGES: dict[str, tuple[str, Any]] = {
+    "an action that was never legal": ("tensors.environments.actions", lambda a: a.__setitem__(slice(None), 0)),
+    "more actions than fit": ("tensors.environments.num_actions", lambda a: a.__setitem__(0, 99)),
+    "no number": ("tensors.environments.angles", lambda a: a.__setitem__((0, 0), np.nan)),
+    "a negative count": ("tensors.environments.halt_at", lambda a: a.__setitem__(0, -1)),
+    "too many pending steps": ("tensors.pending.lengths", lambda a: a.__setitem__(0, 3)),
+    "a pending action": ("tensors.pending.actions", lambda a: a.__setitem__((0, 0), 77)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_state_is_refused(damage: str) -> None:
+    envs: Any = gym.make_vec(
+        *("QAS-TFIM-v0", 4),
+        **{"num_qubits": 2, "device": "cpu", "autoreset_mode": "Disabled", "actions": "gates", "optimizer": "none"},
+    )
+    agent = MaskedDQN(envs, dataclasses.replace(CONFIG, n_step=3), seed=0).learn(40)
+    arrays, numbers = agent.state()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    agent.check(arrays, numbers, agent.replay.count)
+    name, change = DAMAGES[damage]
+    change(arrays[name])
+    before = {name: array.copy() for name, array in agent.state()[0].items()}
+    with pytest.raises(ValueError, match="must") as caught:
+        agent.restore(arrays, numbers)
+    assert "\n" not in str(caught.value)
+    for name, array in agent.state()[0].items():
+        np.testing.assert_array_equal(array, before[name])
+    for less in ("tensors.generator", "tensors.environments.waits", "tensors.pending.rewards"):
+        left = {name: array for name, array in before.items() if name != less}
+        with pytest.raises(ValueError, match="must"):
+            agent.restore(left, numbers)
+
+
 def test_what_does_not_fit_is_said() -> None:
     envs: Any = Corridors()
-    with pytest.raises(ValueError, match=r"state of a training .* cannot be written"):
+    with pytest.raises(ValueError, match=r"have methods state, check and restore to write a training"):
         MaskedDQN(envs, CONFIG).state()
     envs.device = torch.device("cuda")
     with pytest.raises(ValueError, match="device must be the environments' 'cuda', but is 'cpu'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ from qas_envs.vector.rules import picked
 from qas_simulators.cuda.batch import TensorBatch
 from tests.conftest import steady
 from tests.qas_envs.test_rules_of_many import GATES, HALTING, SETTINGS, OddCurriculum, OddMask, OddReward
+from tests.qas_envs.test_vector import same
 
 torch = pytest.importorskip("torch")
 
@@ -201,3 +203,78 @@ def test_spaces_hold_what_is_returned() -> None:
     assert envs.action_space.contains(infos["action_mask"].argmax(1).numpy())
     assert envs.action_masks().dtype == torch.bool
     envs.close()
+
+
+STATES: list[dict[str, Any]] = [
+    {"curriculum": {"name": "staged", "thresholds": [1.4, 0.9, None], "successes": 2}, "encoding": {"name": "tensor"}},
+    {"actions": "blocks", "gates": None, "max_gates": 12, "mask": "canonical", "stop": True},
+    {"gadgets": "grl", "mask": "none", "encoding": {"name": "tensor", "tokens": True}, "halting": HALTING},
+]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "Disabled"])
+@pytest.mark.parametrize("settings", STATES, ids=["staged", "blocks", "gadgets"])
+def test_restored_environments_continue_alike(settings: dict[str, Any], mode: str) -> None:
+    """Through JSON, into other environments in the middle of their episodes: all later steps are the same."""
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if "actions" in settings:
+        settings["gates"] = "ibm"
+    (ours, _), (twin, _) = both(mode, **settings), both(mode, **settings)
+    rng = np.random.default_rng(0)
+    _, infos = ours.reset(seed=3)
+    twin.reset(seed=4)
+    twin.step(twin.action_masks().long().argmax(1))
+
+    def steps(envs: Any, infos: Any, seed: int, number: int) -> list[Any]:
+        rng, found = np.random.default_rng(seed), []
+        for _ in range(number):
+            masks = infos["action_mask"].numpy()
+            observations, rewards, terminated, truncated, infos = envs.step((rng.random(masks.shape) * masks).argmax(1))
+            found.append(on_host({"seen": observations, "rewards": rewards, "over": terminated | truncated, **infos}))
+            if mode == "Disabled":
+                _, infos = envs.reset(options={"reset_mask": terminated | truncated})
+        return [infos, *found]
+
+    infos = steps(ours, infos, int(rng.integers(9)), 7)[0]
+    arrays, numbers = ours.state()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    twin.restore(arrays, json.loads(json.dumps(numbers)))
+    for name, array in twin.state()[0].items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    for one, other in zip(steps(ours, infos, 5, 9)[1:], steps(twin, infos, 5, 9)[1:], strict=True):
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            same(value, other[name])
+    histories = twin.histories([2, 0])
+    for row, circuit, actions in zip([2, 0], twin.circuits([2, 0]), histories, strict=True):
+        np.testing.assert_array_equal(circuit.table, twin.circuit(row).table)
+        assert sum(twin._env.catalogue.num_gates[action] for action in actions[actions >= 0]) + (
+            twin._env.initial.num_gates
+        ) == (circuit.num_gates)
+
+
+def test_states_that_do_not_fit_are_refused() -> None:
+    envs, _ = both("Disabled", **STATES[0])
+    envs.reset(seed=0)
+    envs.step(envs.action_masks().long().argmax(1))
+    arrays, numbers = envs.state()
+    for name, place, value, message in (
+        ("curriculum.stage", 0, 3, "be at most 2"),
+        ("curriculum.threshold", 0, np.inf, "be finite"),
+        ("wasted", 0, 99, "be at most 5"),
+        ("actions", (0, 0), 99, "be at most"),
+    ):
+        changed = {key: array.copy() for key, array in arrays.items()}
+        changed[name][place] = value
+        with pytest.raises(ValueError, match=message):
+            envs.restore(changed, numbers)
+    with pytest.raises(ValueError, match="be the state of a PCG64"):
+        envs.restore(arrays, {"rng": {"state": 1}})
+    with pytest.raises(ValueError, match=r"be \['rng'\]"):
+        envs.restore(arrays, {})
+    with pytest.raises(ValueError, match="be float64 of shape"):
+        envs.restore({**arrays, "energy": arrays["energy"][:2]}, numbers)
+    for name, array in envs.state()[0].items():
+        np.testing.assert_array_equal(array, arrays[name])
+    with pytest.raises(ValueError, match=r"be integers in 0\.\.3"):
+        envs.circuits([4])

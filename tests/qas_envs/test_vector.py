@@ -134,6 +134,48 @@ def test_reset_mask() -> None:
     assert infos["num_gates"].tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize("seeds", [11, [3, None, 5]], ids=["one", "some"])
+def test_seeds_in_the_middle_of_episodes(seeds: Any) -> None:
+    """Environments and their random generators are those of single ones after a reset with seeds."""
+    halting = {"name": "negative_binomial", "n": 5, "p": 0.5, "low": 1, "high": 4}
+    settings: dict[str, Any] = {"num_qubits": 2, "halting": halting, "optimizer": "none"}
+    ours = gym.make_vec("QAS-TFIM-v0", 3, autoreset_mode="Disabled", **settings).unwrapped
+    singles = [gym.make("QAS-TFIM-v0", **settings).unwrapped for _ in range(3)]
+    ours.reset(seed=0)
+    for k, env in enumerate(singles):
+        env.reset(seed=k)
+        env.step(0)
+    ours.step([0, 0, 0])
+    observations, infos = ours.reset(seed=seeds)
+    given = seeds if isinstance(seeds, list) else [11, 12, 13]
+    for k, (env, seed) in enumerate(zip(singles, given, strict=True)):
+        observation, info = env.reset(seed=seed)
+        same(observations[k], observation)
+        assert infos["energy"][k] == info["energy"] and infos["num_gates"][k] == 0
+        mine = ours.envs[k]
+        assert mine.episode.halt_at == env.episode.halt_at and mine.np_random_seed == env.np_random_seed
+        assert mine.np_random.bit_generator.state == env.np_random.bit_generator.state
+        assert mine.simulator.rng.bit_generator.state == env.simulator.rng.bit_generator.state
+
+
+def test_a_reset_with_seeds_that_fails_changes_nothing() -> None:
+    """The last seed is none; the generators of the first environments are as before."""
+    envs = gym.make_vec("QAS-TFIM-v0", 3, num_qubits=2, autoreset_mode="Disabled").unwrapped
+    envs.reset(seed=0)
+    envs.step([0, 1, 2])
+
+    def state() -> list[Any]:
+        return [
+            (env.np_random.bit_generator.state, env.simulator.rng.bit_generator.state, env.circuit.num_gates)
+            for env in envs.envs
+        ]
+
+    before = state()
+    with pytest.raises(gym.error.Error):
+        envs.reset(seed=[5, 6, -1])
+    assert state() == before
+
+
 def test_a_pickled_one_goes_on_alike() -> None:
     envs = gym.make_vec("QAS-TFIM-v0", num_envs=3, max_gates=4, autoreset_mode="SameStep").unwrapped
     rng = np.random.default_rng(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
@@ -101,3 +102,22 @@ def test_circuits_that_are_built_together(settings: dict[str, Any]) -> None:
     assert env.player.play_many([]).energies.size == 0
     with pytest.raises(ValueError, match="shape"):
         env.player.play_many([words[1]], [[0.0] * 99])
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"vary": {"field": (0.5, 1.5)}}, {"noise": "percent_1_5"}], ids=["one", "family", "noise"]
+)
+def test_infos_are_those_of_circuits_that_are_shown(rules: dict[str, Any]) -> None:
+    env = gym.make("QAS-TFIM-v0", num_qubits=2, max_gates=5, **rules).unwrapped
+    env.reset(seed=0)
+    circuits = [env.player.checked(own) for own in ([0], [2, 3, 0], [2, 0, 3, 1, 2])]
+    played = env.player.play_many(circuits)
+    before = list(env.episode.actions), env.energy
+    infos = env.player.infos(circuits, played)
+    assert ("vary" in rules) or (list(env.episode.actions), env.energy) == before
+    for number, (actions, info) in enumerate(zip(circuits, infos, strict=True)):
+        shown = env.player.show(actions, played, number)
+        mask = shown.pop("action_mask")
+        info.pop("action_mask", None)
+        assert repr(info) == repr(shown) and len(mask) == len(env.catalogue)
+        assert info["num_gates"] == env.circuit.num_gates

@@ -19,11 +19,10 @@ from qas_agents.dqn.guides import Guide
 from qas_agents.dqn.instances import InstanceEnvironments
 from qas_agents.dqn.learner import Learner
 from qas_agents.dqn.on_device import (
-    TensorCollector,
     TensorEnvironments,
+    TensorParts,
     TensorTrainingLoop,
     has_tensors,
-    numpy_only,
     require_same_device,
 )
 from qas_agents.dqn.policies import check_spaces, load_networks, read_policy, save_policy
@@ -88,11 +87,14 @@ class MaskedDQN:
         self.num_inputs, self.num_actions = self.environments.num_inputs, self.environments.num_actions
         self.rng = np.random.default_rng(seed)
         self._draw_networks()
-        self.collectors = [
-            NStepCollector(self.config.n_step, self.config.gamma) for _ in range(self.environments.num_envs)
-        ]
-        self.tensor_collector: TensorCollector | None = None  # of environments whose steps are tensors
-        self.learner.waits &= not isinstance(self.environments, TensorEnvironments)
+        self.tensors: TensorParts | None = None  # of environments whose steps are tensors; then no collectors
+        self.collectors: list[NStepCollector] = []
+        if isinstance(self.environments, TensorEnvironments):
+            self.tensors = TensorParts(self.environments, self.config, int(self.rng.integers(2**31)))
+            self.learner.waits = False
+        else:
+            numbers = range(self.environments.num_envs)
+            self.collectors = [NStepCollector(self.config.n_step, self.config.gamma) for _ in numbers]
         # To act on next, (num_envs, num_inputs) and (num_envs, num_actions): arrays, or the environments' tensors.
         self.next_observations: NDArray[np.float32] | None = None
         self.next_masks: NDArray[np.int8] | None = None
@@ -290,13 +292,14 @@ class MaskedDQN:
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return everything that training needs to continue, except the transitions in :attr:`replay`.
 
+        Episodes that are tensors are part of it; those of other environments are not.
+
         Returns:
             Arrays, and numbers that JSON represents exactly.
 
         Raises:
-            ValueError: The environments' episodes are tensors.
+            ValueError: The environments' episodes are tensors that cannot be written.
         """
-        numpy_only(self)
         return state_of(self)
 
     def check(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any], count: int) -> None:

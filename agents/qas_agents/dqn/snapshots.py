@@ -25,6 +25,7 @@ _PENDING = ("observations", "actions", "rewards")
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 _FIRST = "first_transition"  # that was not forgotten; missing where none was
 _INSTANCES = "instances"  # the episode of the instance that is played; missing without training instances
+_TENSORS = "tensors"  # of environments on a device, and what belongs to them
 _GUIDE = "demonstrations"  # the guide's state; checkpoints have this name for it
 
 
@@ -35,7 +36,7 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     for k, moments in agent.learner.optimizer.state_dict()["state"].items():
         arrays |= {f"adam.{k}.{key}": value.cpu().numpy() for key, value in moments.items()}
     if agent.next_observations is not None and agent.next_masks is not None:
-        arrays |= {"next.observations": agent.next_observations, "next.masks": agent.next_masks}
+        arrays |= {"next.observations": _host(agent.next_observations), "next.masks": _host(agent.next_masks)}
     for k, collector in enumerate(agent.collectors):
         if collector.pending:
             observations, actions, rewards = zip(*collector.pending, strict=True)
@@ -54,6 +55,9 @@ def state_of(agent: MaskedDQN) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]
     if agent.guide is not None:
         numbers[_GUIDE] = agent.guide.state()
         arrays |= {f"guide.{name}": array for name, array in agent.guide.arrays().items()}
+    if agent.tensors is not None:
+        on_device, numbers[_TENSORS] = agent.tensors.state()
+        arrays |= {f"{_TENSORS}.{name}": array for name, array in on_device.items()}
     return arrays, numbers | {"rng": agent.rng.bit_generator.state, "largest_priority": agent.replay.largest}
 
 
@@ -68,8 +72,9 @@ def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) 
         adam.setdefault(int(number), {})[key] = value
     agent.learner.optimizer.load_state_dict({**agent.learner.optimizer.state_dict(), "state": adam})
     if "next.observations" in arrays:
-        agent.next_observations = np.array(arrays["next.observations"])
-        agent.next_masks = np.array(arrays["next.masks"])
+        place = (lambda array: array) if agent.tensors is None else agent.replay.library.shared
+        agent.next_observations = place(np.array(arrays["next.observations"]))
+        agent.next_masks = place(np.array(arrays["next.masks"]))
     for k, collector in enumerate(agent.collectors):
         collector.pending.clear()
         if f"pending.{k}.actions" in arrays:
@@ -83,7 +88,9 @@ def restore_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any]) 
     if _INSTANCES in numbers:
         agent.environments.restore(numbers[_INSTANCES])
     if agent.guide is not None:
-        agent.guide.restore(numbers[_GUIDE], _of_guide(arrays))
+        agent.guide.restore(numbers[_GUIDE], _part(arrays, "guide"))
+    if agent.tensors is not None:
+        agent.tensors.restore(_part(arrays, _TENSORS), numbers[_TENSORS])
     for name in _SCALARS:
         setattr(agent, name, numbers[name])
     agent.rng.bit_generator.state = numbers["rng"]
@@ -103,15 +110,18 @@ def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], co
     """
     _check_numbers(agent, numbers)
     if agent.guide is not None:
-        agent.guide.check(numbers[_GUIDE], _of_guide(arrays), agent.num_actions)
+        agent.guide.check(numbers[_GUIDE], _part(arrays, "guide"), agent.num_actions)
     if _FIRST in numbers and not (type(numbers[_FIRST]) is int and 0 < numbers[_FIRST] <= count):
         raise ValueError(must(_FIRST, f"be a number of transitions, at most {count}", numbers[_FIRST]))
     left = {name: array for name, array in arrays.items() if agent.guide is None or not name.startswith("guide.")}
+    if agent.tensors is not None:
+        agent.tensors.check(_part(arrays, _TENSORS), numbers[_TENSORS])
+        left = {name: array for name, array in left.items() if not name.startswith(f"{_TENSORS}.")}
     for name, own in _weights(agent).items():
         _check_array(name, left.pop(name, None), own.dtype, own.shape)
     _check_adam(agent, left)
     if "next.observations" in left or "next.masks" in left or numbers["num_moves"]:
-        num_envs = len(agent.collectors)
+        num_envs = agent.environments.num_envs
         _check_array("next.observations", left.pop("next.observations", None), np.float32, (num_envs, agent.num_inputs))
         masks = _check_array("next.masks", left.pop("next.masks", None), np.int8, (num_envs, agent.num_actions))
         if not np.isin(masks, (0, 1)).all() or not masks.any(axis=1).all():
@@ -125,8 +135,14 @@ def check_state(agent: MaskedDQN, arrays: Arrays, numbers: Mapping[str, Any], co
         raise ValueError(must("arrays", "have no other names", sorted(left)))
 
 
-def _of_guide(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix("guide."): array for name, array in arrays.items() if name.startswith("guide.")}
+def _part(arrays: Arrays, part: str) -> dict[str, NDArray[Any]]:
+    start = f"{part}."
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+
+def _host(array: Any) -> NDArray[Any]:
+    result: NDArray[Any] = array.cpu().numpy() if isinstance(array, torch.Tensor) else array
+    return result
 
 
 def _weights(agent: MaskedDQN) -> dict[str, NDArray[Any]]:
@@ -181,6 +197,7 @@ def _check_numbers(agent: MaskedDQN, numbers: Mapping[str, Any]) -> None:
     wanted = {*_SCALARS, "rng", "largest_priority"} | ({_GUIDE} if agent.guide is not None else set())
     if agent.config.instances:
         wanted.add(_INSTANCES)
+    wanted |= {_TENSORS} if agent.tensors is not None else set()
     if set(numbers) - {_FIRST} != wanted:
         raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
     if _INSTANCES in wanted:

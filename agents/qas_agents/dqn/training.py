@@ -60,11 +60,7 @@ class TrainingLoop:
 
             # Learn after each environment's step in turn, so that the ratio of gradient steps to transitions does not
             # depend on the number of environments.
-            for _ in range(environments.num_envs):
-                self._count_step()
-                if self._is_time_to_learn():
-                    self._learn()
-                self._advance()
+            self._count_and_learn()
 
             # Report, then begin new episodes where one ended.
             self._report(actions, batch)
@@ -110,6 +106,13 @@ class TrainingLoop:
                 batch.masks[k],
             ):
                 self._agent.replay.add(transition)
+
+    def _count_and_learn(self) -> None:
+        for _ in range(self._agent.environments.num_envs):
+            self._count_step()
+            if self._is_time_to_learn():
+                self._learn()
+            self._advance()
 
     def _count_step(self) -> None:
         agent = self._agent

@@ -20,6 +20,7 @@ from qas_agents.graph.network import PairNetwork
 from qas_agents.graph.training import train
 from qas_agents.protocols import NoTransitions
 from qas_agents.tensor_files import damage_reported
+from qas_simulators.arrays import NUMPY, torch_on
 from qas_simulators.errors import must
 
 
@@ -46,6 +47,7 @@ class GraphAgent:
         num_collectors: Actors of Ray that play circuits, see :mod:`qas_agents.graph.collecting`; 0 for none. With them
             a seed does not determine the training, because groups arrive as they are finished.
         num_lost: Groups lost with such actors in the last call of :meth:`learn`.
+        library: Of the arrays in which circuits are drawn: NumPy on the CPU, else PyTorch on the device.
         waits: Whether every gradient step is checked at once, as on the CPU; else once for all steps of a group.
         loss: Of the last gradient step.
         entropy: Of the policy in the last group, in nats, the mean over decisions.
@@ -76,6 +78,7 @@ class GraphAgent:
             network = PairNetwork(self.num_features, self.config.hidden, self.config.rounds, KINDS)
         self.network = network.to(self.device)
         self.waits = self.device.type == "cpu"
+        self.library = NUMPY if self.waits else torch_on(str(self.device))
         fused = None if self.waits else True  # which can leave weights alone without waiting for a GPU
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate, fused=fused)
         self.elites = Elites(self.config.elites)
@@ -153,7 +156,8 @@ class GraphAgent:
         Args:
             total_timesteps: Number of circuits.
             callback: An SB3 callback object, or a function ``(locals, globals) -> bool``, called after every circuit.
-                ``locals["circuit_env"]`` is the environment of the circuit's instance.
+                ``locals["circuit"]`` is the circuit, ``locals["circuit_env"]`` the environment of its instance, whose
+                episode is another one.
             log_interval: Ignored; callbacks log.
             progress_bar: Show a progress bar.
             after_step: Called at the end of every group: :meth:`state` may be read.

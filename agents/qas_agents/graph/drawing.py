@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from qas_agents.graph.network import PairNetwork, Scores
-from qas_simulators.arrays import torch_on
+from qas_simulators.arrays import NUMPY, Array, torch_on
 from qas_simulators.errors import must
 from qas_simulators.gates import GATES, gate_index
 
@@ -80,6 +79,8 @@ def _kind(block: str) -> int:
 class Drawn:
     """Circuits of one instance, as a policy drew them.
 
+    The first three are arrays of NumPy, or tensors where the drafts were on a device.
+
     Attributes:
         observations: Before each action and after the last one, ``(B, T + 1, ...)`` by name.
         masks: Legal actions before each action, ``(B, T, num_actions (+ 1))``.
@@ -87,30 +88,40 @@ class Drawn:
         circuits: The actions that appended gates.
     """
 
-    observations: Mapping[str, NDArray[np.float32]]
-    masks: NDArray[np.int8]
-    chosen: NDArray[np.int64]
+    observations: Mapping[str, Array]
+    masks: Array
+    chosen: Array
     circuits: Sequence[Sequence[int]]
 
     def __len__(self) -> int:
         return len(self.circuits)
 
 
-def scores_of(network: PairNetwork, observations: Mapping[str, NDArray[np.float32]]) -> Scores:
+def tensor_on(device: torch.device, array: Any) -> Tensor:
+    """Return an array of NumPy or a tensor as a tensor on a device; nothing waits for a GPU."""
+    if isinstance(array, Tensor):
+        return array.to(device)
+    tensor: Tensor = torch_on(str(device)).sent(array)
+    return tensor
+
+
+def scores_of(network: PairNetwork, observations: Mapping[str, Any]) -> Scores:
     """Return the network's scores of observations with any leading axes, which are flattened."""
     device = next(network.parameters()).device
-    sent = torch_on(str(device)).sent
-    tensors = [sent(observations[name]).flatten(0, -(2 if name == "circuit" else 3)) for name in _FEATURES]
+    tensors = [tensor_on(device, observations[name]).flatten(0, -(2 if name == "circuit" else 3)) for name in _FEATURES]
     scores: Scores = network(*tensors)
     return scores
 
 
-def legal_of(table: ActionTable, drafts: Any, step: int) -> NDArray[np.int8]:
+def legal_of(table: ActionTable, drafts: Any, step: int) -> Array:
     """Return the legal actions of drafts; a circuit may stop after its first action."""
     if table.stop is None:
-        return np.array(drafts.masks)
-    may_stop = np.full((len(drafts.masks), 1), step > 0, dtype=np.int8)
-    return np.concatenate([drafts.masks, may_stop], axis=1)
+        return drafts.library.copy(drafts.masks)
+    size, num_actions = drafts.masks.shape
+    legal = drafts.library.zeros((size, num_actions + 1), "int8")
+    legal[:, :num_actions] = drafts.masks
+    legal[:, num_actions] = int(step > 0)
+    return legal
 
 
 @torch.no_grad()
@@ -124,6 +135,9 @@ def draw(
 ) -> Drawn:
     """Draw circuits of at most ``length`` actions.
 
+    With drafts in arrays of NumPy random numbers are drawn on the CPU. With drafts in tensors they are drawn on the
+    device, from a generator that ``rng`` seeds, and nothing leaves the device before the last action.
+
     Args:
         network: The policy.
         table: The actions.
@@ -132,6 +146,8 @@ def draw(
         rng: Source of randomness.
         temperature: Divides the logits.
     """
+    if drafts.library is not NUMPY:
+        return _drawn_on_device(network, table, drafts, length, rng, temperature)
     seen, masks, chosen = [], [], []
     size = len(drafts.masks)
     alive = np.ones(size, dtype=np.bool_)
@@ -153,6 +169,30 @@ def draw(
     observations = {name: np.stack([one[name] for one in seen], axis=1) for name in _FEATURES}
     circuits = [tuple(own) for own in drafts.actions]
     return Drawn(observations, np.stack(masks, axis=1), np.stack(chosen, axis=1), circuits)
+
+
+def _drawn_on_device(
+    network: PairNetwork, table: ActionTable, drafts: Any, length: int, rng: np.random.Generator, temperature: float
+) -> Drawn:
+    """Do what :func:`draw` does, over tensors."""
+    seen, masks, chosen = [], [], []
+    alive = torch.ones(len(drafts.masks), dtype=torch.bool, device=drafts.masks.device)
+    generator = torch.Generator(alive.device).manual_seed(int(rng.integers(2**63)))
+    for step in range(length):
+        seen.append(drafts.observe())
+        masks.append(legal_of(table, drafts, step))
+        logits = table.logits(scores_of(network, seen[-1]), masks[-1]).double() / temperature
+        # Minus the logarithm of an exponential number is a Gumbel number.
+        noise = torch.empty_like(logits).exponential_(generator=generator).log()
+        actions = torch.where(alive, (logits - noise).argmax(dim=1), -1)
+        chosen.append(actions)
+        if table.stop is not None:
+            alive = alive & (actions != table.stop)
+        drafts.append(torch.where(alive, actions, -1))
+    seen.append(drafts.observe())
+    observations = {name: torch.stack([one[name] for one in seen], dim=1) for name in _FEATURES}
+    circuits = [tuple(own) for own in drafts.actions]
+    return Drawn(observations, torch.stack(masks, dim=1), torch.stack(chosen, dim=1), circuits)
 
 
 def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]]) -> Drawn:
@@ -179,17 +219,17 @@ def replayed(table: ActionTable, drafts: Any, circuits: Sequence[Sequence[int]])
 def judged(network: PairNetwork, table: ActionTable, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
     """Return log-probabilities of the actions and entropies, ``(B, T)``, and values, ``(B, T + 1)``.
 
-    The log-probability is 0 after a circuit was stopped.
+    Log-probabilities are 0 after a circuit was stopped.
     """
     size, steps = drawn.chosen.shape
     scores = scores_of(network, drawn.observations)
-    sent = torch_on(str(scores.pairs.device)).sent
+    device = scores.pairs.device
     by_step: Any = type(scores)(*(one.reshape(size, steps + 1, *one.shape[1:]) for one in scores))
     acting = type(scores)(*(one[:, :-1].flatten(0, 1) for one in by_step))
-    logits = table.logits(acting, sent(drawn.masks).flatten(0, 1))
+    logits = table.logits(acting, tensor_on(device, drawn.masks).flatten(0, 1))
     log_all = functional.log_softmax(logits, dim=-1)
-    chosen = sent(drawn.chosen).flatten()
+    chosen = tensor_on(device, drawn.chosen).flatten()
     log_probs = log_all.gather(1, chosen.clamp(min=0)[:, None]).squeeze(1)
-    log_probs = log_probs.masked_fill(chosen < 0, 0.0)  # action 0 may be illegal there: minus infinity
+    log_probs = log_probs.masked_fill(chosen < 0, 0.0)  # of stopped circuits, where it may be that of a masked action
     entropy = -(log_all.exp() * log_all.masked_fill(torch.isinf(log_all), 0.0)).sum(dim=-1)
     return log_probs.reshape(size, steps), entropy.reshape(size, steps), by_step.value

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qas_agents.graph.drawing import Drawn, draw, judged
 from qas_agents.graph.instances import Instance
 from qas_agents.graph.network import PairNetwork
+from qas_simulators.arrays import NUMPY, ArrayLibrary
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def play_group(
     max_iterations: int,
     rng: np.random.Generator,
     with_log_probs: bool = False,
+    library: ArrayLibrary = NUMPY,
 ) -> Group:
     """Draw circuits, and optimise all of them from random angles.
 
@@ -56,9 +58,10 @@ def play_group(
         max_iterations: L-BFGS iterations of a circuit.
         rng: Source of randomness.
         with_log_probs: Whether the policy may change before the group is learned from.
+        library: Of the arrays in which circuits are drawn.
     """
     bench, length = instance.bench, place[1]
-    drawn = draw(network, instance.table, bench.drafts(size, length), length, rng)
+    drawn = draw(network, instance.table, bench.drafts(size, length, library), length, rng)
     legal = [bench.checked(actions) for actions in drawn.circuits]
     starts = [rng.uniform(-np.pi, np.pi, instance.skeletons.num_params(actions)) for actions in drawn.circuits]
     played = bench.play_many(legal, starts, starts=0, max_iterations=max_iterations)

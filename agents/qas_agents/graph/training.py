@@ -16,11 +16,10 @@ from torch.nn import functional
 from qas_agents.callbacks import CallbackObject
 from qas_agents.checks import require_finite
 from qas_agents.graph.collecting import Collectors
-from qas_agents.graph.drawing import judged, replayed
+from qas_agents.graph.drawing import judged, replayed, tensor_on
 from qas_agents.graph.groups import Group, play_group
 from qas_agents.graph.instances import Instance
 from qas_agents.graph.teaching import Phase, groups_so_far, next_phase, teach
-from qas_simulators.arrays import torch_on
 
 if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
@@ -78,7 +77,8 @@ def _next(agent: GraphAgent, collectors: Collectors | None) -> Group:
         agent.num_lost = collectors.lost
         return group
     place, config = _next_group(agent), agent.config
-    return play_group(agent.network, agent.instances[place[0]], place, config.batch, config.max_iterations, agent.rng)
+    instance, numbers = agent.instances[place[0]], (config.batch, config.max_iterations)
+    return play_group(agent.network, instance, place, *numbers, agent.rng, library=agent.library)
 
 
 def _next_group(agent: GraphAgent) -> tuple[int, int]:
@@ -107,12 +107,12 @@ def _reported(
     rewards = rewards_of(played.errors, threshold) - agent.config.price * lengths
     require_finite("rewards", float(rewards.sum()), f"circuit {agent.num_timesteps}")
     running = True
-    for number, actions in enumerate(group.legal):
-        info = bench.show(actions, played, number)
+    for number, info in enumerate(bench.infos(group.legal, played)):
         agent.num_timesteps += 1
         seen = {
             "self": agent,
             "circuit_env": instance.env,
+            "circuit": played.circuits[number],
             "infos": [info],
             "rewards": [rewards[number]],
             "dones": [True],
@@ -160,10 +160,9 @@ def _clone(agent: GraphAgent, keys: list[tuple[int, int]]) -> None:
     _finish(agent, [_step(agent, loss)], loss, (entropy * chosen).sum().detach() / chosen.sum())
 
 
-def _sent(agent: GraphAgent, array: NDArray[Any]) -> Tensor:
-    """Return an array on the agent's device."""
-    tensor: Tensor = torch_on(str(agent.device)).sent(array)
-    return tensor
+def _sent(agent: GraphAgent, array: Any) -> Tensor:
+    """Return an array, or a tensor, on the agent's device."""
+    return tensor_on(agent.device, array)
 
 
 def _step(agent: GraphAgent, loss: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from qas_simulators import Circuit
+from qas_simulators.arrays import NUMPY, ArrayLibrary
 
 TOGETHER: Final = 16  # circuits in one call; more could exceed a limit of evaluations before the callback sees it
 Angles = tuple[float, ...]
@@ -72,7 +73,7 @@ class Workbench(Protocol):
         """Optimise many circuits together; see :class:`qas_envs.whole_circuits.CircuitPlayer`."""
         ...
 
-    def drafts(self, size: int, length: int | None = None) -> Any:
+    def drafts(self, size: int, length: int | None = None, library: ArrayLibrary = NUMPY) -> Any:
         """Return circuits to be drawn action by action; see :class:`qas_envs.drafts.Drafts`."""
         ...
 
@@ -82,6 +83,10 @@ class Workbench(Protocol):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where :meth:`state` was called."""
+        ...
+
+    def infos(self, circuits: Sequence[Sequence[int]], played: Any) -> list[dict[str, Any]]:
+        """Return the infos of circuits of :meth:`play_many`, without action masks; the episode is not touched."""
         ...
 
     def show(self, actions: Sequence[int], played: Any, number: int) -> dict[str, Any]:

@@ -35,7 +35,7 @@ _INDEX = "CREATE UNIQUE INDEX IF NOT EXISTS cell ON records (suite, instance, ag
 _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRIMARY KEY, terms TEXT NOT NULL)"
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
 _ADDED: Final[dict[str, dict[str, Any]]] = {
-    "training": {"tf32": False, "collectors": 0},
+    "training": {"tf32": False, "collectors": 0, "num_envs": 0},
     "agent": {"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
 }
 """Settings by section that the first records do not have, with the values that their absence stands for."""

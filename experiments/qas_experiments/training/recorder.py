@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qas_envs import CircuitBuildingEnv
 from qas_envs.problems import Problem
@@ -147,7 +148,7 @@ class Recorder:
         self._exact = without_shots(env.simulator) if has_shot_noise(env) else None
         self._ideal = StatevectorSimulator() if env.simulator.is_noisy else None
         self.without_noise: Solution | None = None  # the circuit with the lowest error when simulated without noise
-        self._ideal_error = np.inf
+        self.ideal_error = np.inf  # of that circuit, simulated without noise
         self.improvements: list[dict[str, Any]] = []  # one row each time the best solution has fewer two-qubit gates
 
     def state(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Recorder:
         state: dict[str, Any] = {name: None if found is None else found.state() for name, found in circuits.items()}
         lists = {"kept": self.kept, "lowest": self._lowest.values()}
         state |= {name: [found.state() for found in circuits] for name, circuits in lists.items()}
-        state["ideal_error"] = None if self.without_noise is None else self._ideal_error
+        state["ideal_error"] = None if self.without_noise is None else self.ideal_error
         state |= {"seconds": self.seconds, "return": self._return, "length": self._length}
         return {name: getattr(self, name) for name in _COUNTERS} | state
 
@@ -171,7 +172,7 @@ class Recorder:
             if error is None:
                 problem = self._env.problem
                 error = self._ideal.expectation(self.without_noise.circuit, problem.hamiltonian) - problem.ground_energy
-            self._ideal_error = error
+            self.ideal_error = error
         if self.best is not None:
             self._best_rank = self.best.rank(self.accuracy)
         for kept in state["kept"]:
@@ -180,6 +181,11 @@ class Recorder:
         self._lowest = {found.circuit.num_two_qubit_gates: found for found in lowest}
         self.clock = Clock(state["seconds"], runs=False)
         self._return, self._length = state.get("return"), state.get("length")  # missing in older checkpoints
+
+    @property
+    def simulates_without_noise(self) -> bool:
+        """Whether circuits are also simulated without the environment's noise."""
+        return self._ideal is not None
 
     @property
     def seconds(self) -> float:
@@ -194,6 +200,7 @@ class Recorder:
     def __call__(self, locals_: dict[str, Any], _globals: dict[str, Any]) -> bool:
         """Record one step; return False to stop training.
 
+        The circuit is ``locals_["circuit"]``, or by default that of the environment's episode.
         A step in another environment than the recorder's, given as ``locals_["circuit_env"]``, is counted, but its
         circuit is not kept: agents that are trained on many instances play them in environments of their own.
         """
@@ -207,22 +214,46 @@ class Recorder:
         if self._return is not None and "rewards" in locals_:
             self._return += float(locals_["rewards"][0])
         if locals_.get("circuit_env", self._env) is self._env:
-            self._keep(info)
+            self.keep(info, locals_.get("circuit", self._circuit(info)))
         if locals_["dones"][0]:
-            self.episodes += 1
-            self.successes += bool(info["success"])
-            self._on_episode(self._metrics(locals_, info))
-            self.begin_episode()
+            self.end_episode(locals_["self"], info)
         return not self._should_stop()
 
-    def _keep(self, info: dict[str, Any]) -> None:
+    def end_episode(self, agent: Any, info: dict[str, Any]) -> None:
+        """Count an episode, and report its metrics."""
+        self.episodes += 1
+        self.successes += bool(info["success"])
+        self._on_episode(self._metrics(agent, info))
+        self.begin_episode()
+
+    def may_keep(self, errors: NDArray[np.float64], pairs: NDArray[Any], gates: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return for which of many circuits :meth:`keep` can change what is kept by their figures, ``(size,)`` each.
+
+        Args:
+            errors: Energy errors.
+            pairs: Numbers of two-qubit gates.
+            gates: Numbers of gates.
+        """
+        solved = errors < self.accuracy
+        ranks = np.where(solved, [0 * errors, pairs, gates, errors], [0 * errors + 1, errors, pairs, gates])
+        is_better, is_equal = np.zeros(len(errors), dtype=np.bool_), np.ones(len(errors), dtype=np.bool_)
+        for rank, bound in zip(ranks, (*self._worst, 0, 0, 0), strict=False):
+            is_better |= is_equal & (rank < bound)
+            is_equal &= rank == bound
+        lowest = np.full(1 + int(pairs.max(initial=0)), np.inf)
+        for number, found in self._lowest.items():
+            lowest[number : number + 1] = found.energy_error
+        result: NDArray[np.bool_] = is_better | (errors < lowest[pairs] - _SAME)
+        return result
+
+    def keep(self, info: dict[str, Any], circuit: Circuit) -> None:
         """Keep the circuit of a step where it is among the best."""
-        energy, error = self._energy_and_error(info)
+        energy, error = self._energy_and_error(info, circuit)
         rank = rank_of(self.accuracy, error, info["num_two_qubit_gates"], info["num_gates"])
         gates = info["num_two_qubit_gates"]
         is_lowest = gates not in self._lowest or error < self._lowest[gates].energy_error - _SAME
         if is_lowest or rank < self._worst or rank < self._best_rank:
-            found = self._found(info, energy, error)
+            found = self._found(circuit, energy, error)
             if is_lowest:
                 self._lowest[gates] = found
             if rank < self._worst:
@@ -230,12 +261,12 @@ class Recorder:
             if rank < self._best_rank:
                 self._best_rank = rank
                 self._improve(found)
-        if self._ideal is not None and (error := self._error_without_noise(info)) < self._ideal_error:
-            self._ideal_error, self.without_noise = error, self._found(info, *self._energy_and_error(info))
+        if self._ideal is not None and (error := self._error_without_noise(info, circuit)) < self.ideal_error:
+            self.ideal_error, self.without_noise = error, self._found(circuit, *self._energy_and_error(info, circuit))
 
-    def begin_episode(self) -> None:
-        """Forget an unfinished episode, because the next step is the first of another one."""
-        self._return, self._length = 0.0, 0
+    def begin_episode(self, episode_return: float | None = 0.0, length: int | None = 0) -> None:
+        """Forget an unfinished episode, because the next step is of another one, which has come this far."""
+        self._return, self._length = episode_return, length
 
     @property
     def kept(self) -> list[Solution]:
@@ -262,21 +293,21 @@ class Recorder:
         family = self._env.family
         return self._env.problem if family is None else family.at(tuple(info[name] for name in family.names))
 
-    def _error_without_noise(self, info: dict[str, Any]) -> float:
+    def _error_without_noise(self, info: dict[str, Any], circuit: Circuit) -> float:
         assert self._ideal is not None
         problem = self._problem(info)
-        return self._ideal.expectation(self._circuit(info), problem.hamiltonian) - problem.ground_energy
+        return self._ideal.expectation(circuit, problem.hamiltonian) - problem.ground_energy
 
-    def _energy_and_error(self, info: dict[str, Any]) -> tuple[float, float]:
+    def _energy_and_error(self, info: dict[str, Any], circuit: Circuit) -> tuple[float, float]:
         """Return a step's energy and error; exact ones if the environment estimates them from shots."""
         if self._exact is None:
             return info["energy"], info["energy_error"]
         problem = self._problem(info)
-        energy = self._exact.expectation(self._circuit(info), problem.hamiltonian)
+        energy = self._exact.expectation(circuit, problem.hamiltonian)
         return energy, energy - problem.ground_energy
 
-    def _found(self, info: dict[str, Any], energy: float, error: float) -> Solution:
-        return Solution(self._circuit(info).copy(), energy, error, self.evaluations, self.seconds)
+    def _found(self, circuit: Circuit, energy: float, error: float) -> Solution:
+        return Solution(circuit.copy(), energy, error, self.evaluations, self.seconds)
 
     def _consider(self, found: Solution) -> None:
         """Keep a solution if it is among the best distinct ones."""
@@ -299,8 +330,8 @@ class Recorder:
         if before is None or before.energy_error >= self.accuracy or gates < before.circuit.num_two_qubit_gates:
             self.improvements.append({"steps": self.steps, **found.numbers()})
 
-    def _metrics(self, locals_: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
-        agent, family = locals_["self"], self._env.family
+    def _metrics(self, agent: Any, info: dict[str, Any]) -> dict[str, Any]:
+        family = self._env.family
         return {
             "episode": self.episodes,
             "steps": self.steps,

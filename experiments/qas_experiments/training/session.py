@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from qas_agents.checks import check_number
 from qas_agents.protocols import Agent, ForeignResumable, Policy, Resumable
 from qas_envs import CircuitBuildingEnv
 from qas_envs.snapshots import restore, state_of
@@ -20,6 +21,7 @@ from qas_experiments.runs.folders import CHECKPOINT, RunFolder
 from qas_experiments.runs.foreign_checkpoints import ForeignCheckpoints
 from qas_experiments.runs.progress import share_of
 from qas_experiments.settings import TrainingSettings
+from qas_experiments.training.device_steps import DeviceSteps
 from qas_experiments.training.display import TrainingBar
 from qas_experiments.training.first_solution import first_solution
 from qas_experiments.training.loggers import EpisodeAverages, LoggerChoice
@@ -76,6 +78,13 @@ class Session:
             self._checkpoints = ForeignCheckpoints(folder.path / CHECKPOINT)
         self.recorder = Recorder(env, self._on_episode, self._should_stop, num_kept)
         self.recorder.clock.stop()  # it runs only while the agent learns
+        # With many environments, intervals count the steps and episodes of each.
+        self._num_envs = max(1, training.num_envs)
+        self._many: DeviceSteps | None = None
+        if training.num_envs:
+            envs: Any = getattr(agent, "env", None)
+            self._many = DeviceSteps(self.recorder, envs, self._should_stop)
+        self._last_row = 0  # number of the last episode with metrics
         self._identity = identity_of(settings_of(folder.path))
 
     def resume(self) -> bool:
@@ -90,6 +99,10 @@ class Session:
                 restore(self._env, numbers["env"])
                 self._watcher.restore(numbers["watcher"])
                 self.recorder.restore(numbers["recorder"])
+                self._last_row = self.recorder.episodes
+                if self._many is not None:
+                    self._last_row = numbers["many"].pop("last_row")
+                    self._many.restore(numbers["many"])
                 if not self._has_after_step:  # these agents begin another episode
                     self.recorder.begin_episode()
             self._saved_at = self.recorder.steps
@@ -100,6 +113,7 @@ class Session:
     def _check(self, numbers: dict[str, Any]) -> None:
         """Raise ``ValueError`` if training cannot continue with a checkpoint's numbers."""
         wanted = {"step", "env", "watcher", "recorder", "metrics_size"}  # format 2 adds "settings"
+        wanted |= set() if self._many is None else {"many"}
         if set(numbers) - {"settings"} != wanted:
             raise ValueError(must("numbers", f"be {sorted(wanted)}", sorted(numbers)))
         if numbers.get("settings", self._identity) != self._identity:
@@ -107,6 +121,9 @@ class Session:
         check_env(numbers["env"], self._env)
         check_watcher(numbers["watcher"], self._judge)
         check_recorder(numbers["recorder"], self.recorder, self._env)
+        if self._many is not None:
+            check_number("last_row", numbers["many"].get("last_row"), 0, numbers["recorder"]["episodes"])
+            self._many.check({name: value for name, value in numbers["many"].items() if name != "last_row"})
         if numbers["recorder"]["steps"] != numbers["step"]:
             raise ValueError(must("steps", "be those of the agent", numbers["recorder"]["steps"]))
         self._folder.check_metrics(numbers["metrics_size"])
@@ -127,7 +144,7 @@ class Session:
         self._steps_seen = self.recorder.steps
         self._has_shown_first = self.recorder.first_solved is not None
         unit, total = self._env.problem.unit, self._training.total_timesteps
-        settings: dict[str, Any] = {"callback": self.recorder}
+        settings: dict[str, Any] = {"callback": self.recorder if self._many is None else self._many}
         if self._has_after_step:
             settings["after_step"] = self._after_step
         all_settings = asdict(settings_of(self._folder.path))
@@ -154,7 +171,9 @@ class Session:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def _on_episode(self, row: dict[str, Any]) -> None:
-        if self._is_policy and row["episode"] % self._training.evaluate_every == 0:
+        every, before = self._training.evaluate_every * self._num_envs, self._last_row
+        self._last_row = row["episode"]
+        if self._is_policy and self._last_row // every > before // every:
             found, gradients = self._watcher.evaluate(self._agent)
             self.recorder.spend(found.evaluations, gradients)
             row |= {
@@ -192,7 +211,7 @@ class Session:
         return is_late or 0 < training.max_evaluations <= recorder.evaluations
 
     def _after_step(self) -> None:
-        every = self._training.checkpoint_every
+        every = self._training.checkpoint_every * self._num_envs
         if self._checkpoints is None:
             return
         if self._interrupt.requested or (every and self.recorder.steps // every > self._steps_seen // every):
@@ -212,6 +231,8 @@ class Session:
             "metrics_size": self._folder.metrics_size(),
             "settings": self._identity,
         }
+        if self._many is not None:
+            numbers["many"] = self._many.state() | {"last_row": self._last_row}
         self._checkpoints.write(self._agent, numbers)
 
     def drop_checkpoint(self) -> None:

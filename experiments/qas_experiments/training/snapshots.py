@@ -28,6 +28,8 @@ def identity_of(settings: TrainSettings) -> str:
     kept = {name: everything[name] for name in ("agent", "optimizer", "noise")}
     kept["env"] = {name: value for name, value in everything["env"].items() if value is not None}
     kept["seed"] = settings.training.seed
+    if settings.training.num_envs:
+        kept["num_envs"] = settings.training.num_envs
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 

@@ -37,6 +37,12 @@ VARIANTS = {
         "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
         "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
     ],
+    "environments on the device": [
+        *("training.num_envs=8", "training.checkpoint_every=15", "training.evaluate_every=1"),
+        *("agent.prioritization=0.6", "env.max_gates=7"),
+        "env.curriculum={name: moving, initial: 1.0, shift_time: 5}",
+        "env.halting={name: negative_binomial, n: 5, p: 0.5, low: 2, high: 9}",
+    ],
 }
 
 
