@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from qas_agents.block_conversion import as_blocks
@@ -63,21 +63,29 @@ def adapt_circuit(
     """
     if evaluations < 0:
         raise ValueError(must("evaluations", "not be negative", evaluations))
-    path = qubit_adapt(
-        hamiltonian, pool, max_operators, reference, per_cnot=per_cnot, tetris=tetris, simulator=simulator
-    )
-    solution = next((step for step in path if step.energy < highest_energy), None)
-    if solution is None:
-        raise ValueError(must("max_operators", "be enough for an energy below the limit", max_operators))
+    grow = partial(qubit_adapt, per_cnot=per_cnot, tetris=tetris, simulator=simulator)
+    path = grow(hamiltonian, pool, max_operators, reference)
+    solution = _first_below(path, highest_energy, max_operators)
     step = prune_operators(solution, hamiltonian, pool, highest_energy, reference, simulator=simulator)
     best = Processed(step.circuit.simplified(), step.energy, step.evaluations)
     real = _with_real_gates(step, hamiltonian, pool, reference) if evaluations and hamiltonian.is_real else None
     if real is None:
         return best
     anneal = partial(annealed_blocks, ground_energy=ground_energy, seed=seed, should_stop=should_stop)
-    found = anneal(real, hamiltonian, highest_energy, max_evaluations=evaluations, cycles=evaluations)
-    shorter = min(best, found, key=lambda one: one.circuit.num_two_qubit_gates)
-    return Processed(shorter.circuit, shorter.energy, step.evaluations + found.evaluations)
+    return _shorter(best, anneal(real, hamiltonian, highest_energy, max_evaluations=evaluations, cycles=evaluations))
+
+
+def _first_below(path: Iterable[AdaptStep], highest_energy: float, max_operators: int) -> AdaptStep:
+    solution = next((step for step in path if step.energy < highest_energy), None)
+    if solution is None:
+        raise ValueError(must("max_operators", "be enough for an energy below the limit", max_operators))
+    return solution
+
+
+def _shorter(first: Processed, second: Processed) -> Processed:
+    """Return the circuit with fewer two-qubit gates, with the evaluations of both."""
+    shorter = min(first, second, key=lambda one: one.circuit.num_two_qubit_gates)
+    return Processed(shorter.circuit, shorter.energy, first.evaluations + second.evaluations)
 
 
 def _with_real_gates(

@@ -171,12 +171,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
     for number, path in enumerate(policies):
         for added, scouts in (("", 0), (FIRST, SCOUTS)):
             made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts)
-            yield (
-                f"graph_search{note}{added}",
-                number,
-                study.policy_budget,
-                lambda env, seed, made=made: made(env, seed),
-            )
+            yield f"graph_search{note}{added}", number, study.policy_budget, made
         yield (
             f"circuits of the policy, no search{note}",
             number,
@@ -193,12 +188,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
     )
     for added, scouts in (("", 0), (FIRST, SCOUTS)):
         made = partial(BlockAnnealing, start_blocks=longer, openings=16, own_pairs=False, scouts=scouts)
-        yield (  # graph_search without a policy
-            f"annealed blocks from 4 n random blocks{added}",
-            0,
-            study.budget,
-            lambda env, seed, made=made: made(env, seed),
-        )
+        yield f"annealed blocks from 4 n random blocks{added}", 0, study.budget, made  # graph_search without a policy
     four = {"openings": 4, "hasty_iterations": 40}  # as scouts, of which annealing begins
     yield (
         "annealed blocks from 5 n random blocks, four starts",

@@ -81,20 +81,8 @@ def policy_search(
     """
     agent = GraphAgent.load(policy_file(policy), env)
     proposal = PolicyProposal(agent, seed, lengths, temperature, uniform, candidates)
-    return BlockAnnealing(
-        env,
-        seed,
-        start_blocks=math.ceil(lengths[1] * agent.instances.own.num_qubits),
-        openings=openings,
-        hot=hot,
-        cold=cold,
-        cycle=cycle,
-        max_iterations=max_iterations,
-        hasty_iterations=hasty_iterations,
-        give_up=give_up,
-        visits=visits,
-        proposal=proposal,
-        own_pairs=own_pairs,
-        scouts=scouts,
-        blind=blind,
-    )
+    given: dict[str, Any] = {"openings": openings, "hot": hot, "cold": cold, "cycle": cycle}
+    given |= {"max_iterations": max_iterations, "hasty_iterations": hasty_iterations, "give_up": give_up}
+    given |= {"visits": visits, "scouts": scouts, "own_pairs": own_pairs, "blind": blind}
+    longest = math.ceil(lengths[1] * agent.instances.own.num_qubits)
+    return BlockAnnealing(env, seed, longest, proposal=proposal, **given)

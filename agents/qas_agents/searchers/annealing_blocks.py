@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from qas_agents.searchers.blocks import Block, BlockSearcher, FloatArray, Skeleton
+from qas_agents.searchers.block_mutations import BlockMutations, Change, Proposal, redrawn, without
+from qas_agents.searchers.blocks import BlockSearcher, FloatArray, Skeleton
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
@@ -29,26 +30,8 @@ class _Circuit(NamedTuple):
     success: bool
 
 
-_Change = Callable[[list[int], list[FloatArray]], object]
-"""Changes blocks and the angles of each, in place."""
 _Seen = dict[Skeleton, tuple[int, _Circuit | None]]
 """Visits of a skeleton in a cycle, and its lowest error so far."""
-
-
-class Proposal(Protocol):
-    """Where skeletons and blocks come from, in place of uniform draws."""
-
-    def skeletons(self, number: int, most: int) -> list[Skeleton]:
-        """Return skeletons of at most ``most`` blocks, in canonical order and legal."""
-        ...
-
-    def long_skeletons(self, number: int, length: float) -> list[Skeleton]:
-        """Return skeletons of ``length`` blocks per qubit, or the most that are legal; no other draw changes."""
-        ...
-
-    def block(self, blocks: Sequence[Block], most: int) -> Block:
-        """Return a block to follow these, in a circuit of at most ``most`` blocks."""
-        ...
 
 
 class BlockAnnealing(BlockSearcher):
@@ -142,6 +125,7 @@ class BlockAnnealing(BlockSearcher):
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._proposal, self._own_pairs_first, self._blind = proposal, own_pairs, blind
         self._scouts, self._scout_rng = scouts, np.random.default_rng(None if seed is None else [seed, _SCOUT_SEED])
+        self._mutations = BlockMutations(self._skeletons.block_sizes, self._rng, proposal)
         self.origin: tuple[str, Skeleton] = "start", ()
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
         self._lowest: _Circuit | None = None
@@ -200,7 +184,7 @@ class BlockAnnealing(BlockSearcher):
             if self._redraws and self._rng.random() < self._redraws:
                 head, own = self._skeletons.split(current.skeleton, current.params)
                 self.origin = "redraw", current.skeleton
-                new = self._optimized(trials, current.skeleton, _redrawn([head, *own], self._rng), hopeless)
+                new = self._optimized(trials, current.skeleton, redrawn([head, *own], self._rng), hopeless)
             else:
                 new = self._neighbour(trials, current, seen, hopeless)
             if new is None:
@@ -325,7 +309,7 @@ class BlockAnnealing(BlockSearcher):
             for place in self._rng.permutation(len(solution.skeleton)).tolist():
                 if not trials.running:
                     return solution, None
-                shorter = self._changed(solution, _without(place), "shorten")
+                shorter = self._changed(solution, without(place), "shorten")
                 found = self._optimized(trials, *shorter)
                 if found is not None and (best is None or self._size(found) < self._size(best)):
                     best = found
@@ -335,59 +319,15 @@ class BlockAnnealing(BlockSearcher):
                 return solution, best
             solution = best
 
-    # -- mutations -----------------------------------------------------------------------------------------------------
-
     def _mutated(self, circuit: _Circuit) -> tuple[Skeleton, FloatArray]:
         """Insert, delete, replace or move a random block; return the skeleton in canonical order, and its angles."""
-        size, draw = len(circuit.skeleton), self._rng.random()
-        if size == 0 or (size < self._limit and draw < 0.5):
-            return self._changed(circuit, self._insert, "insert")
-        if draw < 0.1:
-            return self._changed(circuit, self._delete, "delete")
-        change, name = (self._replace, "replace") if draw < 0.6 else (self._move, "move")
+        change, name = self._mutations.drawn(len(circuit.skeleton), self._limit)
         return self._changed(circuit, change, name)
 
-    def _changed(self, circuit: _Circuit, change: _Change, name: str) -> tuple[Skeleton, FloatArray]:
+    def _changed(self, circuit: _Circuit, change: Change, name: str) -> tuple[Skeleton, FloatArray]:
         self.origin = name, circuit.skeleton
         head, own = self._skeletons.split(circuit.skeleton, circuit.params)
         blocks = list(circuit.skeleton)
         change(blocks, own)
         order = self._skeletons.canonical(blocks)
         return tuple(blocks[k] for k in order), np.concatenate([head, *(own[k] for k in order)])
-
-    def _insert(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place = int(self._rng.integers(len(blocks) + 1))
-        block = self._block(blocks[:place])
-        blocks.insert(place, block)
-        own.insert(place, self._angles(self._skeletons.block_sizes[block]))
-
-    def _delete(self, blocks: list[int], own: list[FloatArray]) -> None:
-        _without(int(self._rng.integers(len(blocks))))(blocks, own)
-
-    def _replace(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place = int(self._rng.integers(len(blocks)))
-        block = self._block(blocks[:place])
-        blocks[place], own[place] = block, self._angles(self._skeletons.block_sizes[block])
-
-    def _move(self, blocks: list[int], own: list[FloatArray]) -> None:
-        place, target = self._rng.integers(len(blocks), size=2).tolist()
-        blocks.insert(target, blocks.pop(place))
-        own.insert(target, own.pop(place))
-
-    def _block(self, before: Sequence[Block]) -> Block:
-        """Return a block to follow these."""
-        if self._proposal is not None:
-            return self._proposal.block(before, self._limit)
-        return int(self._rng.integers(len(self._skeletons.blocks)))
-
-
-def _without(place: int) -> _Change:
-    """Return the change that deletes the block at a place."""
-    return lambda blocks, own: (blocks.pop(place), own.pop(place))
-
-
-def _redrawn(rows: list[FloatArray], rng: np.random.Generator) -> FloatArray:
-    """Return the angles of the first row and of all blocks, those of one or two of them drawn again."""
-    for row in rng.integers(len(rows), size=int(rng.integers(1, 3))).tolist():
-        rows[row] = rng.uniform(-np.pi, np.pi, len(rows[row]))
-    return np.concatenate(rows)
