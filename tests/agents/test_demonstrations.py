@@ -175,7 +175,7 @@ def test_what_cannot_be_guided() -> None:
         Demonstrations(gym.make("CartPole-v1"))
     envs = gym.make_vec("QAS-Bell-v0", num_envs=2, autoreset_mode="Disabled")
     guide = Demonstrations(gym.make("QAS-Bell-v0"))
-    with pytest.raises(ValueError, match="where environments are a vector"):
+    with pytest.raises(ValueError, match="where there are several environments"):
         MaskedDQN(envs, CONFIG, guide=guide)
 
 

@@ -216,10 +216,12 @@ def test_twenty_qubits_need_no_diagonalisation(monkeypatch: pytest.MonkeyPatch) 
     assert tfim(20, periodic=True).ground_energy == pytest.approx(-2 / np.sin(np.pi / 40), abs=1e-9)
     modes = 2 * np.cos(np.pi * np.arange(1, 21) / 21)
     assert heisenberg(20, anisotropy=0.0).ground_energy == pytest.approx(-2 * modes[modes > 0].sum(), abs=1e-9)
-    gapped = heisenberg(20, anisotropy=2.0, ground_energy=-47.0)  # an open chain that has no closed form
-    assert gapped.ground_energy == -47.0 and gapped.provenance["reference"] == {"method": "given", "error": None}
-    with pytest.raises(ValueError, match=r"lie in \[-76, -38\]"):
-        heisenberg(20, anisotropy=2.0, ground_energy=-80.0)
+    lattice = tfim(20, rows=4, ground_energy=-40.0)  # 31 pairs; no closed form
+    assert lattice.ground_energy == -40.0 and lattice.provenance["reference"] == {"method": "given", "error": None}
+    with pytest.raises(ValueError, match=r"lie in \[-51, -31\]"):
+        tfim(20, rows=4, ground_energy=-60.0)
+    with pytest.raises(ValueError, match=r"lowest eigenvalue, which is -47\.878"):  # by the Bethe ansatz
+        heisenberg(20, anisotropy=2.0, ground_energy=-47.0)
     with pytest.raises(ValueError, match=r"lowest eigenvalue, which is -25\.1077971"):
         tfim(20, ground_energy=-25.0)
 

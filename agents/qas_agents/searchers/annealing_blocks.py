@@ -132,7 +132,7 @@ class BlockAnnealing(BlockSearcher):
         self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
     def _search(self, trials: Trials) -> None:
-        scout = self._scouted(trials) if self._scouts else None
+        scout = self._scouted(trials) if self._scouts and not self._blind else None
         cycles = 0
         while self._blind and trials.running:
             begin = self._lowest if cycles % 2 else self._opening(trials, self._layers() if cycles == 0 else None)
