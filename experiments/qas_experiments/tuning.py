@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import shlex
 import sys
@@ -228,6 +229,8 @@ def _play(trial: optuna.Trial, settings: StudySettings, chosen: TrainSettings) -
                 summary = train(dataclasses.replace(chosen, training=training, run=str(folder)), progress)
             except optuna.TrialPruned:
                 return None, TrialState.PRUNED
+            finally:
+                gc.collect()  # see `played` in training/continuing.py
         if summary["interrupted"]:
             return None, TrialState.FAIL
         values.append(progress.value)

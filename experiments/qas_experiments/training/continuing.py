@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -61,6 +62,7 @@ def played(settings: TrainSettings, train: Train) -> dict[str, Any]:
         is_begun = (folder / "config.yaml").exists()
         with no_failed_start(folder):
             summary = train(dataclasses.replace(settings, resume=str(folder)) if is_begun else settings)
+        gc.collect()  # an agent is part of cycles with gigabytes of arrays, which Python looks for too rarely
     return summary
 
 
