@@ -174,11 +174,12 @@ def _policy(name: str, seed: int) -> Path:
 def test(name: str, seed: int, study: str) -> None:
     """Play a frozen policy on the test instances: one greedy circuit, then with exploration."""
     known = {(line["study"], line["row"], line["instance"], line["seed"]) for line in lines("test")}
-    instances = [*STUDIES[study].instances.items()][: TESTS[study]]
+    every = [*STUDIES[study].instances.items()][: TESTS[study]]
+    instances = [one for one in every if (study, name, one[0], seed) not in known]
+    if not instances:
+        return
     agent = MaskedDQN.load(_policy(name, seed), made(instances[0][1]["seed"], STUDIES[study].qubits))
     for instance, arguments in instances:
-        if (study, name, instance, seed) in known:
-            continue
         env = made(arguments["seed"], STUDIES[study].qubits)
         first = {f"greedy_{key}": value for key, value in greedy(agent, env).items()}
         figures = play_within(_frozen(agent), env, seed, STUDIES[study].budget)
