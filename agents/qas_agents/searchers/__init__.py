@@ -2,9 +2,10 @@
 
 from qas_agents.searchers.adapt import AdaptStep, prune_operators, qubit_adapt
 from qas_agents.searchers.annealing import SimulatedAnnealing
-from qas_agents.searchers.annealing_blocks import BlockAnnealing, Proposal
+from qas_agents.searchers.annealing_blocks import BlockAnnealing
 from qas_agents.searchers.beam import BeamSearch
 from qas_agents.searchers.beam_blocks import BlockBeam
+from qas_agents.searchers.block_mutations import Proposal
 from qas_agents.searchers.evolution import Evolution
 from qas_agents.searchers.frozen_policy import FrozenPolicy
 from qas_agents.searchers.greedy import GreedySearch
