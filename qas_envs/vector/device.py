@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from qas_envs.catalogue import ActionCatalogue
 from qas_envs.circuit_env import CircuitBuildingEnv
 from qas_envs.components import chosen, is_whole
 from qas_envs.halting import NoHalting
@@ -94,6 +95,11 @@ class DeviceVectorEnv(VectorEnv[Any, Any, Any]):
         self._rng = np.random.default_rng()
         self._all = self._library.arange(self.num_envs)
         self._waits = self._library.zeros(self.num_envs, "bool")
+
+    @property
+    def catalogue(self) -> ActionCatalogue:
+        """The actions of each environment."""
+        return self._env.catalogue
 
     @cached_property
     def action_space(self) -> spaces.Space[Any]:  # type: ignore[override]

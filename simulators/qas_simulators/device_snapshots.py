@@ -96,8 +96,8 @@ def snapshot(device: str = "manila", qubits: Sequence[int] | None = None) -> Noi
 
     After a gate the qubits relax for its duration; before that they are depolarised such that the average infidelity is
     the calibrated error, as in Aer's noise models of devices. RX and RY are two SX with RZ in between and behind, on
-    older devices a U3. RZ is free of noise. Other gates than these, CX on coupled pairs, and SX, X
-    and H where the device has SX are refused.
+    older devices a U3. RZ is free of noise. There are also CX on coupled pairs, and SX, X and H where the device has
+    SX; other gates are refused.
 
     Args:
         device: The name of the device, such as ``"manila"``; see :func:`snapshot_names`.
@@ -118,7 +118,8 @@ def snapshot(device: str = "manila", qubits: Sequence[int] | None = None) -> Noi
     if broken := [place for place in places if read.qubits[place] is None]:
         raise ValueError(must("qubits", "have worked on the day of the snapshot", broken))
     pairs = [pair for pair in permutations(range(len(places)), 2) if tuple(places[k] for k in pair) in read.pairs]
-    if lonely := {*range(len(places))} - {qubit for pair in pairs for qubit in pair}:
+    lonely = {*range(len(places))} - {qubit for pair in pairs for qubit in pair}
+    if lonely and len(places) > 1:
         raise ValueError(must("qubits", "be coupled to others", [places[k] for k in sorted(lonely)]))
     model = NoiseModel()
     model.num_qubits, model.couplings = len(places), pairs

@@ -71,7 +71,7 @@ class WideProgram:
         )  # that ``psi`` was made by
         self._kept: State = np.empty(0, dtype=self._dtype)
         self._kept_blocks = 0  # that ``kept`` was made by
-        self._energy = np.nan  # of ``psi``
+        self._energy, self._is_whole = np.nan, False  # of ``psi``
 
     @cached_property
     def _strings(self) -> WideStrings:
@@ -94,9 +94,10 @@ class WideProgram:
         self._parts = self._matrices.parts(angles)
         products: State = np.array([self._product(parts) for parts in self._parts], dtype=self._dtype).reshape(-1, 4, 4)
         changed = np.flatnonzero((products != self._products).any(axis=(1, 2)))
-        if len(self._blocks) and not len(changed):
+        if len(self._blocks) and not len(changed) and self._is_whole:
             return self._psi
-        first = int(changed[0]) if len(changed) else 0
+        first = int(changed[0]) if len(changed) and self._is_whole else 0
+        self._is_whole = False  # until the end, so that an interrupted call leaves nothing that passes for a state
         self._kept_blocks = self._kept_blocks if self._kept_blocks <= first else 0
         self._products, self._energy = products, np.nan
         self._psi[:] = 0.0
@@ -107,6 +108,7 @@ class WideProgram:
         if first > self._kept_blocks:
             self._kept, self._kept_blocks = self._psi.copy(), first
         self._advance(first, len(self._blocks))
+        self._is_whole = True
         return self._psi
 
     def _advance(self, first: int, stop: int) -> None:

@@ -307,3 +307,29 @@ def test_what_does_not_fit_is_refused() -> None:
     environments.check({**environments.state(), "number": None})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="Dict of boxes"):
         Flattener(spaces.Dict({"a": spaces.Discrete(3)}))
+
+
+# -- with other rules --------------------------------------------------------------------------------------------------
+
+
+def test_environments_on_a_device_feed_the_graph_network() -> None:
+    rules = {"actions": "blocks", "encoding": "hamiltonian_graph", "max_gates": 12}
+    envs = gym.make_vec("QAS-TFIM-v0", 4, device="cpu", num_qubits=4, autoreset_mode="Disabled", **rules)
+    agent = MaskedDQN(envs, SMALL, seed=0)
+    agent.learn(80)
+    assert agent.num_gradient_steps > 0 and agent.num_actions == 6
+    with pytest.raises(ValueError, match="`instances` must be empty where environments are a vector"):
+        MaskedDQN(envs, dataclasses.replace(SMALL, instances={"field": [0.8]}))
+
+
+@pytest.mark.parametrize("instances", [None, [{"field": 0.8}]])
+def test_instances_are_arguments_with_values(instances: Any) -> None:
+    with pytest.raises(ValueError, match="`instances` must be arguments with lists of values"):
+        dataclasses.replace(SMALL, instances=instances)
+
+
+def test_instances_with_other_actions_are_refused() -> None:
+    """Rules can be instances as well: with other couplings, the same number would be another action."""
+    agent = MaskedDQN(build(), dataclasses.replace(SMALL, instances={"couplings": ["line", "ring"]}), seed=0)
+    with pytest.raises(ValueError, match="`instances` must have the actions on 4 qubits"):
+        agent.learn(10)

@@ -88,6 +88,8 @@ class DQNConfig:
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
+        if not isinstance(self.instances, Mapping):
+            raise ValueError(must("instances", "be arguments with lists of values", self.instances))
         for name, values in self.instances.items():
             if isinstance(values, str) or not isinstance(values, Sequence) or not values:
                 raise ValueError(must(f"instances.{name}", "be a list of values", values))

@@ -31,6 +31,8 @@ class InstanceEnvironments(Environments):
     """
 
     def __init__(self, env: Any, choices: Mapping[str, Any]) -> None:
+        if hasattr(env, "num_envs"):
+            raise ValueError(must("instances", "be empty where environments are a vector", {**choices}))
         super().__init__(env)
         self._instances = Instances(env, choices)
         of_each_size = self._instances.of_each_size()
@@ -57,6 +59,9 @@ class InstanceEnvironments(Environments):
         instance = self._instances[number]
         if instance.num_qubits not in self.tables:
             raise ValueError(must("instances", f"name `num_qubits`, of {sorted(self.tables)}", instance.num_qubits))
+        if not instance.table.has_same_actions(self.tables[instance.num_qubits]):
+            requirement = f"have the actions on {instance.num_qubits} qubits that `env` or the first of this size has"
+            raise ValueError(must("instances", requirement, number))
         self._number, self.single, self.current = number, instance.env, instance.env
 
     def _masks(self, infos: Sequence[dict[str, Any]]) -> NDArray[np.int8]:

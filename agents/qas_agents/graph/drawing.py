@@ -54,6 +54,10 @@ class ActionTable:
     def __len__(self) -> int:
         return self.num_actions + (self.stop is not None)
 
+    def has_same_actions(self, other: ActionTable) -> bool:
+        """Return whether another table has the same actions at the same places."""
+        return len(self) == len(other) and torch.equal(self._places, other._places)
+
     def logits(self, scores: Scores, masks: Tensor) -> Tensor:
         """Return the logits of all actions, stopping last, ``(B, num_actions (+ 1))``; -inf where the mask is 0."""
         return self.values(scores).masked_fill(masks == 0, -torch.inf)

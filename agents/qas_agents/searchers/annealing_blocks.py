@@ -76,7 +76,7 @@ class BlockAnnealing(BlockSearcher):
         own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where that is possible.
         scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
             best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
-            without them; a solution among them is shortened if the first cycle finds none.
+            without them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
 
     Attributes:
         origin: Where the reported circuit comes from: ``start``, ``insert``, ``delete``, ``replace``, ``move``,

@@ -122,6 +122,8 @@ class Session:
         check_watcher(numbers["watcher"], self._judge)
         check_recorder(numbers["recorder"], self.recorder, self._env)
         if self._many is not None:
+            if not isinstance(numbers["many"], dict):
+                raise ValueError(must("many", "be the state of several environments", numbers["many"]))
             check_number("last_row", numbers["many"].get("last_row"), 0, numbers["recorder"]["episodes"])
             self._many.check({name: value for name, value in numbers["many"].items() if name != "last_row"})
         if numbers["recorder"]["steps"] != numbers["step"]:

@@ -52,7 +52,7 @@ def test_a_finished_cell_leaves_no_agent_behind(tmp_path: Path) -> None:
     gc.disable()
     try:
         assert play(cells_of(composed(tmp_path, *SMALL))[0]).record is not None
-        assert not any(isinstance(each, SimulatedAnnealing) for each in gc.get_objects())
+        assert not any(type(each) is SimulatedAnnealing for each in gc.get_objects())
     finally:
         gc.enable()
 
