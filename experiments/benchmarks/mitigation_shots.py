@@ -11,13 +11,13 @@ terms and scales, and the lowest energy is picked. Angles are optimised on exact
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cell_file import play_missing
 from mitigation import METHODS, by_qiskit
 
 from qas_agents import BlockAnnealing
@@ -123,20 +123,10 @@ def report(cells: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Play what is missing, then write the report."""
-    cells: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else []
-    known = {(cell["instance"], cell["row"], cell["seed"]) for cell in cells}
-    chosen = (
-        INSTANCES
-        if len(sys.argv) == 1
-        else [name for name in INSTANCES if name.split(",")[0].split()[0] in sys.argv[1:]]
-    )
-    for instance in chosen:
-        for seed in SEEDS:
-            for row in ROWS:
-                if (instance, row, seed) not in known:
-                    cells.append(play(instance, row, seed))
-                    FILE.write_text(json.dumps(cells, indent=1, ensure_ascii=False) + "\n", "utf-8")
-                    print({key: value for key, value in cells[-1].items() if key != "qasm"}, flush=True)
+    asked = sys.argv[1:]
+    chosen = [name for name in INSTANCES if not asked or name.split(",")[0].split()[0] in asked]
+    wanted = [(instance, row, seed) for instance in chosen for seed in SEEDS for row in ROWS]
+    cells = play_missing(FILE, ("instance", "row", "seed"), wanted, play)
     (RESULTS / "mitigation_shots.md").write_text(report(cells), "utf-8")
 
 

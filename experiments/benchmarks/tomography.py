@@ -12,7 +12,6 @@ afterwards.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from functools import cache
@@ -21,6 +20,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from cell_file import play_missing
 
 import qas_envs  # noqa: F401  # registers the ids
 from qas_agents import BlockAnnealing
@@ -263,15 +263,9 @@ def report(cells: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     """Play what is missing, then write the report."""
-    cells: list[dict[str, Any]] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else []
-    known = {(cell["task"], cell["row"], cell["seed"]) for cell in cells}
-    for task in [name for name in TASKS if name in sys.argv[1:]] or (TASKS if len(sys.argv) == 1 else ()):
-        for seed in SEEDS:
-            for row in TASKS[task]["rows"]:
-                if (task, row, seed) not in known:
-                    cells.append(play(task, row, seed))
-                    FILE.write_text(json.dumps(cells, indent=1, ensure_ascii=False) + "\n", "utf-8")
-                    print({key: value for key, value in cells[-1].items() if key != "qasm"}, flush=True)
+    chosen = [name for name in TASKS if name in (sys.argv[1:] or TASKS)]
+    wanted = [(task, row, seed) for task in chosen for seed in SEEDS for row in TASKS[task]["rows"]]
+    cells = play_missing(FILE, ("task", "row", "seed"), wanted, play)
     (RESULTS / "tomography.md").write_text(report(cells), "utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from qas_experiments.interrupts import Interrupt
 from qas_experiments.runs.checkpoints import DamagedCheckpointError
 from qas_experiments.runs.files import settings_of
 from qas_experiments.runs.folders import RunFolder
+from qas_experiments.runs.metrics import reproducible_metrics
 from qas_experiments.settings import TrainSettings
 from qas_experiments.training.run import train
 from qas_experiments.training.session import Session
@@ -54,6 +55,19 @@ def cut_power(monkeypatch: pytest.MonkeyPatch, settings: TrainSettings, stop_aft
         context.setattr(Session, "checkpoint", checkpoint)
         with pytest.raises(RuntimeError, match="power cut"):
             train(settings)
+
+
+def same_after_a_cut(settings: Sequence[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Train in ``folder/whole``, and with a power cut in ``folder/cut``; compare both, and return the summary."""
+    whole = train(compose(*settings, f"run={folder / 'whole'}"))
+    cut_power(monkeypatch, compose(*settings, f"run={folder / 'cut'}"), 2)
+    resumed = train(compose(f"resume={folder / 'cut'}"))
+    for name in ("policy_last.safetensors", "policy_best.safetensors"):
+        assert (folder / "whole" / name).read_bytes() == (folder / "cut" / name).read_bytes(), name
+    assert reproducible_metrics(folder / "whole") == reproducible_metrics(folder / "cut")
+    for key in ("steps", "episodes", "successes", "evaluations", "gradients"):
+        assert whole["training"][key] == resumed["training"][key]
+    return whole
 
 
 @pytest.fixture(scope="session")

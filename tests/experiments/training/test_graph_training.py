@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from qas_experiments.commands.evaluate import evaluate
-from qas_experiments.runs.metrics import reproducible_metrics
 from qas_experiments.training.run import train
 from tests.experiments.conftest import compose
-from tests.experiments.runs.conftest import cut_power
+from tests.experiments.runs.conftest import same_after_a_cut
 
 SMALL = [
     "experiment=ising_graphs",
@@ -32,14 +31,7 @@ SMALL = [
 
 
 def test_a_resumed_run_ends_in_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = train(compose(*SMALL, f"run={tmp_path / 'whole'}"))
-    cut_power(monkeypatch, compose(*SMALL, f"run={tmp_path / 'cut'}"), 2)
-    resumed = train(compose(f"resume={tmp_path / 'cut'}"))
-    for name in ("policy_last.safetensors", "policy_best.safetensors"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes(), name
-    assert reproducible_metrics(tmp_path / "whole") == reproducible_metrics(tmp_path / "cut")
-    for key in ("steps", "episodes", "successes", "evaluations", "gradients"):
-        assert whole["training"][key] == resumed["training"][key]
+    whole = same_after_a_cut(SMALL, tmp_path, monkeypatch)
     # Circuits of the training instances are counted, but none of them is a circuit of the environment.
     assert whole["training"]["steps"] == 64 and whole["rows"]["found in training"] is None
     rows = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
