@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from itertools import chain, combinations, permutations
+from dataclasses import dataclass, replace
+from itertools import chain, combinations, count, permutations
 from math import perm
 from typing import Final
 
@@ -77,7 +77,8 @@ class ActionCatalogue:
         gates: A gate set, the name of one, or gates by name.
         couplings: Ordered pairs of qubits to which two-qubit gates are confined; ``None`` for all.
         stop: Whether there is an additional last action that appends nothing and ends the episode.
-        gadgets: Gadgets, whose actions append several gates each.
+        gadgets: Gadgets, whose actions append several gates each. One that has the name of a block gets a number after
+            its name.
         blocks: Gadgets on given qubits that are actions instead of the gates of the gate set.
 
     Attributes:
@@ -110,9 +111,12 @@ class ActionCatalogue:
         if isinstance(gates, str):
             gates = GATE_SETS[chosen("gate set", gates, GATE_SETS)]
         gates = gate_set_of(gates)
-        names = [*dict.fromkeys(gadget.name for gadget, _ in blocks), *(gadget.name for gadget in gadgets)]
+        names = [gadget.name for gadget in gadgets]
         if len({*names}) < len(names):
             raise ValueError(must("gadgets", "have different names", names))
+        of_blocks = [*dict.fromkeys(gadget.name for gadget, _ in blocks)]
+        gadgets = [_with_free_name(gadget, {*of_blocks}, {*names}) for gadget in gadgets]
+        names = [*of_blocks, *(gadget.name for gadget in gadgets)]
         self.num_qubits = num_qubits
         self.gates = gates
         self.num_blocks = len(blocks)
@@ -251,6 +255,14 @@ def _placements(
     if not found:
         raise ValueError(must("gadgets", f"fit on {num_qubits} qubits and their couplings", gadget.name))
     return found
+
+
+def _with_free_name(gadget: Gadget, taken: Collection[str], others: Collection[str]) -> Gadget:
+    """Return a gadget with a number after its name if that name is taken, and then neither taken nor of the others."""
+    if gadget.name not in taken:
+        return gadget
+    names = (f"{gadget.name}_{number}" for number in count(2))
+    return replace(gadget, name=next(name for name in names if name not in taken and name not in others))
 
 
 def _placed(gadget: Gadget, qubits: tuple[int, ...]) -> tuple[Action, tuple[Action, ...]]:

@@ -1,13 +1,16 @@
 """Do gadgets help? Learned gadgets against none, redundant ones, random ones of equal size, and greedy ADAPT.
 
-    OMP_NUM_THREADS=1 qas-benchmark campaign=gadgets workers=2    # trains what is missing, seed by seed
-    python experiments/benchmarks/gadgets.py                      # writes results/gadgets.{json,md}
-    python experiments/benchmarks/gadgets.py random 5             # random gadgets for a new seed, from its loop
+    OMP_NUM_THREADS=1 qas-benchmark campaign=gadgets workers=2           # single gates: trains what is missing
+    OMP_NUM_THREADS=1 qas-benchmark campaign=gadgets_blocks workers=2    # blocks: the same
+    python experiments/benchmarks/gadgets.py                             # writes results/gadgets.{json,md}
+    python experiments/benchmarks/gadgets.py random 5                    # random gadgets for a new seed, from its loop
+    python experiments/benchmarks/gadgets.py random 5 blocks_learned     # the same for blocks
 
 The first problem is the critical Ising chain (h = 1) with IBM's native gates, as in the released code. The loop goes
 from 2 to 6 spins; each round has the gadgets of the rounds before. Its opponents are the same agent, trained directly
 on each size with as many energy evaluations as all rounds up to that size together, and at most 250,000 steps (150,000
-from 5 spins on), a limit that usually ends them first. A short loop spends less than nearly all opponents. The other
+from 5 spins on), a limit that usually ends them first. A short loop spends less than nearly all opponents. With blocks
+the loop has 30,000 evaluations a round, and its opponents have exactly those of all rounds up to there. The other
 tables are the transfer between problems, targets in CNOTs, and weak fields, which need no search. A cell is a run
 folder of the campaign, or rows of the committed results. Seeds 0 to 4 are committed: ``campaign.first_seed=5
 campaign.seeds=10`` adds five, and then ``SEEDS`` is to be changed.
@@ -29,11 +32,13 @@ ACCURACY = 1e-6
 SPINS = (2, 3, 4, 5, 6)
 SHORT = range(2, 9)
 """Spins of a loop that spends less in total than nearly all opponents."""
-LOOPS = {"learned": SPINS, "short": SHORT}
-OPPONENTS = ("none", "redundant", "random")
+LOOPS = {"learned": SPINS, "short": SHORT, "blocks_learned": SPINS}
+OPPONENTS = ("none", "redundant", "random", "blocks_none", "blocks_random", "blocks_annealing")
 TRANSFERS = ("TFIM, 3 to 6 spins", "LiH, 1.2 to 3.4 Å", "H2 to LiH at 3.4 Å")
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
 """Spins, accuracy and the CNOTs of qubit-ADAPT, for the agent alone and the loop with gates CX, RX, RY, RZ."""
+ON_TARGETS = ("agent", "loop", "blocks_none", "blocks_annealing")
+ON_TRANSFERS = ("learned", "none", "blocks_learned", "blocks_none")
 WEAK_FIELDS = (0.001, 0.05)
 
 
@@ -53,13 +58,13 @@ def wanted() -> list[tuple[str, str, int]]:
     for seed in SEEDS:
         cells += [("TFIM loop", variant, seed) for variant in LOOPS]
         cells += [(f"TFIM-{spins}", variant, seed) for spins in SPINS[1:] for variant in OPPONENTS]
-        cells += [(task, variant, seed) for task in TARGETS for variant in ("agent", "loop")]
-        cells += [(task, variant, seed) for task in TRANSFERS for variant in ("learned", "none")]
+        cells += [(task, variant, seed) for task in TARGETS for variant in ON_TARGETS]
+        cells += [(task, variant, seed) for task in TRANSFERS for variant in ON_TRANSFERS]
     return cells
 
 
-def write_random_gadgets(seed: int) -> None:
-    """Write files of random gadgets, as large as those of each round of the loop with this seed.
+def write_random_gadgets(seed: int, loop: str = "learned") -> None:
+    """Write files of random gadgets, as large as those of each round of a loop with this seed.
 
     The files are committed with the results, so that a cell can be played without the loop.
     """
@@ -69,9 +74,9 @@ def write_random_gadgets(seed: int) -> None:
 
     gates = GATE_SETS["ibm"].two_qubit + GATE_SETS["ibm"].one_qubit
     for spins in SPINS[1:]:
-        path = RESULTS / "random_gadgets" / f"{spins}_spins_seed{seed}.json"
+        path = RESULTS / "random_gadgets" / f"{loop.removesuffix('learned')}{spins}_spins_seed{seed}.json"
         if not path.exists():
-            models = load_gadgets(folder_of("TFIM loop", "learned", seed) / f"round-{spins - 3}" / "gadgets.json")
+            models = load_gadgets(folder_of("TFIM loop", loop, seed) / f"round-{spins - 3}" / "gadgets.json")
             path.parent.mkdir(exist_ok=True)
             save_gadgets(random_gadgets(list(models.values()), gates, np.random.default_rng(seed)), path)
 
@@ -134,7 +139,7 @@ def digest(summary: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["random"]:
-        write_random_gadgets(int(sys.argv[2]))
+        write_random_gadgets(int(sys.argv[2]), *sys.argv[3:])
     else:
         from gadgets_report import report
 

@@ -203,3 +203,18 @@ def test_bad_gadget_settings(tmp_path: Path) -> None:
     save_gadgets([RYRX], tmp_path / "mine.json")
     assert build("QAS-H2-v0", gadgets=str(tmp_path / "mine.json")).catalogue.has_gadgets
     assert FrontierMask(ActionCatalogue(2)).array.all()
+
+
+def test_a_gadget_with_the_name_of_a_block_gets_a_free_name() -> None:
+    """Rounds over blocks learn such gadgets: extraction joins the names of gates, as blocks do."""
+    block = gym.make("QAS-TFIM-v0", num_qubits=3, gates="ibm", actions="blocks").unwrapped.catalogue.actions[0].gate
+    first = Gadget(block, 2, 0, (Part("cz", (0, 1), ()), Part("sx", (1,), ())))
+    second = Gadget(f"{block}_2", 2, 0, (Part("cz", (0, 1), ()), Part("x", (0,), ())))
+    env = gym.make("QAS-TFIM-v0", num_qubits=3, gates="ibm", actions="blocks", gadgets=[first, second]).unwrapped
+    catalogue = env.catalogue
+    assert len({*catalogue.actions}) == len(catalogue.actions)
+    assert [name for name in catalogue.gadget_names if name.startswith(block)] == [block, f"{block}_3", f"{block}_2"]
+    for name, gates in ((f"{block}_3", {"cz": 1, "sx": 1}), (f"{block}_2", {"cz": 1, "x": 1})):
+        circuit = Circuit(3)
+        catalogue.append(circuit, next(k for k, action in enumerate(catalogue.actions) if action.gate == name))
+        assert circuit.count_ops() == gates
