@@ -1,13 +1,12 @@
-"""Blocks or single gates: the tables of ``qas-benchmark campaign=blocks`` and ``campaign=dqn_defaults``.
+"""Blocks or single gates as the default of the double DQN: the tables of ``qas-benchmark campaign=dqn_defaults``.
 
 OMP_NUM_THREADS=1 qas-benchmark campaign=dqn_defaults    # trains what is missing
-python experiments/benchmarks/blocks.py dqn_defaults     # writes results/dqn_defaults.json and results/dqn_defaults.md
+python experiments/benchmarks/dqn_defaults.py            # writes results/dqn_defaults.json and results/dqn_defaults.md
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +22,15 @@ ROWS = (
     "greedy construction",
 )
 AGENTS = {"dqn": "DQN", "guided": "guided DQN"}
-INSTANCES = {
-    "blocks": {"LiH-4": "LiH-4 3.4 Å", "LiH-6": "LiH-6 2.2 Å"},
-    "dqn_defaults": {"LiH-4": "LiH-4 3.0 Å", "TFIM-4": "TFIM-4 h=1.2"},
-}
-BUDGETS = {"blocks": "a million", "dqn_defaults": "100,000"}
+INSTANCES = {"LiH-4": "LiH-4 3.0 Å", "TFIM-4": "TFIM-4 h=1.2"}
 KEPT = ("energy_error", "two_qubit_gates", "evaluations", "seconds")
 
 
-def main(campaign: str) -> None:
-    """Collect the figures of a campaign's finished runs and write the table."""
-    file = RESULTS / f"{campaign}.json"
+def main() -> None:
+    """Collect the figures of the campaign's finished runs and write the table."""
+    file = RESULTS / "dqn_defaults.json"
     found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    for summary in sorted(Path("runs", campaign).glob("*/summary.json")):
+    for summary in sorted(Path("runs/dqn_defaults").glob("*/summary.json")):
         content = json.loads(summary.read_text("utf-8"))
         rows = {name: content["rows"].get(name) for name in ROWS}
         last = [{}, *metrics_of(summary.parent)][-1]  # no episode where the search used all evaluations
@@ -46,15 +41,15 @@ def main(campaign: str) -> None:
             **{name: row and {key: row[key] for key in KEPT} for name, row in rows.items()},
         }
     file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (RESULTS / f"{campaign}.md").write_text("\n".join(table(campaign, found)) + "\n", encoding="utf-8")
+    (RESULTS / "dqn_defaults.md").write_text("\n".join(table(found)) + "\n", encoding="utf-8")
 
 
-def table(campaign: str, found: dict[str, Any]) -> list[str]:
+def table(found: dict[str, Any]) -> list[str]:
     """Return the lines of the report."""
     lines = [
         "# Blocks or single gates",
         "",
-        f"`qas-benchmark campaign={campaign}`: {BUDGETS[campaign]} energy evaluations a seed, the random legal policy",
+        "`qas-benchmark campaign=dqn_defaults`: 100,000 energy evaluations a seed, the random legal policy",
         "as many. *Solved*: seeds with a true error below the accuracy of the instance. CNOTs, and evaluations until",
         "the best circuit was found, are those of the solved seeds; interquartile means with 95 % bootstrap intervals.",
         "",
@@ -70,12 +65,12 @@ def table(campaign: str, found: dict[str, Any]) -> list[str]:
             cells = [iqm_with_interval([one[key] for one in solved]) for key in ("two_qubit_gates", "evaluations")]
             cells = cells if solved else ["", ""]
             if played:
-                first = f"| {INSTANCES[campaign][instance]} | {actions} | {AGENTS[agent]} | {row} "
+                first = f"| {INSTANCES[instance]} | {actions} | {AGENTS[agent]} | {row} "
                 lines.append(f"{first}| {len(solved)}/{len(played)} | {' | '.join(cells)} |")
-    return lines + replays(campaign, found, groups)
+    return lines + replays(found, groups)
 
 
-def replays(campaign: str, found: dict[str, Any], groups: list[tuple[str, str, str]]) -> list[str]:
+def replays(found: dict[str, Any], groups: list[tuple[str, str, str]]) -> list[str]:
     """Return the lines on demonstrations that were built action by action."""
     lines = []
     for group in groups:
@@ -83,7 +78,7 @@ def replays(campaign: str, found: dict[str, Any], groups: list[tuple[str, str, s
         replayed, survived = (sum(count[k] for count in counts) for k in (0, 1))
         if replayed:
             share = f"{survived / replayed:.0%}"
-            lines.append(f"| {INSTANCES[campaign][group[0]]} | {group[1]} | {replayed} | {survived} | {share} |")
+            lines.append(f"| {INSTANCES[group[0]]} | {group[1]} | {replayed} | {survived} | {share} |")
     if not lines:
         return []
     return [
@@ -98,11 +93,10 @@ def replays(campaign: str, found: dict[str, Any], groups: list[tuple[str, str, s
 
 
 def parts_of(name: str) -> tuple[str, str, str, str]:
-    """Return instance, actions, agent and seed of a run; runs of ``campaign=blocks`` are all of the DQN."""
-    parts = name.split("_")
-    instance, actions, agent, seed = parts if len(parts) == 4 else (*parts[:2], "dqn", parts[-1])
+    """Return instance, actions, agent and seed of a run."""
+    instance, actions, agent, seed = name.split("_")
     return instance, actions, agent, seed
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["blocks"]))
+    main()
