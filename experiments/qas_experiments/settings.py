@@ -165,10 +165,15 @@ class CallSettings:
 
 @dataclass
 class CampaignTraining:
-    """A run of ``qas-train`` for each seed; ``{seed}`` in its texts is replaced."""
+    """A run of ``qas-train`` for each seed; ``{seed}`` in its texts is replaced.
+
+    With ``for_each`` a run for each seed and each combination of values: by name and value the overrides that come after
+    those of all. A name in braces is replaced by the value.
+    """
 
     run: str = MISSING  # folder inside the campaign's
     overrides: list[str] = field(default_factory=list)
+    for_each: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     plays: CallSettings | None = None  # a call whose agent has this run as agent.run
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from glob import glob
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +138,25 @@ def _cells_of_calls(plan: CampaignSettings) -> Iterator[Cell]:
 def _trainings(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
     """Yield the trainings, except those of policies whose cells are all recorded."""
     for seed in range(plan.first_seed, plan.seeds):
-        for training in plan.trainings:
+        for training in _single_trainings(plan):
             if training.plays is None or _unrecorded(training.plays, seed, recorded):
                 run = _run_of(plan, training, seed)
                 given = [text.replace("{seed}", str(seed)) for text in (*plan.common, *training.overrides)]
                 overrides = [*given, f"training.seed={seed}", "training.progress=false", f"run={run}"]
                 settings, call = _composed(overrides, "train")
                 yield Cell("", run.name, call.agent, seed, settings, is_recorded=False)
+
+
+def _single_trainings(plan: CampaignSettings) -> Iterator[CampaignTraining]:
+    """Yield one training for each combination of the values of ``for_each``."""
+    for training in plan.trainings:
+        for chosen in product(*(values.items() for values in training.for_each.values())):
+            overrides = [*training.overrides, *(text for _, texts in chosen for text in texts)]
+            run = training.run
+            for name, (value, _) in zip(training.for_each, chosen, strict=True):
+                run = run.replace(f"{{{name}}}", value)
+                overrides = [text.replace(f"{{{name}}}", value) for text in overrides]
+            yield dataclasses.replace(training, run=run, overrides=overrides, for_each={})
 
 
 def _run_of(plan: CampaignSettings, training: CampaignTraining, seed: int) -> Path:
@@ -168,7 +181,7 @@ def _unrecorded(call: CallSettings, seed: int, recorded: _Recorded) -> dict[str,
 def _cells_of_policies(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
     """Yield the cells without a record that play a finished training's policy."""
     for seed in range(plan.first_seed, plan.seeds):
-        for training in plan.trainings:
+        for training in _single_trainings(plan):
             run = _run_of(plan, training, seed)
             if training.plays is None or not (run / "summary.json").exists():
                 continue

@@ -111,6 +111,8 @@ def test_every_campaign_composes() -> None:
     ("name", "number"),
     [
         ("learning", 27),
+        pytest.param("learning_blocks", 34, marks=pytest.mark.slow),
+        pytest.param("gadgets_blocks", 19, marks=pytest.mark.slow),
         pytest.param("gadgets", 24, marks=pytest.mark.slow),
         pytest.param("kanqas", 21, marks=pytest.mark.slow),
     ],
@@ -126,6 +128,18 @@ def test_trainings_of_a_campaign_compose(name: str, number: int) -> None:
         assert cell.settings.training.seed == 3 and "{seed}" not in str(settings) and settings["run"].endswith("seed3")
         gadgets = settings["env"]["gadgets"]
         assert gadgets in (None, "redundant_cz") or (ROOT / gadgets).exists()
+
+
+def test_a_training_for_each_combination_of_values() -> None:
+    sizes, agents = {"4": ["env.max_gates=40"], "6": ["env.max_gates=60"]}, {"a": ["agent=dqn"], "b": []}
+    training = CampaignTraining("{spins}-{agent}-seed{seed}", ["n={spins}"], {"spins": sizes, "agent": agents})
+    single = [*campaigns._single_trainings(CampaignSettings(trainings=[training]))]
+    assert [(one.run, one.overrides) for one in single] == [
+        ("4-a-seed{seed}", ["n=4", "env.max_gates=40", "agent=dqn"]),
+        ("4-b-seed{seed}", ["n=4", "env.max_gates=40"]),
+        ("6-a-seed{seed}", ["n=6", "env.max_gates=60", "agent=dqn"]),
+        ("6-b-seed{seed}", ["n=6", "env.max_gates=60"]),
+    ]
 
 
 def test_a_dry_run_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
