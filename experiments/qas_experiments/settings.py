@@ -167,8 +167,8 @@ class CallSettings:
 class CampaignTraining:
     """A run of ``qas-train`` for each seed; ``{seed}`` in its texts is replaced.
 
-    With ``for_each`` a run for each seed and each combination of values: by name and value the overrides that come after
-    those of all. A name in braces is replaced by the value.
+    With ``for_each`` it is a run for each seed and each combination of values. By name and value, ``for_each`` has the
+    overrides that come after those of all. A name in braces is replaced by the value.
     """
 
     run: str = MISSING  # folder inside the campaign's
