@@ -84,33 +84,40 @@ class CandidateFinder:
     def matches(self, dependencies: Dependencies, pattern: Pattern) -> list[int]:
         """Return the occurrences of one pattern of any size."""
         found: set[int] = set()
-        needs = [
-            [i for i in range(k) if not self._vocabulary.commute(pattern[i], pattern[k])] for k in range(len(pattern))
-        ]
+        order = _connected(pattern)
+        relations = [self._relations(pattern, order[:k], order[k]) for k in range(len(order))]
 
-        def extend(k: int, chosen: list[int], places: dict[int, int]) -> None:
-            bits = sum(1 << j for j in chosen)
-            if len(members(dependencies.between(bits))) > len(pattern) - k:
+        def extend(chosen: list[int], places: dict[int, int]) -> None:
+            k, bits = len(chosen), sum(1 << j for j in chosen)
+            if dependencies.between(bits).bit_count() > len(pattern) - k:
                 return  # more calls have to come between than are left in the pattern
             if k == len(pattern):
                 if self._is_at(dependencies, bits, pattern):
                     found.add(bits)
                 return
-            needed = sum(1 << chosen[i] for i in needs[k])
-            for j, call in enumerate(dependencies.calls):
-                is_free = not bits >> j & 1 and not needed & ~dependencies.before[j]
-                if call.name == pattern[k].name and is_free:
-                    for qubits in _orders(call):
-                        bound = dict(places)
-                        is_same = all(
-                            bound.setdefault(formal, qubit) == qubit
-                            for formal, qubit in zip(pattern[k].qubits, qubits, strict=True)
-                        )
-                        if is_same and len({*bound.values()}) == len(bound):
-                            extend(k + 1, [*chosen, j], bound)
+            call = pattern[order[k]]
+            candidates = dependencies.named.get(call.name, 0) & ~bits
+            for formal in call.qubits:
+                candidates &= dependencies.on[places[formal]] if formal in places else dependencies.everything
+            for j, relation in zip(chosen, relations[k], strict=True):
+                if relation:
+                    candidates &= dependencies.after[j] if relation > 0 else dependencies.before[j]
+            for j in members(candidates):
+                for qubits in _orders(dependencies.calls[j]):
+                    bound = dict(places)
+                    is_same = all(
+                        bound.setdefault(formal, qubit) == qubit
+                        for formal, qubit in zip(call.qubits, qubits, strict=True)
+                    )
+                    if is_same and len({*bound.values()}) == len(bound):
+                        extend([*chosen, j], bound)
 
-        extend(0, [], {})
+        extend([], {})
         return sorted(found)
+
+    def _relations(self, pattern: Pattern, chosen: Sequence[int], k: int) -> list[int]:
+        """Return for each chosen call of a pattern whether call ``k`` comes after it, 1, before it, -1, or either, 0."""
+        return [0 if self._vocabulary.commute(pattern[i], pattern[k]) else (1 if i < k else -1) for i in chosen]
 
     def _is_at(self, dependencies: Dependencies, bits: int, pattern: Pattern) -> bool:
         return self.pattern([dependencies.calls[j] for j in members(bits)])[0] == pattern
@@ -143,6 +150,18 @@ class CandidateFinder:
             shorter = circuit.simplified()
             self._trivial[pattern] = len(shorter) < len(gates) and {*shorter.count_ops()} <= self._gates
         return self._trivial[pattern]
+
+
+def _connected(pattern: Pattern) -> list[int]:
+    """Return the numbers of a pattern's calls, each next one on qubits of those before wherever possible."""
+    left, order = list(range(len(pattern))), list[int]()
+    qubits: set[int] = set()
+    while left:
+        best = max(left, key=lambda k: (len(qubits.intersection(pattern[k].qubits)), len(pattern[k].qubits), -k))
+        left.remove(best)
+        order.append(best)
+        qubits.update(pattern[best].qubits)
+    return order
 
 
 def _orders(call: Call) -> list[tuple[int, ...]]:

@@ -142,6 +142,23 @@ class Dependencies:
                 self.after[j] |= 1 << k
 
     @cached_property
+    def named(self) -> dict[str, int]:
+        """The calls of each name."""
+        found: dict[str, int] = {}
+        for k, call in enumerate(self.calls):
+            found[call.name] = found.get(call.name, 0) | 1 << k
+        return found
+
+    @cached_property
+    def on(self) -> dict[int, int]:
+        """The calls on each qubit."""
+        found: dict[int, int] = {}
+        for k, call in enumerate(self.calls):
+            for qubit in call.qubits:
+                found[qubit] = found.get(qubit, 0) | 1 << k
+        return found
+
+    @cached_property
     def everything(self) -> int:
         """All calls."""
         return (1 << len(self.calls)) - 1
