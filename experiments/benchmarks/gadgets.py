@@ -4,7 +4,6 @@
     OMP_NUM_THREADS=1 qas-benchmark campaign=gadgets_blocks workers=2    # blocks: the same
     python experiments/benchmarks/gadgets.py                             # writes results/gadgets.{json,md}
     python experiments/benchmarks/gadgets.py random 5                    # random gadgets for a new seed, from its loop
-    python experiments/benchmarks/gadgets.py random 5 blocks_learned     # the same for blocks
 
 The first problem is the critical Ising chain (h = 1) with IBM's native gates, as in the released code. The loop goes
 from 2 to 6 spins; each round has the gadgets of the rounds before. Its opponents are the same agent, trained directly
@@ -33,7 +32,7 @@ SPINS = (2, 3, 4, 5, 6)
 SHORT = range(2, 9)
 """Spins of a loop that spends less in total than nearly all opponents."""
 LOOPS = {"learned": SPINS, "short": SHORT, "blocks_learned": SPINS}
-OPPONENTS = ("none", "redundant", "random", "blocks_none", "blocks_random", "blocks_annealing")
+OPPONENTS = ("none", "redundant", "random", "blocks_none", "blocks_annealing")
 TRANSFERS = ("TFIM, 3 to 6 spins", "LiH, 1.2 to 3.4 Å", "H2 to LiH at 3.4 Å")
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}
 """Spins, accuracy and the CNOTs of qubit-ADAPT, for the agent alone and the loop with gates CX, RX, RY, RZ."""
@@ -63,8 +62,8 @@ def wanted() -> list[tuple[str, str, int]]:
     return cells
 
 
-def write_random_gadgets(seed: int, loop: str = "learned") -> None:
-    """Write files of random gadgets, as large as those of each round of a loop with this seed.
+def write_random_gadgets(seed: int) -> None:
+    """Write files of random gadgets, as large as those of each round of the loop with this seed.
 
     The files are committed with the results, so that a cell can be played without the loop.
     """
@@ -74,9 +73,9 @@ def write_random_gadgets(seed: int, loop: str = "learned") -> None:
 
     gates = GATE_SETS["ibm"].two_qubit + GATE_SETS["ibm"].one_qubit
     for spins in SPINS[1:]:
-        path = RESULTS / "random_gadgets" / f"{loop.removesuffix('learned')}{spins}_spins_seed{seed}.json"
+        path = RESULTS / "random_gadgets" / f"{spins}_spins_seed{seed}.json"
         if not path.exists():
-            models = load_gadgets(folder_of("TFIM loop", loop, seed) / f"round-{spins - 3}" / "gadgets.json")
+            models = load_gadgets(folder_of("TFIM loop", "learned", seed) / f"round-{spins - 3}" / "gadgets.json")
             path.parent.mkdir(exist_ok=True)
             save_gadgets(random_gadgets(list(models.values()), gates, np.random.default_rng(seed)), path)
 
@@ -139,7 +138,7 @@ def digest(summary: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["random"]:
-        write_random_gadgets(int(sys.argv[2]), *sys.argv[3:])
+        write_random_gadgets(int(sys.argv[2]))
     else:
         from gadgets_report import report
 

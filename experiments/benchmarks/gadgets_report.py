@@ -23,12 +23,11 @@ _NAMES = {
     "loop": "the loop from 2 spins on",
     "blocks_learned": "blocks, gadgets learned on fewer spins",
     "blocks_none": "blocks, no gadgets",
-    "blocks_random": "blocks, random gadgets of equal size",
     "blocks_annealing": "blocks, annealing",
 }
 _ON_THE_CHAIN = (
     *("learned", "short", "none", "redundant", "random"),
-    *("blocks_learned", "blocks_none", "blocks_random", "blocks_annealing"),
+    *("blocks_learned", "blocks_none", "blocks_annealing"),
 )
 _AT_THE_START = {"learned": "no gadgets yet", "blocks_learned": "blocks, no gadgets yet"}
 _IN_TRANSFERS = {

@@ -116,7 +116,7 @@ class CandidateFinder:
         return sorted(found)
 
     def _relations(self, pattern: Pattern, chosen: Sequence[int], k: int) -> list[int]:
-        """Return for each chosen call of a pattern whether call ``k`` comes after it, 1, before it, -1, or either, 0."""
+        """Return whether call ``k`` of a pattern comes after each chosen one, 1, before it, -1, or either, 0."""
         return [0 if self._vocabulary.commute(pattern[i], pattern[k]) else (1 if i < k else -1) for i in chosen]
 
     def _is_at(self, dependencies: Dependencies, bits: int, pattern: Pattern) -> bool:
