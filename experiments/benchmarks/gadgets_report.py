@@ -114,8 +114,13 @@ def line_of(name: str, some: list[Row]) -> str:
     spent = f"{np.median([row['evaluations'] for row in some]):,.0f}"
     before = np.median([row.get("evaluations_before", 0) for row in some])
     cells_.append(spent + (f" (+{before:,.0f})" if before else ""))
-    frozen = sum(row["frozen"]["energy_error"] < row["accuracy"] for row in some)
-    return f"| {name} | {' | '.join(cells_)} | {frozen}/{len(some)} |"
+    return f"| {name} | {' | '.join(cells_)} | {_frozen(some)} |"
+
+
+def _frozen(some: list[Row]) -> str:
+    """Return how many frozen policies solved; searches have none."""
+    policies = [row["frozen"]["energy_error"] < row["accuracy"] for row in some if row["frozen"] is not None]
+    return f"{sum(policies)}/{len(policies)}" if policies else "-"
 
 
 def _powers(logarithms: list[float]) -> str:
@@ -219,7 +224,7 @@ def _target(some: list[Row], adapt: int) -> list[str]:
         _powers(errors),
         f"{np.median(spent):,.0f}",
         iqm_with_interval(seconds),
-        f"{sum(row['frozen']['energy_error'] < row['accuracy'] for row in some)}/{len(some)}",
+        _frozen(some),
     ]
 
 
