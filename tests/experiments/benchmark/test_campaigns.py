@@ -112,7 +112,7 @@ def test_every_campaign_composes() -> None:
     [
         ("learning", 27),
         pytest.param("learning_blocks", 34, marks=pytest.mark.slow),
-        pytest.param("gadgets_blocks", 15, marks=pytest.mark.slow),
+        pytest.param("gadgets_blocks", 13, marks=pytest.mark.slow),
         pytest.param("gadgets", 24, marks=pytest.mark.slow),
         pytest.param("kanqas", 21, marks=pytest.mark.slow),
     ],
