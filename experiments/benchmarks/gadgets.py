@@ -32,7 +32,7 @@ SPINS = (2, 3, 4, 5, 6)
 SHORT = range(2, 9)
 """Spins of a loop that spends less in total than nearly all opponents."""
 LOOPS = {"learned": SPINS, "short": SHORT, "blocks_learned": SPINS[:-1]}
-OPPONENTS = {spins: ("none", "redundant", "random", "blocks_none", "blocks_annealing") for spins in SPINS[1:-1]}
+OPPONENTS = dict.fromkeys(SPINS[1:-1], ("none", "redundant", "random", "blocks_none", "blocks_annealing"))
 OPPONENTS[SPINS[-1]] = ("none", "redundant", "random")
 TRANSFERS = ("TFIM, 3 to 6 spins", "LiH, 1.2 to 3.4 Å", "H2 to LiH at 3.4 Å")
 TARGETS = {"TFIM-4 below 1e-10": (4, 1e-10, 12), "TFIM-6 below 1e-6": (6, 1e-6, 34)}

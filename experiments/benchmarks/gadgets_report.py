@@ -51,9 +51,9 @@ def report() -> None:
         "Interquartile means with 95 % bootstrap intervals over seeds, of errors on a logarithmic scale (below 1e-12",
         "is rounding); CZ, gates and depth are of the unrolled best circuit, of the seeds that solved. *Solved*: error",
         f"against the exact ground energy below {ACCURACY:g} J, or chemical accuracy for LiH. Evaluations are energies",
-        "of the simulator, those of the search and of pruning included. The agent is `dqn_guided`, with blocks",
-        "`dqn_blocks`, whose every circuit is its own. Rows of blocks have equal numbers of evaluations: the loop 60,000",
-        "a round, the others as many as its rounds together up to that size.",
+        "of the simulator, those of the search and of pruning included. The agent is `dqn_guided`; with blocks it is",
+        "`dqn_blocks`, which does not search, except for targets in CNOT. Rows of blocks have equal numbers of",
+        "evaluations: the loop 60,000 a round, the others as many as its rounds together up to that size.",
         "Made by `qas-benchmark campaign=gadgets`, the same with `campaign=gadgets_blocks`, and",
         "`python experiments/benchmarks/gadgets.py`.",
     ]
