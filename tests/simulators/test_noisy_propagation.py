@@ -72,7 +72,7 @@ def test_energies_and_gradients_are_those_of_pauli_vectors(kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_noisy_circuits(record_property: Callable[[str, object], None]) -> None:
+def test_a_thousand_noisy_circuits(record_testsuite_property: Callable[[str, object], None]) -> None:
     """python -m pytest tests/simulators/test_noisy_propagation.py -m slow --junitxml=runs/noisy.xml"""
     rng = np.random.default_rng(0)
     noises = {kind: noise_of(kind, rng) for kind in ("Pauli", "relaxation", "coherent")}
@@ -82,7 +82,7 @@ def test_a_thousand_noisy_circuits(record_property: Callable[[str, object], None
         num_qubits = 1 + k % (9 if kind != "coherent" else 5)
         num_gates = int(rng.integers(0, 40 if kind != "coherent" else 15))
         found[kind].append(largest_difference(rng, noises[kind], num_qubits, num_gates, 10))
-    record_property("largest difference", {kind: (len(one), max(one)) for kind, one in found.items()})
+    record_testsuite_property("largest difference", {kind: (len(one), max(one)) for kind, one in found.items()})
     assert max(max(one) for one in found.values()) < 1e-12
 
 
