@@ -7,10 +7,11 @@ Chains: ``tfim`` (critical, h = J = 1), ``heisenberg`` and ``xxz`` (anisotropy 0
 fermions, and the Bethe ansatz.
 
 Methods: ``qaoa`` (layers of the chain's terms, shared angles: two a layer of the Ising chain, four of the others),
-``free`` (the same gates, angles of their own), ``pruned`` (the first ``free`` circuit that reaches the goal, from which
-``qas_agents.pruned`` removes gates), ``adapt`` (TETRIS-ADAPT, see :func:`play_adapt`), ``mps`` (staircases of blocks
-that prepare a matrix-product state), ``ladder`` and ``brick`` (``hea_blocks``), ``annealing`` (``annealing_blocks``).
-Rotations about ZZ are written as CX, RZ, CX. Circuits to 20 qubits are in ``results/beyond_twelve.json``.
+``free`` (the same gates, angles of their own), ``pruned`` (the first ``free`` circuit of exchanges that reaches the
+goal, without those exchanges that it does not need), ``adapt`` (TETRIS-ADAPT, see :func:`play_adapt`), ``mps``
+(staircases of blocks that prepare a matrix-product state), ``ladder`` and ``brick`` (``hea_blocks``), ``annealing``
+(``annealing_blocks``). Rotations about ZZ are written as CX, RZ, CX. Circuits to 20 qubits are in
+``results/beyond_twelve.json``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from chain_circuits import exchange_layers, ising_layers
+from chain_circuits import exchange_layers, exchanges, ising_layers, layer_bonds
 
-from qas_agents import BlockAnnealing, LayeredBlocks, pruned
+from qas_agents import BlockAnnealing, LayeredBlocks
 from qas_agents.searchers.adapt import qubit_adapt
 from qas_envs import make_env
 from qas_envs.initial_circuits import INITIAL_CIRCUITS
@@ -43,6 +44,7 @@ SECONDS: Final = {12: 60.0, 20: 120.0, 40: 120.0}  # of the CPU, for each method
 COEFFICIENT: Final = 1e-3  # of truncated propagation
 STRINGS: Final = {"tfim": 1_000_000, "heisenberg": 200_000, "xxz": 200_000}  # that it may need
 STATE_QUBITS: Final = 20
+TRIALS: Final = 6  # exchanges that are tried before pruning ends
 SMALL: Final = 12  # qubits of the chain whose angles larger exchange layers start from
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
@@ -121,20 +123,44 @@ def stretched(params: np.ndarray[Any, np.dtype[np.float64]], num_qubits: int) ->
 
 
 def play_pruned(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
-    """Yield the first circuit of free layers that reaches the goal without the gates that the goal does not need."""
-    problem, started = CHAINS[chain](num_qubits), time.process_time()
+    """Yield the first circuit of free exchanges that reaches the goal, without the exchanges that it does not need.
+
+    Of a round, the exchange whose loss raises the energy least, before optimisation, is tried first.
+    """
+    problem, simulator = CHAINS[chain](num_qubits), StatevectorSimulator()
     limit = problem.ground_energy + GOAL * abs(problem.ground_energy)
-    for circuit, energy in play_layers(chain, num_qubits, is_free=True):
-        if energy <= limit:
-            found = pruned(
-                circuit,
-                problem.hamiltonian,
-                limit,
-                max_iterations=60,
-                should_stop=lambda: time.process_time() - started > 2 * SECONDS[num_qubits],
-            )
-            yield found.circuit, found.energy
+    depth, circuit, energy = next(
+        (depth, circuit, energy)
+        for depth, (circuit, energy) in enumerate(play_exchange_layers(chain, num_qubits, is_free=True), start=1)
+        if energy <= limit
+    )
+    bonds, angles = layer_bonds(num_qubits, depth), circuit.params.reshape(-1, 2)
+    yield circuit, energy
+    while True:
+        shorter = [(bonds[:k] + bonds[k + 1 :], np.delete(angles, k, axis=0)) for k in range(len(bonds))]
+        rises = [
+            simulator.expectation(exchanges(num_qubits, own), problem.hamiltonian, left.ravel())
+            for own, left in shorter
+        ]
+        for k in np.argsort(rises)[:TRIALS]:
+            found = ScanLBFGS(max_iterations=200).minimize(simulator, *_started(num_qubits, *shorter[k], problem))
+            if found.energy <= limit:
+                bonds, angles = shorter[k][0], found.params.reshape(-1, 2)
+                circuit = exchanges(num_qubits, bonds)
+                circuit.params = found.params
+                yield circuit, found.energy
+                break
+        else:
             return
+
+
+def _started(
+    num_qubits: int, bonds: list[int], angles: np.ndarray[Any, np.dtype[np.float64]], problem: Problem
+) -> tuple[Circuit, Any]:
+    """Return exchanges at given angles, and the Hamiltonian."""
+    circuit = exchanges(num_qubits, bonds)
+    circuit.params = angles.ravel()
+    return circuit, problem.hamiltonian
 
 
 def play_adapt(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
@@ -155,9 +181,9 @@ def play_adapt(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
 
 
 def play_staircases(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
-    """Yield one, two, ... staircases of blocks that prepare a matrix-product state near the ground state."""
+    """Yield one to four staircases of blocks that prepare a matrix-product state near the ground state."""
     problem = CHAINS[chain](num_qubits)
-    for number in range(1, 6):
+    for number in range(1, 5):
         circuit = INITIAL_CIRCUITS["mps"](problem, layers=number)  # type: ignore[call-arg]
         assert circuit is not None
         yield circuit, MPSSimulator(max_bond=256).expectation(circuit, problem.hamiltonian)
@@ -216,7 +242,7 @@ def play(chain: str, num_qubits: int, method: str, seed: int) -> dict[str, Any]:
         rank = (0.0, float(circuit.num_two_qubit_gates), error) if error <= GOAL else (1.0, error, 0.0)
         if best is None or rank < best[0]:
             best = rank, circuit.copy()
-        is_search = method in ("ladder", "brick", "annealing")
+        is_search = method in ("ladder", "brick", "annealing", "pruned")
         if (error <= GOAL and not is_search) or spent > 2 * SECONDS[num_qubits]:
             break
     assert best is not None

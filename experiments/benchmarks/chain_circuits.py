@@ -42,18 +42,36 @@ def exchange_layers(num_qubits: int, depth: int, is_free: bool) -> Circuit:
     A layer acts on the bonds between the singlets, then on those within. The parameters are two angles for each of
     these halves, that of X X and Y Y and that of Z Z; with ``is_free`` for each bond. An exchange has three CNOTs.
     """
-    circuit = Circuit(num_qubits)
-    for first in range(0, num_qubits - 1, 2):
-        circuit.x(first).x(first + 1).h(first).cx(first, first + 1)
-    for _ in range(depth):
-        for parity in (1, 0):
-            pair = (-1, -1) if is_free else (circuit.append_param(), circuit.append_param())
-            for first in range(parity, num_qubits - 1, 2):
-                _append_exchange(circuit, first, *pair)
+    circuit = singlets(num_qubits)
+    for parity in (1, 0) * depth:
+        pair = (-1, -1) if is_free else (circuit.append_param(), circuit.append_param())
+        for first in range(parity, num_qubits - 1, 2):
+            append_exchange(circuit, first, *pair)
     return circuit
 
 
-def _append_exchange(circuit: Circuit, first: int, flip: int, phase: int) -> None:
+def layer_bonds(num_qubits: int, depth: int) -> list[int]:
+    """Return the first qubit of each exchange of :func:`exchange_layers`, in order."""
+    return [first for parity in (1, 0) * depth for first in range(parity, num_qubits - 1, 2)]
+
+
+def exchanges(num_qubits: int, bonds: list[int]) -> Circuit:
+    """Return exchanges with angles of their own on bonds, given by their first qubits, after singlets."""
+    circuit = singlets(num_qubits)
+    for first in bonds:
+        append_exchange(circuit, first)
+    return circuit
+
+
+def singlets(num_qubits: int) -> Circuit:
+    """Return the circuit of singlets on qubits 0 and 1, 2 and 3, ..."""
+    circuit = Circuit(num_qubits)
+    for first in range(0, num_qubits - 1, 2):
+        circuit.x(first).x(first + 1).h(first).cx(first, first + 1)
+    return circuit
+
+
+def append_exchange(circuit: Circuit, first: int, flip: int = -1, phase: int = -1) -> None:
     """Append ``exp(-i / 2 (a (X X + Y Y) + b Z Z))`` on neighbours, given the numbers of ``a`` and ``b``, or -1.
 
     References:
