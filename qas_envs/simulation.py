@@ -46,7 +46,6 @@ def _pure(noise: NoiseModel | None, kind: Callable[..., Simulator], what: str, *
 
 
 _PURE: Final[dict[str, tuple[Callable[..., Simulator], str]]] = {
-    "pauli_propagation": (PauliPropagationSimulator, "Pauli propagation, which has"),
     "stabilizer": (StabilizerSimulator, "the stabiliser simulator, which has"),
     "mps": (MPSSimulator, "matrix-product states, which have"),
 }
@@ -56,6 +55,7 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
     "auto": _auto,
     "statevector": _noiseless,
     "pauli_transfer": PauliTransferSimulator,
+    "pauli_propagation": PauliPropagationSimulator,
     **{name: partial(_pure, kind=kind, what=what) for name, (kind, what) in _PURE.items()},
 }
 """Simulators by name: functions of the noise and of their settings."""
@@ -64,6 +64,7 @@ SIMULATORS: Final[dict[str, Callable[..., Simulator]]] = {
 SETTINGS: Final[dict[str, Callable[..., Any]]] = {
     **dict.fromkeys(SIMULATORS, Simulator),
     "statevector": StatevectorSimulator,
+    "pauli_propagation": PauliPropagationSimulator,
     **{name: kind for name, (kind, _) in _PURE.items()},
 }
 """What has a simulator's settings as parameters, by its name."""

@@ -7,6 +7,7 @@ value is that of the observable ``C^dagger H C`` after the rotations alone. Stri
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -21,6 +22,7 @@ from qas_simulators.pauli import PauliSum
 
 FloatArray = NDArray[np.float64]
 String = tuple[int, int, int]
+Rotation = tuple[int, int, int, int, float]
 _ROUNDING: Final = 1e-9
 _LETTERS: Final = {"I": (0, 0), "X": (1, 0), "Y": (1, 1), "Z": (0, 1)}
 
@@ -64,18 +66,8 @@ def pauli_rotations(circuit: Circuit, observable: PauliSum) -> PauliRotations:
         >>> found.x.tolist(), found.observable.terms()
         ([1], {'ZZ': 1.0})
     """
-    frame = _Frame(circuit.num_qubits)
-    rows: list[tuple[int, int, int, int, float]] = []
-    for gate, qubit0, qubit1, param in circuit.table.tolist():
-        qubits = (qubit0,) if qubit1 < 0 else (qubit0, qubit1)
-        images = None if param >= 0 else _clifford(gate)
-        if images is not None:
-            frame.append(images, qubits)
-            continue
-        letters, angle = (GATES[gate].axis, 0.0) if param >= 0 else _constant_rotation(gate)
-        x, z, power = frame.image(*_placed(letters or "", qubits))
-        sign = 1 - ((power - (x & z).bit_count()) & 3)  # 1 or -1
-        rows.append((x, z, sign, param, angle))
+    frame = Frame(circuit.num_qubits)
+    rows = [rotation for *_, rotation in walk(circuit, frame) if rotation is not None]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), (), (), ()]
     return PauliRotations(
         np.array(columns[0], dtype=np.int64),
@@ -87,7 +79,29 @@ def pauli_rotations(circuit: Circuit, observable: PauliSum) -> PauliRotations:
     )
 
 
-class _Frame:
+def walk(circuit: Circuit, frame: Frame) -> Iterator[tuple[int, tuple[int, ...], Rotation | None]]:
+    """Yield every gate's row of the gate table, its qubits, and the rotation that it is, ``None`` for Clifford gates.
+
+    A rotation is ``x, z, sign, source, constant angle``, see :class:`PauliRotations`. When a gate is yielded, ``frame``
+    holds the Clifford gates up to it.
+
+    Raises:
+        ValueError: A gate is neither a Clifford gate nor a rotation about a Pauli string.
+    """
+    for gate, qubit0, qubit1, param in circuit.table.tolist():
+        qubits = (qubit0,) if qubit1 < 0 else (qubit0, qubit1)
+        images = None if param >= 0 else _clifford(gate)
+        if images is not None:
+            frame.append(images, qubits)
+            yield gate, qubits, None
+            continue
+        letters, angle = (GATES[gate].axis, 0.0) if param >= 0 else _constant_rotation(gate)
+        x, z, power = frame.image(*placed(letters or "", qubits))
+        sign = 1 - ((power - (x & z).bit_count()) & 3)  # 1 or -1
+        yield gate, qubits, (x, z, sign, param, angle)
+
+
+class Frame:
     """What all Clifford gates so far, ``C``, make of X and Z on every qubit: ``C^dagger P C``."""
 
     def __init__(self, num_qubits: int) -> None:
@@ -128,8 +142,8 @@ class _Frame:
         return PauliSum.from_masks(observable.num_qubits, x, z, signs * observable.coefficients)
 
 
-def _placed(letters: str, qubits: tuple[int, ...]) -> String:
-    """Return a string by its letters on some qubits."""
+def placed(letters: str, qubits: tuple[int, ...]) -> String:
+    """Return the string of letters on some qubits."""
     x = sum(_LETTERS[letter][0] << qubit for letter, qubit in zip(letters, qubits, strict=True))
     z = sum(_LETTERS[letter][1] << qubit for letter, qubit in zip(letters, qubits, strict=True))
     return x, z, (x & z).bit_count()
@@ -159,7 +173,7 @@ def _clifford(gate: int) -> tuple[String, ...] | None:
         word = max(overlaps, key=lambda one: abs(overlaps[one]))
         if abs(abs(overlaps[word]) - 1.0) > _ROUNDING:
             return None
-        x, z, power = _placed(word, qubits)
+        x, z, power = placed(word, qubits)
         images.append((x, z, (power + (0 if overlaps[word] > 0 else 2)) & 3))
     return tuple(images)
 

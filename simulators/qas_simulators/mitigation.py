@@ -16,7 +16,6 @@ from qas_simulators.folding import folded, inverses
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, Settings
-from qas_simulators.program import energies_and_gradients as gradients_of
 from qas_simulators.simulator import Minimizer, Objective, Simulator
 
 
@@ -133,7 +132,7 @@ class MitigatedSimulator(Simulator):
         self, circuit: Circuit, observable: PauliSum
     ) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
         """Return the mitigated energies and gradients of a circuit as a function of trusted angles ``(B, params)``."""
-        runs = [_gradients_of(*part) for part in self._parts(circuit, observable)]
+        runs = [run.gradients(own, measured) for run, own, measured in self._parts(circuit, observable)]
         mixed = _mixed_energy(observable)
 
         def evaluate(batch: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -212,13 +211,3 @@ class _MitigatedObjective(Objective):
 def _mixed_energy(observable: PauliSum) -> float:
     """Return the expectation in the maximally mixed state: the identity's coefficient."""
     return float(observable.coefficients[(observable.x | observable.z) == 0].sum())
-
-
-def _gradients_of(
-    run: Simulator, circuit: Circuit, observable: PauliSum
-) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
-    """Return the energies and gradients of one run as a function of trusted angles ``(B, num_params)``."""
-    if not run.has_kernels:
-        return lambda batch: run.expectations_and_gradients(circuit, observable, batch)
-    program = run.program(circuit, observable)
-    return lambda batch: gradients_of(program, batch, run.num_threads)

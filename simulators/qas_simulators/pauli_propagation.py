@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,27 +10,27 @@ from numpy.typing import ArrayLike
 from qas_simulators.circuit import Circuit
 from qas_simulators.cliffords import pauli_rotations
 from qas_simulators.descent import descend, scan
-from qas_simulators.errors import must, needs_extra
+from qas_simulators.errors import must
 from qas_simulators.flat_circuit import MASK_QUBITS
+from qas_simulators.library_strings import LibraryStrings, library
+from qas_simulators.noise import NoiseModel
+from qas_simulators.noisy_strings import NoisyStrings
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, Settings, links_of
-from qas_simulators.simulator import Minimizer, Objective, Simulator
+from qas_simulators.simulator import Gradients, Minimizer, Objective, Simulator
+from qas_simulators.string_limits import Limits, StringEngine, StringGraph, TooManyStringsError
 
-if TYPE_CHECKING:
-    from monoprop import PauliPropagator
-
-_CHUNK: Final = 16  # rotations that are propagated before the number of strings is compared with its limit
-_SPARE: Final = 16  # times the strings of the last propagation: with this much room sizes are compared at the end only
 _LEAST_TURN: Final = 0.2  # radians from multiples of pi / 2, for the coefficients that decide what descents keep
 _ITERATIONS: Final = 20  # of L-BFGS with the same strings, where these depend on the angles
 _SHORTER: Final = 4  # factor of fewer iterations where a descent led upwards: its strings no longer mattered
 _NOISE: Final = 0.1  # part of the smallest coefficient that is kept: gains below it end a minimisation
 _FEW_QUBITS: Final = 20  # that a statevector simulates in a second
+_FEW_NOISY: Final = 10  # that a Pauli vector simulates in a second
 _TIGHTER: Final = 2, 10.0  # letters more, and the factor of coefficients, of the tighter truncation
 
 
 class PauliPropagationSimulator(Simulator):
-    """Noiseless simulation in the Heisenberg picture: Pauli strings instead of amplitudes.
+    """Simulation in the Heisenberg picture: Pauli strings instead of amplitudes.
 
     Clifford gates are conjugated away first, exactly. What is left are rotations about Pauli strings; each of them
     turns a string that anticommutes with it into two. The cost grows with the number of strings, not with that of
@@ -42,7 +40,12 @@ class PauliPropagationSimulator(Simulator):
     a truncation error, of either sign, which :meth:`truncation_error` estimates. A truncated energy may lie below the
     ground energy, so that environments never call a circuit solved by it alone; see :meth:`exact_energy`.
 
+    Noise acts on strings too, exactly: Pauli channels multiply each of them by a factor, so that truncation by
+    ``coefficient`` needs fewer strings than without noise; other channels map a string to a few. All channels and
+    readout errors of a :class:`NoiseModel` are simulated.
+
     Args:
+        noise: Channels that follow the gates, and readout errors; ``None`` for none. Do not change it later.
         weight: Strings with more letters than this are dropped, unless all of them are Z; ``None`` keeps all. Letters
             are counted after the Clifford gates were conjugated away.
         coefficient: Strings whose coefficient is smaller than this are dropped, in the observable's unit; ``None``
@@ -53,21 +56,26 @@ class PauliPropagationSimulator(Simulator):
 
     Raises:
         ImportError: ``monoprop`` is not installed.
-        ValueError: ``shots`` is given, or a number is out of range.
+        ValueError: ``shots`` is given, a number is out of range, or ``noise`` is no noise model.
 
     References:
         M. S. Rudolph, T. Jones, Y. Teng, A. Angrisani, Z. Holmes: Pauli propagation: a computational framework for
         simulating quantum systems, arXiv:2505.21606.
-        A. Miller et al.: Simulation of fermionic circuits using Majorana propagation, arXiv:2503.18939 (the library).
+        A. Miller et al.: Simulation of fermionic circuits using Majorana propagation, arXiv:2503.18939 (the library,
+        which simulates circuits without noise).
 
     Examples:
         >>> circuit, observable = Circuit(2).ry(0.5, 0).cx(0, 1), PauliSum({"XX": 1.0})
         >>> round(PauliPropagationSimulator().expectation(circuit, observable), 6)
         0.479426
+        >>> noisy = PauliPropagationSimulator(NoiseModel.depolarizing(p2=0.1))
+        >>> round(noisy.expectation(circuit, observable), 6)  # 0.9 times as much
+        0.431483
     """
 
     def __init__(
         self,
+        noise: NoiseModel | None = None,
         weight: int | None = None,
         coefficient: float | None = None,
         max_strings: int = 1_000_000,
@@ -83,15 +91,22 @@ class PauliPropagationSimulator(Simulator):
             raise ValueError(must("coefficient", "lie between 0 and 1, or be None", coefficient))
         if not max_strings >= 1:
             raise ValueError(must("max_strings", "be at least 1", max_strings))
-        _library()
+        if noise is not None and not isinstance(noise, NoiseModel):
+            raise ValueError(must("noise", "be a NoiseModel or None", noise))
+        library()
+        self.noise = noise if noise is not None else NoiseModel()
         self.weight, self.coefficient, self.max_strings = weight, coefficient, max_strings
         self.is_truncated = weight is not None or coefficient is not None
         self.is_bounded = not self.is_truncated
 
     @property
     def is_noisy(self) -> bool:
-        """Never."""
-        return False
+        """Whether the noise model has any rule."""
+        return not self.noise.is_noiseless
+
+    def with_noise(self, noise: NoiseModel) -> PauliPropagationSimulator:
+        """Return the same simulator with another noise model."""
+        return PauliPropagationSimulator(noise, self.weight, self.coefficient, self.max_strings)
 
     def _program(self, circuit: Circuit, observable: PauliSum) -> KernelProgram:
         raise ValueError(must("simulator", "have kernels for this, not propagate Pauli strings", self))
@@ -105,9 +120,6 @@ class PauliPropagationSimulator(Simulator):
         if circuit.num_qubits > MASK_QUBITS:
             raise ValueError(must("circuit", f"have at most {MASK_QUBITS} qubits for this", circuit.num_qubits))
 
-    def _with(self, weight: int | None, coefficient: float | None) -> PauliPropagationSimulator:
-        return PauliPropagationSimulator(weight, coefficient, self.max_strings)
-
     def truncation_error(self, circuit: Circuit, observable: PauliSum) -> float:
         """Return an estimate of the truncation error: the distance from the energy of a tighter truncation.
 
@@ -117,9 +129,11 @@ class PauliPropagationSimulator(Simulator):
         if not self.is_truncated:
             return 0.0
         letters, factor = _TIGHTER
-        tighter = self._with(
+        tighter = PauliPropagationSimulator(
+            self.noise,
             None if self.weight is None else self.weight + letters,
             None if self.coefficient is None else self.coefficient / factor,
+            self.max_strings,
         )
         try:
             return abs(tighter.expectation(circuit, observable) - self.expectation(circuit, observable))
@@ -127,13 +141,19 @@ class PauliPropagationSimulator(Simulator):
             return float("inf")
 
     def exact_energy(self, circuit: Circuit, observable: PauliSum) -> float | None:
-        """Return the energy without truncation, by a statevector to 20 qubits; ``None`` where it needs too much."""
-        if self.is_truncated and circuit.num_qubits <= _FEW_QUBITS:
-            from qas_simulators.statevector import StatevectorSimulator  # which imports the kernels
+        """Return the energy without truncation; ``None`` where it needs too much.
 
-            return StatevectorSimulator(real_arithmetic=True).expectation(circuit, observable)
+        It is that of a statevector to 20 qubits, with noise that of a Pauli vector to 10, or of all strings.
+        """
+        if self.is_truncated and circuit.num_qubits <= (_FEW_NOISY if self.is_noisy else _FEW_QUBITS):
+            from qas_simulators.pauli_transfer import PauliTransferSimulator  # which import the kernels
+            from qas_simulators.statevector import StatevectorSimulator
+
+            pure = StatevectorSimulator(real_arithmetic=True)
+            return (PauliTransferSimulator(self.noise) if self.is_noisy else pure).expectation(circuit, observable)
+        exact = PauliPropagationSimulator(self.noise, max_strings=self.max_strings)
         try:
-            return self._with(None, None).expectation(circuit, observable)
+            return exact.expectation(circuit, observable)
         except TooManyStringsError:
             return None
 
@@ -145,11 +165,21 @@ class PauliPropagationSimulator(Simulator):
         self, circuit: Circuit, observable: PauliSum, params_batch: ArrayLike
     ) -> tuple[FloatArray, FloatArray]:
         """Return the expectation values ``(B,)`` and gradients ``(B, num_params)``, of what truncation leaves."""
-        batch = self._batch(circuit, params_batch)
+        return self.gradients(circuit, observable)(self._batch(circuit, params_batch))
+
+    def gradients(self, circuit: Circuit, observable: PauliSum) -> Gradients:
+        """Return energies and gradients as a function of angles; with ``coefficient`` each has its own strings."""
         objective = _PropagatedObjective(self, circuit, observable)
-        parts = [objective.graph(params).evaluate(params[None]) for params in batch]
-        energies = np.array([part[0][0] for part in parts])
-        return energies, np.array([part[1][0] for part in parts]).reshape(batch.shape)
+        kept: list[_Graph] = []  # without `coefficient` the strings are the same at all angles
+
+        def evaluate(batch: FloatArray) -> tuple[FloatArray, FloatArray]:
+            if self.coefficient is None and not kept and len(batch) > 0:
+                kept.append(objective.graph(batch[0]))
+            parts = [(kept[0] if kept else objective.graph(params)).evaluate(params[None]) for params in batch]
+            energies = np.array([part[0][0] for part in parts])
+            return energies, np.array([part[1][0] for part in parts]).reshape(batch.shape)
+
+        return evaluate
 
     def minimizer(self, circuit: Circuit, observable: PauliSum) -> Minimizer:
         """Return the minimisation: a scan of new angles, then L-BFGS on the strings that are kept.
@@ -205,13 +235,7 @@ class PauliPropagationSimulator(Simulator):
         return energy, gradients + energies, gradients
 
     def _term_means(self, circuit: Circuit, observable: PauliSum, params: FloatArray) -> FloatArray:
-        count = len(observable.coefficients)
-        numbered = PauliSum.from_masks(observable.num_qubits, observable.x, observable.z, np.arange(1.0, count + 1.0))
-        return _PropagatedObjective(self, circuit, numbered).string_means(params)
-
-
-class TooManyStringsError(ValueError):
-    """A propagation needs more strings than are allowed."""
+        return _PropagatedObjective(self, circuit, observable).string_means(params)
 
 
 class _PropagatedObjective(Objective):
@@ -223,15 +247,17 @@ class _PropagatedObjective(Objective):
         simulator.check(circuit, observable)
         self._simulator, self._circuit = simulator, circuit
         self._observable, self._unit = observable, 1.0
-        self._rotations = pauli_rotations(circuit, observable)
+        self._scheduled = simulator.noise.scheduled(circuit)
+        self._rotations = pauli_rotations(self._scheduled, simulator.noise.measured(observable))
         self._links = links_of(circuit)
-        self._gates = [
-            _rotation(x, z, sign, circuit.num_qubits)
-            for x, z, sign in zip(
-                self._rotations.x.tolist(), self._rotations.z.tolist(), self._rotations.signs.tolist(), strict=True
-            )
-        ]
-        self._size = 0  # strings at the end of the last propagation
+        self._strings = self._engine()
+
+    def _engine(self) -> StringEngine:
+        simulator = self._simulator
+        limits = Limits(simulator.weight, simulator.coefficient, simulator.max_strings)
+        if simulator.noise.has_channels:
+            return NoisyStrings(self._scheduled, simulator.noise, self._rotations, limits)
+        return LibraryStrings(self._circuit.num_qubits, self._rotations, limits)
 
     @property
     def is_linked(self) -> bool:
@@ -260,7 +286,7 @@ class _PropagatedObjective(Objective):
         """Return energies ``(B,)``."""
         if shots is not None:
             raise ValueError(must("shots", "be None for Pauli propagation, which has no shot noise", shots))
-        return np.array([self._propagated(self.angles(params)) for params in params_batch])
+        return np.array([self._strings.energy(self.angles(params)) for params in params_batch])
 
     def sweep(self, params: FloatArray, energy: float) -> float:
         """Move each angle to the minimum of its sinusoid, in place; return the energy there."""
@@ -271,122 +297,35 @@ class _PropagatedObjective(Objective):
         return float(self.energies(params[None])[0])
 
     def string_means(self, params: FloatArray) -> FloatArray:
-        """Return the mean of each string of an observable whose coefficients are 1, 2, 3, ..., ``(strings,)``.
-
-        The coefficients say which string of the observable each one is, and its sign, after all Clifford gates.
-        """
-        angles, moved = self.angles(params), self._rotations.observable
-        means = np.zeros(len(moved.coefficients))
-        for x, z, numbered in zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients.tolist(), strict=True):
-            self._moved = _library().PauliOperator({_pauli(x, z): 1.0}, num_qubits=self._circuit.num_qubits)
-            means[round(abs(numbered)) - 1] = np.sign(numbered) * self._propagated(angles)
-        return means
+        """Return the mean of each string of the observable, readout errors included, ``(strings,)``."""
+        observable, noise, angles = self._observable, self._simulator.noise, self.angles(params)
+        strings = zip(observable.x, observable.z, strict=True)
+        singles = (PauliSum.from_masks(observable.num_qubits, [x], [z], [1.0]) for x, z in strings)
+        moved = (pauli_rotations(self._scheduled, noise.measured(single)).observable for single in singles)
+        return np.array([self._strings.energy(angles, one) for one in moved])
 
     def graph(self, params: FloatArray) -> _Graph:
         """Return the strings of these angles as a graph, which gives energies and gradients at other angles too."""
         angles = self.angles(params)
         if self._simulator.coefficient is not None:
             angles = _away_from_right_angles(angles)
-        propagator = self._propagator()
-        last = len(self._gates)
-        while last > 0:
-            first = self._first_of_chunk(propagator, last)
-            propagator.build_graph(self._part(first, last, angles), seed_parameters=angles[first:])
-            last = first
-        self._size = self._checked_size(propagator)
-        return _Graph(self, propagator)
-
-    def _propagated(self, angles: FloatArray) -> float:
-        propagator = self._propagator()
-        last = len(self._gates)
-        while last > 0:
-            first = self._first_of_chunk(propagator, last)
-            propagator.propagate(self._part(first, last, angles))
-            last = first
-        self._size = self._checked_size(propagator)
-        return float(propagator.expectation_value())
-
-    def _first_of_chunk(self, propagator: PauliPropagator, last: int) -> int:
-        """Return the first of the rotations before ``last`` that can be propagated without a look at the size.
-
-        Those that act last come first, and each of them doubles the number of strings at most. Strings that depend on
-        the angles may be more than in the last propagation, but hardly 16 times as many.
-        """
-        size = self._checked_size(propagator)
-        if 0 < _SPARE * self._size <= self._simulator.max_strings:
-            return 0
-        doublings = int(np.log2(self._simulator.max_strings / max(1, size)))
-        return max(0, last - min(_CHUNK, max(1, doublings)))
-
-    def _part(self, first: int, last: int, angles: FloatArray) -> Any:
-        return _library().Circuit(self._gates[first:last], self._circuit.num_qubits, angles[first:last].tolist())
-
-    def _propagator(self) -> PauliPropagator:
-        weight, num_qubits = self._simulator.weight, self._circuit.num_qubits
-        found: PauliPropagator = _library().PauliPropagator(
-            self._moved,
-            [],
-            cutoff=num_qubits if weight is None else min(weight, num_qubits),
-            lower_atol=self._simulator.coefficient,
-        )
-        return found
-
-    @cached_property
-    def _moved(self) -> Any:
-        """The observable after all Clifford gates, as the library's."""
-        moved = self._rotations.observable
-        strings = zip(moved.x.tolist(), moved.z.tolist(), moved.coefficients, strict=True)
-        return _library().PauliOperator({_pauli(x, z): c for x, z, c in strings}, num_qubits=self._circuit.num_qubits)
-
-    def _checked_size(self, propagator: PauliPropagator) -> int:
-        """Return the number of strings; raise ``TooManyStringsError`` if there are too many."""
-        size, most = int(propagator.size()), self._simulator.max_strings
-        if size > most:
-            message = must("max_strings", f"be at least {size} for the last gates of this circuit alone", most)
-            raise TooManyStringsError(f"{message} Simulators with `weight` or `coefficient` drop strings.")
-        return size
+        return _Graph(self, self._strings.graph(angles))
 
 
 class _Graph:
-    """The strings of one circuit, and how they follow from each other."""
+    """The strings of one circuit as functions of its parameters."""
 
-    def __init__(self, objective: _PropagatedObjective, propagator: PauliPropagator) -> None:
-        self._objective = objective
-        self._energy = propagator.expectation_value_functional()
-        self._gradient = propagator.expectation_value_and_gradient_functional()
+    def __init__(self, objective: _PropagatedObjective, strings: StringGraph) -> None:
+        self._objective, self._strings = objective, strings
 
     def energies(self, params_batch: FloatArray) -> FloatArray:
         """Return the energies ``(B,)`` at angles ``(B, num_params)``."""
-        return np.array([self._energy(self._objective.angles(params)) for params in params_batch])
+        return np.array([self._strings.energy(self._objective.angles(params)) for params in params_batch])
 
     def evaluate(self, params_batch: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the energies ``(B,)`` and gradients ``(B, num_params)``."""
-        found = [self._gradient(self._objective.angles(params)) for params in params_batch]
+        found = [self._strings.energy_and_gradient(self._objective.angles(params)) for params in params_batch]
         return np.array([energy for energy, _ in found]), np.array([self._objective.pulled_back(g) for _, g in found])
-
-
-@cache
-def _library() -> Any:
-    """Import the library, with one thread, so that sums are rounded alike on every machine."""
-    os.environ.setdefault("monoprop_PARTITIONS", "off")
-    os.environ.setdefault("monoprop_NUM_THREADS", "1")
-    with needs_extra("propagation"):
-        import monoprop
-    return monoprop
-
-
-def _pauli(x: int, z: int) -> Any:
-    """Return a string as the library's."""
-    both = x | z
-    qubits = [qubit for qubit in range(both.bit_length()) if both >> qubit & 1]
-    letters = "".join("IXZY"[(x >> qubit & 1) + 2 * (z >> qubit & 1)] for qubit in qubits)
-    return _library().Pauli(letters, qubits, skip_validation=True)
-
-
-def _rotation(x: int, z: int, sign: float, num_qubits: int) -> Any:
-    """Return a rotation as the library's ``exp(i angle H)``."""
-    library = _library()
-    return library.ExpGate(library.PauliOperator({_pauli(x, z): -0.5 * sign}, num_qubits=num_qubits))
 
 
 def _away_from_right_angles(angles: FloatArray) -> FloatArray:

@@ -27,6 +27,9 @@ _MEMORY_LIMIT: Final = 8 * 2**30
 Minimizer = Callable[[FloatArray, int, Settings], tuple[float, int, int]]
 """Does what :func:`qas_simulators.program.minimize` does, given angles, the first one to scan, and settings."""
 
+Gradients = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+"""Energies ``(B,)`` and gradients ``(B, num_params)`` at angles ``(B, num_params)``."""
+
 
 def _is_positive_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
@@ -270,6 +273,13 @@ class Simulator(ABC):
         self.require_exact("gradients")
         batch = self._batch(circuit, params_batch)
         return gradients_of(self.program(circuit, observable), batch, self.num_threads)
+
+    def gradients(self, circuit: Circuit, observable: PauliSum) -> Gradients:
+        """Return the exact energies ``(B,)`` and gradients as a function of trusted angles ``(B, num_params)``."""
+        if not self.has_kernels:
+            return lambda batch: self.expectations_and_gradients(circuit, observable, batch)
+        program = self.program(circuit, observable)
+        return lambda batch: gradients_of(program, batch, self.num_threads)
 
     def require_exact(self, who: str) -> None:
         """Raise ``ValueError`` if the simulator has shot noise, which ``who`` cannot work with."""
