@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,7 +141,10 @@ class TrainingLoop:
             learner.refit(batch)
 
         # Transitions with large errors are sampled more often from now on, if replay is prioritised.
-        agent.loss, errors = learner.gradient_step(batch, self._place)
+        further = (
+            None if agent.guide is None else partial(agent.guide.further_loss, size=config.batch_size, rng=agent.rng)
+        )
+        agent.loss, errors = learner.gradient_step(batch, self._place, further)
         agent.replay.reprioritize(rows, errors)
         agent.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":
