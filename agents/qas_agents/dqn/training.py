@@ -140,11 +140,12 @@ class TrainingLoop:
         if config.refit_interval and (agent.num_gradient_steps + 1) % config.refit_interval == 0:
             learner.refit(batch)
 
-        # Transitions with large errors are sampled more often from now on, if replay is prioritised.
-        further = (
-            None if agent.guide is None else partial(agent.guide.further_loss, size=config.batch_size, rng=agent.rng)
-        )
+        further = None
+        if agent.guide is not None:
+            further = partial(agent.guide.further_loss, size=config.batch_size, rng=agent.rng)
         agent.loss, errors = learner.gradient_step(batch, self._place, further)
+
+        # Transitions with large errors are sampled more often from now on, if replay is prioritised.
         agent.replay.reprioritize(rows, errors)
         agent.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":
