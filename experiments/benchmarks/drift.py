@@ -6,7 +6,9 @@
 
 An agent prepares a state under one noise model after the other, the steps of a random walk of the error rates of each
 qubit and each pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its
-budget is spent. Every agent of a seed meets the same walk. Energies of a simulator are counted, one after every gate.
+budget is spent. Every agent of a seed meets the same walk. Energies of a simulator are counted, one after every gate
+without angles. With blocks, success is an energy close to the lowest one that random blocks find under the same noise;
+this reference is the task's and counts for no method.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,22 @@ import gymnasium as gym
 import numpy as np
 
 import qas_envs  # noqa: F401
-from qas_agents import DQNConfig, PolicyReuse, PolicyReuseConfig, RandomPolicy, SimulatedAnnealing, ppr_dqn
+from qas_agents import (
+    BlockAnnealing,
+    DQNConfig,
+    PolicyReuse,
+    PolicyReuseConfig,
+    RandomBlocks,
+    RandomPolicy,
+    SimulatedAnnealing,
+    ppr_dqn,
+)
 from qas_envs import CircuitBuildingEnv
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEEDS = range(10)  # those whose last method was played are in the tables
 LAST, NEEDED = 10, 8  # episodes, and successes among them
+REFERENCE = 20_000  # energies with random blocks under each noise model
 AGENT = DQNConfig(
     network={"name": "mlp", "hidden": (64,)},
     learning_rate=5e-3,
@@ -54,6 +67,7 @@ class Task:
         walk: Settings of the walk.
         steps: Number of noise models.
         agent: Settings of the learners that differ from :data:`AGENT`.
+        within: With blocks: success is an error of at most this share above the lowest one of the reference.
     """
 
     arguments: dict[str, Any]
@@ -62,6 +76,7 @@ class Task:
     walk: dict[str, Any]
     steps: int = 20
     agent: dict[str, Any] = field(default_factory=dict)
+    within: float | None = None
 
     def environment(self, seed: int, shown: bool = False) -> CircuitBuildingEnv:
         """Return the environment with the walk of a seed."""
@@ -86,11 +101,28 @@ TASKS = {
         steps=6,
         agent={"epsilon_decay": 0.99},
     ),
+    "TFIM-4, blocks": Task(
+        {
+            "id": "QAS-TFIM-v0",
+            "num_qubits": 4,
+            "actions": "blocks",
+            "optimizer": "scan_lbfgs",
+            "max_gates": 18,
+            "curriculum": {"name": "fixed", "threshold": 1e-9},
+        },
+        120_000,
+        {"name": "depolarizing", "p1": 3e-4, "p2": 3e-3},
+        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
+        steps=5,
+        agent={"epsilon_decay": 0.99},
+        within=0.05,
+    ),
 }
 LEARNERS = {
     "from scratch": PolicyReuseConfig(psi=0.0),
     "PPR-DQN": PolicyReuseConfig(),
     "fine-tuning": PolicyReuseConfig(psi=0.0, carry="networks"),
+    "function space": PolicyReuseConfig(psi=0.0, carry="functions"),
     "replay of old tasks": PolicyReuseConfig(psi=0.0, carry="all"),
     "replay, noise shown": PolicyReuseConfig(psi=0.0, carry="all"),
 }
@@ -100,13 +132,44 @@ METHODS = (*LEARNERS, *SEARCHES, KEPT)
 
 
 class AtStep(gym.Wrapper[Any, Any, Any, Any]):
-    """An environment whose episodes begin with the noise of one step of the drift."""
+    """An environment whose episodes begin with the noise of one step of the drift.
 
-    step_of_drift = 0
+    Args:
+        env: The environment.
+        thresholds: Of the error, for each step; by default the environment's own.
+    """
+
+    def __init__(self, env: Any, thresholds: list[float] | None = None) -> None:
+        super().__init__(env)
+        self.step_of_drift, self._thresholds = 0, thresholds
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
         """Reset with the present step."""
+        if self._thresholds is not None:
+            self.unwrapped.curriculum.threshold = self._thresholds[self.step_of_drift]  # type: ignore[attr-defined]
         return self.env.reset(seed=seed, options={**(options or {}), "noise": self.step_of_drift})
+
+
+@cache
+def thresholds_of(name: str, seed: int) -> list[float] | None:
+    """Return the largest error of each step of a seed's walk that is a success; ``None`` for the environment's own."""
+    task = TASKS[name]
+    if task.within is None:
+        return None
+    env, found = AtStep(task.environment(seed)), []
+    for step in range(task.steps):
+        spent, lowest, env.step_of_drift = 0, float("inf"), step
+        env.reset()
+
+        def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
+            nonlocal spent, lowest
+            spent += int(seen["infos"][0]["evaluations"])
+            lowest = min(lowest, float(seen["infos"][0]["energy_error"]))
+            return spent < REFERENCE
+
+        RandomBlocks(env, 1_000 * seed + step).learn(10**9, note)
+        found.append((1 + task.within) * lowest)
+    return found
 
 
 @dataclass
@@ -139,10 +202,10 @@ class Log:
         self.spent, self.last, self.first, self.reliable = 0, [], None, None
 
 
-def learn(task: Task, method: str, seed: int) -> dict[str, Any]:
+def learn(name: str, method: str, seed: int) -> dict[str, Any]:
     """Return what an agent needed in each step, and what it still solves at the end."""
-    bare = task.environment(seed, shown="shown" in method)
-    env, log = AtStep(bare), Log(task.budget)
+    task = TASKS[name]
+    env, log = AtStep(task.environment(seed, "shown" in method), thresholds_of(name, seed)), Log(task.budget)
     agent = ppr_dqn(env, replace(AGENT, **task.agent), LEARNERS[method], seed)
 
     def note(seen: dict[str, Any], _: dict[str, Any]) -> bool:
@@ -158,20 +221,21 @@ def learn(task: Task, method: str, seed: int) -> dict[str, Any]:
     def own(observation: Any, mask: Any) -> int:
         return int(agent.predict(observation, deterministic=True, action_masks=mask)[0])
 
-    found = {"steps": log.rows, "at_end": [solves(bare, own, step) for step in range(task.steps)]}
+    found = {"steps": log.rows, "at_end": [solves(env, own, step) for step in range(task.steps)]}
     if LEARNERS[method].psi > 0:
         labels, library = guide.library.labels, guide.library
         found |= {"kept": labels, "reused": guide.reused}
         found["library_at_end"] = [
-            any(solves(bare, lambda o, m, k=k: library.action(k, o, m), step) for k in range(len(library)))
+            any(solves(env, lambda o, m, k=k: library.action(k, o, m), step) for k in range(len(library)))
             for step in range(task.steps)
         ]
     return found
 
 
-def solves(env: CircuitBuildingEnv, act: Callable[[Any, Any], int], step: int) -> bool:
+def solves(env: AtStep, act: Callable[[Any, Any], int], step: int) -> bool:
     """Return whether a policy solves a step of the drift in one episode."""
-    observation, info = env.reset(options={"noise": step})
+    env.step_of_drift = step
+    observation, info = env.reset()
     over = False
     while not over:
         observation, _, terminated, truncated, info = env.step(act(observation, info["action_mask"]))
@@ -179,8 +243,9 @@ def solves(env: CircuitBuildingEnv, act: Callable[[Any, Any], int], step: int) -
     return bool(info["success"])
 
 
-def search(task: Task, method: str, seed: int) -> dict[str, Any]:
+def search(name: str, method: str, seed: int) -> dict[str, Any]:
     """Return what a search needs until its first success in each step."""
+    task = TASKS[name]
     env, rows = task.environment(seed), []
     known: list[list[int]] = []
     for step in range(task.steps):
@@ -194,7 +259,7 @@ def search(task: Task, method: str, seed: int) -> dict[str, Any]:
                 first = spent
             return first is None and spent < task.budget
 
-        at_step = AtStep(env)
+        at_step = AtStep(env, thresholds_of(name, seed))
         at_step.step_of_drift = step
         at_step.reset()
         if method == KEPT:
@@ -204,6 +269,8 @@ def search(task: Task, method: str, seed: int) -> dict[str, Any]:
                     break
         if first is None and spent < task.budget:
             kind = SEARCHES.get(method, RandomPolicy)
+            if kind is SimulatedAnnealing and task.within is not None:
+                kind = BlockAnnealing
             kind(at_step, 1_000 * seed + step).learn(10**9, note)
         if first is not None:
             actions = env.player.actions
@@ -238,13 +305,12 @@ def play(names: list[str]) -> None:
     cells = json.loads(path.read_text())["cells"] if path.exists() else []
     known = {(cell["task"], cell["method"], cell["seed"]) for cell in cells}
     for name in names:
-        task = TASKS[name]
         for seed in SEEDS:
             for method in METHODS:
                 if (name, method, seed) in known:
                     continue
                 begun = time.process_time()
-                found = (learn if method in LEARNERS else search)(task, method, seed)
+                found = (learn if method in LEARNERS else search)(name, method, seed)
                 seconds = round(time.process_time() - begun, 2)
                 cells.append({"task": name, "method": method, "seed": seed, "seconds": seconds, **found})
                 content = ",\n".join(map(json.dumps, cells))

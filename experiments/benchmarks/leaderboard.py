@@ -2,12 +2,14 @@
 
     OMP_NUM_THREADS=1 qas-benchmark campaign=leaderboard workers=2    # plays missing cells (conf/campaign)
     python experiments/benchmarks/leaderboard.py                      # writes results/leaderboard.md, leaderboard/*
+    python experiments/benchmarks/leaderboard.py add FILE             # verifies and adds records of suites without any
 
 New records are in ``runs/leaderboard/records.sqlite``; cells with a committed record are not played again.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,14 +38,17 @@ from qas_experiments.runs.files import settings_from
 
 RECORDS = Path("runs/leaderboard/records.sqlite")
 RESULTS = Path(__file__).parents[1] / "results"
-SUITES = ("crlqas", "tensorrl", "noisy", "families", "ablation", "kanqas", "presets", "hard", "grl", "spins", "large")
+SUITES = (
+    *("crlqas", "tensorrl", "noisy", "families", "ablation", "kanqas", "presets", "hard", "grl", "spins", "large"),
+    "unitaries",
+)
 OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # with instances from publications
 HEAD = """# Our records of the suites
 
 `qas-benchmark campaign=leaderboard`; every circuit verified: energies by us and by Qiskit, gates and
 couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas a million, noisy 200,000, families
-3,000, kanqas 30,000, spins 50,000, with RY and RZ 100,000) or 120 s (TFIM-8 and TFIM-10 with RY and RZ 600 s), one
-thread, other processes beside.
+3,000, kanqas 30,000, spins 50,000, with RY and RZ 100,000, unitaries 20,000) or 120 s (TFIM-8 and TFIM-10 with RY and
+RZ 600 s, unitaries 900 s), one thread, other processes beside.
 *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
 of its logarithm with bootstrap interval, *exact* below 1e-9; CNOT and depth of the solutions; *simplified*: CNOTs after
 gates merge and cancel; *by Qiskit*: CNOTs after its transpiler at optimisation level 3, without couplings; *frozen*:
@@ -67,24 +72,47 @@ def report() -> None:
     """Write the records as lines of text, and tables of them."""
     records = [record for path in (*committed(), RECORDS) for record in Records(path)]
     unique = list({record.cell: record for record in records}.values())
-    with Judges(workers=usable_cores(), answers=Answers()) as judges, counted("verifying", len(unique)) as advance:
-        faults = judges.faults([(record, None) for record in unique], advance)
-        if false := [f"{record.label}: {each}" for record, each in zip(unique, faults, strict=True) if each]:
-            raise SystemExit("\n".join(false))
-        counts = {record.hash: one for record, (one, _) in zip(unique, judges.counts(unique), strict=True)}
+    counts = verified(unique)
     unique.sort(key=lambda record: (SUITES.index(record.suite), record.instance, record.agent, record.seed))
     lines = [HEAD.format(footnote=FOOTNOTE)]
     (RESULTS / "leaderboard").mkdir(exist_ok=True)
     for suite in SUITES:
         some = [record for record in unique if record.suite == suite]
         if some:
-            write_lines(some, RESULTS / "leaderboard" / f"{suite}.jsonl.xz")
-            lines += ["", f"## {suite}", "", f"| {' | '.join(ACROSS)} |", "| --- " * len(ACROSS) + "|"]
-            lines += [f"| {' | '.join(across_texts(row))} |" for row in across(some)]
-            lines += tables(some, counts)
+            lines += section(suite, some, counts)
     lines += fronts([record for record in unique if record.suite in OPEN_SUITES])
     lines += fronts([record for record in unique if record.suite == "hard"])[1:]
     (RESULTS / "leaderboard.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def add(path: Path) -> None:
+    """Verify the records of a file, and add their suites, which have no committed records yet."""
+    records = sorted(Records(path), key=lambda record: (record.instance, record.agent, record.seed))
+    counts, page = verified(records), RESULTS / "leaderboard.md"
+    text = page.read_text("utf-8")
+    for suite in sorted({record.suite for record in records}, key=SUITES.index):
+        if (RESULTS / "leaderboard" / f"{suite}.jsonl.xz").exists():
+            raise SystemExit(f"There are records of {suite} already; use the campaign.")
+        own = section(suite, [record for record in records if record.suite == suite], counts)
+        text = text.replace(FRONTS, "\n".join([*own, FRONTS]), 1)
+    page.write_text(text, "utf-8")
+
+
+def verified(records: list[Record]) -> dict[str, Counts]:
+    """Verify records; return their counts of gates by hash."""
+    with Judges(workers=usable_cores(), answers=Answers()) as judges, counted("verifying", len(records)) as advance:
+        faults = judges.faults([(record, None) for record in records], advance)
+        if false := [f"{record.label}: {each}" for record, each in zip(records, faults, strict=True) if each]:
+            raise SystemExit("\n".join(false))
+        return {record.hash: one for record, (one, _) in zip(records, judges.counts(records), strict=True)}
+
+
+def section(suite: str, records: list[Record], counts: dict[str, Counts]) -> list[str]:
+    """Write the records of a suite; return its part of the page."""
+    write_lines(records, RESULTS / "leaderboard" / f"{suite}.jsonl.xz")
+    lines = ["", f"## {suite}", "", f"| {' | '.join(ACROSS)} |", "| --- " * len(ACROSS) + "|"]
+    lines += [f"| {' | '.join(across_texts(row))} |" for row in across(records)]
+    return lines + tables(records, counts)
 
 
 def committed() -> list[Path]:
@@ -154,4 +182,7 @@ def best_by_gates(records: list[Record]) -> Iterator[tuple[int, float, list[str]
 
 
 if __name__ == "__main__":
-    report()
+    if sys.argv[1:2] == ["add"]:
+        add(Path(sys.argv[2]))
+    else:
+        report()

@@ -27,7 +27,7 @@ from qas_simulators.mitigation import MitigatedSimulator
 
 RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "mitigation_shots.json"
-SEEDS = range(5)
+SEEDS = range(10)
 RUNS = 20_000  # of the noisy simulator
 TOTALS = (1e5, 1e6, 1e7, 1e8, 1e9, 1e10)  # shots of a selection
 PICKS = 2_000

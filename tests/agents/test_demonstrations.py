@@ -214,6 +214,9 @@ class SecondAction:
     def record_reward(self, reward: float) -> None:
         pass
 
+    def further_loss(self, network: Any, size: int, rng: np.random.Generator) -> None:
+        return None
+
     def arrays(self) -> dict[str, Any]:
         return {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from torch import nn
 
 import qas_envs  # noqa: F401
 from qas_agents import DQNConfig, MaskedDQN, PolicyLibrary, PolicyReuse, PolicyReuseConfig, ppr_dqn
+from qas_agents.dqn.anchors import Anchors
+from qas_agents.dqn.replay_buffer import Batch
 from qas_agents.registry import AGENTS
 from tests.qas_envs.test_bad_rules import refused
 
@@ -163,7 +167,9 @@ def test_tasks_end_with_the_noise_and_policies_are_kept() -> None:
     assert sum(count for count, _ in guide.gains) <= 2, "gains are of this task only"
 
 
-@pytest.mark.parametrize(("carry", "learns_again"), [("nothing", True), ("networks", False), ("all", False)])
+@pytest.mark.parametrize(
+    ("carry", "learns_again"), [("nothing", True), ("networks", False), ("all", False), ("functions", False)]
+)
 def test_what_is_carried_over(carry: str, learns_again: bool) -> None:
     env = Lock()
     agent = ppr_dqn(env, QUICK, PolicyReuseConfig(psi=0.0, carry=carry), seed=0)
@@ -205,11 +211,12 @@ def drifting() -> Any:
     ).unwrapped
 
 
-def test_training_continues_to_the_same_bits() -> None:
+@pytest.mark.parametrize("carry", ["nothing", "functions"])
+def test_training_continues_to_the_same_bits(carry: str) -> None:
     from qas_envs.snapshots import restore, state_of
 
     env, twin_env = drifting(), drifting()
-    agent, twin = (ppr_dqn(one, QUICK, PolicyReuseConfig(), seed=3) for one in (env, twin_env))
+    agent, twin = (ppr_dqn(one, QUICK, PolicyReuseConfig(carry=carry), seed=3) for one in (env, twin_env))
     agent.learn(130)
     assert agent.guide.library.labels and env.noise_step > 0  # type: ignore[union-attr]
     arrays, numbers = agent.state()
@@ -245,6 +252,79 @@ def test_damaged_states_are_refused() -> None:
     assert "`first_transition`" in refused(agent.check, arrays, late, agent.replay.count)
 
 
+def linear(weight: float) -> nn.Module:
+    """Return a network of two inputs and three values: w x0, w x1 and w (x0 + x1)."""
+    network = nn.Linear(2, 3, bias=False)
+    with torch.no_grad():
+        network.weight[:] = weight * torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    return network
+
+
+def test_the_loss_of_the_anchors() -> None:
+    """By hand: at (1, 2) the values 1, 2, 3 have doubled. Squared changes 1, 4, 9; the mean over legal actions."""
+    rng = np.random.default_rng(0)
+    for mask, expected in [((1, 1, 1), 14 / 3), ((1, 0, 1), 5.0), ((0, 1, 0), 4.0)]:
+        anchors = Anchors(2, 3, per_task=5, max_tasks=2)
+        anchors.see(np.array([1.0, 2.0], dtype=np.float32), np.array(mask))
+        anchors.end_task(linear(1.0))
+        assert anchors.loss(linear(1.0), 4, rng).item() == 0.0
+        assert anchors.loss(linear(2.0), 4, rng).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_anchors_are_a_term_of_the_loss() -> None:
+    """The gradient step on one transition with a reward: 0.25 * mean squared change is added to the Huber loss."""
+    losses = []
+    for weight in (0.0, 0.25):
+        agent = with_policies(Lock.codes[0], carry="functions", anchor_weight=weight)
+        guide = guide_of(agent)
+        assert guide.anchors is not None and guide.further_loss(agent.online_network, 8, agent.rng) is None
+        place = np.eye(4, dtype=np.float32)
+        guide.next_action(place[0], np.array([1, 0, 1]), agent.rng)
+        guide.anchors.end_task(agent.online_network)
+        with torch.no_grad():
+            [*agent.online_network.parameters()][-1].add_(torch.tensor([1.0, 7.0, 3.0]))  # biases of the values
+        none = np.ones((1, 3), dtype=np.int8)
+        batch = Batch(place[:1], np.array([1]), np.ones(1, "f4"), np.zeros(1, "f4"), place[1:2], none, np.ones(1, "f4"))
+        further = partial(guide.further_loss, size=8, rng=agent.rng)
+        losses.append(agent.learner.gradient_step(batch, "here", further)[0])
+    assert losses[1] - losses[0] == pytest.approx(0.25 * (1 + 9) / 2, rel=1e-5)
+
+
+def test_anchors_keep_what_was_learned() -> None:
+    """Two codes in succession; where the loss keeps the values of the first task, they change less."""
+    changes = []
+    for weight in (0.0, 10.0):
+        env = Lock()
+        agent = ppr_dqn(env, QUICK, PolicyReuseConfig(psi=0.0, carry="functions", anchor_weight=weight), seed=0)
+        episodes(agent, 200)
+        env.noise_step = 1
+        episodes(agent, 1)
+        anchors = guide_of(agent).anchors
+        assert anchors is not None and len(anchors) == 256
+        episodes(agent, 60)
+        changes.append(anchors.loss(agent.online_network, 1000, np.random.default_rng(0)).item())
+    assert changes[1] < 0.1 * changes[0]
+
+
+def test_damaged_anchors_are_refused() -> None:
+    agent = with_policies(Lock.codes[0], carry="functions")
+    episodes(agent, 20)
+    guide_of(agent).end_task()
+    episodes(agent, 3)
+    arrays, numbers = agent.state()
+    agent.check(arrays, numbers, agent.replay.count)
+    for name, damage, message in [
+        ("values", lambda array: array * np.nan, "`values` must be finite"),
+        ("values", lambda array: array[1:], "`values` must be float32 of shape"),
+        ("seen_masks", lambda array: array * 0, "`seen_masks` must be 0 or 1, with a legal action"),
+        ("observations", lambda array: array.astype("f8"), "`observations` must be float32"),
+    ]:
+        wrong = {**arrays, f"guide.anchors.{name}": damage(arrays[f"guide.anchors.{name}"])}
+        assert message in refused(agent.check, wrong, numbers, agent.replay.count)
+    lacking = {name: array for name, array in arrays.items() if name != "guide.anchors.masks"}
+    assert "`anchors` must hold" in refused(agent.check, lacking, numbers, agent.replay.count)
+
+
 def test_libraries_are_files(tmp_path: Path) -> None:
     library = PolicyLibrary(4, 3, capacity=5)
     for code in Lock.codes:
@@ -269,6 +349,8 @@ def test_bad_input() -> None:
         ({"psi_decay": -0.1}, "`psi_decay` must lie in"),
         ({"temperature_step": -1.0}, "`temperature_step` must be finite"),
         ({"max_policies": 0}, "`max_policies` must be at least 1"),
+        ({"anchors": 0}, "`anchors` must be at least 1"),
+        ({"anchor_weight": np.inf}, "`anchor_weight` must be finite"),
         ({"carry": "al"}, "Did you mean 'all'"),
     ]:
         assert message in refused(PolicyReuseConfig, **settings)

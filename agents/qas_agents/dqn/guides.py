@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from qas_agents.callbacks import CallbackObject
 
@@ -34,6 +35,10 @@ class Guide(Protocol):
 
     def next_action(self, observation: NDArray[np.float32], mask: NDArray[Any], rng: np.random.Generator) -> int | None:
         """Return the action to take, legal under ``mask``, or ``None`` to leave the choice to the agent."""
+        ...
+
+    def further_loss(self, network: nn.Module, size: int, rng: np.random.Generator) -> Tensor | None:
+        """Return a scalar to add to the loss of a gradient step on ``size`` transitions, or ``None``."""
         ...
 
     def record_reward(self, reward: float) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from qas_agents.checks import require_finite
@@ -93,7 +94,9 @@ class Learner:
         for network in (self.target_network, self.online_network):
             network.refit(observations)  # type: ignore[operator]
 
-    def gradient_step(self, batch: Batch, where: str) -> tuple[Any, Any]:
+    def gradient_step(
+        self, batch: Batch, where: str, further_loss: Callable[[nn.Module], Tensor | None] | None = None
+    ) -> tuple[Any, Any]:
         """Take one step on the Huber loss of the double-Q targets; return the loss and the temporal-difference errors.
 
         Both are tensors on a GPU; otherwise they are a number and an array of NumPy.
@@ -101,6 +104,7 @@ class Learner:
         Args:
             batch: Transitions.
             where: Place in the training, for the message of an error.
+            further_loss: Returns a scalar that is added to the loss, given the online network; or ``None``.
 
         Raises:
             ValueError: The loss or the gradient is not finite; the weights have not changed.
@@ -122,6 +126,10 @@ class Learner:
         # The loss is computed in float32 even if the networks run in bfloat16, whose 8 bits would round small errors
         # away. Importance weights undo the bias of prioritised sampling; they are 1 for uniform sampling.
         loss = (weights * functional.smooth_l1_loss(values.float(), target, reduction="none")).mean()
+        if further_loss is not None:
+            with self._precision():
+                further = further_loss(self._online)
+            loss = loss if further is None else loss + further
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
 

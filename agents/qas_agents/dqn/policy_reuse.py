@@ -10,15 +10,18 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from qas_agents.checks import check_number
 from qas_agents.dqn.agent import MaskedDQN
+from qas_agents.dqn.anchors import Anchors
 from qas_agents.dqn.config import SIZE_FREE, DQNConfig
 from qas_agents.dqn.guides import Report
 from qas_agents.dqn.policy_library import PolicyLibrary
 from qas_simulators.errors import must, unknown_name
 
-CARRIED: Final = ("nothing", "networks", "all")
+CARRIED: Final = ("nothing", "networks", "all", "functions")
+_ANCHORS: Final = "anchors."
 _COUNTS = ("task", "step", "reused", "episodes")
 
 
@@ -35,7 +38,11 @@ class PolicyReuseConfig:
             of its own.
         max_policies: Most policies that are kept; the oldest is dropped for a further one.
         carry: What the agent has of the last task when another one begins: ``"nothing"`` (initial weights, no
-            transitions, exploration as at first), ``"networks"`` (all but the transitions), or ``"all"``.
+            transitions, exploration as at first), ``"networks"`` (all but the transitions), ``"all"``, or
+            ``"functions"``: as ``"networks"``, and the loss keeps the action values of earlier tasks; see
+            :class:`~qas_agents.dqn.anchors.Anchors`.
+        anchors: With ``carry="functions"``, the last observations of each task whose values are kept.
+        anchor_weight: With ``carry="functions"``, the weight of their mean squared change in the loss.
     """
 
     psi: float = 1.0
@@ -44,6 +51,8 @@ class PolicyReuseConfig:
     similarity: float = 0.9
     max_policies: int = 32
     carry: str = "nothing"
+    anchors: int = 256
+    anchor_weight: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("psi", "psi_decay", "similarity"):
@@ -51,8 +60,11 @@ class PolicyReuseConfig:
                 raise ValueError(must(name, "lie in [0, 1]", getattr(self, name)))
         if not 0 <= self.temperature_step < float("inf"):
             raise ValueError(must("temperature_step", "be finite and not negative", self.temperature_step))
-        if self.max_policies < 1:
-            raise ValueError(must("max_policies", "be at least 1", self.max_policies))
+        if not 0 <= self.anchor_weight < float("inf"):
+            raise ValueError(must("anchor_weight", "be finite and not negative", self.anchor_weight))
+        for name in ("max_policies", "anchors"):
+            if getattr(self, name) < 1:
+                raise ValueError(must(name, "be at least 1", getattr(self, name)))
         if self.carry not in CARRIED:
             raise ValueError(unknown_name("carry", self.carry, CARRIED))
 
@@ -75,6 +87,7 @@ class PolicyReuse:
 
     Attributes:
         library: The past policies.
+        anchors: What the loss keeps of earlier tasks; ``None`` unless ``carry="functions"``.
         gains: Episodes and the sum of their returns in this task, for each past policy and, last, for the agent's own.
         reused: Steps so far in which a past policy acted.
 
@@ -92,6 +105,10 @@ class PolicyReuse:
         self._return, self._chosen = 0.0, len(library)
         self._range: tuple[float, float] | None = None  # lowest and highest return of this task
         self.gains = self._no_gains()
+        self.anchors: Anchors | None = None
+        if self._config.carry == "functions":
+            sizes = library.num_inputs, library.num_actions
+            self.anchors = Anchors(*sizes, self._config.anchors, self._config.max_policies)
 
     def _task_now(self) -> int:
         return int(getattr(getattr(self._env, "unwrapped", self._env), "noise_step", 0))
@@ -139,13 +156,17 @@ class PolicyReuse:
             self.library.add(agent, f"task {self._task}")
         if self._config.carry == "nothing":
             agent.start_again()
-        elif self._config.carry == "networks":
+        elif self._config.carry != "all":
             agent.replay.forget()
+        if self.anchors is not None:
+            self.anchors.end_task(agent.online_network)
         self._task, self._ends, self._episodes, self._range = task, False, 0, None
         self.gains = self._no_gains()
 
     def next_action(self, observation: NDArray[np.float32], mask: NDArray[Any], rng: np.random.Generator) -> int | None:
         """Return the past policy's action with the probability of this step."""
+        if self.anchors is not None:
+            self.anchors.see(observation, mask)
         if self._chosen == len(self.library):
             return None
         psi = self._config.psi * self._config.psi_decay**self._step
@@ -154,6 +175,12 @@ class PolicyReuse:
             return None
         self.reused += 1
         return self.library.action(self._chosen, observation, mask)
+
+    def further_loss(self, network: nn.Module, size: int, rng: np.random.Generator) -> Tensor | None:
+        """Return the weighted loss of the anchors; ``None`` without any."""
+        if self.anchors is None or len(self.anchors) == 0:
+            return None
+        return self._config.anchor_weight * self.anchors.loss(network, size, rng)
 
     def record_reward(self, reward: float) -> None:
         """Add a reward to the return of the episode."""
@@ -196,14 +223,18 @@ class PolicyReuse:
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the weights of the policies."""
-        return {name: value.numpy() for name, value in self.library.tensors().items()}
+        """Return the weights of the policies, and what the anchors hold."""
+        anchors = {} if self.anchors is None else self.anchors.arrays()
+        weights = {name: value.numpy() for name, value in self.library.tensors().items()}
+        return weights | {f"{_ANCHORS}{name}": array for name, array in anchors.items()}
 
     def check(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], num_actions: int) -> None:
         """Raise ``ValueError`` unless :meth:`state` and :meth:`arrays` returned these for this number of actions."""
         if set(state) != set(self.state()):
             raise ValueError(must("policy reuse", f"hold {sorted(self.state())}", sorted(state)))
         library = self._read(state, arrays)
+        if self.anchors is not None:
+            self.anchors.check(_anchors_of(arrays))
         for name in _COUNTS:
             if type(state[name]) is not int or not 0 <= state[name] < 2**63:
                 raise ValueError(must(name, "be an integer of at least 0", state[name]))
@@ -226,17 +257,24 @@ class PolicyReuse:
     def restore(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore what :meth:`state` and :meth:`arrays` returned, after :meth:`check`."""
         self.library = self._read(state, arrays)
+        if self.anchors is not None:
+            self.anchors.restore(_anchors_of(arrays))
         self._task, self._step, self.reused, self._episodes = (state[name] for name in _COUNTS)
         self._ends, self._return, self._chosen = state["ends"], float(state["return"]), state["chosen"]
         self._range = None if state["range"] is None else (float(state["range"][0]), float(state["range"][1]))
         self.gains = [(count, float(total)) for count, total in state["gains"]]
 
     def _read(self, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> PolicyLibrary:
-        tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+        own = {name: array for name, array in arrays.items() if self.anchors is None or not name.startswith(_ANCHORS)}
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in own.items()}
         for name, tensor in tensors.items():
             if not torch.isfinite(tensor).all():
                 raise ValueError(must(name, "be finite", "not"))
         return self.library.read(state["policies"], tensors)
+
+
+def _anchors_of(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(_ANCHORS): array for name, array in arrays.items() if name.startswith(_ANCHORS)}
 
 
 def ppr_dqn(

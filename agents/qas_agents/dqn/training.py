@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,8 +140,12 @@ class TrainingLoop:
         if config.refit_interval and (agent.num_gradient_steps + 1) % config.refit_interval == 0:
             learner.refit(batch)
 
+        further = None
+        if agent.guide is not None:
+            further = partial(agent.guide.further_loss, size=config.batch_size, rng=agent.rng)
+        agent.loss, errors = learner.gradient_step(batch, self._place, further)
+
         # Transitions with large errors are sampled more often from now on, if replay is prioritised.
-        agent.loss, errors = learner.gradient_step(batch, self._place)
         agent.replay.reprioritize(rows, errors)
         agent.num_gradient_steps += 1
         if config.epsilon_clock == "gradient":
