@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from qas_envs.problems.instances import shipped
+from qas_envs.problems.instances import file_of, shipped
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,9 +55,8 @@ def test_wheel_holds_our_four_packages(tmp_path: Path) -> None:
         of_rooms = [name for name in tracked.stdout.splitlines() if name.startswith(rooms)]
         expected = {re.sub("^(agents|simulators|experiments)/", "", n) for n in of_rooms if not n.startswith(left_out)}
         assert {name for name in names if ".dist-info" not in name} == expected
-    assert sum(name.startswith("qas_envs/problems/data/") and name.endswith(".json") for name in names) == len(
-        shipped()
-    )
+    data = {name for name in names if name.startswith("qas_envs/problems/data/") and name.endswith(".json")}
+    assert data == {f"qas_envs/problems/data/{file_of(name)[0]}" for name in shipped()}
     assert "qas_experiments/conf/agent/dqn.yaml" in names
 
 

@@ -46,6 +46,8 @@ from qas_agents.searchers.blocks import BlockSearcher
 CONF = Path(qas_experiments.__file__).parent / "conf"
 FILE = Path(__file__).parents[1] / "results" / "device_policies.jsonl"
 Make = Callable[[Any, int], Any]
+FOUR_STARTS: dict[str, Any] = {"openings": 4, "hasty_iterations": 40}  # as scouts, of which annealing begins
+SCOUTS = 4
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Study:
 
 STUDIES = {
     "noisy_devices": Study("noisy_devices", 1000, True, (2.0, 2.0), {"scouts": 0}, 10, (1, 6)),
-    "restricted_devices": Study("restricted_devices", 3000, False, (3.0, 4.0), {"scouts": 0}, 24, (12, 24), more=1),
+    "restricted_devices": Study("restricted_devices", 3000, False, (4.0, 5.0), {"scouts": 0}, 30, (30, 30)),
 }
 
 
@@ -321,17 +323,22 @@ def retrain(study: Study, run: Path, device: str, seed: int, out: Path) -> None:
 
 
 def validate(study: Study, path: Path, device: str = "full") -> None:
-    """Print how some settings do on every other validation instance."""
+    """Print how some settings do on the validation instances; with noise on every other one."""
     budget = study.budget
     candidates: dict[str, Make] = {"circuits of the policy": partial(_drawn, path, study.lengths)}
     for temperature, uniform in ((1.0, 0.2), (1.5, 0.5)):
         settings = {"policy": str(path), "lengths": study.lengths, "blind": study.blind}
         settings |= {"temperature": temperature, "uniform": uniform}
+        if not study.blind:
+            candidates[f"guided {temperature} {uniform}, scouts"] = partial(_guided, {**settings, "scouts": SCOUTS})
+        settings |= {"scouts": 0}
         candidates[f"guided {temperature} {uniform}"] = partial(_guided, settings)
-    for start in (4, 6, 10) if study.blind else (15, 24):
-        annealing = partial(BlockAnnealing, blind=study.blind, start_blocks=start, openings=16, own_pairs=False)
-        candidates[f"annealed from {start}"] = annealing
-    envs = [study.env(study.training()[0] | each, device) for each in VALIDATION[study.name][::2]]
+    for start in (4, 6, 10) if study.blind else (15, 24, 30):
+        annealing = partial(BlockAnnealing, blind=study.blind, start_blocks=start, own_pairs=False)
+        candidates[f"annealed from {start}"] = partial(annealing, openings=16)
+        if not study.blind:
+            candidates[f"annealed from {start}, four starts"] = partial(annealing, **FOUR_STARTS)
+    envs = [study.env(study.training()[0] | each, device) for each in VALIDATION[study.name][:: 1 + study.blind]]
     for name, make in candidates.items():
         rows = [play_one(make, env, 0, budget) for env in envs]
         lowest = sum(row["lowest"][-1][1] for row in rows) / len(rows)

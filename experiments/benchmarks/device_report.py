@@ -107,7 +107,8 @@ def report(lines: Sequence[Line], budgets: Mapping[str, Sequence[int]]) -> None:
         rows: dict[str, list[Line]] = {}
         for line in (line for line in lines if line["study"] == study):
             rows.setdefault(line["row"], []).append(line)
-        guided = next((name for name in rows if name.startswith(POLICIES[0])), None)
+        own = (name for name in rows if name.startswith(POLICIES[0]))
+        guided = POLICIES[0] if POLICIES[0] in rows else next(own, None)
         for budget in own_budgets if guided is not None else ():
             text += _table(study, rows, budget, str(guided))
     FILE.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")

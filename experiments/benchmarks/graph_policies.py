@@ -5,7 +5,8 @@
 
 ``play`` appends to results/graph_policies.jsonl what is not there yet, one line per study, row, instance and seed: the
 evaluations until the first solution, and the fewest CNOTs of a solution within the budget. Policies are trained by
-``qas-train experiment=ising_graphs``, ``ising_graphs_expert``, ``xxz_chains``, ``tfim_sizes`` and ``lih_lengths``.
+``qas-train experiment=ising_graphs``, ``ising_graphs_expert``, ``xxz_chains``, ``tfim_sizes``, ``h4_rectangles``,
+``bent_h2o`` and ``lih_lengths``.
 ``--only=TEXT`` plays the rows with this in their names, ``--note=TEXT`` adds to the names of the policies' rows.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -26,8 +27,9 @@ import torch
 
 import qas_envs  # noqa: F401
 from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
+from qas_agents.graph.search import policy_file
 from qas_agents.searchers.blocks import BlockSearcher
-from qas_envs.problems.instances import H4_RECTANGLES
+from qas_envs.problems.instances import BENT_H2O, H4_RECTANGLES
 from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -126,6 +128,10 @@ def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
     return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training)
 
 
+def _of_water(each: Mapping[str, float]) -> str:
+    return f"{each['bond_length']:g} Å, {each['angle']:g} degrees, orbital {each['frozen_orbital']}"
+
+
 STUDIES = {
     "ising_4": _graphs(4, 0.5, range(1000, 1050), 1000, 1),
     "ising_6": _graphs(6, 0.5, range(1000, 1050), 3000, 10),
@@ -147,6 +153,17 @@ STUDIES = {
         qubits=6,
         further=(10_000,),
     ),
+    "bent_h2o_8": Study(
+        "QAS-BentH2O-v0",
+        {"max_gates": 120},
+        {_of_water(each): dict(each) for each in BENT_H2O["test"]},
+        1000,
+        10,
+        blocks=(40, 40),
+        training={_of_water(each): dict(each) for each in BENT_H2O["train"] if each["angle"] == 106.0},
+        qubits=8,
+        further=(10_000,),
+    ),
     "lih_4": Study(
         "QAS-LiH-v0",
         {"max_gates": 40},
@@ -164,7 +181,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
 
     Args:
         name: The study.
-        policies: Files, one per training seed.
+        policies: Files, one per training seed, or names of policies that come with the library.
         note: Added to the names of the policies' rows.
     """
     study = STUDIES[name]
@@ -176,7 +193,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
             f"circuits of the policy, no search{note}",
             number,
             study.budget,
-            lambda env, seed, path=path: Draws(env, seed, path, study.lengths),
+            lambda env, seed, path=path: Draws(env, seed, policy_file(str(path)), study.lengths),
         )
     yield "annealed blocks", 0, study.budget * study.times, BlockAnnealing
     longer = 4 * study.qubits  # chosen on the same 40 graphs as the settings of graph_search

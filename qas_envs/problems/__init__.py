@@ -20,8 +20,8 @@ from qas_envs.problems.spins import heisenberg, j1_j2, tfim
 from qas_envs.problems.states import bell, ghz, random_state, state, state_preparation, w
 from qas_envs.problems.unitaries import fewest_cx, makhlin_invariants, unitary
 
-_IN_TABLE = "h4_chain", "h4_rectangle", "h6_chain", "n2", "stretched_h2o"
-h4_chain, h4_rectangle, h6_chain, n2, stretched_h2o = (TABLE[name] for name in _IN_TABLE)
+_IN_TABLE = "bent_h2o", "h4_chain", "h4_rectangle", "h6_chain", "n2", "stretched_h2o"
+bent_h2o, h4_chain, h4_rectangle, h6_chain, n2, stretched_h2o = (TABLE[name] for name in _IN_TABLE)
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "h2": h2,
@@ -61,6 +61,7 @@ __all__ = [
     "Problem",
     "beh2",
     "bell",
+    "bent_h2o",
     "ch2",
     "classifier",
     "clifford_state",

@@ -39,6 +39,7 @@ _H2O: Final[tuple[Atom, ...]] = (
 )
 _H2O_SPACES: Final = {8: ("sto-3g", (3, 4, 5, 6)), 10: ("6-31g", (3, 4, 5, 6, 7)), 12: ("6-31g", (3, 4, 5, 6, 7, 8))}
 H2O_QUBITS: Final = (*_H2O_SPACES, 14)
+_H2O_VALENCE: Final = (2, 3, 4)  # occupied orbitals above 1s and 2s, by energy
 _CH2: Final[tuple[Atom, ...]] = (("C", (0.0, 0.0, 0.0)), ("H", (1.08, 0.0, 0.0)), ("H", (-0.225, 1.056, 0.0)))
 
 
@@ -153,6 +154,33 @@ def h4_rectangle(radius: float = 1.2, angle: float = 75.0) -> Molecule:
     return Molecule(f"H4 rectangle ({radius} Å, {angle} degrees)", atoms, "angstrom", "sto-3g", "parity")
 
 
+def bent_h2o(bond_length: float = 1.0, angle: float = 104.0, frozen_orbital: int = 3) -> Molecule:
+    """H2O with two equal bonds, STO-3G, (4e, 4o), Jordan-Wigner, 8 qubits, along bond, angle and active space.
+
+    The seven orbitals are numbered by energy. The two lowest ones, the oxygen's 1s and 2s in the main, are frozen, and
+    so is one of the three other occupied ones; the two remaining ones and the two empty ones, both antibonding, are
+    active. Up to 1.2 Å and 116 degrees orbital 2 is the antisymmetric bond (1b2), 3 the symmetric bond and lone pair
+    (3a1), and 4 the lone pair across the plane (1b1): without the last, both bonds are correlated. Beyond, the order
+    changes. Other instances than the shipped ones need the ``chemistry`` extra.
+
+    Args:
+        bond_length: Of both bonds, in ångström.
+        angle: Between the bonds, in degrees.
+        frozen_orbital: 2, 3 or 4, the valence orbital that is doubly occupied.
+    """
+    if not 1 <= angle <= 180:
+        raise ValueError(must("angle", "lie in [1, 180] degrees", angle))
+    if frozen_orbital not in _H2O_VALENCE:
+        raise ValueError(must("frozen_orbital", "be 2, 3 or 4", frozen_orbital))
+    half = math.radians(angle) / 2
+    x, y = round(bond_length * math.sin(half), 8), round(bond_length * math.cos(half), 8)
+    atoms: tuple[Atom, ...] = (("O", (0.0, 0.0, 0.0)), ("H", (x, y, 0.0)), ("H", (-x, y, 0.0)))
+    kept = tuple(k for k in _H2O_VALENCE if k != frozen_orbital)
+    name = f"bent H2O ({bond_length} Å, {angle} degrees, orbital {frozen_orbital} frozen)"
+    frozen, active = (0, 1, frozen_orbital), (*kept, 5, 6)
+    return Molecule(name, atoms, "angstrom", "sto-3g", "jordan_wigner", frozen=frozen, active=active)
+
+
 @dataclass(frozen=True)
 class MoleculeRow:
     """One row of the table of molecules with one register.
@@ -161,7 +189,8 @@ class MoleculeRow:
         environment: Environment id.
         define: Returns the molecule. Its arguments, with their defaults, are those of the problem, and its docstring
             describes the problem.
-        file: Name of an instance's file, without the ending; ``{argument}`` stands for its value.
+        file: Name of an instance's file, without the ending; ``{argument}`` stands for its value. A slash stands
+            between the name of a file with many instances and that of the instance in it.
         settings: Arguments of the instances with a file.
     """
 
@@ -195,6 +224,12 @@ H4_RECTANGLES: Final = {
     "test": _grid(radius=(0.9, 1.1, 1.3), angle=(65.0, 75.0, 85.0)),
 }
 """Geometries of :func:`h4_rectangle` with a file, by what they are for."""
+BENT_H2O: Final = {
+    "train": _grid(bond_length=(0.9, 1.0, 1.1, 1.2), angle=(96.0, 106.0, 116.0), frozen_orbital=_H2O_VALENCE),
+    "validation": _grid(bond_length=(1.0, 1.1), angle=(104.0,), frozen_orbital=_H2O_VALENCE),
+    "test": _grid(bond_length=(0.95, 1.05, 1.15), angle=(100.0, 107.0, 114.0), frozen_orbital=_H2O_VALENCE),
+}
+"""Arguments of :func:`bent_h2o` in the file, by what they are for."""
 
 MOLECULES: Final[dict[str, MoleculeRow]] = {
     "h4_chain": MoleculeRow("QAS-H4-v0", h4_chain, "h4_8_jordan_wigner_{bond_length}_angstrom", _lengths(1.0)),
@@ -207,12 +242,24 @@ MOLECULES: Final[dict[str, MoleculeRow]] = {
         "h4_rectangle_6_parity_{radius}_{angle}_angstrom",
         tuple(each for split in H4_RECTANGLES.values() for each in split),
     ),
+    "bent_h2o": MoleculeRow(
+        "QAS-BentH2O-v0",
+        bent_h2o,
+        "bent_h2o_8_jordan_wigner/{bond_length}_{angle}_{frozen_orbital}",
+        tuple(each for split in BENT_H2O.values() for each in split),
+    ),
 }
 """Molecules with one register, by the name of the problem."""
 
 
+def file_of(name: str) -> tuple[str, str]:
+    """Return the file of a shipped molecule, and the name of its instance in a file with many; else an empty one."""
+    stem, _, instance = name.partition("/")
+    return f"{stem}.json", instance
+
+
 def shipped() -> dict[str, Molecule]:
-    """Return every shipped molecule by the name of its file, without the ending."""
+    """Return every shipped molecule by its name, as :func:`file_of` takes it."""
     table = {f"h2_{n}_{mapping}_{r}_angstrom": h2(r, n) for n, mapping in H2_MAPPINGS.items() for r in H2_BOND_LENGTHS}
     for n in LIH_BOND_LENGTHS:
         table |= {f"lih_{n}_{LIH_MAPPINGS[n]}_{r}_angstrom": lih(r, n) for r in LIH_BOND_LENGTHS[n]}

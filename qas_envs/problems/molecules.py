@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
@@ -124,20 +125,21 @@ def _problem(record: dict[str, Any]) -> Problem:
 
 
 @cache
-def load_molecule(file_name: str) -> Problem:
-    """Read one instance of ``qas_envs/problems/data``.
+def load_molecule(file_name: str, instance: str = "") -> Problem:
+    """Read one instance of ``qas_envs/problems/data``; of a file with many, the one with this name.
 
     Raises:
         ValueError: The file's terms do not have the hash it states.
     """
     record: dict[str, Any] = json.loads(files("qas_envs.problems.data").joinpath(file_name).read_text("utf-8"))
+    record = record[instance] if instance else record
     if hash_of_terms(record["terms"]) != record["sha256"]:
         raise ValueError(must("file_name", "name an intact instance file (its hash differs)", file_name))
     return _problem(record)
 
 
 def _shipped_problem(name: str) -> Problem:
-    return load_molecule(f"{name}.json")
+    return load_molecule(*instances.file_of(name))
 
 
 def h2(bond_length: float = 0.7414, num_qubits: int = 4, mapping: str | None = None) -> Problem:
@@ -235,11 +237,12 @@ def _of_table(name: str) -> Callable[..., Problem]:
     """Return the problem function of a row of :data:`~qas_envs.problems.instances.MOLECULES`."""
     row = instances.MOLECULES[name]
     signature = row.signature
+    types = {argument: parameter.annotation for argument, parameter in signature.parameters.items()}
 
     def build(*given: Any, **settings: Any) -> Problem:
         bound = signature.bind(*given, **settings)
         bound.apply_defaults()
-        arguments = {name: float(value) for name, value in bound.arguments.items()}
+        arguments = {name: _number(name, value, types[name]) for name, value in bound.arguments.items()}
         if "bond_length" in arguments:
             arguments["bond_length"] = _length(arguments["bond_length"])
         file, definition = row.file.format(**arguments), row.define(**arguments)
@@ -248,7 +251,6 @@ def _of_table(name: str) -> Callable[..., Problem]:
             return _at_bond_length(file, definition, arguments["bond_length"], lengths)
         return _shipped_problem(file) if arguments in row.settings else _elsewhere(definition, tuple(arguments))
 
-    types = {argument: parameter.annotation for argument, parameter in signature.parameters.items()}
     build.__name__ = build.__qualname__ = name
     build.__doc__ = row.define.__doc__
     build.__annotations__ = {**types, "return": Problem}
@@ -333,6 +335,17 @@ def _read_intact(path: Path) -> dict[str, Any] | None:
 def _check_choice(argument: str, value: object, choices: Collection[object]) -> None:
     if value not in choices:
         raise ValueError(must(argument, f"be one of {list(choices)}", value))
+
+
+def _number(name: str, value: Any, kind: type) -> float:
+    """Return a number of a type; an integer may be given as a float, as families with ``vary`` do."""
+    try:
+        number: float = kind(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, str | bool) or number != value:
+        raise ValueError(must(name, f"be {'an integer' if kind is int else 'a number'}", value))
+    return number
 
 
 def _length(bond_length: float) -> float:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import qas_envs  # noqa: F401
-from qas_agents import GraphAgent, GraphConfig, policy_search
+from qas_agents import BlockAnnealing, GraphAgent, GraphConfig, policy_search
 from qas_agents.graph.drawing import ActionTable, draw, judged, replayed, scores_of
 from qas_agents.graph.network import PairNetwork
 from qas_envs.encodings.hamiltonian_graph import PAIR_FEATURES
@@ -108,6 +108,36 @@ def test_nothing_is_learned_from_what_follows_a_stop() -> None:
     log_probs, entropy, _ = judged(net, table, again)
     assert torch.isfinite(log_probs).all() and torch.isfinite(entropy).all()
     assert log_probs[0, 2] == 0 and (log_probs[0, :2] < 0).all() and (log_probs[1] < 0).all()
+
+
+@pytest.mark.parametrize("own_pairs", [True, False])
+@pytest.mark.parametrize("is_guided", [True, False])
+def test_blind_searches_begin_with_the_terms_only_if_asked(own_pairs: bool, is_guided: bool, tmp_path: Path) -> None:
+    """All first circuits are two layers of the terms' pairs; without these they differ, and a policy draws them."""
+    env = build(couplings="line")
+    proposals: list[Any] = []
+    if is_guided:
+        agent = GraphAgent(env, SMALL, seed=0)
+        agent.save(tmp_path / "policy.safetensors")
+        search = policy_search(
+            env, 0, str(tmp_path / "policy.safetensors"), (1.0, 2.0), openings=6, own_pairs=own_pairs, blind=True
+        )
+        draws = search._proposal.skeletons  # type: ignore[union-attr]
+        search._proposal.skeletons = lambda *given: proposals.append(given) or draws(*given)  # type: ignore
+    else:
+        search = BlockAnnealing(env, 0, start_blocks=6, openings=6, own_pairs=own_pairs, blind=True)
+    firsts: list[tuple[tuple[int, ...], ...]] = []
+
+    def look(*_: Any) -> bool:
+        firsts.append(tuple(tuple(sorted(env.catalogue.actions[one].qubits)) for one in env.player.actions))
+        return len(firsts) < 6
+
+    search.learn(1000, look)
+    assert len(firsts) == 6
+    if own_pairs:
+        assert set(firsts) == {((0, 1), (1, 2)) * 2} and not proposals
+    else:
+        assert len(set(firsts)) > 1 and len(proposals) == is_guided
 
 
 def test_policies_do_not_fit_other_observations(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from scipy.sparse.linalg import eigsh
 import qas_envs  # noqa: F401
 from qas_envs.problems import PROBLEMS, Problem, beh2, h2o, h6_chain, heisenberg, ising_graphs, lih, n2, tfim
 from qas_envs.problems.chemistry import _fix_rotation
-from qas_envs.problems.instances import MOLECULES, shipped
+from qas_envs.problems.instances import MOLECULES, file_of, shipped
 
 # Full configuration interaction of PySCF 2 in STO-3G; N2 by CASCI(6, 6).
 LARGE = {
@@ -80,7 +80,7 @@ def test_files_follow_from_their_definitions() -> None:
 
     for name, definition in shipped().items():
         made = molecular_hamiltonian(definition).hamiltonian
-        difference = made + (-1.0) * load_molecule(f"{name}.json").hamiltonian
+        difference = made + (-1.0) * load_molecule(*file_of(name)).hamiltonian
         assert np.abs(difference.coefficients).max() < 5e-8, name  # OpenFermion drops sums below 1e-8
 
 

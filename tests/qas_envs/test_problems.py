@@ -29,7 +29,7 @@ from qas_envs.problems import (
     w,
 )
 from qas_envs.problems.chemistry import molecular_hamiltonian
-from qas_envs.problems.instances import shipped
+from qas_envs.problems.instances import file_of, shipped
 from qas_envs.problems.molecules import load_molecule
 from qas_simulators import PauliSum, StatevectorSimulator
 
@@ -115,7 +115,7 @@ def test_digests_differ_where_operators_do(scale: float) -> None:
 def test_digests_of_old_records_stay() -> None:
     """The rule for ordinary operators, ten digits after the point, written out once more."""
     for name in shipped():
-        problem = load_molecule(f"{name}.json")
+        problem = load_molecule(*file_of(name))
         terms = {label: round(value, 10) + 0.0 for label, value in problem.hamiltonian.terms().items()}
         assert problem.digest == hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()
     small = with_terms({"ZZ": 1e-18, "II": 1.0})
@@ -123,10 +123,14 @@ def test_digests_of_old_records_stay() -> None:
 
 
 def test_every_shipped_molecule_has_its_file_and_no_other() -> None:
-    names = {path.stem for path in DATA.glob("*.json")}
-    assert names == set(shipped())
+    contents = {path.name: json.loads(path.read_text("utf-8")) for path in DATA.glob("*.json")}
+    stored = {
+        (file, "") if "terms" in content else (file, one) for file, content in contents.items() for one in content
+    }
+    assert stored == {file_of(name) for name in shipped()}
     for name, definition in shipped().items():
-        record = json.loads((DATA / f"{name}.json").read_text("utf-8"))
+        file, instance = file_of(name)
+        record = contents[file][instance] if instance else contents[file]
         assert record["name"] == definition.name
         assert record["molecule"]["unit"] == definition.unit
         assert record["molecule"]["atoms"] == [[symbol, list(place)] for symbol, place in definition.atoms]
@@ -227,7 +231,7 @@ def test_ground_energies_are_those_of_full_configuration_interaction(name: str) 
     """PySCF finds them in the space of all determinants with the right number of electrons, without any qubit."""
     pytest.importorskip("pyscf")
     lowest = molecular_hamiltonian(shipped()[name]).lowest_energy
-    assert lowest == pytest.approx(load_molecule(f"{name}.json").ground_energy, abs=1e-9)
+    assert lowest == pytest.approx(load_molecule(*file_of(name)).ground_energy, abs=1e-9)
 
 
 def test_a_ground_state_with_other_electrons_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

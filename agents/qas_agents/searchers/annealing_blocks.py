@@ -135,7 +135,8 @@ class BlockAnnealing(BlockSearcher):
         scout = self._scouted(trials) if self._scouts and not self._blind else None
         cycles = 0
         while self._blind and trials.running:
-            begin = self._lowest if cycles % 2 else self._opening(trials, self._layers() if cycles == 0 else None)
+            layers = self._layers() if cycles == 0 and self._own_pairs_first else None
+            begin = self._lowest if cycles % 2 else self._opening(trials, layers)
             if begin is not None:
                 self._anneal(trials, begin)
             cycles += 1

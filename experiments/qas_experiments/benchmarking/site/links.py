@@ -35,7 +35,9 @@ AGENT_PAGES: Final = {
 
 _MOLECULES, _SPINS, _STATES = "environments/molecules", "environments/spin_models", "environments/states"
 INSTANCE_PAGES: Final = {
-    **dict.fromkeys(("H2", "LiH", "BeH2", "H2O", "CH2", "H4", "H4Rectangle", "H6", "N2", "StretchedH2O"), _MOLECULES),
+    **dict.fromkeys(
+        ("H2", "LiH", "BeH2", "H2O", "CH2", "H4", "H4Rectangle", "H6", "N2", "StretchedH2O", "BentH2O"), _MOLECULES
+    ),
     "Molecule": _MOLECULES,
     **dict.fromkeys(("TFIM", "Heisenberg", "J1J2", "Hubbard", "IsingGraph", "XXZChain"), _SPINS),
     **dict.fromkeys(("Bell", "GHZ", "W", "RandomState", "Distribution", "State"), _STATES),
