@@ -259,11 +259,6 @@ class NoiseModel:
         return not self._channels and not self._readout
 
     @property
-    def has_channels(self) -> bool:
-        """Whether gates, or qubits that idle, are noisy."""
-        return bool(self._channels)
-
-    @property
     def has_idle_noise(self) -> bool:
         """Whether qubits are noisy where no gate acts on them."""
         return self._has_idle
