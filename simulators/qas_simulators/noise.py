@@ -30,6 +30,9 @@ TWO_QUBIT_GATES = tuple(gate.name for gate in GATES if gate.num_qubits == 2)
 class NoiseModel:
     """Channels that act right after a gate, on the gate's qubits; readout errors; noise on idle qubits.
 
+    Attributes:
+        has_idle_noise: Whether qubits are noisy where no gate acts on them; set by :meth:`add_idle`.
+
     Examples:
         >>> noise = NoiseModel.depolarizing(p1=1e-3, p2=1e-2)
         >>> noise = NoiseModel().add(bit_flip(0.3), ["h", "t"]).add(depolarizing(0.2, 2), ["cx"])
@@ -39,7 +42,7 @@ class NoiseModel:
         self._channels = GateChannels()
         self._readout = ReadoutErrors()
         self._restrictions = Restrictions()
-        self._has_idle = False
+        self.has_idle_noise = False
 
     @property
     def num_qubits(self) -> int | None:
@@ -52,10 +55,7 @@ class NoiseModel:
 
     @property
     def couplings(self) -> frozenset[tuple[int, int]] | None:
-        """Ordered pairs of qubits on which two-qubit gates are allowed; ``None`` for all.
-
-        A device has no two-qubit gates, and so no known noise, on its other pairs.
-        """
+        """Ordered pairs of qubits on which a device has two-qubit gates, and known noise; ``None`` for all."""
         return self._restrictions.couplings
 
     @couplings.setter
@@ -110,7 +110,7 @@ class NoiseModel:
             qubit: The idle qubit; ``None`` for all.
         """
         self.add(channel, ["id"], None if qubit is None else (qubit,))
-        self._has_idle = True
+        self.has_idle_noise = True
         return self
 
     def add_readout(self, p01: float, p10: float | None = None, qubits: Sequence[int] | None = None) -> NoiseModel:
@@ -259,9 +259,9 @@ class NoiseModel:
         return not self._channels and not self._readout
 
     @property
-    def has_idle_noise(self) -> bool:
-        """Whether qubits are noisy where no gate acts on them."""
-        return self._has_idle
+    def has_channels(self) -> bool:
+        """Whether gates, or qubits that idle, are noisy."""
+        return bool(self._channels)
 
     @property
     def is_restricted(self) -> bool:

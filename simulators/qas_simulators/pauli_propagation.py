@@ -255,7 +255,7 @@ class _PropagatedObjective(Objective):
     def _engine(self) -> StringEngine:
         simulator = self._simulator
         limits = Limits(simulator.weight, simulator.coefficient, simulator.max_strings)
-        if not simulator.noise.without_readout().is_noiseless:
+        if simulator.noise.has_channels:
             return NoisyStrings(self._scheduled, simulator.noise, self._rotations, limits)
         return LibraryStrings(self._circuit.num_qubits, self._rotations, limits)
 
