@@ -142,7 +142,8 @@ def learned_gadgets(rows: list[Row]) -> list[str]:
         for seed in sorted({row["seed"] for row in of_loop}):
             given = [row["gadgets"] for row in of_loop if row["seed"] == seed][1:]
             first = f"blocks, {seed}" if variant == "blocks_learned" else seed
-            names = (", ".join(f"`{name}`" for name in some) or "-" for some in given)
+            names = [", ".join(f"`{name}`" for name in some) or "-" for some in given]
+            names += [""] * (len(SPINS) - 1 - len(given))
             lines.append(f"| {first} | {' | '.join(names)} |")
     return lines
 
