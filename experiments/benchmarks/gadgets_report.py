@@ -207,7 +207,9 @@ def targets(rows: list[Row]) -> list[str]:
         for variant in ON_TARGETS:
             some = [row for row in rows if (row["task"], row["variant"]) == (task, variant)]
             if some:
-                lines.append(f"| {task} | {_NAMES[variant]} | {adapt} CX | {' | '.join(_target(some, adapt))} |")
+                name = _NAMES[variant].removeprefix("blocks, ")
+                first = f"{task}, blocks" if "blocks" in variant else task
+                lines.append(f"| {first} | {name} | {adapt} CX | {' | '.join(_target(some, adapt))} |")
     return lines
 
 
