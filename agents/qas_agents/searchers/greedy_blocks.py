@@ -69,7 +69,7 @@ class GreedyBlocks(BlockSearcher):
 
     Raises:
         TypeError: The environment does not play whole circuits.
-        ValueError: Numbers out of range, noise or shots, a complex Hamiltonian, or other gates.
+        ValueError: Numbers out of range, noise or shots, a complex Hamiltonian, other gates, or gates at the start.
     """
 
     def __init__(
@@ -97,6 +97,8 @@ class GreedyBlocks(BlockSearcher):
             raise ValueError(must("simulator", "be 'statevector' for greedy_blocks", kind))
         if bare.simulator.is_noisy or bare.simulator.shots is not None:
             raise ValueError(must("env", "have neither noise nor shots", bare.simulator))
+        if len(bare.episode.initial):
+            raise ValueError(must("initial", "have no gates for greedy_blocks", bare.episode.initial.count_ops()))
         self._effort = Effort(width=width, places=places, cycle=cycle, guided=guided, hot=hot, cold=cold)
         self._env, self._near = bare, anneal_below
         self._bench_of_blocks = self._blocks_of(bare)
