@@ -142,7 +142,8 @@ def learned_gadgets(rows: list[Row]) -> list[str]:
         for seed in sorted({row["seed"] for row in of_loop}):
             given = [row["gadgets"] for row in of_loop if row["seed"] == seed][1:]
             first = f"blocks, {seed}" if variant == "blocks_learned" else seed
-            names = (", ".join(f"`{name}`" for name in some) or "-" for some in given)
+            names = [", ".join(f"`{name}`" for name in some) or "-" for some in given]
+            names += [""] * (len(SPINS) - 1 - len(given))
             lines.append(f"| {first} | {' | '.join(names)} |")
     return lines
 
@@ -206,7 +207,9 @@ def targets(rows: list[Row]) -> list[str]:
         for variant in ON_TARGETS:
             some = [row for row in rows if (row["task"], row["variant"]) == (task, variant)]
             if some:
-                lines.append(f"| {task} | {_NAMES[variant]} | {adapt} CX | {' | '.join(_target(some, adapt))} |")
+                name = _NAMES[variant].removeprefix("blocks, ")
+                first = f"{task}, blocks" if "blocks" in variant else task
+                lines.append(f"| {first} | {name} | {adapt} CX | {' | '.join(_target(some, adapt))} |")
     return lines
 
 

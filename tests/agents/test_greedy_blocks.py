@@ -64,6 +64,14 @@ def test_molecules_grow_from_the_closed_shell_and_reach_the_floor() -> None:
     assert fewest(infos) == min(floor.two_qubit_gates for floor in known_floors(env.problem) if floor.error < 1.6e-3)
 
 
+def test_growth_continues_without_the_blocks_that_the_environment_forbids() -> None:
+    """The first growth has two equal blocks in a row, which an environment of blocks forbids."""
+    env = made("QAS-LiH-v0", bond_length=2.5, actions="blocks")
+    infos = played(env, 0, 5)
+    assert infos[1]["num_two_qubit_gates"] == 5 and infos[1]["success"]
+    assert fewest(infos) == 3  # the floor at 2.2 and 3.4 Å
+
+
 @pytest.mark.parametrize("arguments", [{"actions": "blocks"}, {"gates": "ry_cz"}, {}])
 def test_spin_chains_begin_with_their_pairs(arguments: dict[str, Any]) -> None:
     infos = played(made(num_qubits=4, max_gates=60, **arguments), 1, 8)
@@ -100,6 +108,8 @@ def test_other_environments_are_refused() -> None:
         GreedyBlocks(measured)
     with pytest.raises(ValueError, match="blocks of CX or CZ"):
         GreedyBlocks(made(num_qubits=3, gates="ibm"))
+    with pytest.raises(ValueError, match="`initial` must have no gates"):
+        GreedyBlocks(made("QAS-LiH-v0", initial="basis_state"))
     with pytest.raises(ValueError, match="anneal_below"):
         GreedyBlocks(made(num_qubits=3), anneal_below=0.5)
     with pytest.raises(ValueError, match="width"):

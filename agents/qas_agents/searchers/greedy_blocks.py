@@ -69,7 +69,7 @@ class GreedyBlocks(BlockSearcher):
 
     Raises:
         TypeError: The environment does not play whole circuits.
-        ValueError: Numbers out of range, noise or shots, a complex Hamiltonian, or other gates.
+        ValueError: Numbers out of range, noise or shots, a complex Hamiltonian, other gates, or gates at the start.
     """
 
     def __init__(
@@ -97,6 +97,8 @@ class GreedyBlocks(BlockSearcher):
             raise ValueError(must("simulator", "be 'statevector' for greedy_blocks", kind))
         if bare.simulator.is_noisy or bare.simulator.shots is not None:
             raise ValueError(must("env", "have neither noise nor shots", bare.simulator))
+        if len(bare.episode.initial):
+            raise ValueError(must("initial", "have no gates for greedy_blocks", bare.episode.initial.count_ops()))
         self._effort = Effort(width=width, places=places, cycle=cycle, guided=guided, hot=hot, cold=cold)
         self._env, self._near = bare, anneal_below
         self._bench_of_blocks = self._blocks_of(bare)
@@ -160,18 +162,32 @@ class GreedyBlocks(BlockSearcher):
         while self._trials.running and draft.energy - ground > self._near_of(draft) * (goal - ground):
             longer = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
             gain = max(0.0, draft.energy - longer.energy)
-            draft = workshop.trimmed(longer, longer.energy + _SLACK * gain)
-            if not self._report(draft):
+            legal = self._legal(workshop, workshop.trimmed(longer, longer.energy + _SLACK * gain))
+            if legal is not None and legal.energy >= draft.energy and gain > 0:
+                legal = self._legal(workshop, workshop.scattered(draft))
+            if legal is None or not self._report(legal):
                 return None
+            draft = legal
         while self._trials.running:
             if draft.energy > goal:
                 draft = workshop.annealed(draft, goal, ground)
-            if not self._report(draft):
+            legal = self._legal(workshop, draft)
+            if legal is None or not self._report(legal):
                 return None
-            if draft.energy <= goal:
-                return draft
-            draft = workshop.grown(draft, quadruples=True) or workshop.scattered(draft)
+            if legal.energy <= goal:
+                return legal
+            draft = workshop.grown(legal, quadruples=True) or workshop.scattered(legal)
         return None
+
+    def _legal(self, workshop: Workshop, draft: Draft) -> Draft | None:
+        """Return a circuit that is allowed, ``None`` where the gate budget forbids it.
+
+        Blocks that repeat themselves are left out, and the other angles are optimised again.
+        """
+        allowed = self._allowed(draft)
+        if allowed.size == draft.size:
+            return allowed
+        return workshop.optimized([allowed.circuit])[0] if allowed.size else None
 
     def _near_of(self, draft: Draft) -> float:
         """Return the times of the threshold where growth ends: long circuits are not annealed before a solution."""
@@ -194,13 +210,14 @@ class GreedyBlocks(BlockSearcher):
     def _shorten(self, workshop: Workshop, solution: Draft, goal: float, ground: float) -> None:
         """Anneal at ever smaller numbers of blocks until the trials end."""
         while self._trials.running:
-            solution = self._renewed(workshop, workshop.shortened(solution, goal), goal)
+            shorter = self._legal(workshop, self._renewed(workshop, workshop.shortened(solution, goal), goal))
+            solution = shorter if shorter is not None and shorter.energy <= goal else solution
             self._report(solution)
             if solution.size == 0:
                 return
             draft, failures = workshop.least_harmed(solution), 0
             while self._trials.running and draft.energy > goal:
-                draft = workshop.annealed(draft, goal, ground)
+                draft = self._legal(workshop, workshop.annealed(draft, goal, ground)) or draft
                 self._report(draft)
                 failures += 1
                 if draft.energy > goal and failures % _PATIENCE == 0:
