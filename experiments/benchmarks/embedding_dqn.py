@@ -6,7 +6,8 @@
 
 A DQN plays blocks until 8 of its last 10 episodes have succeeded, or until its budget of energy evaluations is spent.
 Rows differ in the observation only: the ordinary one, the embedding (the mean of the latent vectors of all nodes), the
-latent vectors of all nodes, each by the trained encoder and by the same one before training. All show the energy too.
+latent vectors of all nodes, each by the trained encoder and by the same one before training; *scaled*: multiplied so
+that their standard deviation over random circuits is that of the trained encoder's. All show the energy too.
 Settings are those that ``drift.py`` chose on Bell and GHZ states.
 """
 
@@ -36,8 +37,10 @@ OBSERVATIONS: dict[str, Any] = {
     "ordinary": "tensor",
     "embedding": {"name": ENCODING, "file": TRAINED},
     "embedding, untrained": {"name": ENCODING, "file": UNTRAINED},
+    "embedding, untrained, scaled": {"name": ENCODING, "file": UNTRAINED, "scale": 5.5},
     "nodes": {"name": ENCODING, "file": TRAINED, "nodes": True},
     "nodes, untrained": {"name": ENCODING, "file": UNTRAINED, "nodes": True},
+    "nodes, untrained, scaled": {"name": ENCODING, "file": UNTRAINED, "nodes": True, "scale": 7.5},
 }
 SEARCHES: dict[str, Any] = {"random legal": RandomPolicy, "annealed blocks": BlockAnnealing}
 ROWS = (*OBSERVATIONS, *SEARCHES)
