@@ -83,19 +83,22 @@ def report(cells: list[dict[str, Any]]) -> str:
     ]
     for task in TASKS:
         own = {(cell["row"], cell["seed"]): cell for cell in cells if cell["task"] == task}
-        seeds = [seed for seed in SEEDS if all((row, seed) in own for row in ROWS)]
+        seeds = [seed for seed in SEEDS if all((row, seed) in own for row in ROWS if "scaled" not in row)]
         if not seeds:
             continue
-        columns = ["observation", "reliable", "ratio", "missed", "first", "ratio", "missed", "s"]
-        lines += ["", f"## {task}, {len(seeds)} seeds", "", f"| {' | '.join(columns)} |", "| --- " * 8 + "|"]
+        columns = ["observation", "seeds", "reliable", "ratio", "missed", "first", "ratio", "missed", "s"]
+        lines += ["", f"## {task}, {len(seeds)} seeds", "", f"| {' | '.join(columns)} |", "| --- " * 9 + "|"]
         for row in ROWS:
-            some, texts = [own[row, seed] for seed in seeds], [row]
+            some = [own[row, seed] for seed in seeds if (row, seed) in own]
+            texts = [row, str(len(some))]
+            if not some:
+                continue
             for figure in ("reliable", "first"):
                 if figure == "reliable" and row in SEARCHES:
                     texts += ["-", "-", "-"]
                     continue
                 needed = [cell[figure] or cell["spent"] for cell in some]
-                others = [own["ordinary", seed] for seed in seeds]
+                others = [own["ordinary", cell["seed"]] for cell in some]
                 ratios = [a / (other[figure] or other["spent"]) for a, other in zip(needed, others, strict=True)]
                 missed = sum(cell[figure] is None for cell in some)
                 texts += [iqm_with_interval(needed), iqm_with_interval(ratios), f"{missed}/{len(some)}"]
