@@ -6,7 +6,8 @@
 
 A DQN plays blocks until 8 of its last 10 episodes have succeeded, or until its budget of energy evaluations is spent.
 Rows differ in the observation only: the ordinary one, the embedding (the mean of the latent vectors of all nodes), the
-latent vectors of all nodes, each by the trained encoder and by the same one before training. All show the energy too.
+latent vectors of all nodes, each by the trained encoder and by the same one before training; *scaled*: multiplied so
+that their standard deviation over random circuits is that of the trained encoder's. All show the energy too.
 Settings are those that ``drift.py`` chose on Bell and GHZ states.
 """
 
@@ -36,8 +37,10 @@ OBSERVATIONS: dict[str, Any] = {
     "ordinary": "tensor",
     "embedding": {"name": ENCODING, "file": TRAINED},
     "embedding, untrained": {"name": ENCODING, "file": UNTRAINED},
+    "embedding, untrained, scaled": {"name": ENCODING, "file": UNTRAINED, "scale": 5.5},
     "nodes": {"name": ENCODING, "file": TRAINED, "nodes": True},
     "nodes, untrained": {"name": ENCODING, "file": UNTRAINED, "nodes": True},
+    "nodes, untrained, scaled": {"name": ENCODING, "file": UNTRAINED, "nodes": True, "scale": 7.5},
 }
 SEARCHES: dict[str, Any] = {"random legal": RandomPolicy, "annealed blocks": BlockAnnealing}
 ROWS = (*OBSERVATIONS, *SEARCHES)
@@ -80,19 +83,22 @@ def report(cells: list[dict[str, Any]]) -> str:
     ]
     for task in TASKS:
         own = {(cell["row"], cell["seed"]): cell for cell in cells if cell["task"] == task}
-        seeds = [seed for seed in SEEDS if all((row, seed) in own for row in ROWS)]
+        seeds = [seed for seed in SEEDS if all((row, seed) in own for row in ROWS if "scaled" not in row)]
         if not seeds:
             continue
-        columns = ["observation", "reliable", "ratio", "missed", "first", "ratio", "missed", "s"]
-        lines += ["", f"## {task}, {len(seeds)} seeds", "", f"| {' | '.join(columns)} |", "| --- " * 8 + "|"]
+        columns = ["observation", "seeds", "reliable", "ratio", "missed", "first", "ratio", "missed", "s"]
+        lines += ["", f"## {task}, {len(seeds)} seeds", "", f"| {' | '.join(columns)} |", "| --- " * 9 + "|"]
         for row in ROWS:
-            some, texts = [own[row, seed] for seed in seeds], [row]
+            some = [own[row, seed] for seed in seeds if (row, seed) in own]
+            texts = [row, str(len(some))]
+            if not some:
+                continue
             for figure in ("reliable", "first"):
                 if figure == "reliable" and row in SEARCHES:
                     texts += ["-", "-", "-"]
                     continue
                 needed = [cell[figure] or cell["spent"] for cell in some]
-                others = [own["ordinary", seed] for seed in seeds]
+                others = [own["ordinary", cell["seed"]] for cell in some]
                 ratios = [a / (other[figure] or other["spent"]) for a, other in zip(needed, others, strict=True)]
                 missed = sum(cell[figure] is None for cell in some)
                 texts += [iqm_with_interval(needed), iqm_with_interval(ratios), f"{missed}/{len(some)}"]

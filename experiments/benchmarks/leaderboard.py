@@ -89,7 +89,8 @@ def add(path: Path) -> None:
     """Verify the records of a file, and add their suites, which have no committed records yet."""
     records = sorted(Records(path), key=lambda record: (record.instance, record.agent, record.seed))
     counts, page = verified(records), RESULTS / "leaderboard.md"
-    text = page.read_text("utf-8")
+    _, heading, below = page.read_text("utf-8").partition("\n\n## ")
+    text = HEAD.format(footnote=FOOTNOTE) + heading + below
     for suite in sorted({record.suite for record in records}, key=SUITES.index):
         if (RESULTS / "leaderboard" / f"{suite}.jsonl.xz").exists():
             raise SystemExit(f"There are records of {suite} already; use the campaign.")

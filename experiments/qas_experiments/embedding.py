@@ -27,12 +27,13 @@ class EmbeddingEncoding:
     Attributes:
         file: Written by :meth:`qas_agents.CircuitVGAE.save`.
         nodes: Show the latent vectors of all nodes, in the order of the actions, instead of their mean.
+        scale: Factor of the latent vectors, such as the inverse of their standard deviation over circuits.
         energy: Append the energy of the last step, in the problem's unit.
         threshold: Append the curriculum's threshold.
 
     Raises:
-        ValueError: Not such a file; in an environment: other qubits or gates than the autoencoder's, or more actions in
-            an episode than it has nodes.
+        ValueError: Not such a file, or a scale that is not positive and finite; in an environment: other qubits or
+            gates than the autoencoder's, or more actions in an episode than it has nodes.
 
     Examples:
         >>> import os, tempfile
@@ -47,8 +48,13 @@ class EmbeddingEncoding:
 
     file: str
     nodes: bool = False
+    scale: float = 1.0
     energy: bool = True
     threshold: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < float("inf"):
+            raise ValueError(must("scale", "be positive and finite", self.scale))
 
     def bind(self, problem: Problem, catalogue: ActionCatalogue, max_gates: int, energies: Range) -> Encoder:
         """See :class:`~qas_envs.encodings.Encoding`."""
@@ -74,6 +80,7 @@ class EmbeddingEncoder(VectorEncoder):
         size = self._vgae.config.latent * (vocabulary.num_nodes if encoding.nodes else 1)
         most_negative, largest = np.finfo(np.float32).min, np.finfo(np.float32).max  # the latent vectors have no bounds
         super().__init__(np.full(size, most_negative), np.full(size, largest), energies, encoding)
+        self._scale = encoding.scale
         self._shows_nodes, self._circuit, self._is_current = encoding.nodes, list[Gate](), False
 
     def copy(self) -> Self:
@@ -98,5 +105,6 @@ class EmbeddingEncoder(VectorEncoder):
         if self._is_current:
             return
         latents = self._vgae.encode(CircuitGraphs.of(self._vgae.vocabulary, [self._circuit]))[0]
-        self.vector[: self._size] = latents.reshape(-1) if self._shows_nodes else latents.mean(axis=0)
+        shown = latents.reshape(-1) if self._shows_nodes else latents.mean(axis=0)
+        self.vector[: self._size] = self._scale * shown
         self._is_current = True

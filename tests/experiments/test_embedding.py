@@ -47,12 +47,12 @@ def test_an_observation_is_the_embedding(vgae: CircuitVGAE, tmp_path: Path) -> N
 
 
 def test_nodes_and_tail(vgae: CircuitVGAE, tmp_path: Path) -> None:
-    shown = encoding(tmp_path, nodes=True, energy=False, threshold=True)
+    shown = encoding(tmp_path, nodes=True, scale=2.5, energy=False, threshold=True)
     env = make_env("ghz", encoding=shown, max_gates=15, **RULES)
     env.reset(seed=0)
     observation = env.step(2)[0]
     graphs = CircuitGraphs.of(vgae.vocabulary, [[("cx_ry", env.catalogue.actions[2].qubits)]])
-    np.testing.assert_allclose(observation[:-1], vgae.encode(graphs)[0].reshape(-1), rtol=1e-6)
+    np.testing.assert_allclose(observation[:-1], 2.5 * vgae.encode(graphs)[0].reshape(-1), rtol=1e-6)
     assert observation[-1] == pytest.approx(env.curriculum.threshold)
 
 
@@ -86,6 +86,7 @@ def test_bad_input(vgae: CircuitVGAE, tmp_path: Path) -> None:
         ("ghz", {**RULES, "encoding": {**good, "file": str(tmp_path / "no")}, "max_gates": 15}, "no"),
         ("ghz", {**RULES, "encoding": good, "max_gates": 18}, "`max_gates` must allow at most 5 actions"),
         ("ghz", {**RULES, "encoding": good, "max_gates": 5, "actions": "gates"}, "actions of ['cx_ry']"),
+        ("ghz", {**RULES, "encoding": {**good, "scale": 0.0}, "max_gates": 15}, "`scale` must be positive"),
         ("bell", {**RULES, "problem_settings": {}, "encoding": good, "max_gates": 15}, "`env` must have 3 qubits"),
     ]:
         assert message in refused(make_env, problem, **rules)

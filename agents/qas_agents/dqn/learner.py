@@ -128,7 +128,7 @@ class Learner:
         loss = (weights * functional.smooth_l1_loss(values.float(), target, reduction="none")).mean()
         if further_loss is not None:
             with self._precision():
-                further = further_loss(self._online)
+                further = further_loss(self.online_network)
             loss = loss if further is None else loss + further
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
