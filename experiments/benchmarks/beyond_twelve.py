@@ -46,7 +46,7 @@ STRINGS: Final = {"tfim": 1_000_000, "heisenberg": 200_000, "xxz": 200_000}  # t
 STATE_QUBITS: Final = 20
 TRIALS: Final = 6  # exchanges that are tried before pruning ends
 SMALL: Final = 12  # qubits of the chain whose shared angles larger exchange layers start from
-NEAR: Final = 5.0  # times the goal: errors at which layers on more spins are worth an optimisation
+NEAR: Final = 1.2  # times the goal: errors at which layers on more spins are worth an optimisation
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
     "tfim": tfim,
@@ -86,18 +86,19 @@ def play_exchange_layers(chain: str, num_qubits: int, is_free: bool) -> Iterator
     """Yield circuits of more and more layers with their energies, by statevectors.
 
     The shared angles of a layer start at those of the layer before; free ones at the shared ones. On more than 12 spins
-    both start at the shared angles of 12 spins, and are optimised where the error is then near the goal.
+    both have the shared angles of 12 spins, and are optimised only where the error is then a little above the goal.
     """
     simulator, problem = StatevectorSimulator(), CHAINS[chain](num_qubits)
-    limit = problem.ground_energy + NEAR * GOAL * abs(problem.ground_energy)
-    iterations = 400 if num_qubits <= SMALL else 30
+    goal, near = (problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR))
     for depth, shared in enumerate(shared_angles(chain), start=1):
         circuit = exchange_layers(num_qubits, depth, is_free)
         bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
         circuit.params = np.repeat(shared.reshape(-1, 2), bonds, axis=0).ravel() if is_free else shared
         energy = simulator.expectation(circuit, problem.hamiltonian)
-        if num_qubits <= SMALL or energy <= limit:
-            found = ScanLBFGS(max_iterations=iterations).minimize(simulator, circuit, problem.hamiltonian)
+        if num_qubits <= SMALL or goal < energy <= near:
+            found = ScanLBFGS(max_iterations=400 if num_qubits <= SMALL else 30).minimize(
+                simulator, circuit, problem.hamiltonian
+            )
             circuit.params, energy = found.params, found.energy
         yield circuit, energy
 
