@@ -302,8 +302,8 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
     "heisenberg": (
         "Heisenberg chain, against the Bethe ansatz",
         """\
-Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits their angles start
-at those of 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
+Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits with the angles that
+are shared on 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
 neighbours. `mps` are staircases of blocks.""",
     ),
     "xxz": ("XXZ chain, anisotropy 0.5, against the Bethe ansatz", ""),
