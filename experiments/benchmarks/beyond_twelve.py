@@ -45,7 +45,8 @@ COEFFICIENT: Final = 1e-3  # of truncated propagation
 STRINGS: Final = {"tfim": 1_000_000, "heisenberg": 200_000, "xxz": 200_000}  # that it may need
 STATE_QUBITS: Final = 20
 TRIALS: Final = 6  # exchanges that are tried before pruning ends
-SMALL: Final = 12  # qubits of the chain whose angles larger exchange layers start from
+SMALL: Final = 12  # qubits of the chain whose shared angles larger exchange layers start from
+NEAR: Final = 1.2  # times the goal: errors at which layers on more spins are worth an optimisation
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
     "tfim": tfim,
@@ -84,42 +85,32 @@ def play_ising_layers(num_qubits: int, is_free: bool) -> Iterator[tuple[Circuit,
 def play_exchange_layers(chain: str, num_qubits: int, is_free: bool) -> Iterator[tuple[Circuit, float]]:
     """Yield circuits of more and more layers with their energies, by statevectors.
 
-    The shared angles of a layer start at those of the layer before; free ones at the shared ones. Chains of more than
-    12 spins start at the angles of 12 spins, those in the middle being repeated.
+    The shared angles of a layer start at those of the layer before; free ones at the shared ones. On more than 12 spins
+    both have the shared angles of 12 spins, and are optimised only where the error is then a little above the goal.
     """
-    simulator, hamiltonian = StatevectorSimulator(), CHAINS[chain](num_qubits).hamiltonian
-    if num_qubits > SMALL:
-        for depth, (small, _) in enumerate(play_exchange_layers(chain, SMALL, is_free), start=1):
-            circuit = exchange_layers(num_qubits, depth, is_free)
-            circuit.params = stretched(small.params, num_qubits) if is_free else small.params
-            found = ScanLBFGS(max_iterations=30).minimize(simulator, circuit, hamiltonian)
-            circuit.params = found.params
-            yield circuit, found.energy
-        return
-    kept = np.full(4, FIRST_TURN)
-    for depth in range(1, num_qubits):
-        circuit = exchange_layers(num_qubits, depth, is_free=False)
+    simulator, problem = StatevectorSimulator(), CHAINS[chain](num_qubits)
+    goal, near = (problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR))
+    for depth, shared in enumerate(shared_angles(chain), start=1):
+        circuit = exchange_layers(num_qubits, depth, is_free)
+        bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
+        circuit.params = np.repeat(shared.reshape(-1, 2), bonds, axis=0).ravel() if is_free else shared
+        energy = simulator.expectation(circuit, problem.hamiltonian)
+        if num_qubits <= SMALL or goal < energy <= near:
+            found = ScanLBFGS(max_iterations=400 if num_qubits <= SMALL else 30).minimize(
+                simulator, circuit, problem.hamiltonian
+            )
+            circuit.params, energy = found.params, found.energy
+        yield circuit, energy
+
+
+def shared_angles(chain: str) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]:
+    """Yield the shared angles of one, two, ... layers of exchanges on 12 spins."""
+    simulator, hamiltonian, kept = StatevectorSimulator(), CHAINS[chain](SMALL).hamiltonian, np.full(4, FIRST_TURN)
+    for depth in range(1, SMALL):
+        circuit = exchange_layers(SMALL, depth, is_free=False)
         circuit.params = np.concatenate([kept, kept[-4:]])[: 4 * depth]
-        found = ScanLBFGS(max_iterations=400).minimize(simulator, circuit, hamiltonian)
-        circuit.params = kept = found.params
-        if is_free:
-            circuit = exchange_layers(num_qubits, depth, is_free=True)
-            bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
-            circuit.params = np.repeat(kept.reshape(-1, 2), bonds, axis=0).ravel()
-            found = ScanLBFGS(max_iterations=400).minimize(simulator, circuit, hamiltonian)
-            circuit.params = found.params
-        yield circuit, found.energy
-
-
-def stretched(params: np.ndarray[Any, np.dtype[np.float64]], num_qubits: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return free angles of exchange layers on ``num_qubits`` spins, given those on 12."""
-    found, rest = [], params.reshape(-1, 2)
-    while len(rest) > 0:
-        for size, wanted in (((SMALL - 1) // 2, (num_qubits - 1) // 2), (SMALL // 2, num_qubits // 2)):
-            places = [min(k, max(size // 2, size - wanted + k)) for k in range(wanted)]
-            found.append(rest[places])
-            rest = rest[size:]
-    return np.concatenate(found).ravel()
+        kept = ScanLBFGS(max_iterations=400).minimize(simulator, circuit, hamiltonian).params
+        yield kept
 
 
 def play_pruned(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
@@ -311,8 +302,8 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
     "heisenberg": (
         "Heisenberg chain, against the Bethe ansatz",
         """\
-Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits their angles start
-at those of 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
+Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits with the angles that
+are shared on 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
 neighbours. `mps` are staircases of blocks.""",
     ),
     "xxz": ("XXZ chain, anisotropy 0.5, against the Bethe ansatz", ""),

@@ -40,15 +40,15 @@ RECORDS = Path("runs/leaderboard/records.sqlite")
 RESULTS = Path(__file__).parents[1] / "results"
 SUITES = (
     *("crlqas", "tensorrl", "noisy", "families", "ablation", "kanqas", "presets", "hard", "grl", "spins", "large"),
-    "unitaries",
+    *("unitaries", "clifford"),
 )
 OPEN_SUITES = ("crlqas", "tensorrl", "grl")  # with instances from publications
 HEAD = """# Our records of the suites
 
 `qas-benchmark campaign=leaderboard`; every circuit verified: energies by us and by Qiskit, gates and
 couplings recounted, prefix included. A cell has 500,000 energy evaluations (crlqas a million, noisy 200,000, families
-3,000, kanqas 30,000, spins 50,000, with RY and RZ 100,000, unitaries 20,000) or 120 s (TFIM-8 and TFIM-10 with RY and
-RZ 600 s, unitaries 900 s), one thread, other processes beside.
+3,000, kanqas 30,000, spins 50,000, with RY and RZ 100,000, unitaries and clifford 20,000) or 120 s (TFIM-8 and TFIM-10
+with RY and RZ 600 s, unitaries and clifford 900 s), one thread, other processes beside.
 *Solved*: share of seeds with its 95 % score interval; *error*: the best one, interquartile mean
 of its logarithm with bootstrap interval, *exact* below 1e-9; CNOT and depth of the solutions; *simplified*: CNOTs after
 gates merge and cancel; *by Qiskit*: CNOTs after its transpiler at optimisation level 3, without couplings; *frozen*:
