@@ -13,7 +13,8 @@
 The same for ``restricted_devices``. Test instances are those of the suites, training instances of the experiments.
 ``play`` appends to results/device_policies.jsonl what is not there yet: one line per row, instance and seed with the
 lowest error after every number of evaluations at which it fell, and the evaluations to the first solution. ``retrain``
-trains on the circuits that the teacher of a run has found, for ablations and further seeds.
+trains on the circuits that the teacher of a run has found, for ablations and further seeds. ``--only=TEXT`` plays the
+rows with this in their names, ``--note=TEXT`` adds to the names of the policies' rows.
 """
 
 from __future__ import annotations
