@@ -13,7 +13,8 @@
 The same for ``restricted_devices``. Test instances are those of the suites, training instances of the experiments.
 ``play`` appends to results/device_policies.jsonl what is not there yet: one line per row, instance and seed with the
 lowest error after every number of evaluations at which it fell, and the evaluations to the first solution. ``retrain``
-trains on the circuits that the teacher of a run has found, for ablations and further seeds.
+trains on the circuits that the teacher of a run has found, for ablations and further seeds. ``--only=TEXT`` plays the
+rows with this in their names, ``--note=TEXT`` adds to the names of the policies' rows.
 """
 
 from __future__ import annotations
@@ -213,9 +214,9 @@ def best_skeleton(name: str) -> tuple[tuple[int, ...], ...]:
 # -- playing -----------------------------------------------------------------------------------------------------------
 
 
-def policy_rows(study: Study, device: str, files: Sequence[Path]) -> Iterator[tuple[str, int, int, Make]]:
+def policy_rows(study: Study, device: str, files: Sequence[Path], note: str) -> Iterator[tuple[str, int, int, Make]]:
     """Yield name, seed, budget and function of the rows of a policy; a row's seed is that of the training."""
-    seen = {"full": "", "hidden": ", device hidden", "couplings": ", trained with all pairs coupled"}[device]
+    seen = {"full": "", "hidden": ", device hidden", "couplings": ", trained with all pairs coupled"}[device] + note
     for number, path in enumerate(files):
         guided = {"policy": str(path), "lengths": study.lengths, "blind": study.blind, **study.search}
         yield f"annealing guided by the policy{seen}", number, study.played, partial(_guided, guided)
@@ -286,10 +287,10 @@ def play_one(
     return row | {"budget": budget, "seconds": round(time.process_time() - started, 3)}
 
 
-def play(study: Study, device: str, files: Sequence[Path], only: str = "") -> None:
-    """Play all cells that are not in the file; ``only`` those of rows with this in their names."""
+def play(study: Study, device: str, files: Sequence[Path], only: str = "", note: str = "") -> None:
+    """Play all cells not yet in the file, ``only`` of rows with this in their names; ``note`` is added to these."""
     known = {tuple(line[key] for key in ("study", "row", "instance", "seed")) for line in lines()}
-    rows = policy_rows(study, device, files) if files else other_rows(study)
+    rows = policy_rows(study, device, files, note) if files else other_rows(study)
     for row, seed, budget, make in rows:
         for instance, arguments in study.arguments().items():
             if (study.name, row, instance, seed) in known or only not in row:
@@ -350,7 +351,7 @@ def validate(study: Study, path: Path, device: str = "full") -> None:
 def main() -> None:
     """Do what the command line says."""
     torch.set_num_threads(1)
-    only = next((one.removeprefix("--only=") for one in sys.argv if one.startswith("--only=")), "")
+    options = dict(one.removeprefix("--").split("=", 1) for one in sys.argv[1:] if one.startswith("--"))
     command, *rest = (one for one in sys.argv[1:] if not one.startswith("--"))
     if command == "report":
         report(lines(), {name: sorted({one.budget, one.budget * one.times}) for name, one in STUDIES.items()})
@@ -361,7 +362,7 @@ def main() -> None:
     elif command == "validate":
         validate(study, *map(Path, rest[1:2]), *rest[2:])
     elif command == "play":
-        play(study, rest[1] if len(rest) > 1 else "full", [Path(one) for one in rest[2:]], only)
+        play(study, rest[1] if len(rest) > 1 else "full", [Path(one) for one in rest[2:]], **options)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ class Study:
         training: Instances of the same size from which the best skeleton is taken.
         qubits: Of every instance.
         further: Larger budgets: searches with a policy play the largest one, and tables have a row for each.
+        search: Settings of searches with a policy that are not the defaults; chosen on validation instances.
     """
 
     environment: str
@@ -94,6 +95,7 @@ class Study:
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
     qubits: int = 0
     further: tuple[int, ...] = ()
+    search: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
@@ -159,10 +161,11 @@ STUDIES = {
         {_of_water(each): dict(each) for each in BENT_H2O["test"]},
         1000,
         10,
-        blocks=(40, 40),
+        (3.0, 4.0),
+        (40, 40),
         training={_of_water(each): dict(each) for each in BENT_H2O["train"] if each["angle"] == 106.0},
         qubits=8,
-        further=(10_000,),
+        search={"openings": 4, "hasty_iterations": 40},
     ),
     "lih_4": Study(
         "QAS-LiH-v0",
@@ -187,7 +190,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
     study = STUDIES[name]
     for number, path in enumerate(policies):
         for added, scouts in (("", 0), (FIRST, SCOUTS)):
-            made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts)
+            made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts, **study.search)
             yield f"graph_search{note}{added}", number, study.policy_budget, made
         yield (
             f"circuits of the policy, no search{note}",

@@ -122,8 +122,14 @@ def test_blind_searches_begin_with_the_terms_only_if_asked(own_pairs: bool, is_g
         search = policy_search(
             env, 0, str(tmp_path / "policy.safetensors"), (1.0, 2.0), openings=6, own_pairs=own_pairs, blind=True
         )
-        draws = search._proposal.skeletons  # type: ignore[union-attr]
-        search._proposal.skeletons = lambda *given: proposals.append(given) or draws(*given)  # type: ignore
+        proposal: Any = search._proposal
+        draws = proposal.skeletons
+
+        def skeletons(*given: int) -> Any:
+            proposals.append(given)
+            return draws(*given)
+
+        proposal.skeletons = skeletons
     else:
         search = BlockAnnealing(env, 0, start_blocks=6, openings=6, own_pairs=own_pairs, blind=True)
     firsts: list[tuple[tuple[int, ...], ...]] = []

@@ -62,7 +62,7 @@ def test_the_splits_have_a_file_and_share_no_instance() -> None:
     assert not any(first & second for first, second in combinations(sets.values(), 2))
     own = [name for name in shipped() if file_of(name)[0] == "bent_h2o_8_jordan_wigner.json"]
     assert len(own) == 69
-    problems = [bent_h2o(**each) for split in BENT_H2O.values() for each in split]  # type: ignore[arg-type]
+    problems = [bent_h2o(**each) for split in BENT_H2O.values() for each in split]
     assert len({problem.digest for problem in problems}) == 69
 
 
