@@ -185,7 +185,7 @@ def test_noise_and_optimizer_reach_the_environment() -> None:
     [
         (
             ["env=lihh"],
-            "Unknown env 'lihh'. Choices: beh2, bell, ch2, classifier, clifford, diagonalization, distribution,",
+            "Unknown env 'lihh'. Choices: beh2, bell, bent_h2o, ch2, classifier, clifford, diagonalization,",
         ),
         (["agent=dnq"], "Did you mean 'dqn'"),
         (["optimizer=cobila"], "Did you mean 'cobyla'"),
