@@ -264,7 +264,7 @@ def _shown(value: object) -> str:
 
 # -- results -----------------------------------------------------------------------------------------------------------
 
-_OF_BLOCKS = ("annealing_blocks", "hea_blocks", "random_blocks")
+_OF_BLOCKS = ("annealing_blocks", "greedy_blocks", "hea_blocks", "random_blocks")
 _OF_GATES = ("annealing, cheap gates", "dqn_guided, cheap gates", "dqn_guided", "annealing", "hea", "random")
 
 
