@@ -23,7 +23,7 @@ _PAGES = [
 ]
 _DATA = [
     "experiments/qas_experiments/benchmarking/published.yaml",
-    "experiments/qas_experiments/conf/campaign/leaderboard.yaml",
+    "experiments/qas_experiments/conf/campaign/*.yaml",
     "agents/qas_agents/dqn/config.py",
     "agents/qas_agents/dqn/guides.py",
     "LICENSE",

@@ -128,12 +128,20 @@ def _half_filled(num_qubits: int, anisotropy: float) -> _Magnons:
         return _binding(momenta, decay, num_qubits, anisotropy) / decay
 
     decay = math.log(anisotropy)  # of a magnon at the end of an infinite chain
-    if not excess(_LEAST_DECAY) > 0:
+    lowest = excess(_LEAST_DECAY)
+    if not lowest > 0:
         return _extended(num_qubits, num_qubits // 2, anisotropy, False, 0.0)
-    if excess(decay) < 0:
+    ends = {
+        _LEAST_DECAY: lowest,
+        decay: excess(decay),
+    }  # computed once: near a double zero rounding decides their signs
+    if ends[decay] < 0:
         from scipy.optimize import brentq  # imports for longer than a command's help may take
 
-        decay = brentq(excess, _LEAST_DECAY, decay, xtol=4 * _ROUNDING, rtol=4 * _ROUNDING)
+        def bracketed(value: float) -> float:
+            return ends[value] if value in ends else excess(value)
+
+        decay = brentq(bracketed, _LEAST_DECAY, decay, xtol=4 * _ROUNDING, rtol=4 * _ROUNDING)
         excess(decay)
     energy = float(np.sum(-np.cos(momenta) - anisotropy)) + math.cosh(decay) - anisotropy
     return _Magnons(energy, left, _EDGE_ERROR if decay < _EDGE else 0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, astuple
@@ -340,10 +339,10 @@ def _check_choice(argument: str, value: object, choices: Collection[object]) -> 
 def _number(name: str, value: Any, kind: type) -> float:
     """Return a number of a type; an integer may be given as a float, as families with ``vary`` do."""
     try:
-        number: float = kind(value)
+        number: float | None = kind(value)
     except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if isinstance(value, str | bool) or number != value:
+        number = None
+    if number is None or isinstance(value, str | bool) or (kind is int and number != value):
         raise ValueError(must(name, f"be {'an integer' if kind is int else 'a number'}", value))
     return number
 

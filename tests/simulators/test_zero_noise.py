@@ -327,21 +327,21 @@ def test_asymmetric_readout_errors_add_measured_terms() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_minimisations_count_all_runs(method: ZeroNoise, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qas_simulators import mitigation, simulator
+    from qas_simulators import simulator
 
     runs = {"energies_of": 0, "gradients_of": 0}
 
-    def count(module: Any, name: str) -> None:
-        function = getattr(module, name)
+    def count(name: str) -> None:
+        function = getattr(simulator, name)
 
         def counting(*arguments: Any) -> Any:
             runs[name] += len(arguments[1])
             return function(*arguments)
 
-        monkeypatch.setattr(module, name, counting)
+        monkeypatch.setattr(simulator, name, counting)
 
-    count(simulator, "energies_of")
-    count(mitigation, "gradients_of")
+    count("energies_of")
+    count("gradients_of")
     result = ScanLBFGS().minimize(mitigated(mumbai(), method), local_circuit(), PAIR, num_new=2)
     assert result.gradients == runs["gradients_of"] > 0 and result.evaluations == sum(runs.values())
     assert runs["energies_of"] == len(method.scales) * 2 * (3 if method is QUADRATIC else 8)

@@ -97,8 +97,6 @@ class GreedyBlocks(BlockSearcher):
             raise ValueError(must("simulator", "be 'statevector' for greedy_blocks", kind))
         if bare.simulator.is_noisy or bare.simulator.shots is not None:
             raise ValueError(must("env", "have neither noise nor shots", bare.simulator))
-        if len(bare.episode.initial):
-            raise ValueError(must("initial", "have no gates for greedy_blocks", bare.episode.initial.count_ops()))
         self._effort = Effort(width=width, places=places, cycle=cycle, guided=guided, hot=hot, cold=cold)
         self._env, self._near = bare, anneal_below
         self._bench_of_blocks = self._blocks_of(bare)
@@ -126,6 +124,9 @@ class GreedyBlocks(BlockSearcher):
                     break
             else:
                 return bench
+        others = {*env.episode.initial.count_ops()} - {"ry"}
+        if others:
+            raise ValueError(must("initial", "have rotations about Y alone for greedy_blocks", sorted(others)))
         raise ValueError(must("gates", "make blocks of CX or CZ with RY", sorted({*catalogue.actions[0].gate})))
 
     def _near_ways(self, ways: list[Pair], reach: int) -> list[Pair]:

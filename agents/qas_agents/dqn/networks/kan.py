@@ -110,8 +110,8 @@ def coefficients_of_pykan(noise: Tensor, grid: int, order: int) -> Tensor:
     """Return the initial coefficients as pykan 0.2.6 fits them.
 
     There are more splines than points, so that the normal equations are singular except for rounding. In single
-    precision their pseudo-inverse amplifies the rounding, and the initial values of a network spread about five times
-    as far as with an exact fit. The values depend on the linear algebra library, their spread hardly does.
+    precision their pseudo-inverse amplifies the rounding, and the initial values of a network spread farther than with
+    an exact fit. Values and spread depend on the processor: on two of them the spread was 6 and 1.5 times as large.
 
     Args:
         noise: Values at the grid's points, ``(grid + 1, inputs, outputs)``.
