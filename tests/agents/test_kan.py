@@ -278,7 +278,7 @@ def test_an_agent_trains_saves_and_loads(network: str, tmp_path: Path) -> None:
 
 
 def test_the_start_of_the_release() -> None:
-    """Q-values spread farther over the actions than with an exact fit (0.078); the processor's rounding decides how far.
+    """Q-values spread farther over the actions than with an exact fit (0.078); the processor's rounding says how far.
 
     Where pykan 0.2.6's GHZ network has 0.47 +- 0.26 our start has that, too; on another processor 0.12 +- 0.04.
     """
