@@ -142,6 +142,23 @@ def test_missing_extras_are_named_where_they_are_needed(tmp_path: Path) -> None:
         assert f'pip install "qas-envs[{extra}]"' in ran.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train; sys.argv += ['env=tfim', 'env.simulator=pauli_propagation', 'agent=random', 'run={run}']",
+        "solve; sys.argv += ['QAS-TFIM-v0', '--set', 'simulator=pauli_propagation', '--out={run}']",
+    ],
+)
+def test_a_package_that_is_missing_in_a_run_is_named_in_one_line(words: str, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['monoprop'] = None")
+    command, rest = words.format(run=tmp_path / "run").split("; ")
+    start = f"import sys; {rest}\nfrom qas_experiments.commands.launch import {command}; {command}()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    ran = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, env=environment, check=False)
+    assert ran.returncode == 2 and ran.stderr.count("\n") == 1, ran.stderr
+    assert ran.stderr.endswith('monoprop is not installed: pip install "qas-envs[propagation]"\n')
+
+
 PUBLIC = {
     "qas_simulators": (
         "Channel Circuit CircuitBatch Gadget MPSSimulator MitigatedSimulator NoiseModel Operation "

@@ -63,19 +63,23 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
 
 
+class MissingExtraError(ImportError):
+    """A package of an extra is not installed; the message has the command that installs it."""
+
+
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
     """Replace a failed import in the block by an error that names the extra to install.
 
     Raises:
-        ImportError: A package is not installed; the message has the command that installs it.
+        MissingExtraError: A package is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("qas_"):
             raise
-        raise ImportError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from None
+        raise MissingExtraError(f'{error.name} is not installed: pip install "qas-envs[{extra}]"') from None
 
 
 class OneLineParser(argparse.ArgumentParser):

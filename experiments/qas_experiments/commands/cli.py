@@ -26,9 +26,9 @@ from qas_experiments.composition import HOME, Composer
 from qas_experiments.interrupts import INTERRUPTED, handled
 from qas_experiments.settings import TrainSettings, TuneSettings
 from qas_experiments.words import rewritten, without_other_network
-from qas_simulators.errors import must, unknown_name
+from qas_simulators.errors import MissingExtraError, must, unknown_name
 
-USER_ERRORS: Final = (ValueError, OSError, HydraException, OmegaConfBaseException, YAMLError)
+USER_ERRORS: Final = (ValueError, OSError, MissingExtraError, HydraException, OmegaConfBaseException, YAMLError)
 """Errors of the user, which are reported in one line."""
 _MOST_RESTARTS = 3  # of a sweep whose workers are killed
 _VERSION_BASE = "1.3"  # of Hydra's defaults

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from qas_experiments.interrupts import INTERRUPTED
-from qas_simulators.errors import needs_extra
+from qas_simulators.errors import MissingExtraError, needs_extra
 
 _EXTRAS: Final = {"tune": "sweeps", "run": "devices"}
 """Extras of commands that need another one than ``experiments``."""
@@ -29,7 +29,7 @@ def _start(name: str) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         raise SystemExit(INTERRUPTED) from None
-    except OSError as error:  # of a file or folder that the command did not check
+    except (OSError, MissingExtraError) as error:  # of a file or folder that the command did not check, or a package
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
 

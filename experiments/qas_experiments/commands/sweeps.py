@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qas_experiments.commands.errors import one_line
 from qas_experiments.counting import number_of
 from qas_experiments.interrupts import INTERRUPTED, also_end_if
+from qas_simulators.errors import MissingExtraError
 
 _STOP = "stop"
 _BASIC = "BasicLauncher"
@@ -132,7 +133,7 @@ def _play_here(sweep: Sweep, config: DictConfig, function: Callable[[Any], Any])
     also_end_if(lambda: sweep.is_stopped)
     try:
         result = function(OmegaConf.to_object(config))
-    except (ValueError, OSError, RuntimeError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, RuntimeError, MissingExtraError, OmegaConfBaseException) as error:
         sweep.report(number, _FAILED, one_line(error))
         return
     finally:
@@ -181,7 +182,7 @@ def main() -> None:
     also_end_if(lambda: sweep.is_stopped or os.getppid() != waiting)
     try:
         result = _once(settings_from(given["settings"]), PATIENCE)
-    except (ValueError, OSError, RuntimeError, OmegaConfBaseException) as error:
+    except (ValueError, OSError, RuntimeError, MissingExtraError, OmegaConfBaseException) as error:
         sweep.report(given["number"], _FAILED, one_line(error))
         return
     sweep.report(given["number"], _INTERRUPTED if result["interrupted"] else result["state"])
