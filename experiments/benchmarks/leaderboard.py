@@ -88,12 +88,13 @@ def report() -> None:
 def add(path: Path) -> None:
     """Verify the records of a file, and add their suites, which have no committed records yet."""
     records = sorted(Records(path), key=lambda record: (record.instance, record.agent, record.seed))
+    for suite in {record.suite for record in records}:
+        if suite not in SUITES or (RESULTS / "leaderboard" / f"{suite}.jsonl.xz").exists():
+            raise SystemExit(f"{suite} is no suite of the leaderboard, or has records already; use the campaign.")
     counts, page = verified(records), RESULTS / "leaderboard.md"
     _, heading, below = page.read_text("utf-8").partition("\n\n## ")
     text = HEAD.format(footnote=FOOTNOTE) + heading + below
     for suite in sorted({record.suite for record in records}, key=SUITES.index):
-        if (RESULTS / "leaderboard" / f"{suite}.jsonl.xz").exists():
-            raise SystemExit(f"There are records of {suite} already; use the campaign.")
         own = section(suite, [record for record in records if record.suite == suite], counts)
         text = text.replace(FRONTS, "\n".join([*own, FRONTS]), 1)
     page.write_text(text, "utf-8")

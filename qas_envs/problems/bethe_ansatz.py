@@ -131,10 +131,8 @@ def _half_filled(num_qubits: int, anisotropy: float) -> _Magnons:
     lowest = excess(_LEAST_DECAY)
     if not lowest > 0:
         return _extended(num_qubits, num_qubits // 2, anisotropy, False, 0.0)
-    ends = {
-        _LEAST_DECAY: lowest,
-        decay: excess(decay),
-    }  # computed once: near a double zero rounding decides their signs
+    # Computed once: near a double zero rounding decides their signs.
+    ends = {_LEAST_DECAY: lowest, decay: excess(decay)}
     if ends[decay] < 0:
         from scipy.optimize import brentq  # imports for longer than a command's help may take
 

@@ -342,7 +342,7 @@ def _number(name: str, value: Any, kind: type) -> float:
         number: float | None = kind(value)
     except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or isinstance(value, str | bool) or (kind is int and number != value):
+    if number is None or isinstance(value, str | bool | np.bool_) or (kind is int and number != value):
         raise ValueError(must(name, f"be {'an integer' if kind is int else 'a number'}", value))
     return number
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -16,7 +14,7 @@ from qas_simulators.folding import folded, inverses
 from qas_simulators.noise import NoiseModel
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, Settings
-from qas_simulators.simulator import Minimizer, Objective, Simulator
+from qas_simulators.simulator import Gradients, Minimizer, Objective, Simulator
 
 
 class MitigatedSimulator(Simulator):
@@ -55,6 +53,8 @@ class MitigatedSimulator(Simulator):
         noise, with_noise = getattr(base, "noise", None), getattr(base, "with_noise", None)
         if not base.is_noisy or noise is None or with_noise is None:
             raise ValueError(must("noise", "be a noise model with errors where energies are mitigated", noise))
+        if base.is_truncated:  # a truncated energy alone does not decide what is solved
+            raise ValueError(must("simulator", "not be truncated where energies are mitigated", type(base).__name__))
         self.rng = base.rng
         self.base, self.method = base, method
         self.noise: NoiseModel = noise
@@ -126,11 +126,9 @@ class MitigatedSimulator(Simulator):
     ) -> tuple[FloatArray, FloatArray]:
         """Return the mitigated expectation values ``(B,)`` and their gradients ``(B, num_params)``."""
         self.require_exact("gradients")
-        return self._gradients(circuit, observable)(self._batch(circuit, params_batch))
+        return self.gradients(circuit, observable)(self._batch(circuit, params_batch))
 
-    def _gradients(
-        self, circuit: Circuit, observable: PauliSum
-    ) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]]:
+    def gradients(self, circuit: Circuit, observable: PauliSum) -> Gradients:
         """Return the mitigated energies and gradients of a circuit as a function of trusted angles ``(B, params)``."""
         runs = [run.gradients(own, measured) for run, own, measured in self._parts(circuit, observable)]
         mixed = _mixed_energy(observable)
@@ -148,7 +146,7 @@ class MitigatedSimulator(Simulator):
         Where the energy is a sinusoid in an angle, the scan is exact; elsewhere the best of eight points counts.
         """
         self.require_exact("minimisations by gradients")
-        objective, evaluate = self.objective(circuit, observable), self._gradients(circuit, observable)
+        objective, evaluate = self.objective(circuit, observable), self.gradients(circuit, observable)
         is_exact = self.is_sinusoidal and not circuit.is_linked
 
         def minimized(params: FloatArray, first: int, settings: Settings) -> tuple[float, int, int]:

@@ -190,6 +190,8 @@ class NoisyGraph:
         sizes = [len(level.stay) for level in levels]
         self._starts = np.cumsum([0, *sizes, len(means)], dtype=np.int64)
         self._edge_starts = np.cumsum([0, *(len(level.edges[0]) for level in levels)], dtype=np.int64)
+        needed = 17 * int(self._starts[-1]) + 16 * int(self._edge_starts[-1])  # coefficients, factors, signs, edges
+        check_memory("max_strings", needed, "the coefficients of all strings at all gates")
         self._rotations = np.array([level.rotation for level in levels], dtype=np.int64)
         self._stay = np.concatenate([np.empty(0), *(level.stay for level in levels)])
         self._turned = np.concatenate([np.empty(0, np.uint8), *(level.turned for level in levels)])
@@ -197,7 +199,6 @@ class NoisyGraph:
         self._edges: Any = tuple(
             np.concatenate([np.empty(0, kind), *(level.edges[k] for level in levels)]) for k, kind in enumerate(kinds)
         )
-        check_memory("max_strings", 8 * int(self._starts[-1]), "the coefficients of all strings at all gates")
 
     def energy(self, angles: FloatArray) -> float:
         """Return the energy at the angles of all rotations, in radians."""

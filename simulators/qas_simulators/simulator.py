@@ -276,7 +276,9 @@ class Simulator(ABC):
 
     def gradients(self, circuit: Circuit, observable: PauliSum) -> Gradients:
         """Return the exact energies ``(B,)`` and gradients as a function of trusted angles ``(B, num_params)``."""
-        if not self.has_kernels:
+        self.require_exact("gradients")
+        is_own = type(self).expectations_and_gradients is not Simulator.expectations_and_gradients
+        if is_own or not self.has_kernels:
             return lambda batch: self.expectations_and_gradients(circuit, observable, batch)
         program = self.program(circuit, observable)
         return lambda batch: gradients_of(program, batch, self.num_threads)

@@ -108,6 +108,8 @@ def test_other_environments_are_refused() -> None:
         GreedyBlocks(measured)
     with pytest.raises(ValueError, match="blocks of CX or CZ"):
         GreedyBlocks(made(num_qubits=3, gates="ibm"))
+    with pytest.raises(ValueError, match=r"blocks of CX or CZ with RY, but is \['cz', 'rz', 'sx'\]"):
+        GreedyBlocks(made("QAS-LiH-v0", actions="blocks", gates="ibm"))
     with pytest.raises(ValueError, match="`initial` must have rotations about Y alone"):
         GreedyBlocks(made("QAS-LiH-v0", initial="basis_state"))
     with pytest.raises(ValueError, match="anneal_below"):

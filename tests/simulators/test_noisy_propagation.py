@@ -10,7 +10,16 @@ import pytest
 
 from qas_envs import make_env
 from qas_envs.problems import tfim
-from qas_simulators import Circuit, NoiseModel, PauliPropagationSimulator, PauliSum, PauliTransferSimulator
+from qas_simulators import (
+    Circuit,
+    MitigatedSimulator,
+    MPSSimulator,
+    NoiseModel,
+    PauliPropagationSimulator,
+    PauliSum,
+    PauliTransferSimulator,
+    ZeroNoise,
+)
 from qas_simulators.channels import (
     Channel,
     amplitude_damping,
@@ -229,3 +238,15 @@ def test_drift_and_mitigation() -> None:
             env.step(0)
             energies.append(env.step(int(np.flatnonzero(env.action_masks())[-1]))[-1]["energy"])
         assert energies[0] == pytest.approx(energies[1], abs=1e-6)
+    with pytest.raises(ValueError, match="not be truncated where energies are mitigated"):
+        make_env(tfim(3), simulator={"name": "pauli_propagation", "weight": 1}, mitigation="zero_noise", **rules)
+
+
+def test_gradients_of_every_simulator_as_a_function() -> None:
+    """Of trusted angles, also where there are no kernels for them."""
+    circuit, observable = Circuit(2).ry(0.4, 0).cx(0, 1).rx(0.3, 1), PauliSum({"ZZ": 1.0, "XI": 0.5})
+    noisy = PauliTransferSimulator(NoiseModel.depolarizing(0.01, 0.02))
+    for simulator in (MPSSimulator(), MitigatedSimulator(noisy, ZeroNoise()), noisy, PauliPropagationSimulator()):
+        energies, slopes = simulator.gradients(circuit, observable)(circuit.params[None])
+        expected = simulator.expectation_and_gradient(circuit, observable)
+        assert energies[0] == pytest.approx(expected[0]) and slopes[0] == pytest.approx(expected[1])

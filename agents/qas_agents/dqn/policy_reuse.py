@@ -156,7 +156,7 @@ class PolicyReuse:
             self.library.add(agent, f"task {self._task}")
         if self._config.carry == "nothing":
             agent.start_again()
-        elif self._config.carry != "all":
+        elif self._config.carry in ("networks", "functions"):
             agent.replay.forget()
         if self.anchors is not None:
             self.anchors.end_task(agent.online_network)

@@ -140,9 +140,9 @@ class TrainingLoop:
         if config.refit_interval and (agent.num_gradient_steps + 1) % config.refit_interval == 0:
             learner.refit(batch)
 
-        further = None
-        if agent.guide is not None:
-            further = partial(agent.guide.further_loss, size=config.batch_size, rng=agent.rng)
+        further = getattr(agent.guide, "further_loss", None)  # guides written before it have none
+        if further is not None:
+            further = partial(further, size=config.batch_size, rng=agent.rng)
         agent.loss, errors = learner.gradient_step(batch, self._place, further)
 
         # Transitions with large errors are sampled more often from now on, if replay is prioritised.

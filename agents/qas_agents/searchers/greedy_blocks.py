@@ -124,10 +124,13 @@ class GreedyBlocks(BlockSearcher):
                     break
             else:
                 return bench
-        others = {*env.episode.initial.count_ops()} - {"ry"}
-        if others:
-            raise ValueError(must("initial", "have rotations about Y alone for greedy_blocks", sorted(others)))
-        raise ValueError(must("gates", "make blocks of CX or CZ with RY", sorted({*catalogue.actions[0].gate})))
+        block = Circuit(bench.num_qubits)
+        for action in self._skeletons.actions((0,)) or ():
+            catalogue.append(block, action)
+        if any({*block.count_ops()} == {entangler, "ry"} for entangler in ENTANGLERS):
+            first = sorted(env.episode.initial.count_ops())
+            raise ValueError(must("initial", "have rotations about Y alone for greedy_blocks", first))
+        raise ValueError(must("gates", "make blocks of CX or CZ with RY", sorted(block.count_ops())))
 
     def _near_ways(self, ways: list[Pair], reach: int) -> list[Pair]:
         """Return the pairs of qubits that few of the Hamiltonian's pairs connect, or all where it is not local."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from glob import glob
 from itertools import product
@@ -148,15 +149,31 @@ def _trainings(plan: CampaignSettings, recorded: _Recorded) -> Iterator[Cell]:
 
 
 def _single_trainings(plan: CampaignSettings) -> Iterator[CampaignTraining]:
-    """Yield one training for each combination of the values of ``for_each``."""
+    """Yield one training for each combination of the values of ``for_each``.
+
+    Raises:
+        ValueError: A name or its values do not fit, or two trainings have the same run.
+    """
+    runs: set[str] = set()
     for training in plan.trainings:
+        if training.for_each and training.plays is not None:
+            raise ValueError(must("for_each", "be empty beside plays", dict(training.for_each)))
+        for name, values in training.for_each.items():
+            if name == "seed" or not values:
+                raise ValueError(must("for_each", "have values by names other than 'seed'", {name: dict(values)}))
         for chosen in product(*(values.items() for values in training.for_each.values())):
+            named = dict(zip(training.for_each, (value for value, _ in chosen), strict=True))
             overrides = [*training.overrides, *(text for _, texts in chosen for text in texts)]
-            run = training.run
-            for name, (value, _) in zip(training.for_each, chosen, strict=True):
-                run = run.replace(f"{{{name}}}", value)
-                overrides = [text.replace(f"{{{name}}}", value) for text in overrides]
+            run, *overrides = (_filled(text, named) for text in (training.run, *overrides))
+            if run in runs or re.search(r"\{(?!seed\})", run):
+                raise ValueError(must("run", "differ between trainings, and name values of for_each alone", run))
+            runs.add(run)
             yield dataclasses.replace(training, run=run, overrides=overrides, for_each={})
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a text with names in braces replaced by their values."""
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
 
 
 def _run_of(plan: CampaignSettings, training: CampaignTraining, seed: int) -> Path:

@@ -142,6 +142,24 @@ def test_a_training_for_each_combination_of_values() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("run", "for_each", "message"),
+    [
+        ("r{seed}", {"a": {"x": [], "y": []}}, "`run` must differ between trainings"),
+        ("r{agnet}", {"agent": {"x": []}}, "name values of for_each alone"),
+        ("r{a}", {"a": {}}, "`for_each` must have values"),
+        ("r{seed}", {"seed": {"1": []}}, "names other than 'seed'"),
+        ("{a}-{b}", {"a": {"{b}": []}, "b": {"y": []}}, "name values of for_each alone"),
+    ],
+)
+def test_combinations_that_do_not_fit_are_refused(
+    run: str, for_each: dict[str, dict[str, list[str]]], message: str
+) -> None:
+    plan = CampaignSettings(trainings=[CampaignTraining(run, [], for_each)])
+    with pytest.raises(ValueError, match=message):
+        list(campaigns._single_trainings(plan))
+
+
 def test_a_dry_run_plays_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     benchmark(composed(tmp_path, *SMALL, "dry_run=true"))
     assert "to play: 2 cells of annealing on quick" in capsys.readouterr().out and not list(tmp_path.iterdir())
