@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 TIMEOUT = 300  # seconds per cell
+FONTS = ("findfont: ", "Matplotlib is building the font cache")  # what Matplotlib says about a machine's fonts
 
 
 def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
@@ -37,6 +38,7 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.id, cell.metadata = f"cell-{number}", {}
         if cell.cell_type == "code":
             cell.execution_count = None
+            cell.outputs = [output for output in cell.outputs if not about_fonts(output)]
             for output in cell.outputs:
                 if output.output_type == "stream":
                     output.text = output.text.replace(f"{ROOT}/", "")
@@ -45,6 +47,13 @@ def tidied(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 if "execution_count" in output:
                     output.execution_count = None
     return notebook
+
+
+def about_fonts(output: nbformat.NotebookNode) -> bool:
+    """Say whether an output is Matplotlib's search for fonts, and nothing else."""
+    if output.output_type != "stream" or output.name != "stderr":
+        return False
+    return all(line.startswith(FONTS) for line in output.text.splitlines())
 
 
 def main(names: list[str]) -> None:

@@ -43,3 +43,21 @@ def test_notebooks_run(path: Path, runner: ModuleType, tmp_path: Path) -> None:
     for made, kept in zip(notebook.cells, committed.cells, strict=True):
         kinds = [{output.output_type for output in cell.get("outputs", [])} for cell in (made, kept)]
         assert kinds[0] == kinds[1], made.source  # pictures where there were pictures, text where there was text
+
+
+def test_fonts_of_a_machine_are_no_output(runner: ModuleType) -> None:
+    """What Matplotlib writes where its list of fonts is old or has to be made: text as it stood in a run."""
+    new = runner.nbformat.v4
+    fonts = [
+        "findfont: Font family ['cmr10'] not found. Falling back to DejaVu Sans.\n",
+        "Matplotlib is building the font cache; this may take a moment.\n",
+    ]
+    kept = ["UserWarning: divide by zero\n", f"{fonts[0]}UserWarning: divide by zero\n"]
+    outputs = [new.new_output("stream", name="stderr", text=text) for text in [*fonts, "".join(fonts), *kept]]
+    outputs.append(new.new_output("stream", name="stdout", text=fonts[0]))
+    notebook = new.new_notebook(cells=[new.new_code_cell("plot()", outputs=outputs)])
+    left = runner.tidied(notebook).cells[0].outputs
+    assert [(output.name, output.text) for output in left] == [
+        *(("stderr", text) for text in kept),
+        ("stdout", fonts[0]),
+    ]
