@@ -193,6 +193,11 @@ class ActionCatalogue:
         return self.num_blocks > 0
 
     @property
+    def blocks(self) -> tuple[Gadget, ...]:
+        """The blocks as gadgets on formal qubits, each once."""
+        return tuple({gadget.name: gadget for gadget in self._gadgets[: self.num_blocks]}.values())
+
+    @property
     def has_gadgets(self) -> bool:
         """Whether some actions append several gates."""
         return len(self._gadgets) > 0

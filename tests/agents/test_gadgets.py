@@ -126,6 +126,39 @@ def test_known_gadgets_are_used_and_not_found_again() -> None:
 NAMES = st.sampled_from(["cx", "cz", "rx", "rz", "h", "t"])
 
 
+def block(name: str, entangler: str, dressing: Sequence[str]) -> Gadget:
+    gates = [(entangler, (0, 1)), *((gate, (qubit,)) for qubit in (0, 1) for gate in dressing)]
+    parts = [
+        Part(gate, qubits, () if gate == "cx" else (Link(k - 1, 1.0, 0.0),)) for k, (gate, qubits) in enumerate(gates)
+    ]
+    return Gadget(name, 2, len(gates) - 1, tuple(parts))
+
+
+@pytest.mark.parametrize("dressing", [("ry",), ("rz", "ry", "rz")])
+def test_gadgets_of_circuits_of_blocks_are_sequences_of_blocks(dressing: tuple[str, ...]) -> None:
+    """The steps 0-1, 1-2 recur; the rotations about Z of two blocks are redundant, and no reason to leave them out."""
+    of_pair = block("block_0", "cx", dressing)
+    orders = [[(0, 1), (1, 2), (3, 2)], [(2, 3), (0, 2), (2, 1)], [(3, 0), (0, 2), (1, 3)], [(1, 2), (2, 0), (1, 3)]]
+    circuits = []
+    for pairs in orders:
+        made = Circuit(4)
+        for pair in pairs:
+            of_pair.append_to(made, pair)
+        circuits.append(made)
+    found = extract(circuits, 2, blocks=[of_pair], max_qubits=3)
+    assert [[part.what for part in gadget.parts] for gadget in found.gadgets] == [[of_pair, of_pair]]
+    (first, second) = (part.qubits for part in found.gadgets[0].parts)
+    assert first[1] == second[0] and first[0] != second[1], "along a chain, as in the circuits"
+    for program, circuit_of in zip(found.programs, circuits, strict=True):
+        assert Counter(call.name for call in program.calls) in (
+            {found.gadgets[0].name: 1, "block_0": 1},
+            {"block_0": 3},
+        )
+        assert len(program.calls) < len(circuit_of)
+    unaware = extract(circuits, 2, max_qubits=3)
+    assert any(equivalent(gadget, of_pair) for gadget in unaware.gadgets), "without, a copy of the block is found"
+
+
 @st.composite
 def circuits_of(draw: st.DrawFn) -> Circuit:
     made = Circuit(3)

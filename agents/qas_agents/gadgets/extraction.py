@@ -40,6 +40,7 @@ def extract(
     count: int = 3,
     *,
     known: Iterable[Gadget] = (),
+    blocks: Iterable[Gadget] = (),
     rank: str = "score",
     max_calls: int = 4,
     max_qubits: int = 2,
@@ -55,6 +56,8 @@ def extract(
         circuits: At least one; all angles count as free parameters.
         count: Largest number of gadgets to return.
         known: Existing gadgets, in terms of which the circuits are rewritten first; they are not returned.
+        blocks: Gadgets that the circuits were built of; the circuits are rewritten in terms of them after ``known``.
+            They are not returned, and the redundant one-qubit gates of two of them rule no candidate out.
         rank: ``"score"`` stops after ``count`` gadgets; ``"usage"`` continues until no candidate
             improves the score and returns the most used gadgets.
         max_calls: Largest number of gates and earlier gadgets in a new gadget.
@@ -78,7 +81,11 @@ def extract(
         raise ValueError(must("circuits", "all contain gates", [len(circuit) for circuit in circuits]))
     check_limits(rank, count=count, max_calls=max_calls, max_qubits=max_qubits, min_circuits=min_circuits)
     state = _Induction(
-        circuits, list(known), CandidateLimits(max_calls, max_qubits, min_circuits), settings or ScoreSettings()
+        circuits,
+        list(known),
+        list(blocks),
+        CandidateLimits(max_calls, max_qubits, min_circuits),
+        settings or ScoreSettings(),
     )
     while (rank == "usage" or len(state.new) < count) and state.accept_best():
         pass
@@ -116,17 +123,24 @@ class _Induction:
     """A growing grammar, and the circuits in terms of it."""
 
     def __init__(
-        self, circuits: Sequence[Circuit], known: list[Gadget], limits: CandidateLimits, settings: ScoreSettings
+        self,
+        circuits: Sequence[Circuit],
+        known: list[Gadget],
+        blocks: list[Gadget],
+        limits: CandidateLimits,
+        settings: ScoreSettings,
     ) -> None:
-        self.vocabulary = Vocabulary(known)
+        self.vocabulary = Vocabulary([*known, *blocks])
         self.new: list[str] = []
         self._limits, self._settings = limits, settings
         self.programs = [CallSequence.of(circuit).normal(self.vocabulary) for circuit in circuits]
         gates = sorted({call.name for program in self.programs for call in program.calls})
         self._productions = {name: _of_gate(name) for name in gates}
-        self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates)
-        for gadget in sorted(known, key=lambda gadget: -gadget.num_gates):
-            self._write_with(gadget)
+        names = [block.name for block in blocks]
+        self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates, names)
+        for some in (known, blocks):
+            for gadget in sorted(some, key=lambda gadget: -gadget.num_gates):
+                self._write_with(gadget)
         self._found: list[tuple[Dependencies, dict[Pattern, list[int]]] | None] = [None] * len(circuits)
         self.scores = [score(self._texts(), self._productions, None, settings)]
 

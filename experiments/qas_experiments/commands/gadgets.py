@@ -9,13 +9,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qas_agents.gadgets import Extraction, extract, standalone, tidied
+from qas_agents.gadgets import Extraction, extract, standalone
 from qas_envs.gadget_sets import gadgets_of
 from qas_experiments.commands import arguments
 from qas_experiments.commands.errors import fail
 from qas_experiments.counting import number_of
 from qas_experiments.plots import circuit_figure, save
-from qas_experiments.runs.files import read_circuits
+from qas_experiments.training.corpus import Corpus
 from qas_simulators import Gadget, save_gadgets
 from qas_simulators.errors import must
 from qas_simulators.gadgets import definitions
@@ -80,8 +80,8 @@ def learn_gadgets(runs: list[Path], out: Path, **settings: Any) -> Extraction:
     """
     if out.exists():
         raise ValueError(must("out", "name a new file", str(out)))
-    circuits = [tidied(found.circuit) for run in runs for found in read_circuits(run)]
-    found = extract([circuit for circuit in circuits if len(circuit)], **settings)
+    corpus = Corpus.of(runs)
+    found = extract(corpus.circuits, blocks=corpus.blocks, **settings)
     save_gadgets(standalone(found.gadgets), out)
     return found
 

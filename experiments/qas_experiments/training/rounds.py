@@ -10,13 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, tidied, used
+from qas_agents.gadgets import ScoreSettings, check_limits, extract, merged, standalone, used
 from qas_envs.gadget_sets import gadgets_of
 from qas_experiments.agents import can_grow
-from qas_experiments.runs.files import new_folder, overridden, read_circuits
+from qas_experiments.runs.files import new_folder, overridden
 from qas_experiments.runs.folders import RunFolder
 from qas_experiments.settings import ExtractionSettings, TrainSettings
 from qas_experiments.training.continuing import played
+from qas_experiments.training.corpus import Corpus
 from qas_simulators import Gadget, save_gadgets
 from qas_simulators.errors import must
 
@@ -109,16 +110,16 @@ def _learn(known: list[Gadget], path: Path, settings: ExtractionSettings) -> lis
     """Return the gadgets for the next round, and write them to the folder of the finished one."""
     if (path / _GADGETS).exists():
         return gadgets_of(path / _GADGETS)
-    circuits = [tidied(found.circuit) for found in read_circuits(path)]
-    circuits = [circuit for circuit in circuits if len(circuit)]
+    corpus = Corpus.of([path])
     gadgets = list(known)
-    if circuits and settings.prune:
-        gadgets = used(gadgets, circuits)
-    if circuits and settings.gadgets:
+    if corpus.circuits and settings.prune:
+        gadgets = used(gadgets, corpus.circuits)
+    if corpus.circuits and settings.gadgets:
         found = extract(
-            circuits,
+            corpus.circuits,
             settings.gadgets,
             known=gadgets,
+            blocks=corpus.blocks,
             rank=settings.rank,
             max_calls=settings.max_calls,
             max_qubits=settings.max_qubits,

@@ -17,6 +17,7 @@ from qas_experiments.building import make_environment
 from qas_experiments.commands.gadgets import learn_gadgets
 from qas_experiments.runs.files import read_circuits
 from qas_experiments.runs.metrics import reproducible_metrics
+from qas_experiments.training.corpus import Corpus
 from qas_experiments.training.recorder import Recorder, Solution
 from qas_experiments.training.run import train
 from qas_experiments.training.transfer import growth_between
@@ -232,6 +233,25 @@ def test_extract_writes_what_an_environment_takes(loop: Path, tmp_path: Path) ->
     assert len(env.catalogue) > 24
     with pytest.raises(ValueError, match="`out` must name a new file"):
         learn_gadgets([loop / "round-0"], out)
+
+
+def test_runs_over_blocks_are_read_as_sequences_of_blocks(tmp_path: Path) -> None:
+    """Circuits have their blocks alone; a file, whose blocks nobody knows, has the simplified circuits."""
+    run = tmp_path / "run"
+    more = ["agent=random_blocks", "training.total_timesteps=300", "training.progress=false", "extraction.circuits=6"]
+    train(compose("env=tfim", "env.problem.num_qubits=3", "training.baselines=false", f"run={run}", *more))
+    corpus = Corpus.of([run])
+    (of_pair,) = corpus.blocks
+    assert of_pair.num_gates == 3 and len(corpus.circuits) == 6
+    for circuit in corpus.circuits:
+        rows = [(name, qubits) for name, qubits, _ in circuit]
+        for k in range(0, len(rows), 3):
+            pair = rows[k][1]
+            assert rows[k : k + 3] == [("cx", pair), ("ry", pair[:1]), ("ry", pair[1:])]
+    found = learn_gadgets([run], tmp_path / "gadgets.json", max_qubits=3, count=2)
+    assert not any(gadget.num_gates % 3 for gadget in found.gadgets)
+    alone = Corpus.of([run / "circuits.json"])
+    assert alone.blocks == () and [*map(len, alone.circuits)] != [*map(len, corpus.circuits)]
 
 
 def test_wrong_input_ends_in_one_line_and_writes_nothing(loop: Path, tmp_path: Path) -> None:
