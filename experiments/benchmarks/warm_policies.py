@@ -18,13 +18,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import graph_policies
+import gymnasium as gym
 import numpy as np
 import torch
 from graph_policies import FILE, RULES, STUDIES, Draws, Make, lines, play_within, report
@@ -53,7 +53,8 @@ SEARCHES: tuple[tuple[Make, int], ...] = (
     (GreedyBlocks, 12_000),
     (partial(BlockAnnealing, start_blocks=40, own_pairs=False, openings=4, hasty_iterations=40), 40_000),
 )
-CLONING, VALUES = 600, 600  # gradient steps
+STEPS = 600  # gradient steps of the values; every other one is followed by one of imitation
+SOLVED = 0.3  # value from which a circuit counts as a predicted solution: the target is 1, or below 0
 TRIED = 100  # iterations of remembered circuits on training instances
 KEPT = 4  # solutions of an instance that are remembered, the shortest
 LONGEST = 40  # blocks
@@ -171,14 +172,14 @@ def trained(seed: int, folder: Path) -> None:
             if reward > 0:
                 canonical = agent.instances[number].canonical(skeleton)
                 agent.elites.add(number, len(skeleton), canonical, skeleton, reward)
-    for step in range(CLONING + VALUES):
+    targets = [np.where(row > 0, 1.0, row).astype(np.float32) for row in rewards]
+    for step in range(STEPS):
         if step % 2:
             _clone(agent, agent.elites.keys())
         number = int(agent.rng.integers(len(rewards)))
         chosen = agent.rng.permutation(len(skeletons))[:24]
         predicted = valued(agent, number, [skeletons[k] for k in chosen])
-        target = torch.as_tensor(rewards[number][chosen], dtype=torch.float32)
-        _step(agent, functional.smooth_l1_loss(predicted, target))
+        _step(agent, functional.smooth_l1_loss(predicted, torch.as_tensor(targets[number][chosen])))
         agent.num_updates += 1
     agent.save(folder / f"policy_{seed}.safetensors")
     print(f"{sum(state['costs']):,} evaluations, {time.process_time() - started:.0f} s of gradient steps")
@@ -203,30 +204,33 @@ def remembered(folder: Path, seed: int) -> tuple[list[Known], np.ndarray[Any, An
 
 
 def ranked(folder: Path, training: int, env: Any, seed: int) -> Warm:
-    """Return the design with remembered circuits in the order of the policy's values; the policy also mutates."""
+    """Return the search from remembered circuits in the policy's order; the policy also proposes mutations.
+
+    First come the circuits of which it predicts that they are solutions, the shortest first, then the others by value.
+    """
     agent = GraphAgent.load(folder / f"policy_{training}.safetensors", env)
     known = remembered(folder, training)[0]
     with torch.no_grad():
         values = valued(agent, None, [one.skeleton for one in known]).numpy()
-    order = np.argsort(-values, kind="stable").tolist()
+    order = sorted(range(len(known)), key=lambda k: (len(known[k].skeleton) if values[k] > SOLVED else 99, -values[k]))
     proposal = PolicyProposal(agent, seed, (3.0, 4.0), 1.5, 0.5)
     return Warm(env, seed, [known[k] for k in order], proposal=proposal)
 
 
 def covering(folder: Path, training: int) -> list[Known]:
-    """Return remembered circuits in the order of a greedy set cover of the training instances, the shorter first."""
+    """Return the shortest remembered solutions of all training instances, the shortest first: a table, no policy."""
     known, errors = remembered(folder, training)
     solves = errors < STUDIES[STUDY].env(dict(BENT_H2O["train"][0])).curriculum.threshold
-    left, order = np.ones(len(errors), dtype=np.bool_), list[Known]()
-    while left.any() and (solves & left[:, None]).any():
-        best = max(range(len(known)), key=lambda k: (int((solves[:, k] & left).sum()), -len(known[k].skeleton)))
-        order.append(known[best])
-        left &= ~solves[:, best]
-    return order
+    lengths = np.array([len(one.skeleton) for one in known])
+    best = {int(np.argmin(np.where(row, lengths, LONGEST + 1))) for row in solves}
+    return [known[k] for k in sorted(best, key=lambda k: (len(known[k].skeleton), k))]
 
 
 def nearest(folder: Path, training: int, env: Any, seed: int) -> Warm:
-    """Return the search from the remembered circuits with the lowest errors on the most similar training instance."""
+    """Return the search from the remembered circuits that solve the most similar training instance, the shortest first.
+
+    The distance of two instances is that of the coefficients of their Hamiltonians. The other circuits come after them.
+    """
     known, errors = remembered(folder, training)
     own = env.problem.hamiltonian.terms()
     distances = []
@@ -234,7 +238,11 @@ def nearest(folder: Path, training: int, env: Any, seed: int) -> Warm:
         terms = STUDIES[STUDY].env(dict(each)).problem.hamiltonian.terms()
         both = {*own, *terms} - {"I" * 8}
         distances.append(sum((own.get(one, 0.0) - terms.get(one, 0.0)) ** 2 for one in both))
-    order = np.argsort(errors[int(np.argmin(distances))], kind="stable").tolist()
+    own_errors, threshold = errors[int(np.argmin(distances))], env.curriculum.threshold
+    order = sorted(
+        range(len(known)),
+        key=lambda k: (len(known[k].skeleton) if own_errors[k] < threshold else 99, own_errors[k]),
+    )
     return Warm(env, seed, [known[k] for k in order])
 
 
@@ -247,13 +255,13 @@ def designs(folder: Path, training: int) -> dict[str, tuple[int, Make]]:
             BUDGET,
             lambda env, seed: NearShell(env, seed, file, (0.75, 2.5)),
         ),
-        "remembered circuits, ranked by the policy": (MORE, partial(ranked, folder, training)),
-        "remembered circuits of the most similar training instance": (MORE, partial(nearest, folder, training)),
-        "remembered circuits, set cover of the training instances": (
-            MORE,
+        "remembered circuits, ranked by the policy": (BUDGET, partial(ranked, folder, training)),
+        "remembered circuits of the most similar training instance": (BUDGET, partial(nearest, folder, training)),
+        "remembered circuits, the shortest solutions of the training": (
+            BUDGET,
             lambda env, seed: Warm(env, seed, covering(folder, training)),
         ),
-        "portfolio of skeletons, set cover, random angles": (
+        "skeletons of the shortest solutions of the training, random angles": (
             BUDGET,
             lambda env, seed: Portfolio(env, seed, covering(folder, training)),
         ),
