@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,7 @@ from qas_agents import (
     GraphConfig,
     GreedyBlocks,
     PolicyProposal,
+    adapt_circuit,
     ceo_pool,
     determinant,
     qubit_adapt,
@@ -48,6 +49,7 @@ from qas_envs.problems.instances import BENT_H2O
 
 STUDY = "bent_h2o_8"
 BUDGET, MORE = 1000, 10_000
+SHORTENING = 7500  # evaluations of annealing after ADAPT, which with the removal of operators needs at most 2,500
 PART = 4000  # evaluations of the teacher on an instance that a remembered circuit solves
 SEARCHES: tuple[tuple[Make, int], ...] = (
     (GreedyBlocks, 12_000),
@@ -56,6 +58,7 @@ SEARCHES: tuple[tuple[Make, int], ...] = (
 STEPS = 600  # gradient steps of the values; every other one is followed by one of imitation
 SOLVED = 0.3  # value from which a circuit counts as a predicted solution: the target is 1, or below 0
 TRIED = 100  # iterations of remembered circuits on training instances
+SHORT = 0.75, 2.5  # blocks per qubit
 KEPT = 4  # solutions of an instance that are remembered, the shortest
 LONGEST = 40  # blocks
 
@@ -226,6 +229,16 @@ def covering(folder: Path, training: int) -> list[Known]:
     return [known[k] for k in sorted(best, key=lambda k: (len(known[k].skeleton), k))]
 
 
+def of_training(folder: Path, training: int, env: Any, seed: int) -> Warm:
+    """Return the search from the circuits of :func:`covering`."""
+    return Warm(env, seed, covering(folder, training))
+
+
+def skeletons_of(folder: Path, training: int, env: Any, seed: int) -> Portfolio:
+    """Return the replay of their skeletons in turn."""
+    return Portfolio(env, seed, covering(folder, training))
+
+
 def nearest(folder: Path, training: int, env: Any, seed: int) -> Warm:
     """Return the search from the remembered circuits that solve the most similar training instance, the shortest first.
 
@@ -246,62 +259,66 @@ def nearest(folder: Path, training: int, env: Any, seed: int) -> Warm:
     return Warm(env, seed, [known[k] for k in order])
 
 
-def designs(folder: Path, training: int) -> dict[str, tuple[int, Make]]:
-    """Return budget and function of every row of a training seed, by name."""
+def designs(folder: Path, training: int) -> dict[str, Make]:
+    """Return the function of every row of a training seed, by name."""
     file = folder / f"policy_{training}.safetensors"
     return {
-        "short circuits of the policy, random angles": (BUDGET, lambda env, seed: Draws(env, seed, file, (0.75, 2.5))),
-        "short circuits of the policy, near the closed shell": (
-            BUDGET,
-            lambda env, seed: NearShell(env, seed, file, (0.75, 2.5)),
-        ),
-        "remembered circuits, ranked by the policy": (BUDGET, partial(ranked, folder, training)),
-        "remembered circuits of the most similar training instance": (BUDGET, partial(nearest, folder, training)),
-        "remembered circuits, the shortest solutions of the training": (
-            BUDGET,
-            lambda env, seed: Warm(env, seed, covering(folder, training)),
-        ),
-        "skeletons of the shortest solutions of the training, random angles": (
-            BUDGET,
-            lambda env, seed: Portfolio(env, seed, covering(folder, training)),
-        ),
+        "short circuits of the policy, random angles": partial(Draws, policy=file, lengths=SHORT),
+        "short circuits of the policy, near the closed shell": partial(NearShell, policy=file, lengths=SHORT),
+        "remembered circuits, ranked by the policy": partial(ranked, folder, training),
+        "remembered circuits of the most similar training instance": partial(nearest, folder, training),
+        "remembered circuits, the shortest solutions of the training": partial(of_training, folder, training),
+        "skeletons of the shortest solutions of the training, random angles": partial(skeletons_of, folder, training),
     }
 
 
-def adapt(env: Any) -> dict[str, Any]:
-    """Return the figures of ADAPT with coupled exchanges, which appends to the closed shell; nothing is removed."""
-    started, problem, spin_of = time.process_time(), env.problem, spin_orbitals(8)
+def adapt(env: Any, shortening: int = 0) -> dict[str, Any]:
+    """Return the figures of ADAPT with coupled exchanges, which appends to the closed shell.
+
+    Args:
+        env: The instance.
+        shortening: Evaluations of annealing over blocks after it, before which operators that are not needed are
+            removed; 0 for neither.
+    """
+    started, hamiltonian, spin_of = time.process_time(), env.problem.hamiltonian, spin_orbitals(8)
+    ground, pool, reference = env.problem.ground_energy, ceo_pool(spin_of), determinant(spin_of, up=2, down=2)
     row: dict[str, Any] = {"first": None, "two_qubit_gates": None, "shorter": []}
-    for step in qubit_adapt(problem.hamiltonian, ceo_pool(spin_of), 60, determinant(spin_of, up=2, down=2)):
-        row |= {"evaluations": step.evaluations, "lowest": step.energy - problem.ground_energy}
-        if step.evaluations > MORE:
-            break
+    for step in qubit_adapt(hamiltonian, pool, 60, reference):
+        row |= {"evaluations": step.evaluations, "lowest": step.energy - ground}
         if row["lowest"] < env.curriculum.threshold:
-            gates = step.circuit.num_two_qubit_gates
-            row |= {"first": step.evaluations, "two_qubit_gates": gates, "shorter": [(step.evaluations, gates)]}
+            row |= {"first": step.evaluations}
+            row["shorter"].append((step.evaluations, step.circuit.num_two_qubit_gates))
             break
+    if shortening:
+        limit = ground + env.curriculum.threshold - 1e-9
+        settings: dict[str, Any] = {"reference": reference, "ground_energy": ground, "evaluations": shortening}
+        found = adapt_circuit(hamiltonian, pool, limit, **settings)
+        row |= {"evaluations": found.evaluations, "lowest": min(row["lowest"], found.energy - ground)}
+        if found.evaluations <= MORE:
+            row["shorter"].append((found.evaluations, found.circuit.num_two_qubit_gates))
+    row["two_qubit_gates"] = row["shorter"][-1][1] if row["shorter"] else None
     return row | {"budget": MORE, "seconds": round(time.process_time() - started, 3)}
 
 
-def rows(folder: Path | None, trainings: Sequence[int]) -> Iterator[tuple[str, int, int, Make | None]]:
-    """Yield name, seed, budget and function of every row."""
+def rows(folder: Path | None, trainings: Sequence[int]) -> Iterator[tuple[str, int, Callable[[Any], dict[str, Any]]]]:
+    """Yield name, seed and function of every row."""
     if folder is None:
-        yield "greedy_blocks", 0, MORE, GreedyBlocks
-        yield "ADAPT, coupled exchanges", 0, MORE, None
+        yield "greedy_blocks", 0, partial(play_within, GreedyBlocks, seed=0, budget=MORE)
+        yield "ADAPT, coupled exchanges", 0, adapt
+        yield "ADAPT, coupled exchanges, then annealed blocks", 0, partial(adapt, shortening=SHORTENING)
     for training in trainings if folder is not None else ():
-        for name, (budget, make) in designs(folder, training).items():
-            yield name, training, budget, make
+        for name, make in designs(folder, training).items():
+            yield name, training, partial(play_within, make, seed=training, budget=BUDGET)
 
 
 def play(folder: Path | None, trainings: Sequence[int], only: str = "") -> None:
     """Play the test instances that are not in the file yet."""
     known = {tuple(line[key] for key in ("study", "row", "instance", "seed")) for line in lines()}
-    for row, seed, budget, make in rows(folder, trainings):
+    for row, seed, figures_of in rows(folder, trainings):
         for instance, arguments in STUDIES[STUDY].instances.items():
             if (STUDY, row, instance, seed) in known or only not in row:
                 continue
-            env = STUDIES[STUDY].env(arguments)
-            figures = adapt(env) if make is None else play_within(make, env, seed, budget)
+            figures = figures_of(STUDIES[STUDY].env(arguments))
             with FILE.open("a", encoding="utf-8") as file:
                 cell = {"study": STUDY, "row": row, "instance": instance, "seed": seed}
                 file.write(json.dumps(cell | figures, ensure_ascii=False) + "\n")
@@ -309,10 +326,10 @@ def play(folder: Path | None, trainings: Sequence[int], only: str = "") -> None:
 
 def validate(folder: Path, training: int, make_only: str = "") -> None:
     """Print how the designs do on the validation instances."""
-    for name, (budget, make) in designs(folder, training).items():
+    for name, make in designs(folder, training).items():
         if make_only not in name:
             continue
-        found = [play_within(make, STUDIES[STUDY].env(dict(one)), 0, budget) for one in BENT_H2O["validation"]]
+        found = [play_within(make, STUDIES[STUDY].env(dict(one)), 0, BUDGET) for one in BENT_H2O["validation"]]
         print(name, [(one["first"], one["two_qubit_gates"]) for one in found], flush=True)
 
 
