@@ -3,6 +3,7 @@
     export OMP_NUM_THREADS=1
     python experiments/benchmarks/warm_policies.py train 0 FOLDER  # teacher and policy of a training seed, resumable
     python experiments/benchmarks/warm_policies.py validate FOLDER 0   # designs, on the validation instances
+    python experiments/benchmarks/warm_policies.py starts FOLDER 0     # a short solution from different angles
     python experiments/benchmarks/warm_policies.py play FOLDER 0 1 2 3 4  # rows of the study bent_h2o_8
     python experiments/benchmarks/warm_policies.py play            # greedy_blocks and ADAPT, which need no training
 
@@ -118,15 +119,20 @@ class NearShell(Draws):
     spread = 1.0
 
     def _starts(self, skeleton: tuple[int, ...], number: int) -> list[Any]:
-        lowest = int(np.argmin(self._hamiltonian.basis_energies()))
-        n = self._bench.catalogue.num_qubits
-        bits = [lowest >> qubit & 1 for qubit in range(n)]
-        for block in reversed(skeleton):  # with all other angles 0, CNOTs map one basis state to another
-            control, target = self._skeletons.blocks[block]
-            bits[target] ^= bits[control]
-        center = np.zeros(self._skeletons.num_params(skeleton))
-        center[:n] = np.pi * np.array(bits)
+        center = closed_shell(self, skeleton)
         return [center + self._rng.normal(0.0, self.spread, len(center)) for _ in range(number)]
+
+
+def closed_shell(searcher: BlockSearcher, skeleton: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Return the angles for which a skeleton prepares the basis state of lowest energy: pi in the first row, else 0."""
+    lowest, n = int(np.argmin(searcher._hamiltonian.basis_energies())), searcher._hamiltonian.num_qubits
+    bits = [lowest >> qubit & 1 for qubit in range(n)]
+    for block in reversed(skeleton):  # without rotations, CNOTs map one basis state to another
+        control, target = searcher._skeletons.blocks[block]
+        bits[target] ^= bits[control]
+    angles = np.zeros(searcher._skeletons.num_params(skeleton))
+    angles[:n] = np.pi * np.array(bits)
+    return angles
 
 
 # -- teacher -----------------------------------------------------------------------------------------------------------
@@ -333,6 +339,24 @@ def validate(folder: Path, training: int, make_only: str = "") -> None:
         print(name, [(one["first"], one["two_qubit_gates"]) for one in found], flush=True)
 
 
+def starts(folder: Path, training: int, number: int = 40) -> None:
+    """Print how often a short remembered solution of each orbital is found from different angles, at 1.1 Å."""
+    rng = np.random.default_rng(0)
+    for each in BENT_H2O["validation"][3:]:
+        env = STUDIES[STUDY].env(dict(each))
+        known = sorted(remembered(folder, training)[0], key=lambda one: len(one.skeleton))
+        played = env.player.play_many([one.skeleton for one in known], [one.params for one in known])
+        place = int(np.argmax(played.errors < env.curriculum.threshold))
+        skeleton, shell = known[place].skeleton, closed_shell(Portfolio(env, 0, known), known[place].skeleton)
+        print(each, len(skeleton), "CNOTs; from its own angles", played.evaluations[place], "evaluations")
+        ways = {"random": [rng.uniform(-np.pi, np.pi, len(shell)) for _ in range(number)]}
+        ways |= {f"near {s}": [shell + rng.normal(0.0, s, len(shell)) for _ in range(number)] for s in (0.1, 0.6, 1.0)}
+        for name, angles in ways.items():
+            tried = env.player.play_many([skeleton] * number, angles, max_iterations=200)
+            solved = int((tried.errors < env.curriculum.threshold).sum())
+            print(f"  {name}: {solved}/{number}, {tried.evaluations.mean():.0f} evaluations each", flush=True)
+
+
 def main() -> None:
     """Do what the command line says."""
     torch.set_num_threads(1)
@@ -341,6 +365,8 @@ def main() -> None:
         trained(int(rest[0]), Path(rest[1]))
     elif command == "validate":
         validate(Path(rest[0]), int(rest[1]), graph_policies._option("only"))
+    elif command == "starts":
+        starts(Path(rest[0]), int(rest[1]))
     elif command == "play":
         play(Path(rest[0]) if rest else None, [int(one) for one in rest[1:]], graph_policies._option("only"))
         report()
