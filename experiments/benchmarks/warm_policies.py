@@ -6,6 +6,7 @@
     python experiments/benchmarks/warm_policies.py starts FOLDER 0     # a short solution from different angles
     python experiments/benchmarks/warm_policies.py play FOLDER 0 1 2 3 4  # rows of the study bent_h2o_8
     python experiments/benchmarks/warm_policies.py play            # greedy_blocks and ADAPT, which need no training
+    python experiments/benchmarks/warm_policies.py table           # medians by row, training seed and orbital
 
 The teacher plays the training instances one after the other. It starts each from the solutions of the others, with
 their angles, and shortens what solves it; where nothing does, ``greedy_blocks`` and then annealing search. Every
@@ -17,11 +18,13 @@ instance it ranks them by this value. Evaluations of the teacher are in FOLDER/t
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import graph_policies
@@ -357,6 +360,24 @@ def starts(folder: Path, training: int, number: int = 40) -> None:
             print(f"  {name}: {solved}/{number}, {tried.evaluations.mean():.0f} evaluations each", flush=True)
 
 
+def table() -> None:
+    """Print solved instances by orbital, and the medians of first solutions and CNOTs, by row and training seed."""
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for line in lines():
+        if line["study"] == STUDY:
+            groups.setdefault((line["row"], line["seed"]), []).append(line)
+    for (row, seed), runs in groups.items():
+        for budget in sorted({BUDGET, runs[0]["budget"]}):
+            own = [[one for one in run["shorter"] if one[0] <= budget] for run in runs]
+            firsts = [one[0][0] if one else math.inf for one in own]
+            orbitals = [run["instance"][-1] for run, one in zip(runs, own, strict=True) if one]
+            cnots = median([one[-1][1] for one in own if one] or [math.nan])
+            by_orbital = [orbitals.count(orbital) for orbital in "234"]
+            mean = sum(min(first, budget) for first in firsts) / len(firsts)
+            print(f"{row}, {budget:,}, seed {seed}: {len(orbitals)}/{len(runs)} {by_orbital},", end=" ")
+            print(f"first {median(firsts):g} (mean {mean:.0f}), {cnots:g} CNOTs")
+
+
 def main() -> None:
     """Do what the command line says."""
     torch.set_num_threads(1)
@@ -365,6 +386,8 @@ def main() -> None:
         trained(int(rest[0]), Path(rest[1]))
     elif command == "validate":
         validate(Path(rest[0]), int(rest[1]), graph_policies._option("only"))
+    elif command == "table":
+        table()
     elif command == "starts":
         starts(Path(rest[0]), int(rest[1]))
     elif command == "play":
