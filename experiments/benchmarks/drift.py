@@ -86,6 +86,20 @@ class Task:
         return env  # type: ignore[no-any-return]
 
 
+def with_blocks(**problem: Any) -> Task:
+    """Return a task of four qubits whose actions are blocks, in which couplings drop out."""
+    rules = {"actions": "blocks", "optimizer": "scan_lbfgs", "max_gates": 18}
+    return Task(
+        {**problem, **rules, "curriculum": {"name": "fixed", "threshold": 1e-9}},
+        120_000,
+        {"name": "depolarizing", "p1": 3e-4, "p2": 3e-3},
+        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
+        steps=5,
+        agent={"epsilon_decay": 0.99},
+        within=0.05,
+    )
+
+
 TASKS = {
     "Bell": Task(
         {"id": "QAS-Bell-v0", "max_gates": 6, "curriculum": {"name": "fixed", "threshold": 0.02}},
@@ -101,22 +115,8 @@ TASKS = {
         steps=6,
         agent={"epsilon_decay": 0.99},
     ),
-    "TFIM-4, blocks": Task(
-        {
-            "id": "QAS-TFIM-v0",
-            "num_qubits": 4,
-            "actions": "blocks",
-            "optimizer": "scan_lbfgs",
-            "max_gates": 18,
-            "curriculum": {"name": "fixed", "threshold": 1e-9},
-        },
-        120_000,
-        {"name": "depolarizing", "p1": 3e-4, "p2": 3e-3},
-        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
-        steps=5,
-        agent={"epsilon_decay": 0.99},
-        within=0.05,
-    ),
+    "TFIM-4, blocks": with_blocks(id="QAS-TFIM-v0", num_qubits=4),
+    "LiH-4, blocks": with_blocks(id="QAS-LiH-v0"),
 }
 LEARNERS = {
     "from scratch": PolicyReuseConfig(psi=0.0),
