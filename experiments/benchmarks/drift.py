@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/drift.py       # plays what is missing, then writes results/drift.*
     python experiments/benchmarks/drift.py report                  # writes the tables only
-    python experiments/benchmarks/drift.py Bell                    # plays one task only
+    python experiments/benchmarks/drift.py Bell --seeds=5          # plays five seeds of one task only
 
 An agent prepares a state under one noise model after the other, the steps of a random walk of the error rates of each
 qubit and each pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its
@@ -299,13 +299,13 @@ def feasible(task: Task, seed: int) -> list[float]:
     return shares
 
 
-def play(names: list[str]) -> None:
-    """Play all missing cells of some tasks, seed by seed."""
+def play(names: list[str], number: int) -> None:
+    """Play all missing cells of some tasks, seed by seed, for the first ``number`` seeds."""
     path = RESULTS / "drift.json"
     cells = json.loads(path.read_text())["cells"] if path.exists() else []
     known = {(cell["task"], cell["method"], cell["seed"]) for cell in cells}
     for name in names:
-        for seed in SEEDS:
+        for seed in SEEDS[:number]:
             for method in METHODS:
                 if (name, method, seed) in known:
                     continue
@@ -389,5 +389,7 @@ def report() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] != ["report"]:
-        play(sys.argv[1:] or [*TASKS])
+        chosen = [word for word in sys.argv[1:] if not word.startswith("--")]
+        given = [int(word.removeprefix("--seeds=")) for word in sys.argv if word.startswith("--seeds=")]
+        play(chosen or [*TASKS], *(given or [len(SEEDS)]))
     report()

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/drift_policies.py train         # trains what is missing
     OMP_NUM_THREADS=1 python experiments/benchmarks/drift_policies.py play          # plays what is missing
-    OMP_NUM_THREADS=1 python experiments/benchmarks/drift_policies.py play GHZ-3    # one task only
+    OMP_NUM_THREADS=1 python experiments/benchmarks/drift_policies.py play GHZ-3 --seeds=5   # five seeds of one task
     python experiments/benchmarks/drift.py report                                   # writes the tables
 
 A policy of the ``graph`` agent is trained on noise models of walks that are in no table, with the noise shown or
@@ -177,12 +177,12 @@ def lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in FILE.read_text("utf-8").splitlines()] if FILE.exists() else []
 
 
-def play_missing(names: list[str]) -> None:
-    """Play all missing cells of some tasks, and append them to the file."""
+def play_missing(names: list[str], number: int) -> None:
+    """Play all missing cells of some tasks, of the first ``number`` seeds, and append them to the file."""
     known = {(cell["task"], cell["method"], cell["seed"]) for cell in lines()}
     for name in names:
         others = BESIDE if TASKS[name][0] is not drift.TASKS[name] else ()
-        for seed in drift.SEEDS:
+        for seed in drift.SEEDS[:number]:
             for method in (*SHOWN, *others):
                 if (name, method, seed) in known:
                     continue
@@ -196,10 +196,11 @@ def play_missing(names: list[str]) -> None:
 
 def main() -> None:
     """Train or play what is missing."""
-    verb, *names = sys.argv[1:]
-    chosen = names or [*TASKS]
+    verb, *words = sys.argv[1:]
+    chosen = [word for word in words if not word.startswith("--")] or [*TASKS]
+    given = [int(word.removeprefix("--seeds=")) for word in words if word.startswith("--seeds=")]
     if verb == "play":
-        play_missing(chosen)
+        play_missing(chosen, *(given or [len(drift.SEEDS)]))
         return
     for name in chosen:
         for seed in range(TRAININGS):
