@@ -107,7 +107,6 @@ def train(name: str, method: str, seed: int) -> None:
     agent.learn(own.teacher * len(models) + 32 * own.groups, note)
     path = policy(name, method, seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    agent.config = replace(agent.config, instances=None)  # noise models are objects, which a policy's file cannot hold
     agent.save(path)
     cost = {"energies": energies, "seconds": round(time.process_time() - started, 1), "circuits": agent.num_timesteps}
     path.with_suffix(".json").write_text(json.dumps(cost | {"noise_models": len(models)}) + "\n", "utf-8")
