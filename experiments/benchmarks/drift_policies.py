@@ -7,8 +7,9 @@
 
 A policy of the ``graph`` agent is trained on noise models of walks that are in no table, with the noise shown or
 hidden, by blind searches that it imitates. Then it plays the walks of the table and stays as it is: in every step of
-the drift the first episode is greedy; if it succeeds the others are too, else they are drawn from the policy. The
-actions of the policy are blocks, so that Bell and GHZ-3 are played with blocks here.
+the drift the first episode is greedy; if it succeeds the others are too, which makes it reliable, else circuits are
+drawn from the policy until the first one succeeds, and the step counts as not reliable. The actions of the policy are
+blocks, so that Bell and GHZ-3 are played with blocks here.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def play(name: str, method: str, seed: int) -> dict[str, Any]:
                 done = log.note(info, over)
                 if over and episodes == 0:
                     greedy.append(bool(info["success"]))
+            done = done or (log.first is not None and not greedy[step])
             episodes += 1
+        log.spent = log.spent if greedy[step] else task.budget
         log.close()
     cost = json.loads(path.with_suffix(".json").read_text("utf-8"))
     return {"steps": log.rows, "at_end": greedy, "training": {"policy": number, **cost}}
