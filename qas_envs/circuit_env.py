@@ -186,7 +186,7 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             given = dict(options or {})
             if self.drift is not None:
                 self.drift.begin_episode(seed is not None, given.pop("noise", None))
-                self.simulator = self.drift.simulator(self.simulator)
+                self.meet_noise()
             if seed is not None:
                 self.simulator.rng = np.random.default_rng(self.np_random.integers(2**63))
             draw_instance(episode, self.curriculum, self.np_random, given)
@@ -224,6 +224,12 @@ class CircuitBuildingEnv(gym.Env[Observation, np.int64]):
             self.show()
             observation = self.observe()
         return observation, reward, terminated, truncated, info
+
+    def meet_noise(self) -> None:
+        """Continue with the present noise model of the drift: energies follow it, and observations that show it."""
+        if self.drift is not None:
+            self.simulator = self.drift.simulator(self.simulator)
+            self.episode.see_noise(self.drift.model)
 
     def _info(self, figures: tuple[float, ...]) -> dict[str, Any]:
         info = self.episode.info(figures)

@@ -276,6 +276,11 @@ class PresentNoise:
         self.allowed = self._allowed[0].copy()
         self._simulators: dict[int, Simulator] = {}
 
+    @property
+    def model(self) -> NoiseModel:
+        """The present noise model."""
+        return self.drift.models[self.number]
+
     def restricted(self, mask: Mask) -> Mask:
         """Return a mask that forbids what the present model refuses; the mask itself if no model refuses anything."""
         return mask if self._allowed.all() else RestrictedMask(mask, self.allowed)

@@ -20,7 +20,7 @@ from qas_envs.families import check_member
 from qas_envs.masks import Mask, new_mask
 from qas_envs.problems import Problem
 from qas_envs.rules import Rules
-from qas_simulators import Circuit, Simulator
+from qas_simulators import Circuit, NoiseModel, Simulator
 from qas_simulators.errors import must
 
 FIGURES = (
@@ -140,13 +140,13 @@ class Episode:
         is_bounded = rules.is_bounded and family is None
         energies = (problem.lower_bound, problem.upper_bound) if is_bounded else (-_ANY, _ANY)
         encoder = rules.encoding.bind(problem, rules.catalogue, rules.capacity, energies)
-        if getattr(encoder, "shows_device", False):
-            if rules.drift is not None:
-                raise ValueError(must("encoding", "not show the device where its noise drifts", rules.encoding))
-            encoder.see_noise(problem, getattr(rules.simulator, "noise", None))  # type: ignore[attr-defined]
+        shows_device, is_shown = getattr(encoder, "shows_device", False), rules.drift is None or rules.drift.shown
+        if shows_device:
+            noise = getattr(rules.simulator, "noise", None) if is_shown else None
+            encoder.see_noise(problem, noise)  # type: ignore[attr-defined]
         if family is not None and not getattr(encoder, "shows_instance", False):
             encoder = ContextEncoder(encoder, family)
-        if rules.drift is not None and rules.drift.shown:
+        if rules.drift is not None and is_shown and not shows_device:
             encoder = NoiseEncoder(encoder, rules.catalogue.operations, problem.num_qubits)
         mask = new_mask(rules.mask, rules.catalogue)
         initial = rules.initial.copy() if rules.initial is not None else Circuit(problem.num_qubits)
@@ -205,6 +205,12 @@ class Episode:
         self.wasted = 0
         self.halt_at = None
         self.over = False
+
+    def see_noise(self, noise: NoiseModel | None) -> None:
+        """Show the present noise model of a drift, before a reset; nothing where the drift or the device is hidden."""
+        drift = self.rules.drift
+        if drift is not None and drift.shown and getattr(self.encoder, "shows_device", False):
+            self.encoder.see_noise(self.problem, noise)  # type: ignore[attr-defined]
 
     def switch(self, context: tuple[float, ...]) -> None:
         """Switch to a member of the family, before a reset.

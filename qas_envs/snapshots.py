@@ -42,7 +42,7 @@ def restore(env: CircuitBuildingEnv, state: Mapping[str, Any]) -> None:
     vars(env.curriculum).update(state["curriculum"])
     if env.drift is not None:
         env.drift.restore(tuple(state["drift"]))
-        env.simulator = env.drift.simulator(env.simulator)
+        env.meet_noise()
     env.np_random.bit_generator.state = state["rng"]
     env.simulator.rng.bit_generator.state = state["simulator_rng"]
     episode.restore(

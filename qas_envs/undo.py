@@ -97,6 +97,7 @@ class Undo:
             env.simulator = before.simulator
             if env.drift is not None and before.drift is not None:
                 env.drift.restore(before.drift)
+                env.episode.see_noise(env.drift.model)
             env.episode.restore(before.episode)
             env.finished = before.finished
             vars(env.curriculum).clear()

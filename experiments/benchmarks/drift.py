@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/drift.py       # plays what is missing, then writes results/drift.*
     python experiments/benchmarks/drift.py report                  # writes the tables only
-    python experiments/benchmarks/drift.py Bell                    # plays one task only
+    python experiments/benchmarks/drift.py Bell --seeds=5          # plays five seeds of one task only
 
 An agent prepares a state under one noise model after the other, the steps of a random walk of the error rates of each
 qubit and each pair, in which couplings drop out. A step ends when 8 of the last 10 episodes have succeeded, or when its
@@ -86,6 +86,20 @@ class Task:
         return env  # type: ignore[no-any-return]
 
 
+def with_blocks(**problem: Any) -> Task:
+    """Return a task of four qubits whose actions are blocks, in which couplings drop out."""
+    rules = {"actions": "blocks", "optimizer": "scan_lbfgs", "max_gates": 18}
+    return Task(
+        {**problem, **rules, "curriculum": {"name": "fixed", "threshold": 1e-9}},
+        120_000,
+        {"name": "depolarizing", "p1": 3e-4, "p2": 3e-3},
+        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
+        steps=5,
+        agent={"epsilon_decay": 0.99},
+        within=0.05,
+    )
+
+
 TASKS = {
     "Bell": Task(
         {"id": "QAS-Bell-v0", "max_gates": 6, "curriculum": {"name": "fixed", "threshold": 0.02}},
@@ -101,22 +115,8 @@ TASKS = {
         steps=6,
         agent={"epsilon_decay": 0.99},
     ),
-    "TFIM-4, blocks": Task(
-        {
-            "id": "QAS-TFIM-v0",
-            "num_qubits": 4,
-            "actions": "blocks",
-            "optimizer": "scan_lbfgs",
-            "max_gates": 18,
-            "curriculum": {"name": "fixed", "threshold": 1e-9},
-        },
-        120_000,
-        {"name": "depolarizing", "p1": 3e-4, "p2": 3e-3},
-        {"size": 0.3, "bound": 2.0, "dropout": 0.3},
-        steps=5,
-        agent={"epsilon_decay": 0.99},
-        within=0.05,
-    ),
+    "TFIM-4, blocks": with_blocks(id="QAS-TFIM-v0", num_qubits=4),
+    "LiH-4, blocks": with_blocks(id="QAS-LiH-v0"),
 }
 LEARNERS = {
     "from scratch": PolicyReuseConfig(psi=0.0),
@@ -299,13 +299,13 @@ def feasible(task: Task, seed: int) -> list[float]:
     return shares
 
 
-def play(names: list[str]) -> None:
-    """Play all missing cells of some tasks, seed by seed."""
+def play(names: list[str], number: int) -> None:
+    """Play all missing cells of some tasks, seed by seed, for the first ``number`` seeds."""
     path = RESULTS / "drift.json"
     cells = json.loads(path.read_text())["cells"] if path.exists() else []
     known = {(cell["task"], cell["method"], cell["seed"]) for cell in cells}
     for name in names:
-        for seed in SEEDS:
+        for seed in SEEDS[:number]:
             for method in METHODS:
                 if (name, method, seed) in known:
                     continue
@@ -317,77 +317,11 @@ def play(names: list[str]) -> None:
                 path.write_text(f'{{"cells": [\n{content}\n]}}\n')
 
 
-def after_first(cell: dict[str, Any], figure: str) -> int:
-    """Return the energies until a first success, or until reliable, summed over all steps but the first one."""
-    return sum(row["spent"] if row[figure] is None else row[figure] for row in cell["steps"][1:])
-
-
-def share(cell: dict[str, Any], key: str) -> float:
-    """Return the share of noise models that a policy solves at the end."""
-    return float(np.mean(cell[key]))
-
-
-def row_of(method: str, cells: list[dict[str, Any]], scratch: dict[int, dict[str, Any]]) -> str:
-    """Return a method's row of the table."""
-    from qas_experiments.statistics import iqm_with_interval
-
-    columns = [method]
-    for figure in ("reliable", "first"):
-        is_search = figure == "reliable" and method not in LEARNERS
-        pairs = [(after_first(cell, figure), after_first(scratch[cell["seed"]], figure)) for cell in cells]
-        steps = len(cells[0]["steps"]) - 1
-        columns.append("-" if is_search else iqm_with_interval([own / steps for own, _ in pairs]))
-        columns.append("-" if is_search else iqm_with_interval([own / other for own, other in pairs]))
-        missed = [row[figure] is None for cell in cells for row in cell["steps"][1:]]
-        columns.append("-" if is_search else f"{100 * np.mean(missed):.0f} %")
-    columns.append(iqm_with_interval([share(cell, "at_end") for cell in cells]) if "at_end" in cells[0] else "-")
-    columns.append(f"{sum(cell['at_end'][0] for cell in cells)}/{len(cells)}" if "at_end" in cells[0] else "-")
-    columns.append(f"{sum(cell['seconds'] for cell in cells):.0f}")
-    return f"| {' | '.join(columns)} |"
-
-
-def report() -> None:
-    """Write the tables of all finished cells."""
-    cells = json.loads((RESULTS / "drift.json").read_text())["cells"]
-    lines = [
-        "# Drifting noise",
-        "",
-        "Interquartile means with 95 % bootstrap intervals over paired seeds. *Reliable*: energies per step of the",
-        "drift until 8 of the last 10 episodes succeeded. *First*: until a first circuit succeeded. Both leave out the",
-        "first step, for which nothing is known; a step that was not solved counts with its whole budget. *Ratio*: to",
-        "learning from scratch on the same walk. *At the end*: share of all noise models that the last network solves",
-        "greedily; *first model*: seeds that still solve the first one. Seconds of processor time, all seeds.",
-        "Made by `python experiments/benchmarks/drift.py`.",
-    ]
-    for name, task in TASKS.items():
-        own = [cell for cell in cells if cell["task"] == name]
-        seeds = sorted({cell["seed"] for cell in own if cell["method"] == METHODS[-1]})  # played last
-        if not seeds:
-            continue
-        scratch = {cell["seed"]: cell for cell in own if cell["method"] == "from scratch"}
-        lines += [
-            "",
-            f"## {name}: {task.steps} noise models, {len(seeds)} seeds, at most {task.budget:,} energies for each",
-            "",
-            "| method | reliable | ratio | missed | first | ratio | missed | at the end | first model | seconds |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        for method in METHODS:
-            some = [cell for cell in own if cell["method"] == method and cell["seed"] in seeds]
-            lines.append(row_of(method, some, scratch))
-        kept = [cell for cell in own if cell["method"] == "PPR-DQN" and cell["seed"] in seeds]
-        solved = 100 * np.mean([share(cell, "library_at_end") for cell in kept])
-        number = np.mean([len(cell["kept"]) for cell in kept])
-        first = sum(cell["library_at_end"][0] for cell in kept)
-        lines += [
-            "",
-            f"PPR-DQN keeps {number:.1f} policies on average. At the end one of them solves {solved:.0f} % of the",
-            f"noise models, and the first model in {first} of {len(kept)} seeds.",
-        ]
-    (RESULTS / "drift.md").write_text("\n".join(lines) + "\n")
-
-
 if __name__ == "__main__":
+    from drift_report import report
+
     if sys.argv[1:] != ["report"]:
-        play(sys.argv[1:] or [*TASKS])
+        chosen = [word for word in sys.argv[1:] if not word.startswith("--")]
+        given = [int(word.removeprefix("--seeds=")) for word in sys.argv if word.startswith("--seeds=")]
+        play(chosen or [*TASKS], *(given or [len(SEEDS)]))
     report()

@@ -65,7 +65,8 @@ class Encoder(Protocol):
     ``None``, is optional too; without it, vector environments observe one circuit after the other. An attribute
     ``shows_instance`` that is true says that observations identify the member of a family of instances by themselves;
     without it, the context of the family is appended. An attribute ``shows_device`` that is true says that there is a
-    method ``see_noise(problem, noise)``, which is called once, before the first observation.
+    method ``see_noise(problem, noise)``, which is called before the first observation, and with a drift that is shown
+    before every episode; of a drift that is hidden, ``noise`` is ``None``.
     """
 
     @property

@@ -76,7 +76,9 @@ class HamiltonianGraphEncoding:
         device: What is shown of the device, one of :data:`DEVICE`. ``"couplings"``: the pairs that have an action.
             ``"full"``: also distances on the coupling map and error rates, as further columns
             :data:`QUBIT_DEVICE_FEATURES` and :data:`PAIR_DEVICE_FEATURES`. ``"hidden"``: nothing; every pair is shown
-            as if it had an action, and only the mask shows which has one.
+            as if it had an action, and only the mask shows which has one. Of noise that drifts, ``"full"`` shows the
+            present model if the drift is shown, couplings that have dropped out as pairs without an action; else it
+            shows a device without noise, on which every coupling of the drift is present.
 
     Raises:
         ValueError: Another ``device``.
@@ -220,10 +222,11 @@ class HamiltonianGraphEncoder:
         self.pairs_of_actions = [
             [int(self._pair_of[part]) for part in parts if self._pair_of[part] >= 0] for parts in catalogue.parts
         ]
-        self._has_action = np.isin(np.arange(len(pairs)), self._pair_of)
+        self._has_action = self._with_action = np.isin(np.arange(len(pairs)), self._pair_of)
         self._is_hidden, self.shows_device = device == "hidden", device == "full"
         self._operations = catalogue.operations
         self._device: tuple[FloatArray, FloatArray] | None = None
+        self._seen: dict[int, tuple[NoiseModel | None, NDArray[np.bool_], tuple[FloatArray, FloatArray]]] = {}
         self._length = max(1, max_gates // max(catalogue.num_gates))
         more = (len(QUBIT_DEVICE_FEATURES), len(PAIR_DEVICE_FEATURES)) if self.shows_device else (0, 0)
         shapes = (
@@ -246,8 +249,22 @@ class HamiltonianGraphEncoder:
     def see_noise(self, problem: Problem, noise: NoiseModel | None) -> None:
         """Start again with an empty circuit on a device with this noise, which is shown if ``device`` is ``"full"``."""
         if self.shows_device:
-            self._device = device_features(noise, self._operations, self._has_action, problem.num_qubits)
+            found = self._seen.get(id(noise))  # the models of a drift come back
+            if found is None or found[0] is not noise:
+                has_action = self._with_action & self._allowed_pairs(noise)
+                features = device_features(noise, self._operations, has_action, problem.num_qubits)
+                found = self._seen[id(noise)] = noise, has_action, features
+            _, self._has_action, self._device = found
         self.reset(problem)
+
+    def _allowed_pairs(self, noise: NoiseModel | None) -> NDArray[np.bool_]:
+        """Return on which pairs a noise model allows some gate of the actions, ``(num_pairs,)``."""
+        allowed = [
+            self._pair_of[number]
+            for number, operation in enumerate(self._operations)
+            if noise is None or noise.reason_against(operation.gate, operation.qubits) is None
+        ]
+        return np.isin(np.arange(len(self._with_action)), allowed)
 
     def copy(self) -> HamiltonianGraphEncoder:
         """See :class:`Encoder`."""

@@ -8,6 +8,7 @@ from typing import Self
 from qas_envs.copies import copy_of
 from qas_envs.encodings.encoding import Encoder
 from qas_envs.problems import Problem
+from qas_simulators import NoiseModel
 
 
 class EncoderWrapper:
@@ -19,6 +20,15 @@ class EncoderWrapper:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+
+    @property
+    def shows_device(self) -> bool:
+        """Whether the other encoder shows the device; see :class:`Encoder`."""
+        return bool(getattr(self._encoder, "shows_device", False))
+
+    def see_noise(self, problem: Problem, noise: NoiseModel | None) -> None:
+        """See :class:`Encoder`."""
+        self._encoder.see_noise(problem, noise)  # type: ignore[attr-defined]
 
     def reset(self, problem: Problem) -> None:
         """See :class:`Encoder`."""

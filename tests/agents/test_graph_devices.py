@@ -16,7 +16,9 @@ import qas_envs  # noqa: F401
 from qas_agents import BlockAnnealing, GraphAgent, GraphConfig, policy_search
 from qas_agents.graph.drawing import ActionTable, draw, judged, replayed, scores_of
 from qas_agents.graph.network import PairNetwork
+from qas_envs.drift import NoiseDrift
 from qas_envs.encodings.hamiltonian_graph import PAIR_FEATURES
+from qas_simulators.device_snapshots import snapshot
 
 SMALL = GraphConfig(hidden=8, rounds=1, batch=4, max_iterations=8, lengths=(1.5, 1.5))
 NOISE: list[dict[str, Any]] = [
@@ -71,6 +73,22 @@ def test_the_device_changes_what_a_policy_does() -> None:
     usual = [{"couplings": couplings} for couplings in ("line", [(0, 2), (2, 0), (1, 2), (2, 1)])]
     hidden = [scores_of(net, build("hidden", **one).player.drafts(1).observe()).pairs for one in usual]
     torch.testing.assert_close(*hidden)
+
+
+def test_a_policy_of_fixed_noise_models_plays_a_drift(tmp_path: Path) -> None:
+    """It is trained under objects, of which the file has a description, and sees the present model of the drift."""
+    models = [snapshot(one["device"], one["qubits"]) for one in NOISE]
+    config = replace(SMALL, instances=[{"noise": model} for model in models], blind=True, teacher=2, cloning=2)
+    agent = GraphAgent(build(noise=models[0]), config, seed=0).learn(8)
+    agent.save(tmp_path / "policy")
+    env = build(drift=NoiseDrift(models, None, shown=True))
+    loaded, seen = GraphAgent.load(tmp_path / "policy", env), []
+    for number in (1, 0):
+        env.reset(options={"noise": number})
+        seen.append(scores_of(loaded.network, env.player.drafts(1).observe()).pairs)
+        fixed = build(noise=models[number]).player.drafts(1).observe()
+        torch.testing.assert_close(seen[-1], scores_of(agent.network, fixed).pairs, atol=0, rtol=0)
+    assert (seen[0] - seen[1]).abs().max() > 1e-4
 
 
 def test_blind_training_keeps_the_best_circuits_of_every_search() -> None:

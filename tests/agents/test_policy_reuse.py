@@ -280,7 +280,7 @@ def test_the_anchors_are_a_term_of_the_loss() -> None:
         assert guide.anchors is not None and guide.further_loss(agent.online_network, 8, agent.rng) is None
         place = np.eye(4, dtype=np.float32)
         guide.next_action(place[0], np.array([1, 0, 1]), agent.rng)
-        guide.anchors.end_task(agent.online_network)
+        guide.anchors.end_task(agent.learner.values)
         with torch.no_grad():
             [*agent.online_network.parameters()][-1].add_(torch.tensor([1.0, 7.0, 3.0]))  # biases of the values
         none = np.ones((1, 3), dtype=np.int8)
@@ -288,6 +288,25 @@ def test_the_anchors_are_a_term_of_the_loss() -> None:
         further = partial(guide.further_loss, size=8, rng=agent.rng)
         losses.append(agent.learner.gradient_step(batch, "here", further)[0])
     assert losses[1] - losses[0] == pytest.approx(0.25 * (1 + 9) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_anchors_of_a_task_are_rounded_as_its_network_is(bf16: bool) -> None:
+    """Before the first step of the next task nothing has changed, so the loss is 0 in bfloat16, too."""
+    config = dataclasses.replace(QUICK, bf16=bf16)
+    agent = ppr_dqn(Lock(), config, PolicyReuseConfig(psi=0.0, carry="functions"), 0)
+    guide = guide_of(agent)
+    assert guide.anchors is not None
+    episodes(agent, 3)
+    guide.end_task()
+    guide.begin_episode(agent)
+    assert len(guide.anchors) > 0
+    batch = torch.as_tensor(guide.anchors.observations)
+    rounded = (agent.online_network(batch).detach() - agent.learner.values(batch)).abs().max().item()
+    assert (rounded > 0) == bf16, "the two precisions differ"
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = guide.further_loss(agent.online_network, 8, agent.rng)
+    assert loss is not None and loss.item() == 0.0
 
 
 def test_anchors_keep_what_was_learned() -> None:

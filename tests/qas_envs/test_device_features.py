@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from itertools import combinations, permutations
 from typing import Any
 
@@ -13,8 +15,10 @@ from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
 from qas_envs import CircuitBuildingEnv, make_env
 from qas_envs.couplings import couplings_of, random_pairs
+from qas_envs.drift import NoiseDrift
 from qas_envs.encodings.device_features import PAIR_DEVICE_FEATURES, QUBIT_DEVICE_FEATURES, distances, log_scaled
 from qas_envs.encodings.hamiltonian_graph import PAIR_FEATURES
+from qas_envs.snapshots import restore, state_of
 from qas_simulators import PauliSum
 from qas_simulators.device_snapshots import snapshot
 
@@ -148,10 +152,113 @@ def test_drafts_and_vectors_show_what_episodes_show() -> None:
         np.testing.assert_array_equal(array[1], single[name])
 
 
-def test_drifting_noise_cannot_be_shown_as_a_device() -> None:
-    drift = {"name": "sequence", "models": ["mumbai", "ourense"]}
-    with pytest.raises(ValueError, match="not show the device where its noise drifts"):
-        build(drift=drift)
+# -- noise that drifts -------------------------------------------------------------------------------------------------
+
+DEVICES = [snapshot(name, QUBITS) for name in ("manila", "yorktown", "lima")]  # other maps, other calibrations
+
+
+def drifting(shown: bool = True, models: Any = DEVICES, **settings: Any) -> CircuitBuildingEnv:
+    return build(drift=NoiseDrift(models, None, shown), **settings)
+
+
+def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert set(one) == set(other)
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name], err_msg=name)
+
+
+def test_the_present_noise_of_a_drift_is_shown() -> None:
+    """Of every model the features are those of an environment whose noise is that model and stays."""
+    env = drifting(mask_in_observation=False)
+    for number in (0, 2, 1, 0):
+        seen = env.reset(options={"noise": number})[0]
+        assert_same(seen, build(noise=DEVICES[number]).reset(seed=0)[0])
+        assert env.observation_space.contains(seen)
+        action = int(np.flatnonzero(env.action_masks())[-1])
+        twin = build(noise=DEVICES[number])
+        twin.reset(seed=0)
+        same = [one.qubits for one in twin.catalogue.actions].index(env.catalogue.actions[action].qubits)
+        assert_same(env.step(action)[0], twin.step(same)[0])
+    masked = drifting(mask_in_observation=True)
+    assert_same(masked.reset(options={"noise": 2})[0]["observation"], env.reset(options={"noise": 2})[0])
+
+
+def test_nothing_is_shown_of_a_hidden_drift() -> None:
+    env, seen = drifting(shown=False), []
+    for number in (0, 1):
+        seen.append(env.reset(options={"noise": number})[0])
+        of_qubits, of_pairs = columns(seen[-1])
+        assert not any(array.any() for array in of_qubits.values())
+        assert not of_pairs["two_qubit_error"].any() and not of_pairs["two_qubit_relaxation"].any()
+    assert_same(*seen)
+    union = {tuple(sorted(pair)) for model in DEVICES for pair in model.couplings or ()}
+    assert seen[0]["pairs"][:, PAIR_FEATURES.index("has_action")].tolist() == [float(pair in union) for pair in PAIRS]
+
+
+def test_couplings_that_drop_out_are_shown_and_far_away() -> None:
+    walk = {"name": "walk", "steps": 12, "every": None, "dropout": 0.5, "seed": 2, "shown": True}
+    env, lost = build(noise={"name": "depolarizing", "p1": 1e-3, "p2": 0.01}, drift=walk), 0
+    for number, model in enumerate(env.rules.drift.models):  # type: ignore[union-attr]
+        _, of_pairs = columns(seen := env.reset(options={"noise": number})[0])
+        present = [model.couplings is None or pair in model.couplings for pair in PAIRS]
+        assert seen["pairs"][:, PAIR_FEATURES.index("has_action")].astype(bool).tolist() == present
+        # depolarising with probability p on two qubits has the average gate infidelity 3 p / 4
+        shares = [
+            0.75 * (1 - model.transfer_matrix("cx", pair)[5, 5]) if is_there else 0.0
+            for pair, is_there in zip(PAIRS, present, strict=True)
+        ]
+        np.testing.assert_allclose(of_pairs["two_qubit_error"], log_scaled(shares), atol=1e-6)
+        coupled = networkx.Graph([pair for pair, is_there in zip(PAIRS, present, strict=True) if is_there])
+        steps = [networkx.shortest_path_length(coupled, *pair) for pair in PAIRS]
+        np.testing.assert_allclose(of_pairs["distance"], (np.array(steps) - 1) / 3, atol=1e-6)
+        drafts = env.player.drafts(3)
+        for name, array in drafts.observe().items():
+            np.testing.assert_array_equal(array[2], seen[name])
+        assert drafts.masks[1].tolist() == env.action_masks().tolist()
+        lost += not all(present)
+    assert 3 < lost < 12
+
+
+def test_whole_circuits_and_clones_see_the_present_noise() -> None:
+    env = drifting(optimizer={"name": "scan_lbfgs", "max_iterations": 2})
+    env.reset(options={"noise": 1})
+    clone = env.episode.clone()
+    expected = env.observe()
+    env.reset(options={"noise": 2})
+    assert_same(clone.observe(env.simulator, 0.0), expected)
+    legal = int(np.flatnonzero(env.action_masks())[0])
+    observation, _ = env.player.play([legal])
+    twin = build(noise=DEVICES[2], optimizer={"name": "scan_lbfgs", "max_iterations": 2})
+    twin.reset(seed=0)
+    same = [one.qubits for one in twin.catalogue.actions].index(env.catalogue.actions[legal].qubits)
+    assert_same(observation, twin.step(same)[0])
+
+
+def test_what_is_shown_survives_checkpoints_and_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    env, twin = drifting(), drifting()
+    env.reset(options={"noise": 1})
+    expected = env.observe()
+    twin.reset(seed=0)
+    restore(twin, json.loads(json.dumps(state_of(env))))
+    assert_same(twin.observe(), expected)
+    assert_same(pickle.loads(pickle.dumps(twin)).observe(), expected)
+
+    def fail(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(env.episode), "observe", fail)
+    with pytest.raises(KeyboardInterrupt):
+        env.reset(options={"noise": 2})
+    monkeypatch.undo()
+    assert_same(env.observe(), expected)
+
+
+def test_a_family_of_instances_under_a_drift() -> None:
+    """The instance changes and the noise, and both are shown."""
+    env = drifting(vary={"seed": [3, 4]})
+    for seed, number in ((4, 2), (3, 1), (4, 0)):
+        seen = env.reset(options={"seed": seed, "noise": number})[0]
+        assert_same(seen, build(seed=seed, noise=DEVICES[number]).reset(seed=0)[0])
 
 
 def test_random_coupling_maps_are_connected_and_the_same_everywhere() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -68,13 +68,18 @@ class Anchors:
         self._seen.append((np.array(observation, dtype=np.float32), np.array(mask, dtype=np.int8)))
 
     @torch.no_grad()
-    def end_task(self, network: nn.Module) -> None:
-        """Keep the observations of the task that has ended, with the values of its network."""
+    def end_task(self, values_of: Callable[[Tensor], Tensor], device: torch.device | str = "cpu") -> None:
+        """Keep the observations of the task that has ended, with the values of its network.
+
+        Args:
+            values_of: The network, in the precision in which :meth:`loss` will compute: other roundings would be
+                changes that the loss punishes.
+            device: Where it is.
+        """
         if not self._seen:
             return
         observations, masks = self._stacked()
-        device = next(network.parameters()).device
-        values = network(torch.as_tensor(observations, device=device)).float().cpu().numpy()
+        values = values_of(torch.as_tensor(observations, device=device)).float().cpu().numpy()
         for name, new in (("observations", observations), ("masks", masks), ("values", values)):
             setattr(self, name, np.concatenate([getattr(self, name), new])[-self._most :])
         self._seen.clear()

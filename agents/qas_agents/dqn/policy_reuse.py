@@ -159,7 +159,7 @@ class PolicyReuse:
         elif self._config.carry in ("networks", "functions"):
             agent.replay.forget()
         if self.anchors is not None:
-            self.anchors.end_task(agent.online_network)
+            self.anchors.end_task(agent.learner.values, agent.device)
         self._task, self._ends, self._episodes, self._range = task, False, 0, None
         self.gains = self._no_gains()
 

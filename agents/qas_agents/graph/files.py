@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,9 +31,13 @@ _MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 
 
 def save_policy(agent: GraphAgent, path: Path) -> None:
-    """Write an agent's network and settings; if writing fails, the previous file is intact."""
+    """Write an agent's network and settings; if writing fails, the previous file is intact.
+
+    Of training instances that JSON does not represent, such as noise models, the file has a description.
+    """
     numbers = {name: getattr(agent, name) for name in _COUNTERS}
     config = dataclasses.asdict(agent.config)
+    config["instances"] = json.loads(json.dumps(config["instances"], default=repr))
     about = {"format": FORMAT, "config": config, "num_features": [*agent.num_features], **numbers}
     write_tensors(path, agent.network.state_dict(), _KEY, about)
 
