@@ -47,6 +47,8 @@ STATE_QUBITS: Final = 20
 TRIALS: Final = 6  # exchanges that are tried before pruning ends
 SMALL: Final = 12  # qubits of the chain whose shared angles larger exchange layers start from
 NEAR: Final = 1.2  # times the goal: errors at which layers on more spins are worth an optimisation
+MIDDLE: Final = {"xxz": 16}  # spins whose shared angles are found from those of 12 where the latter miss the goal
+CLOSE: Final = 2.0  # times the goal: errors at which that is worth it
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
     "tfim": tfim,
@@ -86,15 +88,21 @@ def play_exchange_layers(chain: str, num_qubits: int, is_free: bool) -> Iterator
     """Yield circuits of more and more layers with their energies, by statevectors.
 
     The shared angles of a layer start at those of the layer before; free ones at the shared ones. On more than 12 spins
-    both have the shared angles of 12 spins, and are optimised only where the error is then a little above the goal.
+    both have the shared angles of 12 spins (XXZ: of 16 spins where these nearly suffice), and are optimised only where
+    the error is then a little above the goal.
     """
     simulator, problem = StatevectorSimulator(), CHAINS[chain](num_qubits)
-    goal, near = (problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR))
+    goal, near, close = (
+        problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR, CLOSE)
+    )
     for depth, shared in enumerate(shared_angles(chain), start=1):
         circuit = exchange_layers(num_qubits, depth, is_free)
         bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
         circuit.params = np.repeat(shared.reshape(-1, 2), bonds, axis=0).ravel() if is_free else shared
         energy = simulator.expectation(circuit, problem.hamiltonian)
+        if chain in MIDDLE and num_qubits > MIDDLE[chain] and not is_free and goal < energy <= close:
+            circuit.params = angles_on(MIDDLE[chain], chain, depth, shared)
+            energy = simulator.expectation(circuit, problem.hamiltonian)
         if num_qubits <= SMALL or goal < energy <= near:
             found = ScanLBFGS(max_iterations=400 if num_qubits <= SMALL else 30).minimize(
                 simulator, circuit, problem.hamiltonian
@@ -111,6 +119,16 @@ def shared_angles(chain: str) -> Iterator[np.ndarray[Any, np.dtype[np.float64]]]
         circuit.params = np.concatenate([kept, kept[-4:]])[: 4 * depth]
         kept = ScanLBFGS(max_iterations=400).minimize(simulator, circuit, hamiltonian).params
         yield kept
+
+
+def angles_on(
+    num_qubits: int, chain: str, depth: int, shared: np.ndarray[Any, np.dtype[np.float64]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the shared angles of layers of exchanges on another number of spins, optimised from given ones."""
+    circuit = exchange_layers(num_qubits, depth, is_free=False)
+    circuit.params = shared
+    optimizer = ScanLBFGS(max_iterations=30)
+    return optimizer.minimize(StatevectorSimulator(), circuit, CHAINS[chain](num_qubits).hamiltonian).params
 
 
 def play_pruned(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
