@@ -1,7 +1,7 @@
 """Does a start from a matrix-product state save CNOTs, its own counted? The critical Ising chain, J = h = 1, and H6.
 
     OMP_NUM_THREADS=1 python experiments/benchmarks/mps_starts.py 12 mps 3e-4 0     # one size, start, goal and seed
-    OMP_NUM_THREADS=1 python experiments/benchmarks/mps_starts.py H6 mps 0.05 0     # the chain of six atoms, 1.0 Å
+    OMP_NUM_THREADS=1 python experiments/benchmarks/mps_starts.py H6 mps 0.075 0     # the chain of six atoms, 1.0 Å
     OMP_NUM_THREADS=1 python experiments/benchmarks/mps_starts.py report           # writes results/mps_starts.md
 
 Starts: ``empty``, ``basis_state`` (of H6: the Hartree-Fock state, without CNOTs) and ``mps`` (one staircase of blocks,
