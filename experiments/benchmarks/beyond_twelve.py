@@ -339,11 +339,18 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
     "heisenberg": (
         "Heisenberg chain, against the Bethe ansatz",
         """\
-Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits with the angles that
-are shared on 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
-neighbours. `mps` are staircases of blocks.""",
+Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits `qaoa` has the angles
+that are shared on 12, `free` those of 12 and then 16 spins, the middle bonds being repeated. `adapt` is TETRIS-ADAPT
+from the same singlets, with rotations about X Y Z in any order on three neighbours. On 20 qubits it was interrupted
+after 185 CPU seconds: the last circuit, which was not kept, had 242 CNOTs and a relative error of 9.1e-3. `mps` are
+staircases of blocks.""",
     ),
-    "xxz": ("XXZ chain, anisotropy 0.5, against the Bethe ansatz", ""),
+    "xxz": (
+        "XXZ chain, anisotropy 0.5, against the Bethe ansatz",
+        """\
+As above; on 20 qubits `qaoa` has the angles that are shared on 16 spins. `adapt` was interrupted there after 169 CPU
+seconds, at 238 CNOTs and a relative error of 1.2e-2.""",
+    ),
 }
 
 

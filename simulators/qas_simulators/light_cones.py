@@ -135,7 +135,7 @@ def _part(cone: Cone, circuit: Circuit, observable: PauliSum) -> Part:
 
 def _compressed(masks: Masks, kept: NDArray[np.int64]) -> Masks:
     """Return masks of the qubits that are kept."""
-    return ((masks[:, None] >> kept & 1) << np.arange(len(kept))).sum(axis=1)
+    return np.asarray(((masks[:, None] >> kept & 1) << np.arange(len(kept))).sum(axis=1))
 
 
 class KernelRotations:
