@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from chain_circuits import exchange_layers, exchanges, ising_layers, layer_bonds, stretched
+from chain_circuits import exchange_layers, exchanges, ising_layers, layer_bonds
 
 from qas_agents import BlockAnnealing, LayeredBlocks
 from qas_agents.searchers.adapt import qubit_adapt
@@ -48,7 +48,6 @@ TRIALS: Final = 6  # exchanges that are tried before pruning ends
 SMALL: Final = 12  # qubits of the chain whose shared angles larger exchange layers start from
 NEAR: Final = 1.2  # times the goal: errors at which layers on more spins are worth an optimisation
 MIDDLE: Final = {"xxz": 16}  # spins whose shared angles are found from those of 12 where the latter miss the goal
-SIZES: Final = {12: 400, 16: 60}  # spins on which free angles are optimised, and iterations
 CLOSE: Final = 2.0  # times the goal: errors at which that is worth it
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
@@ -89,25 +88,27 @@ def play_exchange_layers(chain: str, num_qubits: int, is_free: bool) -> Iterator
     """Yield circuits of more and more layers with their energies, by statevectors.
 
     The shared angles of a layer start at those of the layer before; free ones at the shared ones. On more than 12 spins
-    shared angles are those of 12 spins (XXZ: of 16 spins where these nearly suffice); free ones are those of 12 spins
-    with the middle bonds repeated, optimised on 16 spins and repeated again. Both are optimised only where the error is
-    then a little above the goal.
+    both have the shared angles of 12 spins (XXZ: of 16 spins where these nearly suffice), and are optimised only where
+    the error is then a little above the goal (XXZ: free ones up to twice the goal).
     """
     simulator, problem = StatevectorSimulator(), CHAINS[chain](num_qubits)
     goal, near, close = (
         problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR, CLOSE)
     )
+    is_refined = num_qubits > MIDDLE.get(chain, num_qubits)
     for depth, shared in enumerate(shared_angles(chain), start=1):
-        circuit = exchange_layers(num_qubits, depth, is_free)
-        bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
-        circuit.params = np.repeat(shared.reshape(-1, 2), bonds, axis=0).ravel() if is_free else shared
-        if is_free and num_qubits > SMALL:
-            circuit.params = free_angles(num_qubits, chain, depth, shared)
+        circuit = exchange_layers(num_qubits, depth, is_free=False)
+        circuit.params = shared
         energy = simulator.expectation(circuit, problem.hamiltonian)
-        if chain in MIDDLE and num_qubits > MIDDLE[chain] and not is_free and goal < energy <= close:
+        if is_refined and goal < energy <= close:
             circuit.params = angles_on(MIDDLE[chain], chain, depth, shared)
             energy = simulator.expectation(circuit, problem.hamiltonian)
-        if num_qubits <= SMALL or goal < energy <= near:
+        if is_free:
+            bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
+            angles = np.repeat(circuit.params.reshape(-1, 2), bonds, axis=0).ravel()
+            circuit = exchange_layers(num_qubits, depth, is_free)
+            circuit.params = angles
+        if num_qubits <= SMALL or goal < energy <= (close if is_free and is_refined else near):
             found = ScanLBFGS(max_iterations=400 if num_qubits <= SMALL else 30).minimize(
                 simulator, circuit, problem.hamiltonian
             )
@@ -133,21 +134,6 @@ def angles_on(
     circuit.params = shared
     optimizer = ScanLBFGS(max_iterations=30)
     return optimizer.minimize(StatevectorSimulator(), circuit, CHAINS[chain](num_qubits).hamiltonian).params
-
-
-def free_angles(
-    num_qubits: int, chain: str, depth: int, shared: np.ndarray[Any, np.dtype[np.float64]]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return angles of layers of exchanges, optimised on chains of 12 and 16 spins, with middle bonds repeated."""
-    bonds, last = [(SMALL - 1) // 2, SMALL // 2] * depth, SMALL
-    angles = np.repeat(shared.reshape(-1, 2), bonds, axis=0).ravel()
-    for size, iterations in SIZES.items():
-        circuit = exchange_layers(size, depth, is_free=True)
-        circuit.params = stretched(angles, depth, last, size)
-        optimizer = ScanLBFGS(max_iterations=iterations)
-        angles = optimizer.minimize(StatevectorSimulator(), circuit, CHAINS[chain](size).hamiltonian).params
-        last = size
-    return stretched(angles, depth, last, num_qubits)
 
 
 def play_pruned(chain: str, num_qubits: int) -> Iterator[tuple[Circuit, float]]:
@@ -340,10 +326,9 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
         "Heisenberg chain, against the Bethe ansatz",
         """\
 Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits `qaoa` has the angles
-that are shared on 12, `free` those of 12 and then 16 spins, the middle bonds being repeated. `adapt` is TETRIS-ADAPT
-from the same singlets, with rotations about X Y Z in any order on three neighbours. On 20 qubits it was interrupted
-after 185 CPU seconds: the last circuit, which was not kept, had 242 CNOTs and a relative error of 9.1e-3. `mps` are
-staircases of blocks.""",
+that are shared on 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
+neighbours. On 20 qubits it was interrupted after 185 CPU seconds: the last circuit, which was not kept, had 242 CNOTs
+and a relative error of 9.1e-3. `mps` are staircases of blocks.""",
     ),
     "xxz": (
         "XXZ chain, anisotropy 0.5, against the Bethe ansatz",

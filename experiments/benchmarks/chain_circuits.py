@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qas_simulators import Circuit
 from qas_simulators.flat_circuit import Link
 from qas_simulators.gates import gate_index
-
-FloatArray = NDArray[np.float64]
 
 
 def ising_layers(num_qubits: int, depth: int, is_free: bool) -> Circuit:
@@ -56,25 +53,6 @@ def exchange_layers(num_qubits: int, depth: int, is_free: bool) -> Circuit:
 def layer_bonds(num_qubits: int, depth: int) -> list[int]:
     """Return the first qubit of each exchange of :func:`exchange_layers`, in order."""
     return [first for parity in (1, 0) * depth for first in range(parity, num_qubits - 1, 2)]
-
-
-def stretched(angles: FloatArray, depth: int, size: int, num_qubits: int) -> FloatArray:
-    """Return the angles of :func:`exchange_layers` on a longer chain: those of the middle bond of a half are repeated.
-
-    Args:
-        angles: Two of each exchange on ``size`` spins, with angles of their own.
-        depth: Layers.
-        size: Spins of the shorter chain.
-        num_qubits: Spins of the longer one.
-    """
-    pairs, halves, first = angles.reshape(-1, 2), [], 0
-    for parity in (1, 0) * depth:
-        old, new = (len(range(parity, spins - 1, 2)) for spins in (size, num_qubits))
-        places = np.arange(new)
-        own = np.where(places < old - old // 2, places, np.maximum(old // 2, places - (new - old)))
-        halves.append(pairs[first + own])
-        first += old
-    return np.concatenate(halves).ravel()
 
 
 def exchanges(num_qubits: int, bonds: list[int]) -> Circuit:
