@@ -47,7 +47,8 @@ STATE_QUBITS: Final = 20
 TRIALS: Final = 6  # exchanges that are tried before pruning ends
 SMALL: Final = 12  # qubits of the chain whose shared angles larger exchange layers start from
 NEAR: Final = 1.2  # times the goal: errors at which layers on more spins are worth an optimisation
-MIDDLE: Final = {"xxz": 16}  # spins whose shared angles are found from those of 12 where the latter miss the goal
+MIDDLE: Final = {("xxz", False): 16, ("xxz", True): 16, ("heisenberg", True): 16}
+"""Spins whose shared angles are found from those of 12 where the latter miss the goal, by chain and whether free."""
 CLOSE: Final = 2.0  # times the goal: errors at which that is worth it
 FIRST_TURN: Final = 0.4  # angle of the first layer of exchanges; 0 is a stationary point
 CHAINS: Final[dict[str, Callable[[int], Problem]]] = {
@@ -88,20 +89,20 @@ def play_exchange_layers(chain: str, num_qubits: int, is_free: bool) -> Iterator
     """Yield circuits of more and more layers with their energies, by statevectors.
 
     The shared angles of a layer start at those of the layer before; free ones at the shared ones. On more than 12 spins
-    both have the shared angles of 12 spins (XXZ: of 16 spins where these nearly suffice), and are optimised only where
-    the error is then a little above the goal (XXZ: free ones up to twice the goal).
+    both have the shared angles of 12 spins (of 16 spins where these nearly suffice, see ``MIDDLE``), and are optimised
+    only where the error is then a little above the goal, free ones up to twice the goal.
     """
     simulator, problem = StatevectorSimulator(), CHAINS[chain](num_qubits)
     goal, near, close = (
         problem.ground_energy + times * GOAL * abs(problem.ground_energy) for times in (1.0, NEAR, CLOSE)
     )
-    is_refined = num_qubits > MIDDLE.get(chain, num_qubits)
+    is_refined = num_qubits > MIDDLE.get((chain, is_free), num_qubits)
     for depth, shared in enumerate(shared_angles(chain), start=1):
         circuit = exchange_layers(num_qubits, depth, is_free=False)
         circuit.params = shared
         energy = simulator.expectation(circuit, problem.hamiltonian)
         if is_refined and goal < energy <= close:
-            circuit.params = angles_on(MIDDLE[chain], chain, depth, shared)
+            circuit.params = angles_on(MIDDLE[chain, is_free], chain, depth, shared)
             energy = simulator.expectation(circuit, problem.hamiltonian)
         if is_free:
             bonds = [(num_qubits - 1) // 2, num_qubits // 2] * depth  # between the singlets, and within
