@@ -23,6 +23,7 @@ RESULTS = ROOT / "experiments" / "results"
 STORE = RESULTS / "performance.json"
 BENCHMARKS = {
     "steps": ("An environment's step", "qas_envs/benchmarks/step.py"),
+    "wide": ("A step on twenty qubits", "qas_envs/benchmarks/wide_step.py"),
     "vectors": ("Many environments", "qas_envs/benchmarks/vector.py"),
     "simulators": ("Simulators, beside other libraries", "simulators/benchmarks/simulators.py"),
     "compilation": ("The first compilation", "simulators/benchmarks/compile_time.py"),

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from qas_simulators.circuit import Circuit
 from qas_simulators.circuit_batch import CircuitTables
 from qas_simulators.errors import must, unknown_name
+from qas_simulators.light_cones import ConeProgram, KernelRotations, constant_of, light_cones
 from qas_simulators.pauli import PauliSum
 from qas_simulators.program import FloatArray, KernelProgram, final_state, links_of, statevector_program
 from qas_simulators.real_arithmetic import is_real, real_program
 from qas_simulators.simulator import Minimizer, Objective, Simulator
-from qas_simulators.wide_objective import LEAST_QUBITS, WideObjective, check_wide_memory
+from qas_simulators.wide_objective import LEAST_QUBITS, RotationProgram, WideObjective, check_wide_memory
 from qas_simulators.wide_states import WideProgram
 
 _PRECISIONS: Final = ("double", "single")
@@ -27,7 +28,8 @@ class StatevectorSimulator(Simulator):
 
     From 15 qubits on, consecutive gates on a pair of qubits are applied together, passes over the state are shared by
     ``num_threads``, real circuits are simulated in real arithmetic, and the observable needs 8 bytes for each
-    amplitude, however many terms it has.
+    amplitude, however many terms it has. Where the light cones of all terms are so small that they cost less together,
+    energies and gradients are sums over them, see :mod:`qas_simulators.light_cones`.
 
     Args:
         shots: As in :class:`Simulator`.
@@ -40,7 +42,8 @@ class StatevectorSimulator(Simulator):
             matrix, are computed with real numbers: several times as fast from ten qubits on, and equal to rounding.
         precision: ``"double"``, or ``"single"``: from 15 qubits on, amplitudes have 32 bits, which takes half of the
             memory and less time. Energies are then off by about a millionth of the sum of all coefficients;
-            :meth:`truncation_error` gives the difference from double precision.
+            :meth:`truncation_error` gives the difference from double precision. Light cones are not used.
+        light_cones: Whether energies from 15 qubits on may be sums over light cones; they are the same to rounding.
 
     Examples:
         >>> from qas_simulators import Circuit, PauliSum
@@ -60,11 +63,12 @@ class StatevectorSimulator(Simulator):
         device: str = "cpu",
         real_arithmetic: bool = False,
         precision: str = "double",
+        light_cones: bool = True,
     ) -> None:
         super().__init__(shots, seed, num_threads, shot_noise, device)
         if precision not in _PRECISIONS:
             raise ValueError(unknown_name("precision", precision, _PRECISIONS))
-        self.real_arithmetic, self.precision = real_arithmetic, precision
+        self.real_arithmetic, self.precision, self.light_cones = real_arithmetic, precision, light_cones
         self.is_truncated = precision == "single"
         self.is_bounded = not self.is_truncated
 
@@ -77,7 +81,20 @@ class StatevectorSimulator(Simulator):
         make = real_program if self.real_arithmetic and is_real(circuit.table, observable) else statevector_program
         return make(circuit.table[None], observable, links_of(circuit))
 
-    def _wide_program(self, circuit: Circuit, observable: PauliSum) -> WideProgram:
+    def _wide_program(self, circuit: Circuit, observable: PauliSum) -> RotationProgram:
+        uses_cones = self.light_cones and self.precision == "double"
+        parts = light_cones(circuit, observable) if uses_cones else None
+        if parts is None:
+            return self._state_program(circuit, observable)
+        return ConeProgram(parts, constant_of(observable), circuit.num_rotations, self._cone_program)
+
+    def _cone_program(self, circuit: Circuit, observable: PauliSum) -> RotationProgram:
+        if circuit.num_qubits >= LEAST_QUBITS:
+            return self._state_program(circuit, observable)
+        make = real_program if is_real(circuit.table, observable) else statevector_program
+        return KernelRotations(make(circuit.table[None], observable))
+
+    def _state_program(self, circuit: Circuit, observable: PauliSum) -> WideProgram:
         real = is_real(circuit.table, observable)
         return WideProgram(circuit, observable, self.num_threads, real, self.precision == "single")
 
@@ -150,7 +167,9 @@ class StatevectorSimulator(Simulator):
         return self._with_double().expectation(circuit, observable)
 
     def _with_double(self) -> StatevectorSimulator:
-        return StatevectorSimulator(num_threads=self.num_threads, real_arithmetic=self.real_arithmetic)
+        return StatevectorSimulator(
+            num_threads=self.num_threads, real_arithmetic=self.real_arithmetic, light_cones=self.light_cones
+        )
 
     def _bytes_needed(self, circuit: Circuit) -> int:
         return 48 << circuit.num_qubits
