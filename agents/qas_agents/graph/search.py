@@ -50,6 +50,10 @@ def policy_search(
     visits: int = 3,
     scouts: int = 4,
     blind: bool = False,
+    scout_iterations: Sequence[int] = (),
+    scout_rounds: int = 1,
+    scout_temperature: float = 0.0,
+    spread: float = 1.0,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -75,14 +79,21 @@ def policy_search(
         scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
             the best of them often is the first solution; the search then finds shorter ones.
         blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
+        scout_iterations: Stages of scouts, see :class:`~qas_agents.searchers.annealing_blocks.BlockAnnealing`.
+        scout_rounds: Most rounds of scouts, each with four times as many.
+        scout_temperature: Divides the policy's logits for scouts; 0 for ``temperature``.
+        spread: Angles of circuits from the policy are drawn from [-pi, pi) times this number.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
     """
     agent = GraphAgent.load(policy_file(policy), env)
-    proposal = PolicyProposal(agent, seed, lengths, temperature, uniform, candidates)
+    proposal = PolicyProposal(
+        agent, seed, lengths, temperature, uniform, candidates, scout_temperature=scout_temperature
+    )
     given: dict[str, Any] = {"openings": openings, "hot": hot, "cold": cold, "cycle": cycle}
     given |= {"max_iterations": max_iterations, "hasty_iterations": hasty_iterations, "give_up": give_up}
-    given |= {"visits": visits, "scouts": scouts, "own_pairs": own_pairs, "blind": blind}
+    given |= {"visits": visits, "scouts": scouts, "own_pairs": own_pairs, "blind": blind, "spread": spread}
+    given |= {"scout_iterations": scout_iterations, "scout_rounds": scout_rounds}
     longest = math.ceil(lengths[1] * agent.instances.own.num_qubits)
     return BlockAnnealing(env, seed, longest, proposal=proposal, **given)

@@ -10,6 +10,7 @@ import numpy as np
 
 from qas_agents.searchers.block_mutations import BlockMutations, Change, Proposal, redrawn, without
 from qas_agents.searchers.blocks import BlockSearcher, FloatArray, Skeleton
+from qas_agents.searchers.pruning import TOGETHER
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
@@ -17,6 +18,7 @@ _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
 _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
 _SCOUTS = 5.0  # blocks per qubit of the circuits that are played before the search
 _SCOUT_ITERATIONS = 40  # after which the best of them is chosen
+_MORE_SCOUTS = 4  # times as many in every further round
 _SCOUT_SEED = 1  # besides the search's, so that the search draws what it draws without them
 _SMALL = 0.05  # times pi: angles of these layers where mutations draw angles again
 
@@ -77,6 +79,12 @@ class BlockAnnealing(BlockSearcher):
         scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
             best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
             without them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
+        scout_iterations: Further stages of scouts, in place of these 40 iterations and the rest: the iterations of all
+            scouts, of the better quarter, of the better quarter of these, and more. The first solution ends them.
+        scout_rounds: Most rounds of scouts before the search, each with four times as many; a solution ends them.
+        scout_pairs: Whether scouts repeat the pairs of the Hamiltonian's terms in order, where these are local.
+        spread: Angles of scouts, and of random skeletons at the start of a cycle, are drawn from [-pi, pi) times this
+            number. Small angles are near the product state of all zeros.
 
     Attributes:
         origin: Where the reported circuit comes from: ``start``, ``insert``, ``delete``, ``replace``, ``move``,
@@ -107,10 +115,19 @@ class BlockAnnealing(BlockSearcher):
         proposal: Proposal | None = None,
         own_pairs: bool = True,
         scouts: int = 0,
+        scout_iterations: Sequence[int] = (),
+        scout_rounds: int = 1,
+        scout_pairs: bool = False,
+        spread: float = 1.0,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
         numbers = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
+        numbers["scout_rounds"] = scout_rounds
+        if any(number < 1 for number in scout_iterations):
+            raise ValueError(must("scout_iterations", "hold numbers of at least 1", [*scout_iterations]))
+        if not 0 < spread <= 1:
+            raise ValueError(must("spread", "lie in (0, 1]", spread))
         for name, value in {**numbers, "give_up": give_up}.items():
             if value < 1:
                 raise ValueError(must(name, "be at least 1", value))
@@ -124,6 +141,8 @@ class BlockAnnealing(BlockSearcher):
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
         self._hasty_iterations, self._give_up = hasty_iterations, give_up
         self._proposal, self._own_pairs_first, self._blind = proposal, own_pairs, blind
+        self._stages, self._rounds, self._scout_pairs = tuple(scout_iterations), scout_rounds, scout_pairs
+        self._spread = spread
         self._scouts, self._scout_rng = scouts, np.random.default_rng(None if seed is None else [seed, _SCOUT_SEED])
         self._mutations = BlockMutations(self._skeletons.block_sizes, self._rng, proposal)
         self.origin: tuple[str, Skeleton] = "start", ()
@@ -252,7 +271,7 @@ class BlockAnnealing(BlockSearcher):
             skeletons = self._proposal.skeletons(self._openings, self._limit)
         else:
             skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
-        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
+        starts = [self._spread * self._angles(self._skeletons.num_params(one)) for one in skeletons]
         if self._redraws and skeleton is not None:  # near the product state, where L-BFGS finds the same good minimum
             starts = [_SMALL * start for start in starts]
         if any(self._skeletons.actions(one) is None for one in skeletons):
@@ -280,19 +299,56 @@ class BlockAnnealing(BlockSearcher):
         return best
 
     def _scouted(self, trials: Trials) -> _Circuit | None:
-        """Return the best of some long random skeletons; the search's own draws do not change."""
+        """Return the best of some long skeletons; the search's own draws do not change."""
         usual, self._rng = self._rng, self._scout_rng
         self.origin = "start", ()
-        if self._proposal is not None:
-            skeletons = self._proposal.long_skeletons(self._scouts, _SCOUTS)
-        else:
-            size = math.ceil(_SCOUTS * self._bench.catalogue.num_qubits)
-            skeletons = [self._random_skeleton(size) for _ in range(self._scouts)]
-        skeletons = [one for one in skeletons if self._skeletons.actions(one) is not None]
-        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
-        best = self._best_of(trials, skeletons, starts, _SCOUT_ITERATIONS) if skeletons else None
+        best = None
+        for number in range(self._rounds):
+            skeletons = self._long_skeletons(self._scouts * _MORE_SCOUTS**number)
+            skeletons = [one for one in skeletons if self._skeletons.actions(one) is not None]
+            starts = [self._spread * self._angles(self._skeletons.num_params(one)) for one in skeletons]
+            if self._stages and skeletons:
+                best = self._best_in_stages(trials, skeletons, starts)
+            elif skeletons:
+                best = self._best_of(trials, skeletons, starts, _SCOUT_ITERATIONS)
+            if not trials.running or (best is not None and best.success):
+                break
         self._rng = usual
         return best
+
+    def _long_skeletons(self, number: int) -> list[Skeleton]:
+        """Return skeletons of scouts."""
+        size = math.ceil(_SCOUTS * self._bench.catalogue.num_qubits)
+        pairs = self._own_pairs() if self._scout_pairs else None
+        if pairs is not None:
+            return [self._canonical((pairs * size)[:size])] * number
+        if self._proposal is not None:
+            return self._proposal.long_skeletons(number, _SCOUTS)
+        return [self._random_skeleton(size) for _ in range(number)]
+
+    def _best_in_stages(
+        self, trials: Trials, skeletons: Sequence[Skeleton], starts: Sequence[FloatArray]
+    ) -> _Circuit | None:
+        """Optimise legal skeletons in stages, in each the better quarter of the last; return the first solution.
+
+        Without a solution, the best circuit of the last stage is returned; ``None`` if the trials end before.
+        """
+        best: list[_Circuit] = []
+        for iterations in self._stages:
+            found: list[_Circuit] = []
+            for first in range(0, len(skeletons), TOGETHER):
+                part = skeletons[first : first + TOGETHER]
+                actions = [own for one in part if (own := self._skeletons.actions(one)) is not None]
+                played = self._bench.play_many(actions, starts[first : first + TOGETHER], max_iterations=iterations)
+                for number, one in enumerate(part):
+                    if not trials.running:
+                        return None
+                    found.append(self._reported(trials, one, actions[number], played, number))
+                    if found[-1].success:
+                        return found[-1]
+            best = sorted(found, key=self._size)[: max(1, len(found) // 4)]
+            skeletons, starts = [one.skeleton for one in best], [one.params for one in best]
+        return best[0]
 
     def _layers(self, number: int = _LAYERS) -> Skeleton | None:
         """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
