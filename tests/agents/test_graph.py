@@ -301,7 +301,7 @@ def test_a_scout_is_shortened_where_the_first_cycle_fails() -> None:
 
 def test_scouts_in_stages() -> None:
     """Two rounds, of four and of sixteen circuits: each stage continues the better quarter of the one before."""
-    env = build(4, max_gates=60, accuracy=1e-9)
+    env = build(4, max_gates=60, accuracy=1e-13)
     settings: dict[str, Any] = {"scout_iterations": (5, 10, 20), "scout_rounds": 2, "own_pairs": False}
     rows: list[tuple[Any, ...]] = []
     search = BlockAnnealing(env, 0, scouts=4, **settings)
