@@ -38,7 +38,8 @@ _ADDED: Final[dict[str, dict[str, Any]]] = {
     "training": {"tf32": False, "collectors": 0, "num_envs": 0},
     "agent": {
         **{"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
-        **{"scout_iterations": [], "scout_rounds": 1, "scout_temperature": 0.0, "scout_pairs": False, "spread": 1.0},
+        **{"scout_iterations": [], "scout_rounds": 1, "scout_repeats": 1, "scout_pairs": False},
+        **{"scout_temperature": 0.0, "spread": 1.0},
     },
 }
 """Settings by section that the first records do not have, with the values that their absence stands for."""
