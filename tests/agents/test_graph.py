@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +297,71 @@ def test_a_scout_is_shortened_where_the_first_cycle_fails() -> None:
     assert first <= 5 + 3 + 2 and seen[first][1] > 10
     with pytest.raises(ValueError, match="`scouts` must not be negative"):
         BlockAnnealing(env, 0, scouts=-1)
+
+
+def test_scouts_in_stages() -> None:
+    """Two rounds, of four and of sixteen circuits: each stage continues the better quarter of the one before."""
+    env = build(4, max_gates=60, accuracy=1e-13)
+    settings: dict[str, Any] = {"scout_iterations": (5, 10, 20), "scout_rounds": 2, "own_pairs": False}
+    rows: list[tuple[Any, ...]] = []
+    search = BlockAnnealing(env, 0, scouts=4, **settings)
+    search.learn(27, lambda step, _: rows.append(_row(step["infos"][0])) or True)
+    assert all(gates > 5 for gates, *_ in rows)
+    sizes = 4, 1, 1, 16, 4, 1
+    ends = np.cumsum(sizes).tolist()
+    stages = [rows[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+    for (before, after), most in zip([*pairwise(stages)], (10, 20, 5, 10, 20), strict=True):
+        assert all(evaluations <= 1.3 * most + 2 for _, evaluations, _ in after)
+        if most > 5:
+            kept = sorted(error for *_, error in before)[: len(after)]
+            assert max(error for *_, error in after) <= kept[-1] + 1e-12
+            assert min(error for *_, error in after) <= kept[0] + 1e-12
+    assert ends[-1] == 27
+
+
+def test_a_solution_ends_the_stages() -> None:
+    env = build(4, max_gates=60, accuracy=1e-2)
+    seen: list[bool] = []
+    search = BlockAnnealing(env, 0, openings=2, scouts=1, scout_iterations=(200, 100), scout_rounds=3, own_pairs=False)
+    search.learn(3, lambda step, _: seen.append(bool(step["infos"][0]["success"])) or True)
+    assert seen[0] and search.origin[0] == "start"
+    assert len(env.player.actions) < 13  # an opening of at most ten blocks: the search itself
+
+
+def test_scouts_of_pairs_start_near_the_product_state() -> None:
+    """All scouts are the layers of the chain's pairs; one iteration from tiny angles stays near the energy of zeros."""
+    env = build(4, max_gates=60)
+    zeros = env.problem.hamiltonian.basis_energies()[0] - env.problem.ground_energy
+    settings: dict[str, Any] = {"scouts": 4, "scout_pairs": True, "scout_iterations": (1,)}
+    errors, circuits = {}, set()
+    for spread in (1e-9, 1.0):
+        infos: list[dict[str, Any]] = []
+
+        def note(step: dict[str, Any], _: dict[str, Any], infos: list[dict[str, Any]] = infos) -> bool:
+            infos.append(step["infos"][0])
+            circuits.add(tuple(env.player.actions))
+            return True
+
+        BlockAnnealing(env, 0, spread=spread, **settings).learn(4, note)
+        errors[spread] = [info["energy_error"] for info in infos]
+    assert len(circuits) == 1 and len(next(iter(circuits))) == 20
+    assert np.ptp(errors[1e-9]) < 1e-6 and np.ptp(errors[1.0]) > 1e-2
+    assert 0 < max(errors[1e-9]) <= zeros + 1e-12
+    for wrong in ({"spread": 0.0}, {"scout_iterations": (0,)}, {"scout_rounds": 0}):
+        with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must"):
+            BlockAnnealing(env, 0, **wrong)
+
+
+def test_cold_scouts_repeat_the_likeliest_blocks() -> None:
+    """Near temperature 0 long skeletons are greedy, except for the chain's symmetry; other draws do not change."""
+    env = build(4, max_gates=60)
+    agent = GraphAgent(env, GraphConfig(**SMALL), seed=0)
+    warm, cold = PolicyProposal(agent, 0), PolicyProposal(agent, 0, scout_temperature=1e-6)
+    assert len({tuple(one) for one in cold.long_skeletons(16, 2.0)}) <= 4
+    assert len({tuple(one) for one in warm.long_skeletons(16, 2.0)}) > 8
+    assert warm.skeletons(4, 6) == cold.skeletons(4, 6)
+    with pytest.raises(ValueError, match="`scout_temperature` must not be negative"):
+        PolicyProposal(agent, scout_temperature=-1.0)
 
 
 @pytest.mark.parametrize("name", ["h4_rectangles", "ising_graphs", "lih_lengths", "tfim_sizes", "xxz_chains"])

@@ -31,6 +31,7 @@ class PolicyProposal:
         uniform: Share of blocks that are drawn uniformly.
         candidates: Skeletons drawn for each one that is returned; those with the highest predicted reward are.
         instance: What is searched; by default the agent's environment.
+        scout_temperature: Divides the logits of :meth:`long_skeletons`; 0 for ``temperature``.
 
     Raises:
         ValueError: A number out of range.
@@ -45,11 +46,14 @@ class PolicyProposal:
         uniform: float = 0.1,
         candidates: int = 1,
         instance: Instance | None = None,
+        scout_temperature: float = 0.0,
     ) -> None:
         if len(lengths) != 2 or not 0 < lengths[0] <= lengths[1]:
             raise ValueError(must("lengths", "be two positive numbers, the smaller one first", lengths))
         if not temperature > 0:
             raise ValueError(must("temperature", "be positive", temperature))
+        if not scout_temperature >= 0:
+            raise ValueError(must("scout_temperature", "not be negative", scout_temperature))
         if not 0 <= uniform <= 1:
             raise ValueError(must("uniform", "lie in [0, 1]", uniform))
         if candidates < 1:
@@ -58,7 +62,7 @@ class PolicyProposal:
         self._rng = np.random.default_rng(seed)
         self._long_rng = np.random.default_rng(None if seed is None else [seed, _LONG_SEED])
         self._lengths, self._temperature, self._uniform = lengths, temperature, uniform
-        self._candidates = candidates
+        self._candidates, self._scout_temperature = candidates, scout_temperature or temperature
 
     def skeletons(self, number: int, most: int) -> list[Skeleton]:
         """Return skeletons drawn from the policy, of random lengths up to ``most`` blocks."""
@@ -66,7 +70,7 @@ class PolicyProposal:
         low, high = (min(most, length) for length in self._instance.lengths(self._lengths))
         while len(found) < number:
             size = min(_SAME_LENGTH, number - len(found))
-            found += self._of_length(size, int(self._rng.integers(low, high + 1)), self._rng)
+            found += self._of_length(size, int(self._rng.integers(low, high + 1)), self._rng, self._temperature)
         return found
 
     def long_skeletons(self, number: int, length: float) -> list[Skeleton]:
@@ -74,13 +78,14 @@ class PolicyProposal:
 
         They have random numbers of their own.
         """
-        return self._of_length(number, self._instance.lengths((length, length))[1], self._long_rng)
+        most = self._instance.lengths((length, length))[1]
+        return self._of_length(number, most, self._long_rng, self._scout_temperature)
 
-    def _of_length(self, size: int, length: int, rng: np.random.Generator) -> list[Skeleton]:
+    def _of_length(self, size: int, length: int, rng: np.random.Generator, temperature: float) -> list[Skeleton]:
         """Return the most promising skeletons of one length."""
         network, instance = self._agent.network, self._instance
         drafts = instance.bench.drafts(size * self._candidates, length)
-        drawn = draw(network, instance.table, drafts, length, rng, self._temperature)
+        drawn = draw(network, instance.table, drafts, length, rng, temperature)
         with torch.no_grad():
             last = {name: array[:, -1] for name, array in drawn.observations.items()}
             values = scores_of(network, last).value.double().cpu().numpy()

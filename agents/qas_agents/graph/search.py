@@ -49,7 +49,12 @@ def policy_search(
     give_up: float = 8.0,
     visits: int = 3,
     scouts: int = 4,
+    spread: float = 1.0,
     blind: bool = False,
+    scout_iterations: Sequence[int] = (),
+    scout_rounds: int = 1,
+    scout_repeats: int = 1,
+    scout_temperature: float = 0.0,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -74,15 +79,23 @@ def policy_search(
         visits: How often a skeleton is optimised in a cycle.
         scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
             the best of them often is the first solution; the search then finds shorter ones.
+        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0.
         blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
+        scout_iterations: Stages of scouts, see :class:`~qas_agents.searchers.annealing_blocks.BlockAnnealing`.
+        scout_rounds: Most rounds of scouts, each with four times as many, up to 16.
+        scout_repeats: How often a circuit from the policy is repeated in a scout, which has the same length.
+        scout_temperature: Divides the policy's logits for scouts; 0 for ``temperature``.
 
     Raises:
         ValueError: A number out of range, no such policy, or an environment that it does not fit.
     """
     agent = GraphAgent.load(policy_file(policy), env)
-    proposal = PolicyProposal(agent, seed, lengths, temperature, uniform, candidates)
+    proposal = PolicyProposal(
+        agent, seed, lengths, temperature, uniform, candidates, scout_temperature=scout_temperature
+    )
     given: dict[str, Any] = {"openings": openings, "hot": hot, "cold": cold, "cycle": cycle}
     given |= {"max_iterations": max_iterations, "hasty_iterations": hasty_iterations, "give_up": give_up}
-    given |= {"visits": visits, "scouts": scouts, "own_pairs": own_pairs, "blind": blind}
+    given |= {"visits": visits, "scouts": scouts, "spread": spread, "own_pairs": own_pairs, "blind": blind}
+    given |= {"scout_iterations": scout_iterations, "scout_rounds": scout_rounds, "scout_repeats": scout_repeats}
     longest = math.ceil(lengths[1] * agent.instances.own.num_qubits)
     return BlockAnnealing(env, seed, longest, proposal=proposal, **given)

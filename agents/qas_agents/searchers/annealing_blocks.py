@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from qas_agents.searchers.block_mutations import BlockMutations, Change, Proposal, redrawn, without
 from qas_agents.searchers.blocks import BlockSearcher, FloatArray, Skeleton
+from qas_agents.searchers.pruning import TOGETHER
+from qas_agents.searchers.scouting import LENGTH, Scouting
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
 _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
 _LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
-_SCOUTS = 5.0  # blocks per qubit of the circuits that are played before the search
-_SCOUT_ITERATIONS = 40  # after which the best of them is chosen
 _SCOUT_SEED = 1  # besides the search's, so that the search draws what it draws without them
 _SMALL = 0.05  # times pi: angles of these layers where mutations draw angles again
 
@@ -32,6 +33,19 @@ class _Circuit(NamedTuple):
 
 _Seen = dict[Skeleton, tuple[int, _Circuit | None]]
 """Visits of a skeleton in a cycle, and its lowest error so far."""
+
+
+def _check(positive: dict[str, float], redraws: float, spread: float, start_blocks: int) -> None:
+    """Raise ``ValueError`` if a setting is out of range; ``positive`` are at least 1."""
+    for name, value in positive.items():
+        if value < 1:
+            raise ValueError(must(name, "be at least 1", value))
+    if not 0 <= redraws <= 1:
+        raise ValueError(must("redraws", "lie in 0..1", redraws))
+    if not 0 < spread <= 1:
+        raise ValueError(must("spread", "lie in (0, 1]", spread))
+    if start_blocks < 0:
+        raise ValueError(must("start_blocks", "not be negative", start_blocks))
 
 
 class BlockAnnealing(BlockSearcher):
@@ -77,6 +91,13 @@ class BlockAnnealing(BlockSearcher):
         scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
             best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
             without them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
+        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0.
+        scout_iterations: Further stages of scouts, in place of these 40 iterations and the rest: the iterations of all
+            scouts, of the better quarter, of the better quarter of these, and more. The first solution ends them.
+        scout_rounds: Most rounds of scouts before the search, each with four times as many, up to 16; a solution ends
+            them.
+        scout_repeats: How often a random skeleton is repeated in a scout, which has the same length.
+        scout_pairs: Whether scouts repeat the pairs of the Hamiltonian's terms in order, where these are local.
 
     Attributes:
         origin: Where the reported circuit comes from: ``start``, ``insert``, ``delete``, ``replace``, ``move``,
@@ -107,24 +128,24 @@ class BlockAnnealing(BlockSearcher):
         proposal: Proposal | None = None,
         own_pairs: bool = True,
         scouts: int = 0,
+        spread: float = 1.0,
+        scout_iterations: Sequence[int] = (),
+        scout_rounds: int = 1,
+        scout_repeats: int = 1,
+        scout_pairs: bool = False,
     ) -> None:
         if not 0 < cold <= hot:
             raise ValueError(must("cold", f"be positive and at most {hot}", cold))
         numbers = {"openings": openings, "cycle": cycle, "visits": visits, "hasty_iterations": hasty_iterations}
-        for name, value in {**numbers, "give_up": give_up}.items():
-            if value < 1:
-                raise ValueError(must(name, "be at least 1", value))
-        if not 0 <= redraws <= 1:
-            raise ValueError(must("redraws", "lie in 0..1", redraws))
-        for name, value in {"start_blocks": start_blocks, "scouts": scouts}.items():
-            if value < 0:
-                raise ValueError(must(name, "not be negative", value))
+        _check({**numbers, "give_up": give_up}, redraws, spread, start_blocks)
         super().__init__(env, seed, max_iterations, entangler, dressing)
         self._openings, self._cycle, self._visits, self._redraws = openings, cycle, visits, redraws
         self._hot, self._cooling = hot, (cold / hot) ** (1.0 / cycle)
-        self._hasty_iterations, self._give_up = hasty_iterations, give_up
+        self._hasty_iterations, self._give_up, self._spread = hasty_iterations, give_up, spread
         self._proposal, self._own_pairs_first, self._blind = proposal, own_pairs, blind
-        self._scouts, self._scout_rng = scouts, np.random.default_rng(None if seed is None else [seed, _SCOUT_SEED])
+        self._scouting = Scouting(scouts, tuple(scout_iterations), scout_rounds, scout_repeats, max_iterations)
+        self._scout_pairs = scout_pairs
+        self._scout_rng = np.random.default_rng(None if seed is None else [seed, _SCOUT_SEED])
         self._mutations = BlockMutations(self._skeletons.block_sizes, self._rng, proposal)
         self.origin: tuple[str, Skeleton] = "start", ()
         self._threshold = getattr(env, "unwrapped", env).curriculum.threshold
@@ -132,7 +153,7 @@ class BlockAnnealing(BlockSearcher):
         self._limit = start_blocks or math.ceil(2.5 * self._bench.catalogue.num_qubits)
 
     def _search(self, trials: Trials) -> None:
-        scout = self._scouted(trials) if self._scouts and not self._blind else None
+        scout = self._scouted(trials) if self._scouting.scouts and not self._blind else None
         cycles = 0
         while self._blind and trials.running:
             layers = self._layers() if cycles == 0 and self._own_pairs_first else None
@@ -252,9 +273,9 @@ class BlockAnnealing(BlockSearcher):
             skeletons = self._proposal.skeletons(self._openings, self._limit)
         else:
             skeletons = [skeleton or self._random_skeleton(self._limit) for _ in range(self._openings)]
-        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
-        if self._redraws and skeleton is not None:  # near the product state, where L-BFGS finds the same good minimum
-            starts = [_SMALL * start for start in starts]
+        # Redraws start near the product state, where L-BFGS finds the same good minimum.
+        spread = _SMALL if self._redraws and skeleton is not None else self._spread
+        starts = [spread * self._angles(self._skeletons.num_params(one)) for one in skeletons]
         if any(self._skeletons.actions(one) is None for one in skeletons):
             return None
         return self._best_of(trials, skeletons, starts, self._hasty_iterations)
@@ -263,13 +284,7 @@ class BlockAnnealing(BlockSearcher):
         self, trials: Trials, skeletons: Sequence[Skeleton], starts: Sequence[FloatArray], iterations: int
     ) -> _Circuit | None:
         """Optimise legal skeletons by some iterations, the better quarter to the end; return the best circuit."""
-        actions = [own for one in skeletons if (own := self._skeletons.actions(one)) is not None]
-        played = self._bench.play_many(actions, starts, max_iterations=iterations)
-        hasty = []
-        for number, one in enumerate(skeletons):
-            if trials.running:
-                hasty.append(self._reported(trials, one, actions[number], played, number))
-        hasty.sort(key=self._size)
+        hasty = sorted(self._in_parts(trials, [*zip(skeletons, starts, strict=True)], iterations), key=self._size)
         best = None
         for promising in hasty[: max(1, len(hasty) // 4)]:
             if not trials.running:
@@ -280,19 +295,43 @@ class BlockAnnealing(BlockSearcher):
         return best
 
     def _scouted(self, trials: Trials) -> _Circuit | None:
-        """Return the best of some long random skeletons; the search's own draws do not change."""
+        """Return the best of some long skeletons; the search's own draws do not change."""
         usual, self._rng = self._rng, self._scout_rng
         self.origin = "start", ()
-        if self._proposal is not None:
-            skeletons = self._proposal.long_skeletons(self._scouts, _SCOUTS)
-        else:
-            size = math.ceil(_SCOUTS * self._bench.catalogue.num_qubits)
-            skeletons = [self._random_skeleton(size) for _ in range(self._scouts)]
-        skeletons = [one for one in skeletons if self._skeletons.actions(one) is not None]
-        starts = [self._angles(self._skeletons.num_params(one)) for one in skeletons]
-        best = self._best_of(trials, skeletons, starts, _SCOUT_ITERATIONS) if skeletons else None
+        best = self._scouting.best(self._long_skeletons, partial(self._in_parts, trials), self._size)
         self._rng = usual
         return best
+
+    def _long_skeletons(self, number: int) -> list[Skeleton]:
+        """Return legal skeletons of scouts."""
+        n, repeats = self._bench.catalogue.num_qubits, self._scouting.repeats
+        size = math.ceil(LENGTH * n)
+        pairs = self._own_pairs() if self._scout_pairs else None
+        if pairs is not None:
+            return [self._canonical((pairs * size)[:size])] * number
+        if self._proposal is not None:
+            drawn = self._proposal.long_skeletons(number, LENGTH / repeats)
+        else:
+            drawn = [self._random_skeleton(math.ceil(size / repeats)) for _ in range(number)]
+        if repeats > 1:
+            drawn = [self._canonical((list(one) * repeats)[:size]) for one in drawn]
+        return [one for one in drawn if self._skeletons.actions(one) is not None]
+
+    def _in_parts(
+        self, trials: Trials, begins: Sequence[tuple[Skeleton, FloatArray | None]], iterations: int
+    ) -> Iterator[_Circuit]:
+        """Optimise legal skeletons, from random angles where none are given; report and yield them."""
+        starts = [
+            self._spread * self._angles(self._skeletons.num_params(one)) if own is None else own for one, own in begins
+        ]
+        for first in range(0, len(begins), TOGETHER):
+            skeletons = [one for one, _ in begins[first : first + TOGETHER]]
+            actions = [self._skeletons.actions(one) or () for one in skeletons]
+            played = self._bench.play_many(actions, starts[first : first + TOGETHER], max_iterations=iterations)
+            for number, one in enumerate(skeletons):
+                if not trials.running:
+                    return
+                yield self._reported(trials, one, actions[number], played, number)
 
     def _layers(self, number: int = _LAYERS) -> Skeleton | None:
         """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
@@ -300,11 +339,7 @@ class BlockAnnealing(BlockSearcher):
         return tuple(blocks[place] for place in self._skeletons.canonical(blocks)) or None
 
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
-        """Remove blocks while the circuit stays a solution.
-
-        Returns:
-            The shortest solution, and the best circuit with one block fewer; ``None`` if there is none.
-        """
+        """Remove blocks while the circuit stays a solution; return it, and the best one with a block fewer."""
         while True:
             best: _Circuit | None = None
             for place in self._rng.permutation(len(solution.skeleton)).tolist():
