@@ -26,7 +26,15 @@ import gymnasium as gym
 import torch
 
 import qas_envs  # noqa: F401
-from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
+from qas_agents import (
+    BlockAnnealing,
+    GraphAgent,
+    GreedyBlocks,
+    LayeredBlocks,
+    PolicyProposal,
+    RandomBlocks,
+    policy_search,
+)
 from qas_agents.graph.search import policy_file
 from qas_agents.searchers.blocks import BlockSearcher
 from qas_envs.problems.instances import BENT_H2O, H4_RECTANGLES
@@ -38,6 +46,8 @@ Make = Callable[[Any, int], Any]
 RULES = {"actions": "blocks", "encoding": "hamiltonian_graph"}
 FIRST = ", scouts first"  # long circuits before the search
 SCOUTS = 4
+SMALL = 0.1  # of the circle: angles from which long minimisations start
+LONG = 1000  # their L-BFGS iterations
 
 
 class Replay(BlockSearcher):
@@ -67,6 +77,16 @@ class Draws(BlockSearcher):
                 pass
 
 
+class LongLadder(LayeredBlocks):
+    """A ladder with two starts per number of blocks, each a long minimisation from small angles."""
+
+    def __init__(self, env: Any, seed: int) -> None:
+        super().__init__(env, seed, starts=2, max_iterations=LONG)
+
+    def _angles(self, number: int) -> Any:
+        return SMALL * super()._angles(number)
+
+
 @dataclass(frozen=True)
 class Study:
     """Instances of one family and size.
@@ -83,6 +103,8 @@ class Study:
         qubits: Of every instance.
         further: Larger budgets: searches with a policy play the largest one, and tables have a row for each.
         search: Settings of searches with a policy that are not the defaults; chosen on validation instances.
+        patience: For chains, the budget of long minimisations of fixed layers, and of greedy growth, over that of the
+            others; 0 for other families.
     """
 
     environment: str
@@ -96,6 +118,7 @@ class Study:
     qubits: int = 0
     further: tuple[int, ...] = ()
     search: dict[str, Any] = field(default_factory=dict)
+    patience: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
@@ -120,14 +143,16 @@ def _graphs(n: int, probability: float, seeds: range, budget: int, times: int) -
 
 def _chains(n: int, budget: int) -> Study:
     fields = {f"field {one:g}": {"field": one} for one in (0.7, 0.9, 1.1, 1.3)}
-    return Study("QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2))
+    return Study(
+        "QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2), patience=5
+    )
 
 
 def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
     named = {f"seed {seed}": {"seed": seed} for seed in seeds}
     training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
     common = {"num_qubits": n, "max_gates": 15 * n}
-    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training)
+    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training, patience=5)
 
 
 def _of_water(each: Mapping[str, float]) -> str:
@@ -144,6 +169,7 @@ STUDIES = {
     "tfim_10": _chains(10, 20_000),
     "xxz_6": _xxz(6, range(1000, 1020), 10_000, 2),
     "xxz_8": _xxz(8, range(1000, 1004), 20_000, 1),
+    "xxz_10": _xxz(10, range(1000, 1004), 20_000, 1),
     "h4_rectangles_6": Study(
         "QAS-H4Rectangle-v0",
         {"max_gates": 90},
@@ -230,6 +256,9 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         study.budget,
         lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
     )
+    yield "greedy_blocks", 0, study.budget * max(1, study.patience), GreedyBlocks
+    if study.patience:
+        yield "ladder, long minimisations from small angles", 0, study.budget * study.patience, LongLadder
     if study.training:
         yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, best_skeleton(name))
 

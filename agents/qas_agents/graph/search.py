@@ -49,6 +49,7 @@ def policy_search(
     give_up: float = 8.0,
     visits: int = 3,
     scouts: int = 4,
+    spread: float = 1.0,
     blind: bool = False,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
@@ -74,6 +75,7 @@ def policy_search(
         visits: How often a skeleton is optimised in a cycle.
         scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
             the best of them often is the first solution; the search then finds shorter ones.
+        spread: The first circuits of a cycle start from angles in this share of the circle around 0.
         blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
 
     Raises:
@@ -83,6 +85,6 @@ def policy_search(
     proposal = PolicyProposal(agent, seed, lengths, temperature, uniform, candidates)
     given: dict[str, Any] = {"openings": openings, "hot": hot, "cold": cold, "cycle": cycle}
     given |= {"max_iterations": max_iterations, "hasty_iterations": hasty_iterations, "give_up": give_up}
-    given |= {"visits": visits, "scouts": scouts, "own_pairs": own_pairs, "blind": blind}
+    given |= {"visits": visits, "scouts": scouts, "spread": spread, "own_pairs": own_pairs, "blind": blind}
     longest = math.ceil(lengths[1] * agent.instances.own.num_qubits)
     return BlockAnnealing(env, seed, longest, proposal=proposal, **given)

@@ -36,7 +36,10 @@ _HAMILTONIANS = "CREATE TABLE IF NOT EXISTS hamiltonians (instance_hash TEXT PRI
 _CELL = "suite = ? AND instance = ? AND agent = ? AND seed = ? AND settings_hash = ?"
 _ADDED: Final[dict[str, dict[str, Any]]] = {
     "training": {"tf32": False, "collectors": 0, "num_envs": 0},
-    "agent": {"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
+    "agent": {
+        **{"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
+        **{"spread": 1.0},
+    },
 }
 """Settings by section that the first records do not have, with the values that their absence stands for."""
 _NOT_SETTINGS = ("run", "resume", "checkpoint", "loggers")  # they do not change the results of a run
