@@ -38,7 +38,7 @@ _ADDED: Final[dict[str, dict[str, Any]]] = {
     "training": {"tf32": False, "collectors": 0, "num_envs": 0},
     "agent": {
         **{"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
-        **{"spread": 1.0},
+        **{"spread": 1.0, "climb": False, "brevity": 2.0},
     },
 }
 """Settings by section that the first records do not have, with the values that their absence stands for."""
