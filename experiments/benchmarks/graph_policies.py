@@ -24,19 +24,17 @@ from typing import Any
 
 import gymnasium as gym
 import torch
+from graph_opponents import SMALL, Draws, LongLadder, Replay, zigzag_search
 
 import qas_envs  # noqa: F401
 from qas_agents import (
     BlockAnnealing,
-    GraphAgent,
     GreedyBlocks,
     LayeredBlocks,
-    PolicyProposal,
     RandomBlocks,
     policy_search,
 )
 from qas_agents.graph.search import policy_file
-from qas_agents.searchers.blocks import BlockSearcher
 from qas_envs.problems.instances import BENT_H2O, H4_RECTANGLES
 from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
@@ -46,45 +44,6 @@ Make = Callable[[Any, int], Any]
 RULES = {"actions": "blocks", "encoding": "hamiltonian_graph"}
 FIRST = ", scouts first"  # long circuits before the search
 SCOUTS = 4
-SMALL = 0.1  # of the circle: angles from which long minimisations start
-LONG = 1000  # their L-BFGS iterations
-
-
-class Replay(BlockSearcher):
-    """One skeleton, from random angles, until the budget is spent."""
-
-    def __init__(self, env: Any, seed: int, skeleton: Sequence[int]) -> None:
-        super().__init__(env, seed, 200, None, None)
-        self._skeleton = tuple(skeleton)
-
-    def _search(self, trials: Any) -> None:
-        while trials.running:
-            for _ in self._played(trials, [self._skeleton] * 8, self._starts(self._skeleton, 8)):
-                pass
-
-
-class Draws(BlockSearcher):
-    """Circuits from a policy, each optimised once from random angles: the frozen policy."""
-
-    def __init__(self, env: Any, seed: int, policy: Path, lengths: tuple[float, float]) -> None:
-        super().__init__(env, seed, 200, None, None)
-        self._proposal = PolicyProposal(GraphAgent.load(policy, env), seed, lengths)
-
-    def _search(self, trials: Any) -> None:
-        while trials.running:
-            drawn = self._proposal.skeletons(4, 10**6)
-            for _ in self._played(trials, drawn, [self._starts(one, 1)[0] for one in drawn]):
-                pass
-
-
-class LongLadder(LayeredBlocks):
-    """A ladder with two starts per number of blocks, each a long minimisation from small angles."""
-
-    def __init__(self, env: Any, seed: int) -> None:
-        super().__init__(env, seed, starts=2, max_iterations=LONG)
-
-    def _angles(self, number: int) -> Any:
-        return SMALL * super()._angles(number)
 
 
 @dataclass(frozen=True)
@@ -105,6 +64,8 @@ class Study:
         search: Settings of searches with a policy that are not the defaults; chosen on validation instances.
         patience: For chains, the budget of long minimisations of fixed layers, and of greedy growth, over that of the
             others; 0 for other families.
+        short: Settings of searches that start from short circuits of a policy and long minimisations; chosen on
+            instances that are in no study. Without any there are no rows of these.
     """
 
     environment: str
@@ -119,6 +80,7 @@ class Study:
     further: tuple[int, ...] = ()
     search: dict[str, Any] = field(default_factory=dict)
     patience: int = 0
+    short: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
@@ -143,16 +105,24 @@ def _graphs(n: int, probability: float, seeds: range, budget: int, times: int) -
 
 def _chains(n: int, budget: int) -> Study:
     fields = {f"field {one:g}": {"field": one} for one in (0.7, 0.9, 1.1, 1.3)}
-    return Study(
-        "QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2), patience=5
-    )
+    common = {"num_qubits": n, "max_gates": 15 * n}
+    short = _short(3 * n - 5, {6: (4, 40, 200), 8: (2, 100, 800), 10: (2, 100, 1000)}[n], n)
+    return Study("QAS-TFIM-v0", common, fields, budget, 1, blocks=(n, 5 * n // 2), patience=5, short=short)
+
+
+def _short(length: int, numbers: tuple[int, int, int], n: int) -> dict[str, Any]:
+    """Return settings for circuits of one length: circuits of an opening, their iterations at first and in all."""
+    settings = dict(zip(("openings", "hasty_iterations", "max_iterations"), numbers, strict=True))
+    return {**settings, "lengths": (length / n, length / n), "spread": SMALL}
 
 
 def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
     named = {f"seed {seed}": {"seed": seed} for seed in seeds}
     training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
     common = {"num_qubits": n, "max_gates": 15 * n}
-    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training, patience=5)
+    length, *numbers = {6: (25, 4, 40, 300), 8: (37, 2, 100, 1000), 10: (49, 2, 100, 1500)}[n]
+    long = {"patience": 5, "short": _short(length, (*numbers,), n)}
+    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training, **long)
 
 
 def _of_water(each: Mapping[str, float]) -> str:
@@ -218,6 +188,9 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         for added, scouts in (("", 0), (FIRST, SCOUTS)):
             made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts, **study.search)
             yield f"graph_search{note}{added}", number, study.policy_budget, made
+        if study.short:
+            made = partial(policy_search, policy=str(path), scouts=0, temperature=0.5, **study.short)
+            yield f"graph_search, short circuits{note}", number, study.policy_budget, made
         yield (
             f"circuits of the policy, no search{note}",
             number,
@@ -257,6 +230,8 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
     )
     yield "greedy_blocks", 0, study.budget * max(1, study.patience), GreedyBlocks
+    if study.short:
+        yield "zigzag layers, no policy", 0, study.budget, partial(zigzag_search, **study.short)
     if study.patience:
         yield "ladder, long minimisations from small angles", 0, study.budget * study.patience, LongLadder
     if study.training:
