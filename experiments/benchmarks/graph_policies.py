@@ -117,10 +117,10 @@ def _short(length: int, numbers: tuple[int, int, int], n: int) -> dict[str, Any]
     return {**settings, "lengths": (length / n, length / n), "spread": SMALL}
 
 
-def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
+def _xxz(n: int, seeds: range, budget: int, times: int, **rules: Any) -> Study:
     named = {f"seed {seed}": {"seed": seed} for seed in seeds}
     training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
-    common = {"num_qubits": n, "max_gates": 15 * n}
+    common = {"num_qubits": n, "max_gates": 15 * n, **rules}
     length, *numbers = {6: (25, 4, 40, 300), 8: (37, 2, 100, 1000), 10: (49, 2, 100, 1500)}[n]
     long = {"patience": 5, "short": _short(length, (*numbers,), n)}
     return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training, **long)
@@ -141,6 +141,9 @@ STUDIES = {
     "xxz_6": _xxz(6, range(1000, 1020), 10_000, 2),
     "xxz_8": _xxz(8, range(1000, 1004), 20_000, 1),
     "xxz_10": _xxz(10, range(1000, 1004), 20_000, 1),
+    "xxz_6_line": _xxz(6, range(1000, 1020), 10_000, 1, couplings="line"),
+    "xxz_8_line": _xxz(8, range(1000, 1004), 20_000, 1, couplings="line"),
+    "xxz_10_line": _xxz(10, range(1000, 1004), 20_000, 1, couplings="line"),
     "h4_rectangles_6": Study(
         "QAS-H4Rectangle-v0",
         {"max_gates": 90},
