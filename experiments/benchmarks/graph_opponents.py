@@ -1,14 +1,20 @@
-"""What policies are compared with: fixed skeletons, layers, and a policy's circuits without a search."""
+"""What policies are compared with: fixed skeletons, layers, and a policy's circuits without a search.
+
+``python experiments/benchmarks/graph_opponents.py`` prints how many minimisations of zigzag layers are solutions.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
+import qas_envs  # noqa: F401
 from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal
 from qas_agents.searchers.blocks import BlockSearcher, Skeletons
 from qas_agents.searchers.layered_blocks import PATTERNS
@@ -83,3 +89,26 @@ def zigzag_search(env: Any, seed: int, lengths: tuple[float, float], **settings:
     """Return annealing that starts from zigzag layers."""
     proposal, longest = ZigzagProposal(env, seed, lengths), math.ceil(lengths[1] * env.problem.num_qubits)
     return BlockAnnealing(env, seed, longest, proposal=proposal, own_pairs=False, **settings)
+
+
+def starts() -> None:
+    """Print how many zigzags of three layers solve Ising chains of eight spins, by iterations and initial angles."""
+    for field, iterations, spread in product((0.7, 1.1), (200, LONG), (1.0, SMALL)):
+        rules = {"actions": "blocks", "max_gates": 120, "disable_env_checker": True}
+        env = gym.make("QAS-TFIM-v0", num_qubits=8, field=field, **rules).unwrapped
+        skeletons = Skeletons(env.player, env.problem.hamiltonian)
+        numbers = {(min(pair), max(pair)): number for number, pair in enumerate(skeletons.blocks)}
+        layer = [numbers[pair] for pair in PATTERNS["zigzag"](8)]
+        blocks = [layer[k % len(layer)] for k in range(19)]
+        actions = skeletons.actions([blocks[place] for place in skeletons.canonical(blocks)])
+        angles = spread * np.random.default_rng(0).uniform(-np.pi, np.pi, (16, skeletons.num_params(blocks)))
+        played = env.player.play_many([actions] * 16, [*angles], max_iterations=iterations)
+        solved = int((np.abs(played.errors) < env.curriculum.threshold).sum())
+        print(
+            f"field {field}, {iterations} iterations, {spread:g} of the circle: {solved}/16, lowest error "
+            f"{np.abs(played.errors).min():.1e}"
+        )
+
+
+if __name__ == "__main__":
+    starts()
