@@ -209,7 +209,7 @@ def test_solutions_are_imitated_as_a_set() -> None:
     for _ in range(120):
         _clone_sets(agent)
     # A mirrored circuit is as probable, so that at most half of the draws of a length can be in the set.
-    assert 2 * before < 0.6 < weight() <= 0.5 * (1 + np.exp(-1.5)) + 1e-6
+    assert before < 0.5 and 0.6 < weight() <= 0.5 * (1 + np.exp(-1.5)) + 1e-6
 
 
 def test_elites_are_distinct_and_the_best() -> None:
