@@ -35,7 +35,7 @@ import torch
 import yaml
 from device_instances import VALIDATION
 from device_report import report
-from graph_policies import Draws, Replay
+from graph_opponents import Draws, Replay
 from safetensors.numpy import load_file
 
 import qas_envs  # noqa: F401

@@ -24,11 +24,17 @@ from typing import Any
 
 import gymnasium as gym
 import torch
+from graph_opponents import SMALL, Draws, LongLadder, Replay, zigzag_search
 
 import qas_envs  # noqa: F401
-from qas_agents import BlockAnnealing, GraphAgent, LayeredBlocks, PolicyProposal, RandomBlocks, policy_search
+from qas_agents import (
+    BlockAnnealing,
+    GreedyBlocks,
+    LayeredBlocks,
+    RandomBlocks,
+    policy_search,
+)
 from qas_agents.graph.search import policy_file
-from qas_agents.searchers.blocks import BlockSearcher
 from qas_envs.problems.instances import BENT_H2O, H4_RECTANGLES
 from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
@@ -38,33 +44,6 @@ Make = Callable[[Any, int], Any]
 RULES = {"actions": "blocks", "encoding": "hamiltonian_graph"}
 FIRST = ", scouts first"  # long circuits before the search
 SCOUTS = 4
-
-
-class Replay(BlockSearcher):
-    """One skeleton, from random angles, until the budget is spent."""
-
-    def __init__(self, env: Any, seed: int, skeleton: Sequence[int]) -> None:
-        super().__init__(env, seed, 200, None, None)
-        self._skeleton = tuple(skeleton)
-
-    def _search(self, trials: Any) -> None:
-        while trials.running:
-            for _ in self._played(trials, [self._skeleton] * 8, self._starts(self._skeleton, 8)):
-                pass
-
-
-class Draws(BlockSearcher):
-    """Circuits from a policy, each optimised once from random angles: the frozen policy."""
-
-    def __init__(self, env: Any, seed: int, policy: Path, lengths: tuple[float, float]) -> None:
-        super().__init__(env, seed, 200, None, None)
-        self._proposal = PolicyProposal(GraphAgent.load(policy, env), seed, lengths)
-
-    def _search(self, trials: Any) -> None:
-        while trials.running:
-            drawn = self._proposal.skeletons(4, 10**6)
-            for _ in self._played(trials, drawn, [self._starts(one, 1)[0] for one in drawn]):
-                pass
 
 
 @dataclass(frozen=True)
@@ -83,6 +62,10 @@ class Study:
         qubits: Of every instance.
         further: Larger budgets: searches with a policy play the largest one, and tables have a row for each.
         search: Settings of searches with a policy that are not the defaults; chosen on validation instances.
+        patience: For chains, the budget of long minimisations of fixed layers, and of greedy growth, over that of the
+            others; 0 for other families.
+        short: Settings of searches that start from short circuits of a policy and long minimisations; chosen on
+            instances that are in no study. Without any there are no rows of these.
     """
 
     environment: str
@@ -96,6 +79,8 @@ class Study:
     qubits: int = 0
     further: tuple[int, ...] = ()
     search: dict[str, Any] = field(default_factory=dict)
+    patience: int = 0
+    short: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "qubits", self.qubits or int(self.common.get("num_qubits", 4)))
@@ -120,14 +105,25 @@ def _graphs(n: int, probability: float, seeds: range, budget: int, times: int) -
 
 def _chains(n: int, budget: int) -> Study:
     fields = {f"field {one:g}": {"field": one} for one in (0.7, 0.9, 1.1, 1.3)}
-    return Study("QAS-TFIM-v0", {"num_qubits": n, "max_gates": 15 * n}, fields, budget, 1, blocks=(n, 5 * n // 2))
+    common = {"num_qubits": n, "max_gates": 15 * n}
+    short = _short(3 * n - 5, {6: (4, 40, 200), 8: (2, 100, 800), 10: (1, 100, 1000)}[n], n)
+    short |= {"cycle": 1} if n == 10 else {}  # draws circuits again soon, of which few starts find the lowest minimum
+    return Study("QAS-TFIM-v0", common, fields, budget, 1, blocks=(n, 5 * n // 2), patience=5, short=short)
 
 
-def _xxz(n: int, seeds: range, budget: int, times: int) -> Study:
+def _short(length: int, numbers: tuple[int, int, int], n: int) -> dict[str, Any]:
+    """Return settings for circuits of one length: circuits of an opening, their iterations at first and in all."""
+    settings = dict(zip(("openings", "hasty_iterations", "max_iterations"), numbers, strict=True))
+    return {**settings, "lengths": (length / n, length / n), "spread": SMALL}
+
+
+def _xxz(n: int, seeds: range, budget: int, times: int, **rules: Any) -> Study:
     named = {f"seed {seed}": {"seed": seed} for seed in seeds}
     training = {f"seed {seed}": {"seed": seed} for seed in range(900, 908)} if n == 6 else {}
-    common = {"num_qubits": n, "max_gates": 15 * n}
-    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training)
+    common = {"num_qubits": n, "max_gates": 15 * n, **rules}
+    length, *numbers = {6: (25, 4, 40, 300), 8: (37, 2, 100, 1000), 10: (49, 2, 100, 1500)}[n]
+    long = {"patience": 5, "short": _short(length, (*numbers,), n)}
+    return Study("QAS-XXZChain-v0", common, named, budget, times, blocks=(2 * n, 4 * n), training=training, **long)
 
 
 def _of_water(each: Mapping[str, float]) -> str:
@@ -144,6 +140,10 @@ STUDIES = {
     "tfim_10": _chains(10, 20_000),
     "xxz_6": _xxz(6, range(1000, 1020), 10_000, 2),
     "xxz_8": _xxz(8, range(1000, 1004), 20_000, 1),
+    "xxz_10": _xxz(10, range(1000, 1004), 20_000, 1),
+    "xxz_6_line": _xxz(6, range(1000, 1020), 10_000, 1, couplings="line"),
+    "xxz_8_line": _xxz(8, range(1000, 1004), 20_000, 1, couplings="line"),
+    "xxz_10_line": _xxz(10, range(1000, 1004), 20_000, 1, couplings="line"),
     "h4_rectangles_6": Study(
         "QAS-H4Rectangle-v0",
         {"max_gates": 90},
@@ -192,6 +192,9 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         for added, scouts in (("", 0), (FIRST, SCOUTS)):
             made = partial(policy_search, policy=str(path), lengths=study.lengths, scouts=scouts, **study.search)
             yield f"graph_search{note}{added}", number, study.policy_budget, made
+        if study.short:
+            made = partial(policy_search, policy=str(path), scouts=0, temperature=0.5, **study.short)
+            yield f"graph_search, short circuits{note}", number, study.policy_budget, made
         yield (
             f"circuits of the policy, no search{note}",
             number,
@@ -230,6 +233,11 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         study.budget,
         lambda env, seed: RandomBlocks(env, seed, least_blocks=low, most_blocks=high),
     )
+    yield "greedy_blocks", 0, study.budget * max(1, study.patience), GreedyBlocks
+    if study.short:
+        yield "zigzag layers, no policy", 0, study.budget, partial(zigzag_search, **study.short)
+    if study.patience:
+        yield "ladder, long minimisations from small angles", 0, study.budget * study.patience, LongLadder
     if study.training:
         yield "best skeleton of training", 0, study.budget, lambda env, seed: Replay(env, seed, best_skeleton(name))
 

@@ -128,10 +128,14 @@ def test_a_ladder_solves_a_chain() -> None:
     assert min(info["num_two_qubit_gates"] for info in infos if info["success"]) == 10
 
 
-@pytest.mark.parametrize(("pattern", "pairs"), [("brick", [(0, 1), (2, 3), (1, 2)]), ("all", [(0, 1), (0, 2), (0, 3)])])
+BRICK, ALL = [(0, 1), (2, 3), (1, 2)], [(0, 1), (0, 2), (0, 3)]
+ZIGZAG = [(0, 1), (1, 2), (2, 3), (1, 2), (0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(("pattern", "pairs"), [("brick", BRICK), ("all", ALL), ("zigzag", ZIGZAG)])
 def test_patterns(pattern: str, pairs: list[tuple[int, int]]) -> None:
     env = made(num_qubits=4, max_gates=80)
-    LayeredBlocks(env, 0, pattern=pattern, starts=1).learn(3)
+    LayeredBlocks(env, 0, pattern=pattern, starts=1).learn(len(pairs))
     assert [qubits for name, qubits, _ in env.circuit if name == "cx"] == pairs
 
 

@@ -18,8 +18,8 @@ from qas_agents.graph.drawing import ActionTable, draw, replayed, scores_of
 from qas_agents.graph.elites import Elites
 from qas_agents.graph.network import PairNetwork
 from qas_agents.graph.search import policy_file
-from qas_agents.graph.teaching import Phase, groups_so_far, next_phase
-from qas_agents.graph.training import advantages_of, rewards_of
+from qas_agents.graph.teaching import Phase, group_instances, groups_so_far, next_phase, searches
+from qas_agents.graph.training import _clone_sets, advantages_of, rewards_of
 from qas_agents.searchers import BlockAnnealing
 from qas_simulators import Circuit
 
@@ -160,6 +160,58 @@ def test_expert_iteration_finds_and_imitates_short_circuits() -> None:
     assert np.mean([env.catalogue.actions[actions[0]].qubits == (0, 2) for actions in drawn.circuits]) > 0.6
 
 
+def test_rounds_climb_a_ladder_of_sizes() -> None:
+    """Sizes are searched in order, then all of them; groups between rounds are of the size that is searched next."""
+    config = GraphConfig(
+        instances={"num_qubits": [4, 2, 3], "field": [0.8, 1.2]}, **{**CLIMB, "expert_rounds": 4}, **SMALL
+    )
+    agent = GraphAgent(build(3), config, seed=0)
+    assert searches(agent, 4) == [0, 1, 2, 3, 4, 5, *range(6)] and searches(agent, 2) == [0, 1, 2, 3]
+    played = []
+    for agent.num_updates in (0, 3, 4, 7, 8, 11, 12, 100):  # each round has three steps and a group
+        played.append(group_instances(agent))
+    later = [*range(6)]
+    assert played == [[2, 3]] * 2 + [[4, 5]] * 2 + [later] * 4
+    agent = GraphAgent(build(3), replace(config, teacher=5), seed=0)
+    assert searches(agent, 1) == [*range(6), 0, 1]
+    with pytest.raises(ValueError, match="`climb` must be False without rounds"):
+        GraphConfig(climb=True)
+    with pytest.raises(ValueError, match="`price` must be 0 with climb"):
+        GraphConfig(price=0.1, **CLIMB)
+
+
+def test_solutions_are_imitated_as_a_set() -> None:
+    """The probability of the whole set rises, and its loss is that of an independent sum over its circuits."""
+    env = build(3, max_gates=60)
+    agent = GraphAgent(env, GraphConfig(brevity=1.5, learning_rate=1e-2, **CLIMB, **SMALL), seed=0)
+    circuits = [(0, 1), (2, 0), (0, 1, 0)]
+    for actions, reward in zip(circuits, (0.5, 1.0, 0.0), strict=True):
+        agent.elites.add(0, len(actions), actions, actions, reward)
+    agent.elites.add(0, 1, (1,), (1,), -0.1)  # no solution
+    assert agent.elites.instances() == [0] and agent.elites.solutions(0, 1) == {2: [(0, 1), (2, 0)]}
+
+    def weight() -> float:
+        total = 0.0
+        for actions in circuits:  # step by step, without the function under test
+            drafts, logarithm = env.player.drafts(1, len(actions)), 0.0
+            for action in actions:
+                with torch.no_grad():
+                    masks = torch.as_tensor(np.array(drafts.masks))
+                    logits = agent.instances.own.table.logits(scores_of(agent.network, drafts.observe()), masks)
+                logarithm += float(logits.log_softmax(dim=1)[0, action])
+                drafts.append([action])
+            total += np.exp(logarithm - 1.5 * (len(actions) - 2))
+        return total
+
+    before = weight()
+    _clone_sets(agent)
+    assert agent.loss == pytest.approx(-np.log(before) / 2, rel=1e-5)
+    for _ in range(120):
+        _clone_sets(agent)
+    # A mirrored circuit is as probable, so that at most half of the draws of a length can be in the set.
+    assert before < 0.5 and 0.6 < weight() <= 0.5 * (1 + np.exp(-1.5)) + 1e-6
+
+
 def test_elites_are_distinct_and_the_best() -> None:
     elites = Elites(2)
     for reward, actions in ((0.1, (0, 1)), (0.3, (1, 2)), (0.2, (2, 0)), (0.4, (1, 2))):
@@ -189,9 +241,10 @@ def test_training_learns_which_pair_matters() -> None:
 
 
 EXPERT: dict[str, Any] = {"expert_rounds": 2, "expert": 5, "expert_steps": 3, "expert_groups": 1}
+CLIMB: dict[str, Any] = {**EXPERT, "climb": True}
 
 
-@pytest.mark.parametrize("settings", [{"curriculum": 6}, {"teacher": 10, "cloning": 3}, EXPERT], ids=str)
+@pytest.mark.parametrize("settings", [{"curriculum": 6}, {"teacher": 10, "cloning": 3}, EXPERT, CLIMB], ids=str)
 def test_training_continues_to_the_same_numbers(settings: dict[str, Any]) -> None:
     def made() -> GraphAgent:
         instances = {"num_qubits": [3, 4], "field": [0.8, 1.2]}
@@ -373,3 +426,24 @@ def test_policies_of_the_library_play(name: str) -> None:
     assert len(policy_file(name).read_bytes()) < 400_000
     with pytest.raises(ValueError, match="or one of h4_rectangles, ising_graphs, lih_lengths, tfim_sizes, xxz_chains"):
         policy_file("nothing")
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_cycles_start_from_small_angles(guided: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = build(4, max_gates=60, accuracy=1e-9)
+    proposal = PolicyProposal(GraphAgent(env, GraphConfig(**SMALL), seed=0), 0) if guided else None
+    starts: list[Any] = []
+    usual = env.player.play_many
+
+    def play_many(circuits: Any, params: Any, **settings: Any) -> Any:
+        starts.append(np.concatenate(params))
+        return usual(circuits, params, **settings)
+
+    monkeypatch.setattr(env.player, "play_many", play_many)
+    for spread in (0.1, 1.0):
+        starts.clear()
+        search = BlockAnnealing(env, 0, openings=4, own_pairs=False, proposal=proposal, spread=spread)
+        search.learn(4, lambda step, _: True)
+        assert 0.9 * spread < np.abs(starts[0]).max() / np.pi <= spread
+    with pytest.raises(ValueError, match=r"`spread` must lie in \(0, 1\]"):
+        BlockAnnealing(env, 0, spread=0.0)

@@ -44,6 +44,12 @@ class GraphConfig:
         expert: Circuits of an instance in a round.
         expert_steps: Gradient steps of pure imitation at the end of a round.
         expert_groups: Groups between a round and the next one.
+        climb: Whether the rounds of expert iteration climb a ladder of sizes: each plays the training instances of one
+            size, the smallest first, and the groups between them those of the next size. All solutions of an instance
+            are imitated as a set: the policy may give its probability to any of them, so that it keeps to those that
+            continue what it has learned from smaller instances.
+        brevity: With ``climb``, the logarithm of the probability that a solution loses in its set per block more than
+            the shortest one.
         value: Weight of the value head's loss.
         max_grad_norm: Largest norm of a gradient.
 
@@ -73,6 +79,8 @@ class GraphConfig:
     expert: int = 100
     expert_steps: int = 200
     expert_groups: int = 20
+    climb: bool = False
+    brevity: float = 2.0
     value: float = 0.1
     max_grad_norm: float = 1.0
 
@@ -84,7 +92,7 @@ class GraphConfig:
             raise ValueError(must("batch", "be at least 2, because rewards are compared within it", self.batch))
         for name in (
             *("curriculum", "price", "entropy", "imitation", "elites", "teacher", "cloning", "value"),
-            *("expert_rounds", "expert_groups"),
+            *("expert_rounds", "expert_groups", "brevity"),
         ):
             if getattr(self, name) < 0:
                 raise ValueError(must(name, "not be negative", getattr(self, name)))
@@ -101,6 +109,10 @@ class GraphConfig:
             raise ValueError(must("lengths", "be two positive numbers, the smaller one first", self.lengths))
         if self.blind and self.expert_rounds:
             raise ValueError(must("blind", "be False with rounds of expert iteration", self.blind))
+        if self.climb and not self.expert_rounds:
+            raise ValueError(must("climb", "be False without rounds of expert iteration", self.climb))
+        if self.climb and self.price:
+            raise ValueError(must("price", "be 0 with climb, which prefers short circuits itself", self.price))
         self._check_instances()
 
     def _check_instances(self) -> None:

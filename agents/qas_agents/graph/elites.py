@@ -49,6 +49,21 @@ class Elites:
             lengths.setdefault(instance, []).append(length)
         return [(instance, one) for instance, own in lengths.items() for one in own[: (len(own) + 1) // 2]]
 
+    def instances(self) -> list[int]:
+        """Return the instances that have solutions, in order."""
+        return sorted(
+            {number for (number, _), kept in self._kept.items() if any(_solves(*one) for one in kept.values())}
+        )
+
+    def solutions(self, instance: int, lengths: int) -> dict[int, list[Circuit]]:
+        """Return the solutions of an instance by length, of its smallest ``lengths`` lengths that have any."""
+        found = {
+            length: [actions for reward, actions in kept.values() if _solves(reward, actions)]
+            for (number, length), kept in sorted(self._kept.items())
+            if number == instance
+        }
+        return dict([(length, some) for length, some in found.items() if some][:lengths])
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as arrays of equal length."""
         rows = [
@@ -86,6 +101,11 @@ class Elites:
             actions, canonical = (_unpadded(own.tolist()) for own in both)
             kept = self._kept.setdefault((int(key[0]), int(key[1])), {})
             kept[canonical] = float(reward), actions
+
+
+def _solves(reward: float, actions: Circuit) -> bool:
+    """Return whether a reward, minus the decades of the error over the threshold, is that of a solution."""
+    return reward >= 0 and len(actions) > 0
 
 
 def _unpadded(actions: Sequence[int]) -> Circuit:

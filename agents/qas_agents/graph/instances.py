@@ -79,6 +79,11 @@ class Instances:
     def __len__(self) -> int:
         return len(self._arguments)
 
+    def by_size(self) -> list[list[int]]:
+        """Return the numbers of the instances of each size, smallest first."""
+        sizes = [one.get("num_qubits", 0) for one in self._arguments]
+        return [[number for number, own in enumerate(sizes) if own == size] for size in dict.fromkeys(sizes)]
+
     def of_each_size(self) -> list[Instance]:
         """Return one instance of each size that the arguments name, smallest first, and the environment's own last."""
         sizes = [one.get("num_qubits") for one in self._arguments]

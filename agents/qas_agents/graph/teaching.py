@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,32 +30,53 @@ class Phase(Enum):
     GROUP = "a group of the policy's circuits"
 
 
+def searches(agent: GraphAgent, rounds: int) -> list[int]:
+    """Return the instances that are searched, in order: by the teacher, and in the first rounds of expert iteration."""
+    everything = [*range(len(agent.instances))]
+    by_size = agent.instances.by_size() if agent.config.climb else []
+    of_rounds = [by_size[number] if number < len(by_size) else everything for number in range(rounds)]
+    return [*(everything if agent.config.teacher else []), *chain.from_iterable(of_rounds)]
+
+
 def next_phase(agent: GraphAgent) -> Phase:
     """Return what the training does next.
 
     The teacher plays every instance; ``cloning`` steps imitate it. Each round of expert iteration is a guided search of
-    every instance, ``expert_steps`` steps and ``expert_groups`` groups. Then groups follow.
+    every instance, or with ``climb`` of those of one size, ``expert_steps`` steps and ``expert_groups`` groups. Then
+    groups follow.
     """
-    config, searches = agent.config, len(agent.instances)
-    taught = searches if config.teacher else 0
-    if agent.num_taught < taught:
+    config = agent.config
+    if agent.num_taught < len(searches(agent, 0)):
         return Phase.SEARCH
-    updates = agent.num_updates - config.cloning
-    if updates < 0:
+    if agent.num_updates < config.cloning:
         return Phase.IMITATE
-    number, place = divmod(updates, config.expert_steps + config.expert_groups)
+    number, place = _round(agent)
     if number >= config.expert_rounds:
         return Phase.GROUP
-    if agent.num_taught < taught + (number + 1) * searches:
+    if agent.num_taught < len(searches(agent, number + 1)):
         return Phase.SEARCH
     return Phase.IMITATE_SHORT if place < config.expert_steps else Phase.GROUP
+
+
+def _round(agent: GraphAgent) -> tuple[int, int]:
+    """Return the round of expert iteration, and the number of its updates so far."""
+    return divmod(
+        max(0, agent.num_updates - agent.config.cloning), agent.config.expert_steps + agent.config.expert_groups
+    )
+
+
+def group_instances(agent: GraphAgent) -> list[int]:
+    """Return the instances that the next group may play: with ``climb`` those of the size of the next round."""
+    number = _round(agent)[0] + 1
+    by_size = agent.instances.by_size() if agent.config.climb else []
+    return by_size[number] if number < min(len(by_size), agent.config.expert_rounds) else [*range(len(agent.instances))]
 
 
 def groups_so_far(agent: GraphAgent) -> int:
     """Return the number of groups so far: gradient updates without those of pure imitation."""
     config = agent.config
     updates = max(0, agent.num_updates - config.cloning)
-    number, place = divmod(updates, config.expert_steps + config.expert_groups)
+    number, place = _round(agent)
     steps = min(number, config.expert_rounds) * config.expert_steps
     return updates - steps - (min(place, config.expert_steps) if number < config.expert_rounds else 0)
 
@@ -73,7 +95,8 @@ def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], Non
     Returns:
         Whether the callback has not asked to stop.
     """
-    round_number, number = divmod(agent.num_taught, len(agent.instances))
+    config, taught = agent.config, agent.num_taught
+    number = searches(agent, config.expert_rounds)[taught]
     instance = agent.instances[number]
     running, blind = True, agent.config.blind
     longest = instance.lengths(agent.config.lengths)[1]
@@ -93,18 +116,19 @@ def teach(agent: GraphAgent, listener: CallbackObject, advance: Callable[[], Non
         return True
 
     seed = int(agent.rng.integers(2**31))
-    if agent.config.teacher and round_number == 0:
+    if taught < len(searches(agent, 0)):
         search = BlockAnnealing(instance.env, seed, start_blocks=longest if blind else 0, blind=blind)
         search.learn(agent.config.teacher, report)
     else:
-        _guided(agent, instance, seed).learn(agent.config.expert, report)
+        is_first = config.climb and not config.teacher and number in agent.instances.by_size()[0]
+        _guided(agent, instance, seed, is_first).learn(config.expert, report)
     agent.num_taught += 1
     return running
 
 
-def _guided(agent: GraphAgent, instance: Instance, seed: int) -> BlockAnnealing:
-    """Return annealing that begins with circuits of the policy, of the lengths of its groups."""
+def _guided(agent: GraphAgent, instance: Instance, seed: int, own_pairs: bool) -> BlockAnnealing:
+    """Return annealing that begins with circuits of the policy, of the lengths of its groups, or with the own pairs."""
     lengths = agent.config.lengths
     proposal = PolicyProposal(agent, seed, lengths, _TEMPERATURE, _UNIFORM, instance=instance)
     start = instance.lengths(lengths)[1]
-    return BlockAnnealing(instance.env, seed, start_blocks=start, proposal=proposal, own_pairs=False)
+    return BlockAnnealing(instance.env, seed, start_blocks=start, proposal=proposal, own_pairs=own_pairs)

@@ -19,11 +19,12 @@ from qas_agents.graph.collecting import Collectors
 from qas_agents.graph.drawing import judged, replayed, tensor_on
 from qas_agents.graph.groups import Group, play_group
 from qas_agents.graph.instances import Instance
-from qas_agents.graph.teaching import Phase, groups_so_far, next_phase, teach
+from qas_agents.graph.teaching import Phase, group_instances, groups_so_far, next_phase, teach
 
 if TYPE_CHECKING:
     from qas_agents.graph.agent import GraphAgent
 
+_SET_LENGTHS = 4  # lengths of the solutions that are imitated as a set
 _WORST, _BEST = 3.0, -1.0  # decades of the error over the threshold, between which rewards differ
 
 
@@ -54,7 +55,10 @@ def train(
                     after_group()
                 continue
             if phase is not Phase.GROUP:
-                _clone(agent, agent.elites.short_keys() if phase is Phase.IMITATE_SHORT else agent.elites.keys())
+                if phase is Phase.IMITATE_SHORT and agent.config.climb:
+                    _clone_sets(agent)
+                else:
+                    _clone(agent, agent.elites.short_keys() if phase is Phase.IMITATE_SHORT else agent.elites.keys())
                 agent.num_updates += 1
                 continue
             if agent.num_collectors and collectors is None:
@@ -89,7 +93,8 @@ def _next_group(agent: GraphAgent) -> tuple[int, int]:
     config, rng = agent.config, agent.rng
     groups = groups_so_far(agent)
     share = 1.0 if config.curriculum == 0 else min(1.0, (groups + 1) / config.curriculum)
-    number = int(rng.integers(max(1, math.ceil(share * len(agent.instances)))))
+    numbers = group_instances(agent)
+    number = numbers[int(rng.integers(max(1, math.ceil(share * len(numbers)))))]
     low, high = agent.instances[number].lengths(config.lengths)
     return number, int(rng.integers(high - math.floor(share * (high - low)), high + 1))
 
@@ -158,6 +163,27 @@ def _clone(agent: GraphAgent, keys: list[tuple[int, int]]) -> None:
     chosen = _sent(agent, model.chosen >= 0)
     loss = -(imitated * chosen).sum() / chosen.sum()
     _finish(agent, [_step(agent, loss)], loss, (entropy * chosen).sum().detach() / chosen.sum())
+
+
+def _clone_sets(agent: GraphAgent) -> None:
+    """Take a gradient step that raises the probability of the solutions of one instance together.
+
+    The loss is minus the logarithm of the sum of their probabilities, each divided by ``exp(brevity)`` per block more
+    than the shortest one: the marginal likelihood of a set of right answers.
+    """
+    numbers = agent.elites.instances()
+    if not numbers:
+        return
+    number = numbers[int(agent.rng.integers(len(numbers)))]
+    instance, solutions = agent.instances[number], agent.elites.solutions(number, _SET_LENGTHS)
+    shortest, log_probs, entropies = min(solutions), [], []
+    for length, some in solutions.items():
+        model = replayed(instance.table, instance.bench.drafts(len(some), length), some)
+        imitated, entropy, _ = judged(agent.network, instance.table, model)
+        log_probs.append(imitated.sum(dim=1) - agent.config.brevity * (length - shortest))
+        entropies.append(entropy.mean().detach())
+    loss = -torch.logsumexp(torch.cat(log_probs), dim=0) / shortest
+    _finish(agent, [_step(agent, loss)], loss, torch.stack(entropies).mean())
 
 
 def _sent(agent: GraphAgent, array: Any) -> Tensor:

@@ -91,7 +91,8 @@ class BlockAnnealing(BlockSearcher):
         scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
             best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
             without them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
-        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0.
+        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0. From a
+            tenth of it long minimisations of long chains more often end in the lowest minimum.
         scout_iterations: Further stages of scouts, in place of these 40 iterations and the rest: the iterations of all
             scouts, of the better quarter, of the better quarter of these, and more. The first solution ends them.
         scout_rounds: Most rounds of scouts before the search, each with four times as many, up to 16; a solution ends

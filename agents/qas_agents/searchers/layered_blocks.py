@@ -21,12 +21,17 @@ def _brick(num_qubits: int) -> list[tuple[int, int]]:
     return [(qubit, qubit + 1) for parity in (0, 1) for qubit in range(parity, num_qubits - 1, 2)]
 
 
+def _zigzag(num_qubits: int) -> list[tuple[int, int]]:
+    """Each qubit with the next one, from the first to the last, and back; no pair twice in a row."""
+    return [*_ladder(num_qubits), *_ladder(num_qubits)[-2:0:-1]]
+
+
 def _all(num_qubits: int) -> list[tuple[int, int]]:
     """Every pair, in lexicographic order."""
     return [*combinations(range(num_qubits), 2)]
 
 
-PATTERNS: Final = {"ladder": _ladder, "brick": _brick, "all": _all}
+PATTERNS: Final = {"ladder": _ladder, "brick": _brick, "zigzag": _zigzag, "all": _all}
 """Pairs of one layer by name."""
 
 
@@ -39,7 +44,8 @@ class LayeredBlocks(BlockSearcher):
     Args:
         env: An environment with a ``player`` of whole circuits, possibly under wrappers.
         seed: Seeds the angles.
-        pattern: ``"ladder"`` (0-1, 1-2, 2-3, ...), ``"brick"`` (even pairs, then odd ones) or ``"all"`` pairs.
+        pattern: ``"ladder"`` (0-1, 1-2, 2-3, ...), ``"brick"`` (even pairs, then odd ones), ``"zigzag"`` (a ladder
+            to the last qubit and back) or ``"all"`` pairs.
         starts: Sets of random angles per number of blocks.
         step: Blocks by which the circuit grows; 0 for a whole layer.
         max_iterations: L-BFGS iterations of a circuit.

@@ -39,7 +39,7 @@ _ADDED: Final[dict[str, dict[str, Any]]] = {
     "agent": {
         **{"blind": False, "expert_rounds": 0, "expert": 100, "expert_steps": 200, "expert_groups": 20},
         **{"scout_iterations": [], "scout_rounds": 1, "scout_repeats": 1, "scout_pairs": False},
-        **{"scout_temperature": 0.0, "spread": 1.0},
+        **{"scout_temperature": 0.0, "spread": 1.0, "climb": False, "brevity": 2.0},
     },
 }
 """Settings by section that the first records do not have, with the values that their absence stands for."""
