@@ -327,9 +327,9 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
         "Heisenberg chain, against the Bethe ansatz",
         """\
 Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits `qaoa` has the angles
-that are shared on 12. `adapt` is TETRIS-ADAPT from the same singlets, with rotations about X Y Z in any order on three
-neighbours. On 20 qubits it was interrupted after 185 CPU seconds: the last circuit, which was not kept, had 242 CNOTs
-and a relative error of 9.1e-3. `mps` are staircases of blocks.""",
+that are shared on 12, `free` begins with those of 16. `adapt` is TETRIS-ADAPT from the same singlets, with rotations
+about X Y Z in any order on three neighbours. On 20 qubits it was interrupted after 185 CPU seconds: the last circuit,
+which was not kept, had 242 CNOTs and a relative error of 9.1e-3. `mps` are staircases of blocks.""",
     ),
     "xxz": (
         "XXZ chain, anisotropy 0.5, against the Bethe ansatz",
