@@ -156,7 +156,9 @@ def _graph_search(settings: Mapping[str, Any]) -> AgentEntry:
     def of_settings() -> tuple[Callable[..., Any], ...]:
         with needs_extra("agents"):
             from qas_agents.graph import policy_search
-        return (policy_search,)
+        from qas_agents.searchers import BlockAnnealing
+
+        return BlockAnnealing, policy_search
 
     def file() -> Path:
         from qas_agents.graph import policy_file

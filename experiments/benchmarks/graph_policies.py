@@ -203,12 +203,7 @@ def rows_of(name: str, policies: Sequence[Path], note: str = "") -> Iterator[tup
         )
     yield "annealed blocks", 0, study.budget * study.times, BlockAnnealing
     longer = 4 * study.qubits  # chosen on the same 40 graphs as the settings of graph_search
-    yield (
-        "annealed blocks from 4 n blocks",
-        0,
-        study.budget,
-        lambda env, seed: BlockAnnealing(env, seed, start_blocks=longer),
-    )
+    yield "annealed blocks from 4 n blocks", 0, study.budget, partial(BlockAnnealing, start_blocks=longer)
     for added, scouts in (("", 0), (FIRST, SCOUTS)):
         made = partial(BlockAnnealing, start_blocks=longer, openings=16, own_pairs=False, scouts=scouts)
         yield f"annealed blocks from 4 n random blocks{added}", 0, study.budget, made  # graph_search without a policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +80,12 @@ def _check_settings(owner: str, entry: AgentEntry, settings: Mapping[str, Any]) 
     functions = entry.settings()
     if not functions:
         return
-    owners = {name: function for function in functions for name in signature(function).parameters}
+    owners = {
+        name: function
+        for function in functions
+        for name, parameter in signature(function).parameters.items()
+        if parameter.kind is not Parameter.VAR_KEYWORD
+    }
     for name in NOT_SETTINGS:
         owners.pop(name, None)
     for name, value in settings.items():

@@ -80,13 +80,8 @@ def extract(
     if any(not len(circuit) for circuit in circuits):
         raise ValueError(must("circuits", "all contain gates", [len(circuit) for circuit in circuits]))
     check_limits(rank, count=count, max_calls=max_calls, max_qubits=max_qubits, min_circuits=min_circuits)
-    state = _Induction(
-        circuits,
-        list(known),
-        list(blocks),
-        CandidateLimits(max_calls, max_qubits, min_circuits),
-        settings or ScoreSettings(),
-    )
+    limits = CandidateLimits(max_calls, max_qubits, min_circuits)
+    state = _Induction(circuits, list(known), list(blocks), limits, settings or ScoreSettings())
     while (rank == "usage" or len(state.new) < count) and state.accept_best():
         pass
     uses = state.uses()

@@ -11,9 +11,11 @@ from typing import Any, Final
 from qas_agents.graph.agent import GraphAgent
 from qas_agents.graph.proposal import PolicyProposal
 from qas_agents.searchers.annealing_blocks import BlockAnnealing
+from qas_agents.settings import check_names
 from qas_simulators.errors import must
 
 _WEIGHTS: Final = "weights"
+_OWN: Final = ("env", "seed", "start_blocks", "proposal")  # arguments of annealing that a policy decides
 
 
 def policy_file(policy: str) -> Path:
@@ -41,20 +43,9 @@ def policy_search(
     candidates: int = 1,
     own_pairs: bool = False,
     openings: int = 16,
-    hot: float = 0.15,
-    cold: float = 0.05,
-    cycle: int = 300,
-    max_iterations: int = 200,
-    hasty_iterations: int = 20,
-    give_up: float = 8.0,
-    visits: int = 3,
     scouts: int = 4,
-    spread: float = 1.0,
-    blind: bool = False,
-    scout_iterations: Sequence[int] = (),
-    scout_rounds: int = 1,
-    scout_repeats: int = 1,
     scout_temperature: float = 0.0,
+    **annealing: Any,
 ) -> BlockAnnealing:
     """Return annealing over blocks whose starts and mutations a trained policy draws.
 
@@ -70,32 +61,20 @@ def policy_search(
         candidates: Circuits drawn for each one that is evaluated; those with the highest predicted reward are.
         own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where these are local.
         openings: Circuits from the policy at the start of a cycle; the better quarter is optimised to the end.
-        hot: Temperature of annealing at the start of a cycle and after a solution, in decades of the error.
-        cold: Temperature at the end of a cycle.
-        cycle: Mutations without a solution until a cycle ends; then the policy draws again.
-        max_iterations: L-BFGS iterations of a circuit.
-        hasty_iterations: Iterations after which a mutation may be given up.
-        give_up: It is if its error is this many times the current one, or the threshold if that is more.
-        visits: How often a skeleton is optimised in a cycle.
         scouts: Circuits of five blocks per qubit from the policy, which are played before the search. With few qubits
             the best of them often is the first solution; the search then finds shorter ones.
-        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0.
-        blind: Whether the search is for the lowest energy and no circuit counts as a solution; for noisy energies.
-        scout_iterations: Stages of scouts, see :class:`~qas_agents.searchers.annealing_blocks.BlockAnnealing`.
-        scout_rounds: Most rounds of scouts, each with four times as many, up to 16.
-        scout_repeats: How often a circuit from the policy is repeated in a scout, which has the same length.
         scout_temperature: Divides the policy's logits for scouts; 0 for ``temperature``.
+        annealing: Other settings of :class:`~qas_agents.searchers.annealing_blocks.BlockAnnealing`, such as ``cycle``,
+            ``spread`` or ``scout_iterations``.
 
     Raises:
-        ValueError: A number out of range, no such policy, or an environment that it does not fit.
+        ValueError: An unknown setting, a number out of range, no such policy, or an environment that it does not fit.
     """
+    check_names("graph_search", BlockAnnealing, annealing, without=_OWN)
     agent = GraphAgent.load(policy_file(policy), env)
     proposal = PolicyProposal(
         agent, seed, lengths, temperature, uniform, candidates, scout_temperature=scout_temperature
     )
-    given: dict[str, Any] = {"openings": openings, "hot": hot, "cold": cold, "cycle": cycle}
-    given |= {"max_iterations": max_iterations, "hasty_iterations": hasty_iterations, "give_up": give_up}
-    given |= {"visits": visits, "scouts": scouts, "spread": spread, "own_pairs": own_pairs, "blind": blind}
-    given |= {"scout_iterations": scout_iterations, "scout_rounds": scout_rounds, "scout_repeats": scout_repeats}
     longest = math.ceil(lengths[1] * agent.instances.own.num_qubits)
+    given: dict[str, Any] = {"own_pairs": own_pairs, "openings": openings, "scouts": scouts, **annealing}
     return BlockAnnealing(env, seed, longest, proposal=proposal, **given)

@@ -17,7 +17,6 @@ from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators.errors import must
 
 _LEAST_ERROR = 1e-12  # in the problem's unit: what lies below is rounding
-_LAYERS = 2  # of the Hamiltonian's pairs, in the first skeleton of a model with local interactions
 _SCOUT_SEED = 1  # besides the search's, so that the search draws what it draws without them
 _SMALL = 0.05  # times pi: angles of these layers where mutations draw angles again
 
@@ -88,16 +87,12 @@ class BlockAnnealing(BlockSearcher):
         blind: Whether the search is blind; for energies with noise, also mitigated ones.
         proposal: Gives the random skeletons and the blocks of mutations; by default they are uniform.
         own_pairs: Whether the first cycle starts from the pairs of the Hamiltonian's terms, where that is possible.
-        scouts: Random skeletons of five blocks per qubit that are played before the search, each by 40 iterations, the
-            best one to the end. With few qubits such a long circuit often is a solution at once. The search begins as
-            without them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
-        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0. From a
-            tenth of it long minimisations of long chains more often end in the lowest minimum.
-        scout_iterations: Further stages of scouts, in place of these 40 iterations and the rest: the iterations of all
-            scouts, of the better quarter, of the better quarter of these, and more. The first solution ends them.
-        scout_rounds: Most rounds of scouts before the search, each with four times as many, up to 16; a solution ends
-            them.
-        scout_repeats: How often a random skeleton is repeated in a scout, which has the same length.
+        scouts: Random skeletons of five blocks per qubit that are played before the search, which begins as without
+            them; a solution among them is shortened if the first cycle finds none. A blind search plays none.
+        spread: Scouts and the first circuits of a cycle start from angles in this share of the circle around 0.
+        scout_iterations: See :class:`~qas_agents.searchers.scouting.Scouting`, as for the next two.
+        scout_rounds: See there.
+        scout_repeats: See there.
         scout_pairs: Whether scouts repeat the pairs of the Hamiltonian's terms in order, where these are local.
 
     Attributes:
@@ -187,7 +182,7 @@ class BlockAnnealing(BlockSearcher):
     def _first(self, trials: Trials, cycles: int) -> _Circuit | None:
         """Return the start of a cycle while there is no solution, and set the limit."""
         has_layers = self._own_pairs_first and (self._redraws > 0 or cycles == 0)
-        layers = self._layers(_LAYERS + cycles) if has_layers else None
+        layers = self._layers(cycles) if has_layers else None
         if layers is not None and self._skeletons.actions(layers) is None:
             layers = None  # too long for the gate budget
         begin = self._opening(trials, layers)
@@ -222,7 +217,7 @@ class BlockAnnealing(BlockSearcher):
 
     def _neighbour(self, trials: Trials, current: _Circuit, seen: _Seen, hopeless: float) -> _Circuit | None:
         """Return the best circuit so far of a mutated skeleton; ``None`` if it is not legal or the same."""
-        skeleton, start = self._mutated(current)
+        skeleton, start = self._changed(current, *self._mutations.drawn(len(current.skeleton), self._limit))
         if skeleton == current.skeleton:
             return None
         visits, best = seen.get(skeleton, (0, None))
@@ -264,8 +259,6 @@ class BlockAnnealing(BlockSearcher):
     def _size(self, circuit: _Circuit) -> float:
         """Return the size of an error, or what a blind search has in its place."""
         return max(abs(circuit.error - self._reference), _LEAST_ERROR)
-
-    # -- where cycles start --------------------------------------------------------------------------------------------
 
     def _opening(self, trials: Trials, skeleton: Skeleton | None = None) -> _Circuit | None:
         """Return the best of some random skeletons, or of some random angles of the given one."""
@@ -334,11 +327,6 @@ class BlockAnnealing(BlockSearcher):
                     return
                 yield self._reported(trials, one, actions[number], played, number)
 
-    def _layers(self, number: int = _LAYERS) -> Skeleton | None:
-        """Return layers of blocks on the pairs of local interactions, or ``None`` if not all interactions are local."""
-        blocks = (self._own_pairs() or []) * number
-        return tuple(blocks[place] for place in self._skeletons.canonical(blocks)) or None
-
     def _shortened(self, trials: Trials, solution: _Circuit) -> tuple[_Circuit, _Circuit | None]:
         """Remove blocks while the circuit stays a solution; return it, and the best one with a block fewer."""
         while True:
@@ -356,15 +344,6 @@ class BlockAnnealing(BlockSearcher):
                 return solution, best
             solution = best
 
-    def _mutated(self, circuit: _Circuit) -> tuple[Skeleton, FloatArray]:
-        """Insert, delete, replace or move a random block; return the skeleton in canonical order, and its angles."""
-        change, name = self._mutations.drawn(len(circuit.skeleton), self._limit)
-        return self._changed(circuit, change, name)
-
     def _changed(self, circuit: _Circuit, change: Change, name: str) -> tuple[Skeleton, FloatArray]:
         self.origin = name, circuit.skeleton
-        head, own = self._skeletons.split(circuit.skeleton, circuit.params)
-        blocks = list(circuit.skeleton)
-        change(blocks, own)
-        order = self._skeletons.canonical(blocks)
-        return tuple(blocks[k] for k in order), np.concatenate([head, *(own[k] for k in order)])
+        return self._skeletons.changed(circuit.skeleton, circuit.params, change)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ Block = int
 Skeleton = tuple[Block, ...]
 FloatArray = NDArray[np.float64]
 
+LAYERS: Final = 2  # of the Hamiltonian's pairs, in the first circuit of a model with local interactions
 _ENTANGLERS: Final = ("cx", "cz", "ecr")
 
 
@@ -129,6 +130,16 @@ class Skeletons:
         head, *others = np.split(params, ends[:-1])
         return head, others
 
+    def changed(
+        self, skeleton: Skeleton, params: FloatArray, change: Callable[[list[Block], list[FloatArray]], None]
+    ) -> tuple[Skeleton, FloatArray]:
+        """Return a skeleton after a change of its blocks and their angles, in canonical order, and its angles."""
+        head, own = self.split(skeleton, params)
+        blocks = list(skeleton)
+        change(blocks, own)
+        order = self.canonical(blocks)
+        return tuple(blocks[k] for k in order), np.concatenate([head, *(own[k] for k in order)])
+
 
 def _gates_of_blocks(
     available: set[str], hamiltonian: PauliSum, entangler: str | None, dressing: Sequence[str] | None
@@ -195,6 +206,11 @@ class BlockSearcher(WholeCircuitSearcher):
         if not is_local or not pairs or not all(pair in numbers for pair in pairs):
             return None
         return [numbers[pair] for pair in pairs]
+
+    def _layers(self, more: int = 0) -> Skeleton | None:
+        """Return two or more layers of blocks on the pairs of local interactions; ``None`` if some are not local."""
+        blocks = (self._own_pairs() or []) * (LAYERS + more)
+        return tuple(blocks[place] for place in self._skeletons.canonical(blocks)) or None
 
     def _random_skeleton(self, size: int) -> Skeleton:
         """Return a random skeleton of at most this number of blocks, fewer if the gate budget does not allow more."""

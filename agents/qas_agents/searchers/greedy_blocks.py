@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from qas_agents.searchers.blocks import BlockSearcher
+from qas_agents.searchers.blocks import LAYERS, BlockSearcher
 from qas_agents.searchers.shortening import Draft, Effort, Workshop
 from qas_agents.searchers.whole_circuits import Trials
 from qas_simulators import Circuit, MPSSimulator, PauliPropagationSimulator
@@ -16,7 +16,6 @@ from qas_simulators.block_circuits import ENTANGLERS, BlockBench, BlockCircuit, 
 from qas_simulators.errors import must
 
 _MARGIN: Final = 1e-9  # in the problem's unit: how far below the threshold a solution must be
-_LAYERS: Final = 2  # of the Hamiltonian's pairs, in the first circuit of a model with local interactions
 _LOCAL_CYCLES: Final = 3  # longer cycles there, in which a circuit costs little and the slopes tell little
 _OPENINGS: Final = 16  # random angles of that circuit
 _PATIENCE: Final = 5  # cycles without a solution, after which annealing begins again from the last solution
@@ -201,7 +200,7 @@ class GreedyBlocks(BlockSearcher):
         """Return layers of the Hamiltonian's pairs where these are local, else the basis state of lowest energy."""
         pairs, n = self._own_pairs(), self._bench_of_blocks.num_qubits
         if pairs is not None:
-            own = tuple(self._skeletons.blocks[block] for block in pairs * _LAYERS)
+            own = tuple(self._skeletons.blocks[block] for block in pairs * LAYERS)
             starts = [BlockCircuit(own, self._angles(n + 2 * len(own))) for _ in range(_OPENINGS)]
             hasty = workshop.optimized(starts, self._effort.first_iterations)[: _OPENINGS // 4]
             return workshop.optimized([one.circuit for one in hasty], self._effort.last_iterations)[0]
