@@ -105,7 +105,8 @@ def test_a_mutation_keeps_the_angles_of_the_other_blocks() -> None:
     skeleton = search._random_skeleton(9)
     params = np.arange(5.0, 5.0 + search._skeletons.num_params(skeleton))  # angles drawn are below pi
     for _ in range(200):
-        new, angles = search._mutated(_Circuit(skeleton, params, 1.0, False))
+        drawn = search._mutations.drawn(len(skeleton), search._limit)
+        new, angles = search._changed(_Circuit(skeleton, params, 1.0, False), *drawn)
         assert angles[:5].tolist() == params[:5].tolist()
         before = {tuple(pair): block for block, pair in zip(skeleton, params[5:].reshape(-1, 2).tolist(), strict=True)}
         kept = [(block, tuple(pair)) for block, pair in zip(new, angles[5:].reshape(-1, 2).tolist(), strict=True)]
