@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qas_agents.gadgets import ScoreSettings, equivalent, extract, merged, num_uses, random_gadgets, tidied, used
+from qas_agents.gadgets import (
+    ScoreSettings,
+    equivalent,
+    extract,
+    merged,
+    num_uses,
+    random_gadgets,
+    standalone,
+    tidied,
+    used,
+)
 from qas_agents.gadgets.grammar import Candidate, Production, Text, score
 from qas_agents.gadgets.planting import planted_circuits
 from qas_agents.gadgets.programs import Call, CallSequence, Vocabulary, normal_form
@@ -134,17 +144,19 @@ def block(name: str, entangler: str, dressing: Sequence[str]) -> Gadget:
     return Gadget(name, 2, len(gates) - 1, tuple(parts))
 
 
+def chain_of(of_pair: Gadget, pairs: Sequence[tuple[int, int]]) -> Circuit:
+    made = Circuit(4)
+    for pair in pairs:
+        of_pair.append_to(made, pair)
+    return made
+
+
 @pytest.mark.parametrize("dressing", [("ry",), ("rz", "ry", "rz")])
 def test_gadgets_of_circuits_of_blocks_are_sequences_of_blocks(dressing: tuple[str, ...]) -> None:
     """The steps 0-1, 1-2 recur; the rotations about Z of two blocks are redundant, and no reason to leave them out."""
     of_pair = block("block_0", "cx", dressing)
     orders = [[(0, 1), (1, 2), (3, 2)], [(2, 3), (0, 2), (2, 1)], [(3, 0), (0, 2), (1, 3)], [(1, 2), (2, 0), (1, 3)]]
-    circuits = []
-    for pairs in orders:
-        made = Circuit(4)
-        for pair in pairs:
-            of_pair.append_to(made, pair)
-        circuits.append(made)
+    circuits = [chain_of(of_pair, pairs) for pairs in orders]
     found = extract(circuits, 2, blocks=[of_pair], max_qubits=3)
     assert [[part.what for part in gadget.parts] for gadget in found.gadgets] == [[of_pair, of_pair]]
     (first, second) = (part.qubits for part in found.gadgets[0].parts)
@@ -155,6 +167,9 @@ def test_gadgets_of_circuits_of_blocks_are_sequences_of_blocks(dressing: tuple[s
             {"block_0": 3},
         )
         assert len(program.calls) < len(circuit_of)
+    long = [chain_of(of_pair, pairs) for pairs in ([(0, 1), (1, 2)] * 2, [(3, 2), (2, 1)] * 2, [(1, 0), (0, 2)] * 2)]
+    later = extract(long, 1, known=standalone(found.gadgets), blocks=[of_pair], max_qubits=3)
+    assert [gadget.num_two_qubit_gates for gadget in later.gadgets] == [4], "two of the gadgets of an earlier round"
     unaware = extract(circuits, 2, max_qubits=3)
     assert any(equivalent(gadget, of_pair) for gadget in unaware.gadgets), "without, a copy of the block is found"
 

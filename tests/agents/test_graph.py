@@ -268,6 +268,19 @@ def test_training_continues_to_the_same_numbers(settings: dict[str, Any]) -> Non
             made().restore(*damaged)
 
 
+def test_steps_of_imitation_without_a_solution_are_restored() -> None:
+    """Nothing was learned: no figures, and no state of Adam; a state that lacks Adam's after groups is damaged."""
+    early, learned = (GraphAgent(build(3), GraphConfig(**SMALL), seed=0) for _ in range(2))
+    early.num_updates = 3
+    again = GraphAgent(build(3), GraphConfig(**SMALL), seed=1)
+    again.restore(*early.state())
+    assert again.num_updates == 3 and again.rng.random() == early.rng.random()
+    learned.learn(6)
+    arrays, numbers = learned.state()
+    with pytest.raises(ValueError, match="must"):
+        again.restore({name: value for name, value in arrays.items() if not name.startswith("adam")}, numbers)
+
+
 def test_a_saved_policy_plays_another_size(tmp_path: Path) -> None:
     agent = GraphAgent(build(3), GraphConfig(**SMALL), seed=0)
     agent.learn(6)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qas_agents import GraphAgent, GraphConfig, PolicyProposal
+from qas_agents import GraphAgent, GraphConfig, PolicyProposal, policy_search
 from qas_agents.graph.search import policy_file
 from qas_agents.searchers import BlockAnnealing
 from qas_simulators import Circuit
@@ -172,3 +172,11 @@ def test_cycles_start_from_small_angles(guided: bool, monkeypatch: pytest.Monkey
         assert 0.9 * spread < np.abs(starts[0]).max() / np.pi <= spread
     with pytest.raises(ValueError, match=r"`spread` must lie in \(0, 1\]"):
         BlockAnnealing(env, 0, spread=0.0)
+
+
+def test_misspelt_settings_are_named() -> None:
+    env = build(4, max_gates=60)
+    with pytest.raises(ValueError, match=r"Unknown setting of graph_search 'temprature'.*Did you mean 'temperature'\?"):
+        policy_search(env, 0, temprature=2.0)
+    with pytest.raises(ValueError, match="Unknown setting of graph_search 'start_blocks'"):
+        policy_search(env, 0, start_blocks=3)

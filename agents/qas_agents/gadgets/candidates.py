@@ -35,8 +35,8 @@ class CandidateFinder:
         max_calls: Largest number of gates and gadgets in a candidate, at least 2.
         max_qubits: Largest number of qubits of a candidate.
         gates: Gates that simplified patterns may use; by default all.
-        blocks: Gadgets that circuits are built of. Of a pattern with one of them, only two-qubit gates count: the
-            one-qubit gates of two blocks may be redundant.
+        of_blocks: Whether gadgets of the vocabulary are blocks or sequences of blocks. Of a pattern with one of them,
+            only two-qubit gates count: the one-qubit gates of two blocks may be redundant.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class CandidateFinder:
         max_calls: int = 4,
         max_qubits: int = 2,
         gates: Collection[str] = tuple(GATE_INDEX),
-        blocks: Collection[str] = (),
+        of_blocks: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
-        self._gates, self._blocks = frozenset(gates), frozenset(blocks)
+        self._gates, self._of_blocks = frozenset(gates), of_blocks
         self._max_calls, self._max_qubits = max_calls, max_qubits
         self._patterns: dict[tuple[Call, ...], tuple[Pattern, tuple[int, ...]]] = {}
         self._trivial: dict[Pattern, bool] = {}
@@ -151,10 +151,9 @@ class CandidateFinder:
             for k, (name, qubits) in enumerate(gates):
                 circuit.append(name, qubits, _GENERIC * (k + 1) if GATES[gate_index(name)].num_params else None)
             shorter = circuit.simplified()
-            of_blocks = any(call.name in self._blocks for call in pattern)
-            is_shorter = (
-                shorter.num_two_qubit_gates < circuit.num_two_qubit_gates if of_blocks else len(shorter) < len(gates)
-            )
+            is_shorter = len(shorter) < len(gates)
+            if self._of_blocks and any(call.name in self._vocabulary.gadgets for call in pattern):
+                is_shorter = shorter.num_two_qubit_gates < circuit.num_two_qubit_gates
             self._trivial[pattern] = is_shorter and {*shorter.count_ops()} <= self._gates
         return self._trivial[pattern]
 

@@ -131,8 +131,7 @@ class _Induction:
         self.programs = [CallSequence.of(circuit).normal(self.vocabulary) for circuit in circuits]
         gates = sorted({call.name for program in self.programs for call in program.calls})
         self._productions = {name: _of_gate(name) for name in gates}
-        names = [block.name for block in blocks]
-        self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates, names)
+        self._finder = CandidateFinder(self.vocabulary, limits.max_calls, limits.max_qubits, gates, len(blocks) > 0)
         for some in (known, blocks):
             for gadget in sorted(some, key=lambda gadget: -gadget.num_gates):
                 self._write_with(gadget)

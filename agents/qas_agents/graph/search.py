@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib.resources import files
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
 from qas_agents.graph.agent import GraphAgent
 from qas_agents.graph.proposal import PolicyProposal
 from qas_agents.searchers.annealing_blocks import BlockAnnealing
-from qas_agents.settings import check_names
-from qas_simulators.errors import must
+from qas_simulators.errors import must, unknown_name
 
 _WEIGHTS: Final = "weights"
-_OWN: Final = ("env", "seed", "start_blocks", "proposal")  # arguments of annealing that a policy decides
+_NOT_SETTINGS: Final = ("env", "seed", "annealing", "start_blocks", "proposal")
 
 
 def policy_file(policy: str) -> Path:
@@ -70,7 +70,10 @@ def policy_search(
     Raises:
         ValueError: An unknown setting, a number out of range, no such policy, or an environment that it does not fit.
     """
-    check_names("graph_search", BlockAnnealing, annealing, without=_OWN)
+    settings = {*signature(policy_search).parameters, *signature(BlockAnnealing).parameters} - {*_NOT_SETTINGS}
+    for name in annealing:
+        if name not in settings:
+            raise ValueError(unknown_name("setting of graph_search", name, settings))
     agent = GraphAgent.load(policy_file(policy), env)
     proposal = PolicyProposal(
         agent, seed, lengths, temperature, uniform, candidates, scout_temperature=scout_temperature
