@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from drift import METHODS, RESULTS, TASKS
 
+from qas_experiments.counting import number_of
+
 HEAD = """# Drifting noise
 
 Interquartile means with 95 % bootstrap intervals over paired seeds. *Reliable*: energies per step of the
@@ -92,7 +94,7 @@ def trainings(cells: list[Cell]) -> list[str]:
     return [
         "",
         f"Training of a graph policy: {energies:,.0f} energies, {seconds:.0f} s, {models} noise models; "
-        f"{number} trainings with the",
+        f"{number_of(number, 'training')} with the",
         "noise shown and as many with the noise hidden, by turns over the seeds.",
     ]
 

@@ -60,20 +60,26 @@ class LongLadder(LayeredBlocks):
         return SMALL * super()._angles(number)
 
 
+def zigzag(skeletons: Skeletons, num_qubits: int, length: int) -> list[int]:
+    """Return the blocks of zigzag layers, cut at a length."""
+    numbers = {(min(pair), max(pair)): number for number, pair in enumerate(skeletons.blocks)}
+    layer = [numbers[pair] for pair in PATTERNS["zigzag"](num_qubits)]
+    return [layer[k % len(layer)] for k in range(length)]
+
+
 class ZigzagProposal:
     """Zigzag layers of the lengths of a policy's circuits, and uniform blocks: a policy that has learned nothing."""
 
     def __init__(self, env: Any, seed: int, lengths: tuple[float, float]) -> None:
         self._skeletons = Skeletons(env.player, env.problem.hamiltonian)
-        numbers = {(min(pair), max(pair)): number for number, pair in enumerate(self._skeletons.blocks)}
-        self._layer = [numbers[pair] for pair in PATTERNS["zigzag"](env.problem.num_qubits)]
-        self._lengths = [math.ceil(one * env.problem.num_qubits) for one in lengths]
+        self._num_qubits = env.problem.num_qubits
+        self._lengths = [math.ceil(one * self._num_qubits) for one in lengths]
         self._rng = np.random.default_rng(seed)
 
     def skeletons(self, number: int, most: int) -> list[tuple[int, ...]]:
         """See :class:`qas_agents.searchers.block_mutations.Proposal`."""
         lengths = np.minimum(self._rng.integers(self._lengths[0], self._lengths[1] + 1, number), most)
-        found = [[self._layer[k % len(self._layer)] for k in range(length)] for length in lengths.tolist()]
+        found = [zigzag(self._skeletons, self._num_qubits, length) for length in lengths.tolist()]
         return [tuple(one[place] for place in self._skeletons.canonical(one)) for one in found]
 
     def long_skeletons(self, number: int, length: float) -> list[tuple[int, ...]]:
@@ -97,9 +103,7 @@ def starts() -> None:
         rules = {"actions": "blocks", "max_gates": 120, "disable_env_checker": True}
         env = gym.make("QAS-TFIM-v0", num_qubits=8, field=field, **rules).unwrapped
         skeletons = Skeletons(env.player, env.problem.hamiltonian)
-        numbers = {(min(pair), max(pair)): number for number, pair in enumerate(skeletons.blocks)}
-        layer = [numbers[pair] for pair in PATTERNS["zigzag"](8)]
-        blocks = [layer[k % len(layer)] for k in range(19)]
+        blocks = zigzag(skeletons, 8, 19)
         actions = skeletons.actions([blocks[place] for place in skeletons.canonical(blocks)])
         angles = spread * np.random.default_rng(0).uniform(-np.pi, np.pi, (16, skeletons.num_params(blocks)))
         played = env.player.play_many([actions] * 16, [*angles], max_iterations=iterations)

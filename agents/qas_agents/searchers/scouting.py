@@ -43,7 +43,8 @@ class Scouting:
     Attributes:
         scouts: Circuits of the first round; 0 for none.
         iterations: L-BFGS iterations of all circuits, of the better quarter, of the better quarter of these, and more.
-            The first solution ends them. Without any: 40, then ``last``, whatever is found.
+            The first solution ends them. Without any: 40, then ``last``, whatever is found. Up to 16 circuits are
+            optimised together; those after the first solution are neither reported nor counted.
         rounds: Most rounds, each with four times as many circuits, up to 16; a solution ends them.
         repeats: How often the skeleton that is drawn is repeated in a circuit.
         last: See ``iterations``.
