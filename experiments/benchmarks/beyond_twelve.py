@@ -329,7 +329,7 @@ about YZ and ZY on neighbours; gradients of the pool are means of commutators.""
 Layers are exchanges of three CNOTs on all bonds, after singlets on every other bond; on 20 qubits `qaoa` has the angles
 that are shared on 12, `free` begins with those of 16. `adapt` is TETRIS-ADAPT from the same singlets, with rotations
 about X Y Z in any order on three neighbours; on 20 qubits it ends with its time. `annealing` cannot be played on 20
-qubits: energies of its first circuits need more than a million strings. `mps` are staircases of blocks.""",
+qubits: energies of its circuits need more than a million strings. `mps` are staircases of blocks.""",
     ),
     "xxz": (
         "XXZ chain, anisotropy 0.5, against the Bethe ansatz",
