@@ -258,9 +258,14 @@ def best_skeleton(name: str) -> tuple[int, ...]:
 
 
 def play_within(
-    make: Make, env: Any, seed: int, budget: int, solved: Callable[[], Any] = lambda: None
+    make: Make,
+    env: Any,
+    seed: int,
+    budget: int,
+    solved: Callable[[], Any] = lambda: None,
+    ends_with_first: bool = False,
 ) -> dict[str, Any]:
-    """Play a searcher within a budget of evaluations; return the figures."""
+    """Play a searcher within a budget of evaluations, or until its first solution; return the figures."""
     row: dict[str, Any] = {"evaluations": 0, "first": None, "two_qubit_gates": None, "lowest": None}
     fewest: list[tuple[int, int]] = []  # evaluations and CNOTs of each shorter solution
     started = time.process_time()
@@ -276,7 +281,7 @@ def play_within(
             solved()
             if not fewest or info["num_two_qubit_gates"] < fewest[-1][1]:
                 fewest.append((row["evaluations"], int(info["num_two_qubit_gates"])))
-        return row["evaluations"] < budget
+        return row["evaluations"] < budget and not (ends_with_first and fewest)
 
     make(env, seed).learn(2**62, step)
     if fewest:
@@ -326,17 +331,25 @@ def table(study: str) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for row, runs in found.items():
-        solved = [one for one in runs if one["first"] is not None]
-        low, high = wilson_interval(len(solved), len(runs))
-        firsts = sorted(one["first"] if one["first"] is not None else float("inf") for one in runs)
-        middle = median(firsts)
-        text.append(
-            f"| {row} | {len(solved)}/{len(runs)} ({100 * low:.0f} to {100 * high:.0f} %) "
-            f"| {iqm_with_interval([one['first'] for one in solved]) if solved else '-'} "
-            f"| {f'{middle:,.0f}' if middle < float('inf') else 'not solved'} "
-            f"| {iqm_with_interval([one['two_qubit_gates'] for one in solved]) if solved else '-'} |"
-        )
+        share, firsts, gates = texts_of(runs)
+        text.append(f"| {row} | {share} | {firsts} | {middle_of(runs)} | {gates} |")
     return [*text, ""]
+
+
+def texts_of(runs: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Return the share of runs that solved, and the evaluations and CNOTs of these."""
+    solved = [one for one in runs if one["first"] is not None]
+    low, high = wilson_interval(len(solved), len(runs))
+    share = f"{len(solved)}/{len(runs)} ({100 * low:.0f} to {100 * high:.0f} %)"
+    columns = ([one[name] for one in solved] for name in ("first", "two_qubit_gates"))
+    firsts, gates = (iqm_with_interval(column) if column else "-" for column in columns)
+    return share, firsts, gates
+
+
+def middle_of(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the median of the evaluations to the first solution of all runs."""
+    middle = median(one["first"] if one["first"] is not None else float("inf") for one in runs)
+    return f"{middle:,.0f}" if middle < float("inf") else "not solved"
 
 
 def report() -> None:

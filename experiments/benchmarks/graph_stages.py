@@ -12,18 +12,15 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import torch
-from graph_policies import STUDIES
+from graph_policies import STUDIES, middle_of, play_within, texts_of
 
 from qas_agents import BlockAnnealing, GreedyBlocks, policy_search
-from qas_experiments.statistics import iqm_with_interval, wilson_interval
 
 RESULTS: Final = Path(__file__).parents[1] / "results"
 FILE: Final = RESULTS / "graph_stages.jsonl"
@@ -49,26 +46,6 @@ def rows_of(name: str, policies: Sequence[str]) -> Iterator[tuple[str, int, Make
     yield "greedy_blocks", 0, GreedyBlocks
 
 
-def first_solution(make: Make, env: Any, seed: int, budget: int) -> dict[str, Any]:
-    """Play a searcher until its first solution within a budget of evaluations; return the figures."""
-    row: dict[str, Any] = {"evaluations": 0, "first": None, "two_qubit_gates": None, "lowest": None}
-    started = time.process_time()
-
-    def step(locals_: dict[str, Any], _: dict[str, Any]) -> bool:
-        info = locals_["infos"][0]
-        row["evaluations"] += int(info["evaluations"])
-        if row["evaluations"] > budget:
-            return False
-        error = abs(float(info["energy_error"]))
-        row["lowest"] = error if row["lowest"] is None else min(row["lowest"], error)
-        if info["success"]:
-            row["first"], row["two_qubit_gates"] = row["evaluations"], int(info["num_two_qubit_gates"])
-        return not info["success"]
-
-    make(env, seed).learn(2**62, step)
-    return row | {"budget": budget, "seconds": round(time.process_time() - started, 3)}
-
-
 def lines() -> list[dict[str, Any]]:
     """Return the results so far."""
     return [json.loads(line) for line in FILE.read_text("utf-8").splitlines()] if FILE.exists() else []
@@ -82,7 +59,7 @@ def play(name: str, policies: Sequence[str], only: str) -> None:
         for instance, arguments in study.instances.items():
             if (name, row, instance, seed) in known or only not in row:
                 continue
-            figures = first_solution(make, study.env(arguments), seed, study.budget)
+            figures = play_within(make, study.env(arguments), seed, study.budget, ends_with_first=True)
             with FILE.open("a", encoding="utf-8") as file:
                 cell = {"study": name, "row": row, "instance": instance, "seed": seed}
                 file.write(json.dumps(cell | figures) + "\n")
@@ -102,16 +79,10 @@ def table(study: str) -> list[str]:
     ]
     for row, by_seed in found.items():
         runs = [run for own in by_seed.values() for run in own]
-        solved = [run for run in runs if run["first"] is not None]
-        low, high = wilson_interval(len(solved), len(runs))
         counts = ", ".join(str(sum(run["first"] is not None for run in own)) for own in by_seed.values())
-        middles = [median(run["first"] or float("inf") for run in own) for own in by_seed.values()]
-        text.append(
-            f"| {row} | {len(solved)}/{len(runs)} ({100 * low:.0f} to {100 * high:.0f} %) | {counts} "
-            f"| {iqm_with_interval([run['first'] for run in solved]) if solved else '-'} "
-            f"| {', '.join(f'{one:,.0f}' if one < float('inf') else 'not solved' for one in middles)} "
-            f"| {iqm_with_interval([run['two_qubit_gates'] for run in solved]) if solved else '-'} |"
-        )
+        share, firsts, gates = texts_of(runs)
+        middles = ", ".join(middle_of(own) for own in by_seed.values())
+        text.append(f"| {row} | {share} | {counts} | {firsts} | {middles} | {gates} |")
     return [*text, ""]
 
 
