@@ -176,7 +176,7 @@ def test_cycles_start_from_small_angles(guided: bool, monkeypatch: pytest.Monkey
 
 def test_misspelt_settings_are_named() -> None:
     env = build(4, max_gates=60)
-    with pytest.raises(ValueError, match="setting of graph_search 'temperature_'.*Did you mean 'temperature'"):
+    with pytest.raises(ValueError, match=r"setting of graph_search 'temperature_'.*Did you mean 'temperature'"):
         policy_search(env, 0, temperature_=2.0)
     with pytest.raises(ValueError, match="Unknown setting of graph_search 'start_blocks'"):
         policy_search(env, 0, start_blocks=3)
