@@ -131,7 +131,7 @@ class Skeletons:
         return head, others
 
     def changed(
-        self, skeleton: Skeleton, params: FloatArray, change: Callable[[list[Block], list[FloatArray]], None]
+        self, skeleton: Skeleton, params: FloatArray, change: Callable[[list[Block], list[FloatArray]], object]
     ) -> tuple[Skeleton, FloatArray]:
         """Return a skeleton after a change of its blocks and their angles, in canonical order, and its angles."""
         head, own = self.split(skeleton, params)
